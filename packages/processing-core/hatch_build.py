@@ -1,0 +1,219 @@
+"""Compiles the kernel's C sources into one stable-ABI extension, by hatchling and setuptools' ``build_ext``.
+
+What is built is kept under ``build/kernel/<digest>/``, where the digest covers every source, header, flag and the
+interpreter's headers: a change of any of them compiles anew, anything else costs nothing. A finished extension is
+renamed into place, never written over, because a running process may have the old one mapped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+import sys
+import sysconfig
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+PLATFORMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
+STABLE_ABI = 0x030B0000  # CPython 3.11
+TAG = "cp311-abi3"
+
+POSIX_COMPILE = ["-std=gnu11", "-O2", "-fvisibility=hidden", "-Wall", "-Wextra", "-pthread"]
+POSIX_LINK = ["-pthread"]
+WINDOWS_COMPILE = ["/std:c11", "/experimental:c11atomics", "/O2", "/W3"]
+
+FREE_THREADED = """\
+processing-core cannot be built for a free-threaded CPython yet: its kernel relies on the stable ABI, which
+these interpreters do not have. Install it with the ordinary build of CPython 3.11 or newer."""
+
+NO_COMPILER = """\
+processing-core needs a C compiler to build its kernel, and {compiler!r} was not found. Either install one
+(Debian, Ubuntu: `apt-get install gcc libc6-dev`; Fedora: `dnf install gcc`; macOS: `xcode-select --install`;
+Windows: the Visual Studio Build Tools) or install a ready-made wheel (`pip install --only-binary :all: ...`)."""
+
+NO_HEADERS = """\
+processing-core needs the C headers of Python to build its kernel, and {header} does not exist. Either install
+them (Debian, Ubuntu: `apt-get install python3-dev`; Fedora: `dnf install python3-devel`) or install a
+ready-made wheel (`pip install --only-binary :all: ...`)."""
+
+COMPILATION_FAILED = """\
+The compiler rejected processing-core's kernel; its messages stand above. The kernel wants C11 with
+<stdatomic.h> (gcc >= 9, clang >= 11). Extra flags in use from PROCESSING_CFLAGS: {flags!r}."""
+
+
+class KernelBuildError(Exception):
+    """The kernel cannot be compiled here; the text says what to do about it."""
+
+
+class KernelHook(BuildHookInterface):  # type: ignore[type-arg]
+    """Builds ``processing_core._kernel``; the test-only kernel overrides the class attributes."""
+
+    PLUGIN_NAME = "custom"
+
+    module = "processing_core._kernel"
+    macros: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def kernel(self) -> Path:
+        """The folder of the C sources."""
+        return Path(self.root) / "kernel"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile where a wheel is made: into it, or for an editable install beside the Python sources."""
+        if self.target_name != "wheel":
+            return
+        extension = build(self.module, self.kernel, self.macros, Path(self.root) / "build" / "kernel")
+        package = self.module.split(".")[0]
+        if version == "editable":
+            put_in_place(extension, Path(self.root) / "src" / package / extension.name)
+        else:
+            build_data["force_include"][str(extension)] = f"{package}/{extension.name}"
+        build_data["pure_python"] = False
+        build_data["tag"] = f"{TAG}-{platform_tag()}"
+
+    def clean(self, versions: list[str]) -> None:
+        """Forget everything compiled (`hatch clean`)."""
+        shutil.rmtree(Path(self.root) / "build" / "kernel", ignore_errors=True)
+
+
+def build(module: str, kernel: Path, macros: tuple[tuple[str, str], ...], cache: Path) -> Path:
+    """Compile *kernel* into the extension *module*, or find it compiled already.
+
+    :param module: the dotted name of the extension.
+    :param kernel: the folder of the C sources.
+    :param macros: (name, value) pairs defined for every source.
+    :param cache: the folder that keeps what was compiled.
+    :return: the extension's path.
+    :raises KernelBuildError: if the interpreter, the compiler or the headers do not serve.
+    """
+    require_stable_abi()
+    sources = sources_for_platform(kernel)
+    if not sources:
+        raise KernelBuildError(f"No C sources in {kernel}: this is not a complete copy of processing-core.")
+    headers = sorted(kernel.glob("*.h"))
+    place = cache / digest(module, macros, [*sources, *headers])
+    finished = sorted(place.glob(f"{module.rpartition('.')[2]}.*"))
+    if finished:
+        return finished[0]
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        built = compile_extension(module, sources, macros, kernel, Path(scratch))
+        place.mkdir(exist_ok=True)
+        put_in_place(built, place / built.name)
+    drop_old(cache, keep=8)
+    return place / built.name
+
+
+def sources_for_platform(kernel: Path) -> list[Path]:
+    """The sources to compile here: ``<concept>_<platform>.c`` of other platforms are left out."""
+    others = tuple(f"_{name}" for key, name in PLATFORMS.items() if not sys.platform.startswith(key))
+    return sorted(path for path in kernel.glob("*.c") if not path.stem.endswith(others))
+
+
+def extra_flags() -> list[str]:
+    """The flags of the environment variable ``PROCESSING_CFLAGS``, as sanitizers want them: compiled and linked."""
+    return shlex.split(os.environ.get("PROCESSING_CFLAGS", ""))
+
+
+def digest(module: str, macros: tuple[tuple[str, str], ...], files: list[Path]) -> str:
+    """A name for exactly this build."""
+    state = hashlib.sha256()
+    flags = [os.environ.get(name, "") for name in ("CC", "CFLAGS", "LDFLAGS", "CPPFLAGS")]
+    for part in (module, macros, extra_flags(), flags, sys.version, platform_tag(), Path(__file__).read_bytes()):
+        state.update(repr(part).encode())
+    for file in files:
+        state.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return state.hexdigest()[:16]
+
+
+def compile_extension(
+    module: str, sources: list[Path], macros: tuple[tuple[str, str], ...], kernel: Path, scratch: Path
+) -> Path:
+    """Run ``build_ext`` in this process, with everything it writes under *scratch*."""
+    # setuptools must come before distutils, which it provides on CPython >= 3.12.
+    from setuptools import Distribution, Extension
+    from setuptools.command.build_ext import build_ext
+    from setuptools.errors import BaseError, CCompilerError
+
+    windows = sys.platform == "win32"
+    extension = Extension(
+        module,
+        sources=[str(source) for source in sources],
+        include_dirs=[str(kernel)],
+        define_macros=[("Py_LIMITED_API", f"0x{STABLE_ABI:08X}"), *macros],
+        extra_compile_args=[*(WINDOWS_COMPILE if windows else POSIX_COMPILE), *extra_flags()],
+        extra_link_args=[*([] if windows else POSIX_LINK), *extra_flags()],
+        py_limited_api=True,
+    )
+
+    class Builder(build_ext):
+        def build_extensions(self) -> None:
+            require_toolchain(self.compiler)
+            compile_in_parallel(self.compiler)
+            super().build_extensions()
+
+    command = Builder(Distribution({"name": module, "ext_modules": [extension]}))
+    command.build_lib = str(scratch / "lib")
+    command.build_temp = str(scratch / "temp")
+    command.force = True
+    command.ensure_finalized()
+    try:
+        command.run()
+    except (BaseError, CCompilerError) as error:
+        raise KernelBuildError(COMPILATION_FAILED.format(flags=extra_flags())) from error
+    return Path(command.get_ext_fullpath(module))
+
+
+def compile_in_parallel(compiler: Any) -> None:
+    """Let *compiler* compile one source per thread; ``build_ext`` alone goes one by one within an extension."""
+    compile_some = compiler.compile
+
+    def compile_all(sources: list[str], *args: Any, **options: Any) -> list[str]:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = pool.map(lambda source: compile_some([source], *args, **options), sources)
+            return [name for names in objects for name in names]
+
+    compiler.compile = compile_all
+
+
+def require_stable_abi() -> None:
+    """:raises KernelBuildError: if the running interpreter has no stable ABI."""
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        raise KernelBuildError(FREE_THREADED)
+
+
+def require_toolchain(compiler: Any) -> None:
+    """:raises KernelBuildError: if the compiler's program or Python's headers are missing."""
+    program = getattr(compiler, "compiler", None)  # a command line; MSVC finds its own
+    if program and shutil.which(program[0]) is None:
+        raise KernelBuildError(NO_COMPILER.format(compiler=program[0]))
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    if not header.exists():
+        raise KernelBuildError(NO_HEADERS.format(header=header))
+
+
+def platform_tag() -> str:
+    """The wheel's platform tag, such as ``linux_x86_64``."""
+    return sysconfig.get_platform().replace("-", "_").replace(".", "_")
+
+
+def put_in_place(source: Path, target: Path) -> None:
+    """Copy *source* to *target* in one step, so that whoever has the old file mapped keeps it."""
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    os.close(handle)
+    shutil.copyfile(source, name)
+    Path(name).chmod(0o755)
+    Path(name).replace(target)
+
+
+def drop_old(cache: Path, keep: int) -> None:
+    """Remove all but the *keep* newest builds in *cache*."""
+    builds = sorted((path for path in cache.iterdir() if not path.name.startswith("tmp")), key=os.path.getmtime)
+    for path in builds[:-keep]:
+        shutil.rmtree(path, ignore_errors=True)
