@@ -68,7 +68,10 @@ class KernelHook(BuildHookInterface):  # type: ignore[type-arg]
         """Compile where a wheel is made: into it, or for an editable install beside the Python sources."""
         if self.target_name != "wheel":
             return
-        extension = build(self.module, self.kernel, self.macros, Path(self.root) / "build" / "kernel")
+        try:
+            extension = build(self.module, self.kernel, self.macros, Path(self.root) / "build" / "kernel")
+        except KernelBuildError as error:
+            self.app.abort(str(error))  # the text alone: a traceback would bury it
         package = self.module.split(".")[0]
         if version == "editable":
             put_in_place(extension, Path(self.root) / "src" / package / extension.name)

@@ -1,0 +1,208 @@
+"""The project's tasks. `python3 -m nox -s demo` and `-s tests` need Python, pip and a C compiler, nothing else."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+WHEELS = ROOT / ".nox" / "wheels"
+BUILDER = ROOT / ".nox" / "builder"
+
+CORE_FIRST = ["core", "sync", "queues", "managers", "pool"]
+DISTRIBUTIONS = [*(f"processing-{name}" for name in CORE_FIRST), "processing"]
+IMPORT_NAMES = [name.replace("-", "_") for name in DISTRIBUTIONS]
+SOURCES = [ROOT / "packages" / name for name in DISTRIBUTIONS]
+
+SUPPORTED = ["3.11", "3.12", "3.13"]
+CANDIDATES = [*SUPPORTED, "3.14", "3.15"]
+
+PROBE = """
+import sys, sysconfig
+if sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED"):
+    print(*sys.version_info[:3], sys.executable)
+"""
+
+nox.needs_version = ">=2024.3.2"
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+
+
+# -- interpreters ----------------------------------------------------------------------------------
+
+
+def candidates() -> Iterator[str]:
+    """Every program that may be a CPython to test on: this one, those on the PATH, those of pyenv."""
+    yield sys.executable
+    for version in CANDIDATES:
+        for folder in os.get_exec_path():
+            if program := shutil.which(f"python{version}", path=folder):
+                yield program
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    for path in sorted(pyenv.glob("versions/3.*/bin/python")):
+        yield str(path)
+
+
+def probe(program: str) -> tuple[tuple[int, ...], str] | None:
+    """The version and path of *program*, if it runs and is a CPython with a GIL."""
+    try:
+        run = subprocess.run([program, "-c", PROBE], capture_output=True, text=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None  # such as pyenv's shim of a version that is not active
+    major, minor, micro, path = run.stdout.rstrip("\n").split(" ", 3) if run.stdout else ("0", "0", "0", "")
+    return (int(major), int(minor), int(micro)), path
+
+
+@functools.cache
+def interpreters() -> dict[str, tuple[str, str]]:
+    """The newest CPython of each minor version from 3.11 on: ``{"3.12": ("3.12.1", path)}``."""
+    found: dict[tuple[int, int], tuple[tuple[int, ...], str]] = {}
+    for program in dict.fromkeys(candidates()):
+        result = probe(program)
+        if result is None or result[0] < (3, 11):
+            continue
+        version, _ = result
+        if version > found.get(version[:2], ((), ""))[0]:  # type: ignore[call-overload]
+            found[version[:2]] = result  # type: ignore[index]
+    return {
+        ".".join(map(str, minor)): (".".join(map(str, version)), path)
+        for minor, (version, path) in sorted(found.items())
+    }
+
+
+def offer_interpreters() -> list[str]:
+    """Make `interpreters` findable by nox and virtualenv, which look up ``python3.12`` on the PATH."""
+    folders = dict.fromkeys(str(Path(path).parent) for _, path in reversed(interpreters().values()))
+    os.environ["PATH"] = os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)])
+    return list(interpreters())
+
+
+FOUND = offer_interpreters()
+
+
+def report_interpreters(session: nox.Session) -> None:
+    """Say which interpreters this machine has, and which it lacks."""
+    for minor, (version, path) in interpreters().items():
+        session.log(f"CPython {minor}: found {version} at {path}")
+    for minor in SUPPORTED:
+        if minor not in FOUND:
+            session.warn(f"CPython {minor}: MISSING on this machine, so NOT TESTED")
+
+
+# -- installing ------------------------------------------------------------------------------------
+
+
+@functools.cache
+def build_wheels() -> tuple[str, ...]:
+    """Build every wheel once; the kernel's serve each interpreter by the stable ABI.
+
+    :return: the wheels' paths, the testing distribution's among them.
+    """
+    if not FOUND:
+        raise SystemExit("processing needs a CPython >= 3.11 with a GIL, and this machine has none.")
+    oldest = interpreters()[FOUND[0]][1]
+    python = BUILDER / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "virtualenv", "--quiet", "--python", oldest, str(BUILDER)], check=True)
+    pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "hatchling>=1.27", "setuptools>=70.1"], check=True)
+    shutil.rmtree(WHEELS, ignore_errors=True)
+    wheel = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(WHEELS)]
+    subprocess.run([*wheel, *map(str, SOURCES), str(ROOT / "testing")], check=True)
+    return tuple(sorted(map(str, WHEELS.glob("*.whl"))))
+
+
+def install(session: nox.Session, *requirements: str, testing: bool = False) -> None:
+    """Install the six packages from fresh wheels, and *requirements*."""
+    try:
+        wheels = [path for path in build_wheels() if testing or "processing_testing" not in path]
+    except subprocess.CalledProcessError:
+        session.error("The packages could not be built; the reason stands above.")
+    session.install("cloudpickle>=3.0", *requirements)
+    session.install("--no-deps", "--force-reinstall", *wheels)
+
+
+def install_for_tests(session: nox.Session) -> None:
+    """Install what `tests` and `attack` need."""
+    install(session, "pytest>=8", testing=True)
+    # Only for the watchdog's report, and there is not a wheel for every platform.
+    session.run("python", "-m", "pip", "install", "--quiet", "py-spy", success_codes=[0, 1], silent=True)
+
+
+def pytest(session: nox.Session, *arguments: str) -> None:
+    """Run pytest on *arguments*; a kernel that does not load fails the session."""
+    environment = {"PROCESSING_REQUIRE_KERNEL": "1", "PYTHONFAULTHANDLER": "1"}
+    check = "import sys, processing_core._kernel as k; print(f'CPython {sys.version.split()[0]}: kernel {k.__file__}')"
+    session.run("python", "-c", check, env=environment)
+    session.run("python", "-m", "pytest", *arguments, env=environment)
+
+
+# -- sessions --------------------------------------------------------------------------------------
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Count the identifiers of the standard library, with a pool, a queue and a shared value."""
+    install(session, "rich")
+    session.run("python", "examples/census.py", *session.posargs)
+
+
+@nox.session(python=FOUND)
+def tests(session: nox.Session) -> None:
+    """Run every package's tests on every CPython >= 3.11 of this machine: `nox -s tests -- 3.12 packages/x -k y`."""
+    chosen = [argument for argument in session.posargs if argument in CANDIDATES]
+    if session.python == FOUND[0] or chosen:
+        report_interpreters(session)
+    for version in chosen:
+        if version not in FOUND:
+            session.error(f"CPython {version}: MISSING on this machine")
+    if chosen and session.python not in chosen:
+        session.skip(f"not among the chosen {', '.join(chosen)}")
+    install_for_tests(session)
+    arguments = [argument for argument in session.posargs if argument not in CANDIDATES]
+    pytest(session, *arguments)
+
+
+@nox.session
+def attack(session: nox.Session) -> None:
+    """Run the attacks with their full counts, on one interpreter."""
+    install_for_tests(session)
+    pytest(session, "--attack=full", "--watchdog=900", *(session.posargs or ["-m", "attack"]))
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the packages by mypy, their public types by pyright, and a user's program by both."""
+    install(session, "mypy", "pyright[nodejs]")
+    for name, source in zip(IMPORT_NAMES, SOURCES, strict=True):
+        session.run("mypy", str(source / "src" / name))
+    session.run("mypy", "tests/typing")
+    for name in IMPORT_NAMES:
+        session.run("pyright", "--verifytypes", name, "--ignoreexternal")
+    session.run("pyright", "tests/typing")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting by ruff, and the layers by import-linter."""
+    session.install("ruff", "import-linter", "cloudpickle")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    sources = os.pathsep.join(str(source / "src") for source in [*SOURCES, ROOT / "testing"])
+    session.run("lint-imports", "--no-cache", env={"PYTHONPATH": sources})
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure side by side with multiprocessing, and with the peers that install here."""
+    install(session, "numpy")
+    for peer in ["faster-fifo", "loky", "mpire"]:
+        session.run("python", "-m", "pip", "install", "--quiet", peer, success_codes=[0, 1])
+    session.run("python", "-m", "benchmarks", *session.posargs)

@@ -1,0 +1,3 @@
+"""A pool of worker processes, and the results of its tasks."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Messages between processes: pipes, connections and queues."""
+
+__all__: list[str] = []

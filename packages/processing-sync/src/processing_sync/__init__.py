@@ -1,0 +1,3 @@
+"""Synchronization between processes: `threading`'s primitives, for a family."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Python code in separate processes, through the API of `threading`."""
+
+__all__: list[str] = []

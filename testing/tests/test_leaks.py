@@ -1,0 +1,67 @@
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from processing_testing.leaks import SHM, leaves_nothing
+
+
+def test_nothing() -> None:
+    with leaves_nothing():
+        pass
+
+
+def test_a_descriptor_is_found(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="descriptors: .*left_open"), leaves_nothing(grace=0):
+        file = (tmp_path / "left_open").open("w")
+    file.close()
+
+
+def test_a_thread_is_found() -> None:
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait, name="left-running")
+    with pytest.raises(AssertionError, match="threads: .*left-running"), leaves_nothing(grace=0):
+        thread.start()
+    done.set()
+    thread.join()
+
+
+def test_a_child_is_found() -> None:
+    with pytest.raises(AssertionError, match="processes: .*signal.pause"), leaves_nothing(grace=0):
+        child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    child.kill()
+    child.wait()
+
+
+def test_an_orphan_is_found() -> None:
+    # The child in between is gone, so only the process group still tells.
+    script = "import os, signal\nif os.fork(): os._exit(0)\nsignal.pause()  # orphan"
+    left: list[str] = []
+    with leaves_nothing(grace=0, expected=lambda thing: not left.append(thing)):
+        subprocess.run([sys.executable, "-c", script], check=True)
+    assert "# orphan" in left[0]
+    os.kill(int(left[0].split()[2]), 9)
+
+
+@pytest.mark.skipif(not SHM.is_dir(), reason="there is no /dev/shm")
+def test_shared_memory_is_found() -> None:
+    entry = SHM / f"processing-testing-{os.getpid()}"
+    with pytest.raises(AssertionError, match="shared memory: .*processing-testing"), leaves_nothing(grace=0):
+        entry.touch()
+    entry.unlink()
+
+
+def test_what_goes_away_in_time_is_no_leak() -> None:
+    with leaves_nothing():
+        timer = threading.Timer(0.05, lambda: None)
+        timer.start()
+    timer.join()
+
+
+def test_what_is_expected_may_stay(tmp_path: Path) -> None:
+    with leaves_nothing(grace=0, expected=lambda thing: "left_open" in thing):
+        file = (tmp_path / "left_open").open("w")
+    file.close()
