@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import nox
 
 ROOT = Path(__file__).parent
-WHEELS = ROOT / ".nox" / "wheels"
 BUILDER = ROOT / ".nox" / "builder"
 
 CORE_FIRST = ["core", "sync", "queues", "managers", "pool"]
@@ -113,10 +114,11 @@ def build_wheels() -> tuple[str, ...]:
         subprocess.run([sys.executable, "-m", "virtualenv", "--quiet", "--python", oldest, str(BUILDER)], check=True)
     pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "hatchling>=1.27", "setuptools>=70.1"], check=True)
-    shutil.rmtree(WHEELS, ignore_errors=True)
-    wheel = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(WHEELS)]
+    folder = tempfile.mkdtemp(prefix="processing-wheels-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    wheel = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder]
     subprocess.run([*wheel, *map(str, SOURCES), str(ROOT / "testing")], check=True)
-    return tuple(sorted(map(str, WHEELS.glob("*.whl"))))
+    return tuple(sorted(map(str, Path(folder).glob("*.whl"))))
 
 
 def install(session: nox.Session, *requirements: str, testing: bool = False) -> None:
@@ -180,9 +182,10 @@ def attack(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the packages by mypy, their public types by pyright, and a user's program by both."""
-    install(session, "mypy", "pyright[nodejs]")
+    install(session, "mypy", "pyright[nodejs]", "pytest", testing=True)
     for name, source in zip(IMPORT_NAMES, SOURCES, strict=True):
         session.run("mypy", str(source / "src" / name))
+    session.run("mypy", "testing/src/processing_testing")
     session.run("mypy", "tests/typing")
     for name in IMPORT_NAMES:
         session.run("pyright", "--verifytypes", name, "--ignoreexternal")

@@ -1,0 +1,52 @@
+"""The repository agrees with itself: licences, versions, and who may depend on whom."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LAYERS = {
+    "processing-core": [],
+    "processing-sync": ["core"],
+    "processing-queues": ["core", "sync"],
+    "processing-managers": ["core", "sync", "queues"],
+    "processing-pool": ["core", "sync", "queues"],
+    "processing": ["core", "sync", "queues", "managers", "pool"],
+}
+
+pytestmark = pytest.mark.parametrize("distribution", LAYERS)
+
+
+def project(distribution: str) -> dict[str, Any]:
+    """The ``[project]`` table of a package."""
+    table: dict[str, Any] = tomllib.loads((ROOT / "packages" / distribution / "pyproject.toml").read_text())["project"]
+    return table
+
+
+def test_the_licence_is_the_common_one(distribution: str) -> None:
+    assert (ROOT / "packages" / distribution / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+
+
+def test_the_changelog_names_the_version(distribution: str) -> None:
+    changelog = (ROOT / "packages" / distribution / "CHANGELOG.md").read_text()
+    assert "\n## Unreleased\n" in changelog
+    assert f"\n## {project(distribution)['version']}\n" in changelog
+
+
+def test_dependencies_are_the_layers_below(distribution: str) -> None:
+    siblings = [f"processing-{name}" for name in LAYERS[distribution]]
+    found = {name.split(">=")[0]: name for name in project(distribution)["dependencies"]}
+    assert set(found) == {*siblings, *(["cloudpickle"] if distribution == "processing-core" else [])}
+    for sibling in siblings:
+        major, minor, _ = project(sibling)["version"].split(".")
+        assert found[sibling] == f"{sibling}>={major}.{minor},<{major}.{int(minor) + 1}"
+
+
+def test_importing_it_imports_no_multiprocessing(distribution: str) -> None:
+    code = f"import sys, {distribution.replace('-', '_')}; print(*(m for m in sys.modules if 'multiprocessing' in m))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == ""

@@ -1,0 +1,57 @@
+"""A user's program: mypy --strict and pyright check it, nobody runs it. Every `assert_type` is a promise.
+
+Where a line says ``type: ignore``, the checkers must object: an ignore that ignores nothing is an error to both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import assert_type
+
+import processing
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def greet(name: str, times: int) -> None: ...
+
+
+def processes() -> None:
+    process = processing.Process(target=greet, args=("Ada", 3))
+    process.start()
+    process.join(timeout=1.0)
+    assert_type(process.exitcode, int | None)
+    assert_type(process.name, str)
+    processing.Process(target=greet, args=(3, "Ada"))  # type: ignore[arg-type]
+
+
+def synchronization() -> None:
+    lock: processing.Lock = processing.Lock()
+    with lock:
+        pass
+    assert_type(lock.acquire(timeout=0.1), bool)
+    condition = processing.Condition(processing.RLock())
+    with condition:
+        condition.notify_all()
+    assert_type(processing.Event().wait(1), bool)
+
+
+def queues() -> None:
+    queue: processing.Queue[int] = processing.Queue()
+    queue.put(1)
+    assert_type(queue.get(timeout=1.0), int)
+    queue.put("one")  # type: ignore[arg-type]
+
+
+def pools() -> None:
+    with processing.Pool(2) as pool:
+        assert_type(pool.map(square, range(3)), list[int])
+        assert_type(pool.apply(square, (3,)), int)
+        assert_type(pool.apply_async(square, (3,)).get(timeout=1.0), int)
+        assert_type(pool.map_async(square, [1, 2]).get(), list[int])
+        lazily: Iterator[int] = pool.imap(square, range(3), chunksize=2)
+        anyhow: Iterator[int] = pool.imap_unordered(square, range(3))
+        assert_type(next(lazily) + next(anyhow), int)
+        pool.map(square, ["a"])  # type: ignore[list-item]
