@@ -88,13 +88,14 @@ def offer_interpreters() -> list[str]:
 FOUND = offer_interpreters()
 
 
-def report_interpreters(session: nox.Session) -> None:
-    """Say which interpreters this machine has, and which it lacks."""
+@functools.cache
+def report_interpreters() -> None:
+    """Say, once, which interpreters this machine has and which it lacks."""
     for minor, (version, path) in interpreters().items():
-        session.log(f"CPython {minor}: found {version} at {path}")
+        print(f"CPython {minor}: found {version} at {path}", flush=True)
     for minor in SUPPORTED:
         if minor not in FOUND:
-            session.warn(f"CPython {minor}: MISSING on this machine, so NOT TESTED")
+            print(f"CPython {minor}: MISSING on this machine, so NOT TESTED", flush=True)
 
 
 # -- installing ------------------------------------------------------------------------------------
@@ -160,8 +161,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every package's tests on every CPython >= 3.11 of this machine: `nox -s tests -- 3.12 packages/x -k y`."""
     chosen = [argument for argument in session.posargs if argument in CANDIDATES]
-    if session.python == FOUND[0] or chosen:
-        report_interpreters(session)
+    report_interpreters()
     for version in chosen:
         if version not in FOUND:
             session.error(f"CPython {version}: MISSING on this machine")

@@ -1,8 +1,10 @@
 """The repository agrees with itself: licences, versions, and who may depend on whom."""
 
+import ast
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +52,24 @@ def test_importing_it_imports_no_multiprocessing(distribution: str) -> None:
     code = f"import sys, {distribution.replace('-', '_')}; print(*(m for m in sys.modules if 'multiprocessing' in m))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == ""
+
+
+def imported_names(source: Path) -> Iterator[str]:
+    """Every dotted name that a module imports."""
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_private_modules_of_siblings_are_left_alone(distribution: str) -> None:
+    own = distribution.replace("-", "_")
+    trespasses = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (ROOT / "packages" / distribution / "src").rglob("*.py")
+        for name in imported_names(path)
+        if name.startswith("processing") and name.split(".")[0] != own
+        if any(part.startswith("_") for part in name.split(".")[1:])
+    ]
+    assert trespasses == []
