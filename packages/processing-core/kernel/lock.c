@@ -1,0 +1,335 @@
+/* Lock and RLock: their owner stands in the lock word.
+ *
+ *     state = owner_id | flags      0: free
+ *
+ * LOCK_DEAD: the named owner died, or left, holding it, and what it guards was not repaired.
+ * LOCK_REPAIR: the named owner is in `with lock.recover()`.
+ *
+ * Transitions, each one CAS on the whole word, so that whoever is killed leaves one of these states:
+ *     free -> mine                       acquire
+ *     mine, or anybody's -> free         release (any member may release a Lock)
+ *     X's, X dead -> X's|DEAD            whoever waits and looks
+ *     X's|DEAD -> mine|REPAIR            recover: one repairer across the family
+ *     mine|REPAIR -> free                the repair is done
+ *     mine|REPAIR -> mine|DEAD           the repair failed; likewise by whoever finds the repairer dead
+ *
+ * `thread` and `depth` of an RLock are written by the holder only: depth before thread on taking, thread cleared
+ * before the release, so that a thread that reads its own id there holds the lock. */
+#include "lock.h"
+#include "member.h"
+
+#include <string.h>
+
+#define LOCK_DEAD 1u
+#define LOCK_REPAIR 2u
+
+struct lock {
+    word64 state;
+    word64 thread;
+    word32 depth;
+    word32 parked;
+    uint64_t reentrant; /* constant */
+};
+
+static struct lock *lock_of(PyObject *self) { return ((handle_object *)self)->block; }
+static PyTypeObject *lock_type, *rlock_type;
+static inline uint64_t this_thread(void) { return (uint64_t)PyThread_get_thread_ident(); }
+static inline bool reentrant(PyObject *self) { return lock_of(self)->reentrant != 0; }
+
+/* -- the word -- */
+
+/* Whether the owner seen in the word is dead; then the word says so from now on. */
+static bool find_dead(struct lock *l, uint64_t seen)
+{
+    if (seen & LOCK_DEAD) return true;
+    if (member_alive(seen) || !cas64(&l->state, seen, (seen & ~(uint64_t)LOCK_REPAIR) | LOCK_DEAD)) return false;
+    park_wake(&l->parked, ALL_WAITERS);
+    return true;
+}
+
+static outcome lock_attempt(void *ctx, bool look)
+{
+    struct lock *l = ctx;
+    uint64_t seen = atomic_load(&l->state);
+    if (seen == 0) return cas64(&l->state, 0, arena.self) ? OK : BUSY;
+    if (seen & LOCK_DEAD) return E_OWNER_DIED;
+    return look && find_dead(l, seen) ? E_OWNER_DIED : BUSY;
+}
+
+/* OwnerDied(message, pid, name, exit code), as far as these are known. */
+static void set_owner_died(unsigned long long pid, const char *name, PyObject *code)
+{
+    PyObject *error = PyObject_CallFunction(
+        error_owner_died, "NKsO",
+        PyUnicode_FromFormat("the process %s (pid %llu, exit code %S) died holding the lock, so what the lock guards may "
+                             "be half-updated; repair it inside `with lock.recover():`", name, pid, code),
+        pid, name, code);
+    if (error) PyErr_SetObject(error_owner_died, error);
+    Py_XDECREF(error);
+}
+
+/* For the dead that the state names. */
+static PyObject *raise_owner_died(struct lock *l)
+{
+    struct obituary o;
+    owner_id who = atomic_load(&l->state) & ~OWNER_FLAGS;
+    struct member *m = arena_member(owner_slot(who));
+    if (member_obituary(owner_serial(who), &o)) {
+        PyObject *code = o.exitcode == UNKNOWN_EXIT ? Py_NewRef(Py_None)
+                                                    : PyLong_FromLongLong((int64_t)o.exitcode - (1ll << 32));
+        if (code) set_owner_died(o.pid, o.name, code);
+        Py_XDECREF(code);
+    } else if (atomic_load(&m->owner) == who) {
+        set_owner_died(load_relaxed(&m->pid), m->name, Py_None);
+    } else {
+        set_owner_died(0, "?", Py_None);
+    }
+    return NULL;
+}
+
+static inline bool mine(PyObject *self, struct lock *l)
+{
+    if ((load_relaxed(&l->state) & ~OWNER_FLAGS) != arena.self || load_relaxed(&l->state) & LOCK_DEAD) return false;
+    return !reentrant(self) || load_relaxed(&l->thread) == this_thread();
+}
+
+bool lock_take(PyObject *self, int64_t deadline, bool *failed)
+{
+    struct lock *l = lock_of(self);
+    *failed = false;
+    if (!handle_usable(self)) {
+        *failed = true;
+        return false;
+    }
+    bool again = reentrant(self);
+    if (again && mine(self, l)) {
+        store_relaxed(&l->depth, load_relaxed(&l->depth) + 1);
+        return true;
+    }
+    if (!(load_relaxed(&l->state) == 0 && cas64(&l->state, 0, arena.self))) {
+        outcome o = deadline == 0 ? lock_attempt(l, true)
+                                  : park_until(&l->parked, &((handle_object *)self)->spin, lock_attempt, l, deadline);
+        if (o == BUSY) return false;
+        if (o != OK) {
+            *failed = true;
+            if (o == E_OWNER_DIED) raise_owner_died(l);
+            else raise_outcome(o);
+            return false;
+        }
+    }
+    if (again) {
+        store_relaxed(&l->depth, 1);
+        store_relaxed(&l->thread, this_thread());
+    }
+    return true;
+}
+
+static void free_word(struct lock *l)
+{
+    store_relaxed(&l->thread, 0);
+    atomic_store(&l->state, 0); /* full barrier: pairs with park_prepare */
+    park_wake(&l->parked, 1);
+}
+
+PyObject *lock_give(PyObject *self)
+{
+    struct lock *l = lock_of(self);
+    if (!handle_usable(self)) return NULL;
+    uint64_t seen = atomic_load(&l->state);
+    if (reentrant(self)) {
+        if (!mine(self, l)) {
+            PyErr_Format(error_not_held, "attempt to release recursive lock not owned by thread");
+            return NULL;
+        }
+        if (load_relaxed(&l->depth) > 1) {
+            store_relaxed(&l->depth, load_relaxed(&l->depth) - 1);
+            Py_RETURN_NONE;
+        }
+        free_word(l);
+        Py_RETURN_NONE;
+    }
+    do {
+        if (seen == 0) {
+            PyErr_SetString(error_not_held, "semaphore or lock released too many times: release of an unlocked lock");
+            return NULL;
+        }
+        if (seen & LOCK_DEAD) return raise_owner_died(l);
+    } while (!atomic_compare_exchange_weak(&l->state, &seen, 0));
+    park_wake(&l->parked, 1);
+    Py_RETURN_NONE;
+}
+
+/* -- for conditions -- */
+
+bool lock_check(PyObject *object)
+{
+    return PyObject_TypeCheck(object, lock_type) || PyObject_TypeCheck(object, rlock_type);
+}
+
+bool lock_abandoned(PyObject *lock)
+{
+    uint64_t seen = atomic_load(&lock_of(lock)->state);
+    return seen != 0 && find_dead(lock_of(lock), seen);
+}
+
+bool lock_held(PyObject *lock) { return mine(lock, lock_of(lock)); }
+
+uint32_t lock_release_all(PyObject *lock)
+{
+    struct lock *l = lock_of(lock);
+    uint32_t depth = reentrant(lock) ? load_relaxed(&l->depth) : 1;
+    free_word(l);
+    return depth;
+}
+
+bool lock_restore(PyObject *lock, uint32_t depth)
+{
+    PyObject *type = NULL, *value = NULL, *trace = NULL; /* a signal's exception waits until the lock is held */
+    for (;;) {
+        bool failed;
+        if (lock_take(lock, NO_DEADLINE, &failed)) break;
+        if (PyErr_ExceptionMatches(error_owner_died) || PyErr_ExceptionMatches(error_fork)
+            || PyErr_ExceptionMatches(error_handle)) {
+            Py_XDECREF(type), Py_XDECREF(value), Py_XDECREF(trace);
+            return false;
+        }
+        Py_XDECREF(type), Py_XDECREF(value), Py_XDECREF(trace);
+        PyErr_Fetch(&type, &value, &trace);
+    }
+    if (reentrant(lock)) store_relaxed(&lock_of(lock)->depth, depth);
+    if (!type) return true;
+    PyErr_Restore(type, value, trace);
+    return false;
+}
+
+/* -- the Python side -- */
+
+static PyObject *py_acquire(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    int64_t deadline = NO_DEADLINE;
+    bool failed;
+    if ((nargs || kwnames) && !parse_blocking("acquire", args, nargs, kwnames, 0, &deadline)) return NULL;
+    bool taken = lock_take(self, deadline, &failed);
+    return failed ? NULL : PyBool_FromLong(taken);
+}
+
+static PyObject *py_enter(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    bool failed;
+    lock_take(self, NO_DEADLINE, &failed);
+    return failed ? NULL : Py_NewRef(Py_True);
+}
+
+static PyObject *py_release(PyObject *self, PyObject *Py_UNUSED(none)) { return lock_give(self); }
+
+static PyObject *py_exit(PyObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(nargs))
+{
+    return lock_give(self);
+}
+
+static PyObject *py_locked(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    if (!handle_usable(self)) return NULL;
+    return PyBool_FromLong(atomic_load(&lock_of(self)->state) != 0);
+}
+
+static PyObject *py_is_mine(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    if (!handle_usable(self)) return NULL;
+    return PyBool_FromLong(mine(self, lock_of(self)));
+}
+
+/* (pid, name, "free" | "mine" | "thread" | "process" | "dead", depth) of the owner, for reprs and introspection. */
+static PyObject *py_holder(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    if (!handle_usable(self)) return NULL;
+    struct lock *l = lock_of(self);
+    uint64_t state = atomic_load(&l->state);
+    struct member *m = arena_member(owner_slot(state));
+    bool own = (state & ~OWNER_FLAGS) == arena.self;
+    const char *what = state == 0            ? "free"
+                     : state & LOCK_DEAD     ? "dead"
+                     : mine(self, l)         ? "mine"
+                     : own                   ? "thread"
+                                             : "process";
+    bool known = state && (load_relaxed(&m->owner) == (state & ~OWNER_FLAGS));
+    uint32_t depth = state == 0 ? 0 : reentrant(self) ? load_relaxed(&l->depth) : 1;
+    return Py_BuildValue("KssI", known ? (unsigned long long)load_relaxed(&m->pid) : 0ull, known ? m->name : "", what, depth);
+}
+
+/* DEAD -> mine|REPAIR. A lock whose owner's death nobody noticed yet is looked at first. */
+static PyObject *py_begin_repair(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    if (!handle_usable(self)) return NULL;
+    struct lock *l = lock_of(self);
+    uint64_t seen = atomic_load(&l->state);
+    if (seen && !(seen & LOCK_DEAD) && !member_alive(seen)) {
+        cas64(&l->state, seen, (seen & ~(uint64_t)LOCK_REPAIR) | LOCK_DEAD);
+        seen = atomic_load(&l->state);
+    }
+    if (!(seen & LOCK_DEAD) || !cas64(&l->state, seen, arena.self | LOCK_REPAIR)) {
+        PyErr_SetString(error_not_held, "recover(): the lock's owner is not dead, or another process repairs it already");
+        return NULL;
+    }
+    store_relaxed(&l->depth, 1);
+    store_relaxed(&l->thread, this_thread());
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_end_repair(PyObject *self, PyObject *repaired)
+{
+    int done = PyObject_IsTrue(repaired);
+    if (done < 0 || !handle_usable(self)) return NULL;
+    struct lock *l = lock_of(self);
+    store_relaxed(&l->thread, 0);
+    if (!cas64(&l->state, arena.self | LOCK_REPAIR, done ? 0 : (arena.self | LOCK_DEAD))) {
+        PyErr_SetString(error_not_held, "recover(): this process does not repair the lock");
+        return NULL;
+    }
+    park_wake(&l->parked, ALL_WAITERS);
+    Py_RETURN_NONE;
+}
+
+static PyObject *lock_new_kind(PyTypeObject *type, PyObject *args, PyObject *kwargs, enum cell_kind kind)
+{
+    if ((args && PyTuple_Size(args)) || (kwargs && PyDict_Size(kwargs))) {
+        PyErr_SetString(PyExc_TypeError, "a lock takes no arguments");
+        return NULL;
+    }
+    PyObject *self = handle_create(type, kind, sizeof(struct lock));
+    if (self) lock_of(self)->reentrant = kind == CELL_RLOCK;
+    return self;
+}
+
+static PyObject *lock_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    return lock_new_kind(type, args, kwargs, CELL_LOCK);
+}
+
+static PyObject *rlock_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    return lock_new_kind(type, args, kwargs, CELL_RLOCK);
+}
+
+static PyMethodDef methods[] = {
+    {"acquire", (PyCFunction)(void (*)(void))py_acquire, METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"release", py_release, METH_NOARGS, NULL},
+    {"__enter__", py_enter, METH_NOARGS, NULL},
+    {"__exit__", (PyCFunction)(void (*)(void))py_exit, METH_FASTCALL, NULL},
+    {"locked", py_locked, METH_NOARGS, NULL},
+    {"_is_owned", py_is_mine, METH_NOARGS, NULL},
+    {"_holder", py_holder, METH_NOARGS, NULL},
+    {"_begin_repair", py_begin_repair, METH_NOARGS, NULL},
+    {"_end_repair", py_end_repair, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+static PyType_Slot lock_slots[] = {{Py_tp_new, lock_new}, {Py_tp_methods, methods}, {0, NULL}};
+static PyType_Slot rlock_slots[] = {{Py_tp_new, rlock_new}, {Py_tp_methods, methods}, {0, NULL}};
+
+bool lock_register(PyObject *module)
+{
+    int size = sizeof(handle_object);
+    lock_type = handle_type(module, "processing_core._kernel.Lock", CELL_LOCK, size, lock_slots, true);
+    rlock_type = handle_type(module, "processing_core._kernel.RLock", CELL_RLOCK, size, rlock_slots, true);
+    return lock_type && rlock_type;
+}

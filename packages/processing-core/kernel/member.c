@@ -1,0 +1,480 @@
+/* The member table: making places, taking them, burying the dead; and what a fork does.
+ *
+ * A place goes FREE -> RESERVED -> ALIVE -> BURYING -> FREE.  `owner` names the tenant from RESERVED on; its serial is
+ * never given again.  A reserved place lives as long as its token (a descriptor the child inherits); the child takes
+ * its life lock before it says ALIVE, and closes the token after: at no instant does a living one look dead. */
+#include "member.h"
+#include "cells.h"
+#include "park.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+bool member_alive(owner_id who)
+{
+    who &= ~OWNER_FLAGS;
+    if (who == arena.self) return true;
+    struct member *m = arena_member(owner_slot(who));
+    for (;;) {
+        if (atomic_load(&m->owner) != who) return false;
+        uint64_t state = atomic_load(&m->state);
+        if (state == PLACE_BURYING) return false;
+        if (state == PLACE_ALIVE) {
+            if (platform_life_held(arena.fd, owner_slot(who))) return true;
+            return platform_process_runs(load_relaxed(&m->pid), load_relaxed(&m->start_time));
+        }
+        if (platform_token_held(arena.fd, owner_slot(who))) return true;
+        if (atomic_load(&m->state) == PLACE_RESERVED && atomic_load(&m->owner) == who) return false;
+    }
+}
+
+/* -- making and taking places -- */
+
+static void set_name(struct member *m, const char *name)
+{
+    strncpy(m->name, name, NAME_SIZE - 1);
+    m->name[NAME_SIZE - 1] = 0;
+}
+
+static outcome place_take(const char *name, owner_id *who)
+{
+    struct arena_header *h = arena.header;
+    for (uint32_t slot = 0; slot < MEMBER_SLOTS; slot++) {
+        struct member *m = arena_member(slot);
+        if (load_relaxed(&m->owner)) continue;
+        uint64_t at = arena_offset(m) / PAGE_SIZE * PAGE_SIZE;
+        if (platform_memory_commit(arena.fd, at, 2 * PAGE_SIZE) != OK) return E_NOMEM;
+        uint64_t serial = load_relaxed(&h->next_serial);
+        tx_set(&h->next_serial, serial + 1);
+        tx_set(&m->pid, 0);
+        tx_set(&m->start_time, 0);
+        tx_set(&m->references, 0);
+        tx_set(&m->inherits, 0);
+        tx_set(&m->state, PLACE_RESERVED);
+        *who = make_owner(serial, slot);
+        set_name(m, name);
+        tx_set(&m->owner, *who);
+        return OK;
+    }
+    return E_FULL_TABLE;
+}
+
+outcome member_reserve(const char *name, owner_id *who)
+{
+    struct section s;
+    outcome o = E_FULL_TABLE;
+    for (int attempt = 0; attempt < 2 && o == E_FULL_TABLE; attempt++) {
+        if (attempt) member_sweep();
+        arena_enter(&s, true);
+        o = place_take(name, who);
+        arena_leave(&s);
+    }
+    return o;
+}
+
+outcome member_adopt(owner_id who)
+{
+    struct member *m = arena_member(owner_slot(who));
+    if (atomic_load(&m->owner) != who || atomic_load(&m->state) != PLACE_RESERVED) return E_STALE;
+    if (!platform_life_hold(arena.fd, owner_slot(who))) return E_SYSTEM;
+    store_relaxed(&m->pid, (uint64_t)getpid());
+    store_relaxed(&m->start_time, platform_start_time((uint64_t)getpid()));
+    atomic_store(&m->state, PLACE_ALIVE); /* pairs with member_alive's load: pid and start time are there */
+    arena.self = who;
+    references_adopt();
+    return OK;
+}
+
+outcome member_found(const char *name)
+{
+    owner_id who;
+    arena.self = make_owner(0xfffff, 0); /* nobody else is there yet; a transaction needs some holder */
+    struct section s;
+    arena_enter(&s, true);
+    outcome o = place_take(name, &who);
+    arena_leave(&s);
+    return o == OK ? member_adopt(who) : o;
+}
+
+void member_rename(const char *name)
+{
+    if (arena_usable() == OK) set_name(arena_member(owner_slot(arena.self)), name);
+}
+
+/* -- the dead -- */
+
+static struct obituary *obituary_of(uint64_t serial) { return &arena.header->obituaries[serial % OBITUARIES]; }
+
+static void write_obituary(struct member *m, owner_id who, uint64_t exitcode)
+{
+    struct obituary *o = obituary_of(owner_serial(who));
+    store_relaxed(&o->serial, 0);
+    store_relaxed(&o->pid, load_relaxed(&m->pid));
+    store_relaxed(&o->exitcode, exitcode);
+    memcpy(o->name, m->name, NAME_SIZE);
+    store_release(&o->serial, owner_serial(who));
+}
+
+bool member_obituary(uint64_t serial, struct obituary *out)
+{
+    struct section s;
+    arena_enter(&s, true);
+    memcpy((void *)out, obituary_of(serial), sizeof *out);
+    arena_leave(&s);
+    return out->serial == serial;
+}
+
+/* The parent may learn the exit code after somebody else buried its child. */
+static void amend_obituary(owner_id who, uint64_t exitcode)
+{
+    struct obituary *o = obituary_of(owner_serial(who));
+    if (exitcode != UNKNOWN_EXIT && load_relaxed(&o->serial) == owner_serial(who)) store_relaxed(&o->exitcode, exitcode);
+}
+
+static bool begin_burial(struct member *m, owner_id who)
+{
+    struct section s;
+    arena_enter(&s, true);
+    bool there = load_relaxed(&m->owner) == who;
+    if (there && load_relaxed(&m->state) != PLACE_BURYING) tx_set(&m->state, PLACE_BURYING);
+    arena_leave(&s);
+    return there;
+}
+
+static bool end_burial(struct member *m, owner_id who, uint64_t exitcode)
+{
+    struct section s;
+    arena_enter(&s, true);
+    bool there = load_relaxed(&m->owner) == who;
+    if (there) {
+        cell_id parcel = load_relaxed(&m->inherits);
+        if (parcel) cell_count(parcel, -1);
+        tx_set(&m->inherits, 0);
+        write_obituary(m, who, exitcode);
+        tx_set(&m->state, PLACE_FREE);
+        tx_set(&m->owner, 0);
+    } else {
+        amend_obituary(who, exitcode);
+    }
+    arena_leave(&s);
+    settle(true);
+    return there;
+}
+
+/* Several may bury the same member at once: each step is a transaction that finds only what is left. */
+outcome member_bury(owner_id who, uint64_t exitcode)
+{
+    struct member *m = arena_member(owner_slot(who));
+    if (member_alive(who)) return BUSY;
+    if (begin_burial(m, who)) references_recover(m, who, true);
+    return end_burial(m, who, exitcode) ? OK : BUSY;
+}
+
+int member_sweep(void)
+{
+    int buried = 0;
+    for (uint32_t slot = 0; slot < MEMBER_SLOTS; slot++) {
+        owner_id who = load_acquire(&arena_member(slot)->owner);
+        if (who && !member_alive(who) && member_bury(who, UNKNOWN_EXIT) == OK) buried++;
+    }
+    return buried;
+}
+
+static bool single_threaded(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    int n = 0;
+    if (!tasks) return false;
+    for (struct dirent *e; (e = readdir(tasks));) n += e->d_name[0] != '.';
+    closedir(tasks);
+    return n == 1;
+}
+
+/* A normal exit.  While other threads run they may stand in the arena, parked or computing on a view: then nothing is
+ * dropped, and whoever notices this process's end buries it. */
+void member_leave(void)
+{
+    if (arena_usable() != OK || !single_threaded()) return;
+    struct member *m = arena_member(owner_slot(arena.self));
+    settle(true);
+    references_recover(m, arena.self, true);
+    struct section s;
+    arena_enter(&s, true);
+    write_obituary(m, arena.self, UNKNOWN_EXIT);
+    arena_leave(&s);
+    /* Outside any section, and last: who holds a guard must look alive. */
+    atomic_store(&m->owner, 0);
+    arena.self = 0;
+}
+
+/* -- forks through Python -- */
+
+static struct {
+    owner_id child; /* the place that the fork in progress, or the last one, gave */
+    int token;
+    bool reserved; /* by fork_into: the next fork takes `child` */
+    bool failed;   /* the child will be no member */
+} fork_state = {.token = -1};
+
+static void close_token(int fd)
+{
+    close(fd);
+    if (arena.self) platform_life_hold(arena.fd, owner_slot(arena.self)); /* the close dropped every lock of ours */
+}
+
+static PyObject *py_fork_before(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    if (arena_usable() != OK) Py_RETURN_NONE;
+    fork_state.failed = false;
+    if (!fork_state.reserved) {
+        outcome o = member_reserve("", &fork_state.child);
+        if (o == OK) fork_state.token = platform_token_make(arena.fd, owner_slot(fork_state.child));
+        fork_state.failed = o != OK || fork_state.token < 0;
+    }
+    if (!fork_state.failed) fork_state.failed = references_inherit(arena_member(owner_slot(fork_state.child))) != OK;
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_fork_in_parent(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    if (fork_state.token >= 0) close_token(fork_state.token);
+    fork_state.token = -1;
+    fork_state.reserved = false;
+    Py_RETURN_NONE;
+}
+
+/* The token is closed after the adoption; a reserved place's token is the caller's to close. */
+static PyObject *py_fork_in_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    if (arena.self == 0) Py_RETURN_NONE;
+    arena.self = 0;
+    if (!fork_state.failed && member_adopt(fork_state.child) == OK) *arena.token = 1;
+    if (fork_state.token >= 0) close_token(fork_state.token);
+    fork_state.token = -1;
+    fork_state.reserved = false;
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_fork_into(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    unsigned int slot;
+    unsigned long long serial;
+    const char *name;
+    if (!PyArg_ParseTuple(args, "IKs", &slot, &serial, &name)) return NULL;
+    fork_state.child = make_owner(serial, slot);
+    fork_state.reserved = true;
+    set_name(arena_member(slot), name);
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_forked(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    if (!fork_state.child || fork_state.failed) Py_RETURN_NONE;
+    return Py_BuildValue("IK", owner_slot(fork_state.child), (unsigned long long)owner_serial(fork_state.child));
+}
+
+/* -- the functions of the module -- */
+
+static PyObject *py_found(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    const char *name;
+    unsigned long long cap;
+    if (!PyArg_ParseTuple(args, "sK", &name, &cap)) return NULL;
+    if (arena.fd >= 0) {
+        PyErr_SetString(PyExc_RuntimeError, "this process belongs, or belonged, to a family already");
+        return NULL;
+    }
+    outcome o = arena_found(cap);
+    if (o == OK) o = member_found(name);
+    if (o != OK) return raise_outcome(o);
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_adopt(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    int fd, token;
+    unsigned int slot;
+    unsigned long long serial;
+    if (!PyArg_ParseTuple(args, "iiIK", &fd, &token, &slot, &serial)) return NULL;
+    if (arena.fd >= 0) {
+        PyErr_SetString(PyExc_RuntimeError, "this process belongs, or belonged, to a family already");
+        return NULL;
+    }
+    if (slot >= MEMBER_SLOTS) {
+        PyErr_Format(PyExc_ValueError, "slot %u: a family has %u places", slot, MEMBER_SLOTS);
+        return NULL;
+    }
+    outcome o = arena_join(fd);
+    if (o == OK) o = member_adopt(make_owner(serial, slot));
+    if (o != OK) return raise_outcome(o);
+    close_token(token);
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_member(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    if (arena_usable() != OK) Py_RETURN_NONE;
+    return Py_BuildValue("IK", owner_slot(arena.self), (unsigned long long)owner_serial(arena.self));
+}
+
+static PyObject *py_family(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    return PyLong_FromUnsignedLongLong(arena.header ? arena.header->family : 0);
+}
+
+static PyObject *py_arena_fd(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    return PyLong_FromLong(arena.fd);
+}
+
+static PyObject *py_reserve(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    const char *name;
+    owner_id who;
+    if (!PyArg_ParseTuple(args, "s", &name)) return NULL;
+    outcome o = arena_usable();
+    if (o == OK) o = member_reserve(name, &who);
+    if (o != OK) return raise_outcome(o);
+    int token = platform_token_make(arena.fd, owner_slot(who));
+    if (token < 0) {
+        int saved = errno;
+        member_bury(who, UNKNOWN_EXIT);
+        platform_life_hold(arena.fd, owner_slot(arena.self));
+        errno = saved;
+        return raise_outcome(E_SYSTEM);
+    }
+    return Py_BuildValue("IKi", owner_slot(who), (unsigned long long)owner_serial(who), token);
+}
+
+static PyObject *py_close_token(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    int fd;
+    if (!PyArg_ParseTuple(args, "i", &fd)) return NULL;
+    close_token(fd);
+    Py_RETURN_NONE;
+}
+
+/* (slot, serial) from arguments that may have more. */
+static bool parse_member(PyObject *args, owner_id *who)
+{
+    unsigned int slot;
+    unsigned long long serial;
+    if (!PyArg_ParseTuple(args, "IK", &slot, &serial)) return false;
+    if (slot >= MEMBER_SLOTS) {
+        PyErr_Format(PyExc_ValueError, "slot %u: a family has %u places", slot, MEMBER_SLOTS);
+        return false;
+    }
+    *who = make_owner(serial, slot);
+    outcome o = arena_usable();
+    if (o != OK) raise_outcome(o);
+    return o == OK;
+}
+
+static PyObject *py_alive(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    owner_id who;
+    if (!parse_member(args, &who)) return NULL;
+    return PyBool_FromLong(member_alive(who));
+}
+
+static PyObject *py_bury(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *exitcode = Py_None;
+    unsigned int slot;
+    unsigned long long serial;
+    if (!PyArg_ParseTuple(args, "IK|O", &slot, &serial, &exitcode)) return NULL;
+    uint64_t code = UNKNOWN_EXIT;
+    if (exitcode != Py_None) {
+        long value = PyLong_AsLong(exitcode);
+        if (value == -1 && PyErr_Occurred()) return NULL;
+        code = (uint64_t)((int64_t)value + (1ll << 32));
+    }
+    outcome o = arena_usable();
+    if (o != OK || slot >= MEMBER_SLOTS) Py_RETURN_FALSE;
+    return PyBool_FromLong(member_bury(make_owner(serial, slot), code) == OK);
+}
+
+static PyObject *py_sweep(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    return PyLong_FromLong(arena_usable() == OK ? member_sweep() : 0);
+}
+
+static PyObject *py_leave(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    member_leave();
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_rename(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    const char *name;
+    if (!PyArg_ParseTuple(args, "s", &name)) return NULL;
+    member_rename(name);
+    Py_RETURN_NONE;
+}
+
+static PyObject *decode_name(const char *name)
+{
+    return PyUnicode_DecodeUTF8(name, (Py_ssize_t)strnlen(name, NAME_SIZE), "replace");
+}
+
+static PyObject *py_members(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    PyObject *list = PyList_New(0);
+    if (!list || arena_usable() != OK) return list;
+    for (uint32_t slot = 0; slot < MEMBER_SLOTS; slot++) {
+        struct member *m = arena_member(slot);
+        owner_id who = load_acquire(&m->owner);
+        if (!who || !member_alive(who)) continue;
+        PyObject *row = Py_BuildValue("IKKN", slot, (unsigned long long)owner_serial(who),
+                                      (unsigned long long)load_relaxed(&m->pid), decode_name(m->name));
+        if (!row || PyList_Append(list, row) < 0) {
+            Py_XDECREF(row);
+            Py_DECREF(list);
+            return NULL;
+        }
+        Py_DECREF(row);
+    }
+    return list;
+}
+
+static PyObject *py_obituary(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    unsigned long long serial;
+    struct obituary o;
+    if (!PyArg_ParseTuple(args, "K", &serial)) return NULL;
+    if (arena_usable() != OK || !member_obituary(serial, &o)) Py_RETURN_NONE;
+    PyObject *code = o.exitcode == UNKNOWN_EXIT ? Py_NewRef(Py_None) : PyLong_FromLongLong((int64_t)o.exitcode - (1ll << 32));
+    return Py_BuildValue("KNN", (unsigned long long)o.pid, decode_name(o.name), code);
+}
+
+static PyMethodDef functions[] = {
+    {"found", py_found, METH_VARARGS, NULL},
+    {"adopt", py_adopt, METH_VARARGS, NULL},
+    {"member", py_member, METH_NOARGS, NULL},
+    {"family", py_family, METH_NOARGS, NULL},
+    {"arena_fd", py_arena_fd, METH_NOARGS, NULL},
+    {"reserve", py_reserve, METH_VARARGS, NULL},
+    {"close_token", py_close_token, METH_VARARGS, NULL},
+    {"fork_before", py_fork_before, METH_NOARGS, NULL},
+    {"fork_in_parent", py_fork_in_parent, METH_NOARGS, NULL},
+    {"fork_in_child", py_fork_in_child, METH_NOARGS, NULL},
+    {"fork_into", py_fork_into, METH_VARARGS, NULL},
+    {"forked", py_forked, METH_NOARGS, NULL},
+    {"alive", py_alive, METH_VARARGS, NULL},
+    {"bury", py_bury, METH_VARARGS, NULL},
+    {"sweep", py_sweep, METH_NOARGS, NULL},
+    {"leave", py_leave, METH_NOARGS, NULL},
+    {"rename", py_rename, METH_VARARGS, NULL},
+    {"members", py_members, METH_NOARGS, NULL},
+    {"obituary", py_obituary, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+bool member_register(PyObject *module)
+{
+    Py_AtExit(member_leave);
+    return PyModule_AddFunctions(module, functions) == 0;
+}

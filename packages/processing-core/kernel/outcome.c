@@ -1,0 +1,129 @@
+/* Outcomes as exceptions, and the parsing of timeouts. */
+#include "arena.h"
+
+#include <errno.h>
+#include <math.h>
+
+PyObject *error_handle, *error_owner_died, *error_fork, *error_not_held;
+
+PyObject *raise_outcome(outcome o)
+{
+    switch (o) {
+    case E_NOMEM:
+        if (arena.header)
+            PyErr_Format(PyExc_MemoryError, "the family's arena is full: its limit is %llu bytes, %llu are in use",
+                         (unsigned long long)arena.header->cap,
+                         (unsigned long long)load_relaxed(&arena.header->pages_used) * PAGE_SIZE);
+        else PyErr_SetString(PyExc_MemoryError, "the system grants no memory for an arena");
+        break;
+    case E_STALE:
+        PyErr_SetString(error_handle, "a stale handle: the shared object it refers to is gone (nobody kept it alive)");
+        break;
+    case E_KIND:
+        PyErr_SetString(error_handle, "a handle of another kind, or an arena of another version of processing-core");
+        break;
+    case E_FORKED:
+        PyErr_SetString(error_fork, "this process was forked behind Python's back (not by os.fork): it is no member of "
+                                    "the family, and shared objects cannot be used in it");
+        break;
+    case E_NOFAMILY:
+        PyErr_SetString(error_handle, "this process is not, or no longer, a member of a family");
+        break;
+    case E_SYSTEM:
+        PyErr_SetFromErrno(PyExc_OSError);
+        break;
+    case E_FULL_TABLE:
+        PyErr_Format(PyExc_RuntimeError, "the family has %u living processes, the most it can have", MEMBER_SLOTS);
+        break;
+    case E_RANGE:
+        PyErr_Format(PyExc_MemoryError, "this process could reserve only %llu bytes of address space (RLIMIT_AS?), and "
+                                        "the object lies beyond them", (unsigned long long)arena.mapped);
+        break;
+    case E_CLOSED:
+        PyErr_SetString(PyExc_ValueError, "the object is closed");
+        break;
+    default:
+        if (!PyErr_Occurred()) PyErr_Format(PyExc_SystemError, "processing kernel: unexpected outcome %d", (int)o);
+    }
+    return NULL;
+}
+
+bool parse_timeout(PyObject *timeout, int64_t *deadline)
+{
+    *deadline = NO_DEADLINE;
+    if (timeout == NULL || timeout == Py_None) return true;
+    double seconds = PyFloat_AsDouble(timeout);
+    if (seconds == -1.0 && PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError))
+            PyErr_Format(PyExc_TypeError, "timeout %R: it must be a number of seconds or None", timeout);
+        return false;
+    }
+    if (isnan(seconds)) {
+        PyErr_Format(PyExc_ValueError, "timeout %R: it must be a number of seconds or None", timeout);
+        return false;
+    }
+    int64_t now = monotonic_ns();
+    if (seconds <= 0) *deadline = now;
+    else if (seconds < 9e9) *deadline = now + (int64_t)(seconds * 1e9);
+    return true;
+}
+
+static int keyword_index(PyObject *name)
+{
+    if (PyUnicode_CompareWithASCIIString(name, "block") == 0) return 0;
+    if (PyUnicode_CompareWithASCIIString(name, "blocking") == 0) return 0;
+    if (PyUnicode_CompareWithASCIIString(name, "timeout") == 0) return 1;
+    return -1;
+}
+
+static bool blocking_deadline(PyObject *const value[2], bool minus_one_waits, int64_t *deadline)
+{
+    int block = value[0] ? PyObject_IsTrue(value[0]) : 1;
+    if (block < 0) return false;
+    /* threading says timeout=-1 where others say None */
+    if (minus_one_waits && value[1] && PyLong_CheckExact(value[1])) {
+        long long n = PyLong_AsLongLong(value[1]);
+        if (n == -1 && !PyErr_Occurred()) {
+            *deadline = block ? NO_DEADLINE : 0;
+            return true;
+        }
+        PyErr_Clear(); /* too large for a long long: the float below says so, or waits that long */
+    }
+    if (!parse_timeout(value[1], deadline)) return false;
+    if (!block) *deadline = 0;
+    return true;
+}
+
+static bool parse(const char *name, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, Py_ssize_t skip,
+                  bool minus_one_waits, int64_t *deadline)
+{
+    PyObject *value[2] = {NULL, NULL};
+    if (nargs - skip > 2) {
+        PyErr_Format(PyExc_TypeError, "%s() takes at most block and timeout, %zd arguments were given", name, nargs - skip);
+        return false;
+    }
+    for (Py_ssize_t i = skip; i < nargs; i++) value[i - skip] = args[i];
+    Py_ssize_t n = kwnames ? PyTuple_Size(kwnames) : 0;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyObject *keyword = PyTuple_GetItem(kwnames, i);
+        int at = keyword_index(keyword);
+        if (at < 0 || value[at]) {
+            PyErr_Format(PyExc_TypeError, "%s() got an unexpected or repeated argument %R", name, keyword);
+            return false;
+        }
+        value[at] = args[nargs + i];
+    }
+    return blocking_deadline(value, minus_one_waits, deadline);
+}
+
+bool parse_blocking(const char *name, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, Py_ssize_t skip,
+                    int64_t *deadline)
+{
+    return parse(name, args, nargs, kwnames, skip, true, deadline);
+}
+
+bool parse_waiting(const char *name, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, Py_ssize_t skip,
+                   int64_t *deadline)
+{
+    return parse(name, args, nargs, kwnames, skip, false, deadline);
+}

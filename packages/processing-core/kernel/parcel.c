@@ -1,0 +1,166 @@
+/* Parcels.  See parcel.h. */
+#include "parcel.h"
+
+#include "member.h"
+
+#define REFS_A_TRANSACTION 256
+#define LARGE (1u << 20)
+
+static struct parcel *parcel_at(cell_id id) { return cell_block(id); }
+
+/* Count the references, in bounded transactions: n_refs says how many the parcel owns already. */
+static outcome count_refs(struct parcel *p, const struct collection *refs)
+{
+    struct section s;
+    outcome o = OK;
+    arena_enter(&s, true);
+    for (uint32_t i = 0; i < refs->n && o == OK; i++) {
+        p->refs[i] = refs->ids[i];
+        o = cell_count(refs->ids[i], +1);
+        if (o == OK) tx_set(&p->n_refs, i + 1);
+        if (o == OK && i % REFS_A_TRANSACTION == 0) tx_commit();
+    }
+    if (o != OK) tx_abort();
+    arena_leave(&s);
+    return o;
+}
+
+outcome parcel_make(const struct encoding *e, cell_id *id, refno *ref)
+{
+    size_t size = encoding_size(e);
+    uint64_t room = e->refs.n;
+    outcome o = cell_create(CELL_PARCEL, sizeof(struct parcel) + room * sizeof(uint64_t) + size, false, id, ref);
+    if (o != OK) return o;
+    struct parcel *p = parcel_at(*id);
+    store_relaxed(&p->n_refs, 0);
+    p->refs_room = room;
+    p->size = size;
+    cell_ready(*id);
+    crash_point();
+    o = count_refs(p, &e->refs);
+    if (o != OK) {
+        cell_detach(*ref);
+        return o;
+    }
+    PyThreadState *thread = size >= LARGE ? PyEval_SaveThread() : NULL;
+    encoding_copy(e, parcel_data(p));
+    if (thread) PyEval_RestoreThread(thread);
+    return OK;
+}
+
+PyObject *parcel_open(refno ref)
+{
+    cell_id id = load_relaxed(&reference_at(ref)->ref);
+    struct parcel *p = parcel_at(id);
+    bool kept;
+    PyObject *object = decode(parcel_data(p), p->size, &kept);
+    if (!kept) cell_detach(ref);
+    return object;
+}
+
+/* One reference a step. */
+bool parcel_end_step(struct cell *cell)
+{
+    struct parcel *p = arena_at(load_relaxed(&cell->offset));
+    uint64_t n = load_relaxed(&p->n_refs);
+    if (n == 0) return true;
+    tx_set(&p->n_refs, n - 1);
+    cell_count(p->refs[n - 1], -1);
+    return false;
+}
+
+/* -- the Python side -- */
+
+static PyTypeObject *parcel_type;
+
+static PyObject *py_pack(PyObject *Py_UNUSED(module), PyObject *object)
+{
+    struct encoding e;
+    cell_id id;
+    refno ref;
+    PyObject *parcel = NULL;
+    encoding_begin(&e);
+    if (encode(&e, object)) {
+        outcome o = parcel_make(&e, &id, &ref);
+        parcel = o == OK ? handle_adopt(parcel_type, CELL_PARCEL, id, ref) : raise_outcome(o);
+    }
+    encoding_end(&e);
+    return parcel;
+}
+
+static bool check_parcel(PyObject *object)
+{
+    if (PyObject_TypeCheck(object, parcel_type)) return handle_usable(object);
+    PyErr_Format(PyExc_TypeError, "%R is no parcel", object);
+    return false;
+}
+
+static PyObject *py_unpack(PyObject *Py_UNUSED(module), PyObject *object)
+{
+    if (!check_parcel(object)) return NULL;
+    struct parcel *p = parcel_at(((handle_object *)object)->id);
+    bool kept;
+    Py_INCREF(object);
+    PyObject *result = decode(parcel_data(p), p->size, &kept);
+    if (!kept) Py_DECREF(object); /* else this handle lives for ever, and with it the bytes */
+    return result;
+}
+
+static PyObject *py_give(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *parcel;
+    unsigned int slot;
+    unsigned long long serial;
+    struct section s;
+    if (!PyArg_ParseTuple(args, "OIK", &parcel, &slot, &serial) || !check_parcel(parcel)) return NULL;
+    if (slot >= MEMBER_SLOTS) return raise_outcome(E_STALE);
+    struct member *m = arena_member(slot);
+    arena_enter(&s, true);
+    bool reserved = load_relaxed(&m->owner) == make_owner(serial, slot) && load_relaxed(&m->state) == PLACE_RESERVED;
+    outcome o = reserved && !load_relaxed(&m->inherits) ? OK : E_STALE;
+    if (o == OK) o = cell_count(((handle_object *)parcel)->id, +1);
+    if (o == OK) tx_set(&m->inherits, ((handle_object *)parcel)->id);
+    arena_leave(&s);
+    if (o != OK) return raise_outcome(o);
+    Py_RETURN_NONE;
+}
+
+/* The reference passes from the place to a handle of this process. */
+static PyObject *py_inheritance(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    outcome o = arena_usable();
+    refno ref;
+    struct section s;
+    if (o != OK) return raise_outcome(o);
+    struct member *m = arena_member(owner_slot(arena.self));
+    cell_id id = load_relaxed(&m->inherits);
+    if (!id) Py_RETURN_NONE;
+    if ((o = reference_reserve(&ref)) != OK) return raise_outcome(o);
+    arena_enter(&s, true);
+    tx_set(&reference_at(ref)->ref, id);
+    tx_set(&m->inherits, 0);
+    arena_leave(&s);
+    return handle_adopt(parcel_type, CELL_PARCEL, id, ref);
+}
+
+static PyMethodDef functions[] = {
+    {"pack", py_pack, METH_O, NULL},
+    {"unpack", py_unpack, METH_O, NULL},
+    {"give", py_give, METH_VARARGS, NULL},
+    {"inheritance", py_inheritance, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyObject *parcel_new(PyTypeObject *Py_UNUSED(type), PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    PyErr_SetString(PyExc_TypeError, "parcels are made by pack()");
+    return NULL;
+}
+
+static PyType_Slot slots[] = {{Py_tp_new, parcel_new}, {0, NULL}};
+
+bool parcel_register(PyObject *module)
+{
+    parcel_type = handle_type(module, "processing_core._kernel.Parcel", CELL_PARCEL, sizeof(handle_object), slots, false);
+    return parcel_type && PyModule_AddFunctions(module, functions) == 0;
+}

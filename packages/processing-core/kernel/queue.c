@@ -1,0 +1,516 @@
+/* The Python type over a ring: objects in, objects out.
+ *
+ * Encoding, which may run any user code, is done before the ring is touched; decoding after.  A first try holds the
+ * GIL, for a ring that is neither contended nor full takes 50 ns; all waiting is done without it. */
+#include "claims.h"
+#include "parcel.h"
+#include "ring.h"
+
+#include <string.h>
+
+#define LONGEST_INLINE (INLINE_MAX - 24)
+#define BATCH 64
+
+struct queue_object {
+    handle_object base;
+    struct spin put_spin, get_spin;
+};
+
+static struct ring *ring_of(PyObject *self) { return ((handle_object *)self)->block; }
+static uint32_t index_of(PyObject *self) { return id_index(((handle_object *)self)->id); }
+
+
+static PyObject *raise_from_queue(const char *name)
+{
+    PyObject *module = PyImport_ImportModule("queue");
+    PyObject *error = module ? PyObject_GetAttrString(module, name) : NULL;
+    if (error) PyErr_SetNone(error);
+    Py_XDECREF(error);
+    Py_XDECREF(module);
+    return NULL;
+}
+
+static PyObject *raise_put(outcome o)
+{
+    return o == BUSY ? raise_from_queue("Full") : raise_outcome(o);
+}
+
+static PyObject *raise_get(outcome o)
+{
+    return o == BUSY ? raise_from_queue("Empty") : raise_outcome(o);
+}
+
+/* -- one object on its way into the ring -- */
+
+struct sending {
+    struct encoding e;
+    struct outgoing m;
+    refno ref;
+};
+
+static bool sending_begin(struct sending *s, PyObject *object, const uint64_t *header)
+{
+    memset(&s->m, 0, sizeof s->m);
+    s->ref = NO_REF;
+    encoding_begin(&s->e);
+    if (!encode(&s->e, object)) {
+        encoding_end(&s->e);
+        return false;
+    }
+    if (s->e.refs.n || encoding_size(&s->e) > LONGEST_INLINE) {
+        outcome o = parcel_make(&s->e, &s->m.prefix[0], &s->ref);
+        if (o != OK) {
+            encoding_end(&s->e);
+            raise_outcome(o);
+            return false;
+        }
+        s->m.flags = MESSAGE_PARCEL;
+        s->m.prefix_size = 8;
+        s->m.ref = reference_at(s->ref);
+    } else {
+        s->m.head = s->e.head;
+        s->m.head_size = (uint32_t)s->e.head_size;
+        s->m.tail = s->e.tail;
+        s->m.tail_size = (uint32_t)s->e.tail_size;
+    }
+    if (header) {
+        memcpy((uint8_t *)s->m.prefix + s->m.prefix_size, header, 16);
+        s->m.prefix_size += 16;
+        s->m.flags |= MESSAGE_HEADED;
+    }
+    return true;
+}
+
+/* After a put the ring owns the parcel, and the entry is free again; without one the parcel goes. */
+static void sending_end(struct sending *s, bool put)
+{
+    encoding_end(&s->e);
+    if (s->ref == NO_REF) return;
+    if (put) reference_return(s->ref);
+    else cell_detach(s->ref);
+}
+
+struct put_attempt {
+    struct ring *ring;
+    uint32_t index, n;
+    const struct outgoing *messages;
+    uint64_t number;
+};
+
+static outcome put_attempt(void *ctx, bool look)
+{
+    struct put_attempt *a = ctx;
+    if (look) ring_look(a->ring);
+    return ring_put(a->ring, a->index, a->messages, a->n, false, &a->number);
+}
+
+static outcome put_messages(PyObject *self, const struct outgoing *m, uint32_t n, int64_t deadline, uint64_t *number)
+{
+    struct put_attempt a = {ring_of(self), index_of(self), n, m, 0};
+    outcome o = ring_put(a.ring, a.index, m, n, true, &a.number);
+    if (o == BUSY && deadline == 0) {
+        PyThreadState *thread = PyEval_SaveThread();
+        o = put_attempt(&a, true);
+        PyEval_RestoreThread(thread);
+    } else if (o == BUSY) {
+        o = park_until(&a.ring->not_full, &((struct queue_object *)self)->put_spin, put_attempt, &a, deadline);
+    }
+    *number = a.number;
+    return o;
+}
+
+static PyObject *put_object(PyObject *self, PyObject *object, const uint64_t *header, int64_t deadline, uint64_t *number)
+{
+    struct sending s;
+    if (!handle_usable(self) || !sending_begin(&s, object, header)) return NULL;
+    outcome o = put_messages(self, &s.m, 1, deadline, number);
+    sending_end(&s, o == OK);
+    if (o != OK) return raise_put(o);
+    Py_RETURN_NONE;
+}
+
+/* The first argument, by position or as `obj`, `item`; the rest is (block, timeout). */
+static PyObject *py_put(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    int64_t deadline = NO_DEADLINE;
+    uint64_t number;
+    if (nargs < 1) {
+        PyErr_SetString(PyExc_TypeError, "put() needs the object to put as its first argument");
+        return NULL;
+    }
+    if ((nargs > 1 || kwnames) && !parse_waiting("put", args, nargs, kwnames, 1, &deadline)) return NULL;
+    return put_object(self, args[0], NULL, deadline, &number);
+}
+
+static PyObject *py_put_nowait(PyObject *self, PyObject *object)
+{
+    uint64_t number;
+    return put_object(self, object, NULL, 0, &number);
+}
+
+/* All or none, as one operation. */
+static PyObject *put_sequence(PyObject *self, PyObject *list, int64_t deadline)
+{
+    Py_ssize_t n = PyList_Size(list), done = 0;
+    struct sending *s = PyMem_Malloc((size_t)(n ? n : 1) * sizeof *s);
+    struct outgoing *m = PyMem_Malloc((size_t)(n ? n : 1) * sizeof *m);
+    outcome o = E_SIGNAL;
+    uint64_t number;
+    if (!s || !m) PyErr_NoMemory();
+    else
+        while (done < n && sending_begin(&s[done], PyList_GetItem(list, done), NULL)) {
+            m[done] = s[done].m;
+            done++;
+        }
+    if (s && m && done == n) o = n ? put_messages(self, m, (uint32_t)n, deadline, &number) : OK;
+    while (done > 0) sending_end(&s[--done], o == OK);
+    PyMem_Free(s);
+    PyMem_Free(m);
+    if (o != OK) return raise_put(o);
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_put_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    int64_t deadline;
+    if (nargs < 1) {
+        PyErr_SetString(PyExc_TypeError, "put_many() needs an iterable as its first argument");
+        return NULL;
+    }
+    if (!handle_usable(self) || !parse_waiting("put_many", args, nargs, kwnames, 1, &deadline)) return NULL;
+    PyObject *list = PySequence_List(args[0]);
+    if (!list) return NULL;
+    PyObject *result = put_sequence(self, list, deadline);
+    Py_DECREF(list);
+    return result;
+}
+
+/* -- one object on its way out -- */
+
+struct receiving {
+    struct incoming m;
+    refno ref;
+    uint8_t data[INLINE_MAX];
+};
+
+struct get_attempt {
+    struct ring *ring;
+    uint32_t index;
+    struct incoming *message;
+};
+
+static outcome get_attempt(void *ctx, bool look)
+{
+    struct get_attempt *a = ctx;
+    if (look) ring_look(a->ring);
+    return ring_get(a->ring, a->index, a->message, false);
+}
+
+static outcome receive(PyObject *self, struct receiving *r, word64 *claim, int64_t deadline)
+{
+    outcome o = reference_reserve(&r->ref);
+    if (o != OK) return o;
+    r->m = (struct incoming){.data = r->data, .entry = reference_at(r->ref), .claim = claim};
+    struct get_attempt a = {ring_of(self), index_of(self), &r->m};
+    o = ring_get(a.ring, a.index, &r->m, true);
+    if (o == BUSY && deadline == 0) {
+        PyThreadState *thread = PyEval_SaveThread();
+        o = get_attempt(&a, true);
+        PyEval_RestoreThread(thread);
+    } else if (o == BUSY) {
+        o = park_until(&a.ring->not_empty, &((struct queue_object *)self)->get_spin, get_attempt, &a, deadline);
+    }
+    if (o != OK || !(r->m.flags & MESSAGE_PARCEL)) reference_return(r->ref);
+    return o;
+}
+
+/* The object; `header` (two numbers) is filled in if the message has one. */
+static PyObject *received_object(struct receiving *r, uint64_t header[2])
+{
+    size_t at = r->m.flags & MESSAGE_PARCEL ? 8 : 0;
+    if (r->m.flags & MESSAGE_HEADED) {
+        memcpy(header, r->data + at, 16);
+        at += 16;
+    }
+    if (r->m.flags & MESSAGE_PARCEL) return parcel_open(r->ref);
+    bool kept;
+    PyObject *object = decode(r->data + at, r->m.size - at, &kept);
+    if (object == NULL || !kept) return object;
+    Py_DECREF(object); /* it looks into this stack frame: no unpickler of ours does that */
+    PyErr_SetString(PyExc_BufferError, "an unpickled object kept a view of its message");
+    return NULL;
+}
+
+static PyObject *get_object(PyObject *self, int64_t deadline)
+{
+    struct receiving r;
+    uint64_t header[2];
+    if (!handle_usable(self)) return NULL;
+    outcome o = receive(self, &r, NULL, deadline);
+    return o == OK ? received_object(&r, header) : raise_get(o);
+}
+
+static PyObject *py_get(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    int64_t deadline = NO_DEADLINE;
+    if ((nargs || kwnames) && !parse_waiting("get", args, nargs, kwnames, 0, &deadline)) return NULL;
+    return get_object(self, deadline);
+}
+
+static PyObject *py_get_nowait(PyObject *self, PyObject *Py_UNUSED(none)) { return get_object(self, 0); }
+
+/* At least one object (waiting for it), at most `limit`. */
+static PyObject *py_get_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    int64_t deadline;
+    Py_ssize_t limit = nargs > 0 ? PyLong_AsSsize_t(args[0]) : -1;
+    if (limit < 1) {
+        if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "get_many() needs a limit of at least 1 as its first argument");
+        return NULL;
+    }
+    if (!parse_waiting("get_many", args, nargs, kwnames, 1, &deadline)) return NULL;
+    PyObject *list = PyList_New(0);
+    for (Py_ssize_t i = 0; list && i < limit; i++) {
+        if (i > 0 && ring_empty(ring_of(self))) break;
+        PyObject *object = get_object(self, i ? 0 : deadline);
+        if (!object && i > 0) {
+            PyObject *type = PyErr_Occurred(); /* another consumer was quicker: what we have is the answer */
+            PyObject *name = PyObject_GetAttrString(type, "__name__");
+            bool empty = name && PyUnicode_CompareWithASCIIString(name, "Empty") == 0;
+            Py_XDECREF(name);
+            if (empty) {
+                PyErr_Clear();
+                break;
+            }
+        }
+        if (!object || PyList_Append(list, object) < 0) Py_CLEAR(list);
+        Py_XDECREF(object);
+    }
+    return list;
+}
+
+/* -- for pools: messages with two numbers of the sender's, which are readable even where the object is not -- */
+
+static PyObject *py_send(PyObject *self, PyObject *args)
+{
+    unsigned long long a, b;
+    PyObject *object;
+    if (!PyArg_ParseTuple(args, "KKO", &a, &b, &object)) return NULL;
+    uint64_t header[2] = {a, b}, number;
+    PyObject *none = put_object(self, object, header, NO_DEADLINE, &number);
+    if (!none) return NULL;
+    Py_DECREF(none);
+    return PyLong_FromUnsignedLongLong(number);
+}
+
+static bool add_failure(PyObject *failures, Py_ssize_t i)
+{
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    PyErr_NormalizeException(&type, &value, &trace);
+    if (value && trace) PyException_SetTraceback(value, trace);
+    PyObject *row = Py_BuildValue("nO", i, value ? value : Py_None);
+    bool ok = row && PyList_Append(failures, row) == 0;
+    Py_XDECREF(row), Py_XDECREF(type), Py_XDECREF(value), Py_XDECREF(trace);
+    return ok;
+}
+
+static bool is_fatal(void) { return !PyErr_ExceptionMatches(PyExc_Exception); }
+
+/* send_many(a, b, list): (a, b + i, list[i]) for every i; what cannot be pickled is left out, and the list of
+ * (i, exception) of those returned. */
+static PyObject *py_send_many(PyObject *self, PyObject *args)
+{
+    unsigned long long a, b;
+    PyObject *list;
+    if (!PyArg_ParseTuple(args, "KKO!", &a, &b, &PyList_Type, &list) || !handle_usable(self)) return NULL;
+    struct sending *s = PyMem_Malloc(BATCH * sizeof *s);
+    struct outgoing m[BATCH];
+    PyObject *failures = s ? PyList_New(0) : PyErr_NoMemory();
+    for (Py_ssize_t i = 0; failures && i < PyList_Size(list);) {
+        uint32_t n = 0;
+        for (; failures && n < BATCH && i < PyList_Size(list); i++) {
+            uint64_t header[2] = {a, b + (uint64_t)i};
+            PyObject *object = Py_NewRef(PyList_GetItem(list, i));
+            bool ok = sending_begin(&s[n], object, header);
+            Py_DECREF(object);
+            if (ok) {
+                m[n] = s[n].m;
+                n++;
+            } else if (is_fatal() || !add_failure(failures, i)) {
+                Py_CLEAR(failures);
+            }
+        }
+        uint64_t number;
+        outcome o = n ? put_messages(self, m, n, NO_DEADLINE, &number) : OK;
+        for (uint32_t k = 0; k < n; k++) sending_end(&s[k], o == OK);
+        if (o != OK) {
+            Py_CLEAR(failures);
+            raise_put(o);
+        }
+    }
+    PyMem_Free(s);
+    return failures;
+}
+
+/* (a, b, number, ok, object), or with ok False the exception that decoding raised. */
+static PyObject *received_row(struct receiving *r)
+{
+    uint64_t header[2] = {0, 0};
+    PyObject *object = received_object(r, header);
+    PyObject *ok = object ? Py_True : Py_False;
+    if (!object) {
+        if (is_fatal()) return NULL;
+        PyObject *type, *trace;
+        PyErr_Fetch(&type, &object, &trace);
+        PyErr_NormalizeException(&type, &object, &trace);
+        if (trace) PyException_SetTraceback(object, trace);
+        Py_XDECREF(type), Py_XDECREF(trace);
+    }
+    return Py_BuildValue("KKKON", (unsigned long long)header[0], (unsigned long long)header[1],
+                         (unsigned long long)r->m.number, ok, object);
+}
+
+/* receive(timeout=None, claims=None, place=0): raises queue.Empty at the deadline. */
+static PyObject *py_receive(PyObject *self, PyObject *args)
+{
+    PyObject *timeout = Py_None, *claims = Py_None;
+    Py_ssize_t place = 0;
+    int64_t deadline;
+    struct receiving r;
+    if (!PyArg_ParseTuple(args, "|OOn", &timeout, &claims, &place) || !handle_usable(self)) return NULL;
+    if (!parse_timeout(timeout, &deadline)) return NULL;
+    word64 *claim = NULL;
+    if (claims != Py_None && !(claim = claim_words(claims, place))) return NULL;
+    outcome o = receive(self, &r, claim, deadline);
+    return o == OK ? received_row(&r) : raise_get(o);
+}
+
+/* receive_many(limit, timeout=None): a list of rows, empty at the deadline. */
+static PyObject *py_receive_many(PyObject *self, PyObject *args)
+{
+    PyObject *timeout = Py_None;
+    Py_ssize_t limit;
+    int64_t deadline;
+    struct receiving r;
+    if (!PyArg_ParseTuple(args, "n|O", &limit, &timeout) || !handle_usable(self)) return NULL;
+    if (!parse_timeout(timeout, &deadline)) return NULL;
+    PyObject *list = PyList_New(0);
+    for (Py_ssize_t i = 0; list && i < limit; i++) {
+        if (i > 0 && ring_empty(ring_of(self))) break;
+        outcome o = receive(self, &r, NULL, i ? 0 : deadline);
+        if (o == BUSY || (o == E_CLOSED && i > 0)) break;
+        PyObject *row = o == OK ? received_row(&r) : raise_outcome(o);
+        if (!row || PyList_Append(list, row) < 0) Py_CLEAR(list);
+        Py_XDECREF(row);
+    }
+    return list;
+}
+
+/* -- looking -- */
+
+static PyObject *py_qsize(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    if (!handle_usable(self)) return NULL;
+    return PyLong_FromUnsignedLongLong(ring_count(ring_of(self)));
+}
+
+static PyObject *py_empty(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    if (!handle_usable(self)) return NULL;
+    return PyBool_FromLong(ring_empty(ring_of(self)));
+}
+
+static PyObject *py_full(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    if (!handle_usable(self)) return NULL;
+    struct ring *r = ring_of(self);
+    uint64_t bytes = load_acquire(&r->tail) - load_acquire(&r->head);
+    return PyBool_FromLong(ring_count(r) >= r->max_items || (r->max_bytes != UINT64_MAX && bytes >= r->max_bytes));
+}
+
+static PyObject *py_shut(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    if (!handle_usable(self)) return NULL;
+    PyThreadState *thread = PyEval_SaveThread();
+    ring_shut(ring_of(self));
+    PyEval_RestoreThread(thread);
+    Py_RETURN_NONE;
+}
+
+/* consumed(position): whether the message at a position that a claim names was taken out. */
+static PyObject *py_consumed(PyObject *self, PyObject *args)
+{
+    unsigned long long position;
+    if (!PyArg_ParseTuple(args, "K", &position) || !handle_usable(self)) return NULL;
+    return PyBool_FromLong(ring_consumed(ring_of(self), position));
+}
+
+static PyObject *py_max_items(PyObject *self, void *Py_UNUSED(closure))
+{
+    if (!handle_usable(self)) return NULL;
+    uint64_t n = ring_of(self)->max_items;
+    return PyLong_FromUnsignedLongLong(n == UINT64_MAX ? 0 : n);
+}
+
+static bool parse_bound(PyObject *value, const char *name, uint64_t *bound)
+{
+    long long n = PyLong_AsLongLong(value);
+    if (n == -1 && PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError))
+            PyErr_Format(PyExc_TypeError, "%s %R: it must be an int", name, value);
+        return false;
+    }
+    if (n < 0) {
+        PyErr_Format(PyExc_ValueError, "%s %lld: it must not be negative (0 means no bound)", name, n);
+        return false;
+    }
+    *bound = n == 0 ? UINT64_MAX : (uint64_t)n;
+    return true;
+}
+
+static PyObject *queue_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"maxsize", "max_bytes", NULL};
+    PyObject *items = NULL, *bytes = NULL;
+    uint64_t max_items = UINT64_MAX, max_bytes = UINT64_MAX;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO", names, &items, &bytes)) return NULL;
+    if (items && !parse_bound(items, "maxsize", &max_items)) return NULL;
+    if (bytes && !parse_bound(bytes, "max_bytes", &max_bytes)) return NULL;
+    PyObject *self = handle_create(type, CELL_RING, sizeof(struct ring));
+    if (!self) return NULL;
+    outcome o = ring_make(((handle_object *)self)->id, max_items, max_bytes);
+    if (o == OK) return self;
+    Py_DECREF(self);
+    return raise_outcome(o);
+}
+
+static PyMethodDef methods[] = {
+    {"put", (PyCFunction)(void (*)(void))py_put, METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"get", (PyCFunction)(void (*)(void))py_get, METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"put_nowait", py_put_nowait, METH_O, NULL},
+    {"get_nowait", py_get_nowait, METH_NOARGS, NULL},
+    {"put_many", (PyCFunction)(void (*)(void))py_put_many, METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"get_many", (PyCFunction)(void (*)(void))py_get_many, METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"qsize", py_qsize, METH_NOARGS, NULL},
+    {"empty", py_empty, METH_NOARGS, NULL},
+    {"full", py_full, METH_NOARGS, NULL},
+    {"_shut", py_shut, METH_NOARGS, NULL},
+    {"_send", py_send, METH_VARARGS, NULL},
+    {"_send_many", py_send_many, METH_VARARGS, NULL},
+    {"_receive", py_receive, METH_VARARGS, NULL},
+    {"_receive_many", py_receive_many, METH_VARARGS, NULL},
+    {"_consumed", py_consumed, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+static PyGetSetDef getset[] = {
+    {"_maxsize", py_max_items, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+static PyType_Slot slots[] = {
+    {Py_tp_new, queue_new}, {Py_tp_methods, methods}, {Py_tp_getset, getset}, {0, NULL}};
+
+bool queue_register(PyObject *module)
+{
+    return handle_type(module, "processing_core._kernel.Queue", CELL_RING, sizeof(struct queue_object), slots, true) != NULL;
+}

@@ -1,0 +1,381 @@
+/* See ring.h for the shape and README.md for the argument. */
+#include "ring.h"
+#include "heap.h"
+
+#include <string.h>
+
+static struct segment *segment_at(uint64_t offset) { return arena_at(offset); }
+static uint64_t aligned(uint32_t size) { return sizeof(struct message) + ((uint64_t)size + 7) / 8 * 8; }
+static uint8_t *byte_at(struct segment *s, uint64_t position) { return s->bytes + (position - load_relaxed(&s->base)); }
+static struct message *message_at(struct segment *s, uint64_t position) { return (void *)byte_at(s, position); }
+
+/* Room of a segment in a block of so many bytes. */
+static uint64_t segment_room(uint64_t bytes) { return (bytes - sizeof(struct segment)) / 8 * 8; }
+
+static void segment_init(struct segment *s, uint64_t base, uint64_t room, uint64_t first)
+{
+    store_relaxed(&s->next, 0);
+    store_relaxed(&s->base, base);
+    store_relaxed(&s->end, base + room);
+    store_relaxed(&s->first, first);
+}
+
+outcome ring_make(cell_id id, uint64_t max_items, uint64_t max_bytes)
+{
+    struct ring *r = cell_block(id);
+    struct section s;
+    uint64_t at;
+    bool cold;
+    r->max_items = max_items;
+    r->max_bytes = max_bytes;
+    r->segment_size = FIRST_SEGMENT;
+    arena_enter(&s, true);
+    outcome o = heap_take(FIRST_SEGMENT, &at, &cold); /* no larger than a step: warm */
+    if (o == OK && at + FIRST_SEGMENT > arena.mapped) o = E_RANGE;
+    if (o == OK) {
+        segment_init(segment_at(at), 0, segment_room(FIRST_SEGMENT), 0);
+        store_relaxed(&r->put_segment, at);
+        tx_set(&r->get_segment, at);
+        tx_set(&arena_cell(id_index(id))->ready, 1);
+    } else {
+        tx_abort();
+    }
+    arena_leave(&s);
+    return o;
+}
+
+/* -- recovery of what the positions imply; under the guard, taken from the dead -- */
+
+/* Messages between the segment's base and a position in it. */
+static uint64_t messages_before(struct segment *s, uint64_t position)
+{
+    uint64_t n = 0;
+    for (uint64_t at = load_relaxed(&s->base); at < position; n++) {
+        uint32_t size = message_at(s, at)->size;
+        if (size == MESSAGE_SKIP) break;
+        at += aligned(size);
+    }
+    return n;
+}
+
+/* Consumers free segments inside arena sections, so the chain holds still in one. */
+static void repair_put(struct ring *r)
+{
+    struct section section;
+    arena_enter(&section, false);
+    uint64_t tail = load_relaxed(&r->tail), at = load_relaxed(&r->get_segment);
+    while (tail > load_relaxed(&segment_at(at)->end)) at = load_relaxed(&segment_at(at)->next);
+    crash_point();
+    store_relaxed(&r->put_segment, at);
+    crash_point();
+    store_relaxed(&r->puts, load_relaxed(&segment_at(at)->first) + messages_before(segment_at(at), tail));
+    arena_leave(&section);
+}
+
+static void repair_get(struct ring *r)
+{
+    struct segment *s = segment_at(load_relaxed(&r->get_segment));
+    crash_point();
+    store_relaxed(&r->gets, load_relaxed(&s->first) + messages_before(s, load_relaxed(&r->head)));
+}
+
+static bool lock_put(struct ring *r, bool fast)
+{
+    if (guard_try(&r->put_guard, arena.self)) return true;
+    if (fast) return false;
+    if (guard_lock(&r->put_guard, &r->put_parked) == GUARD_FROM_DEAD) repair_put(r);
+    return true;
+}
+
+static bool lock_get(struct ring *r, bool fast)
+{
+    if (guard_try(&r->get_guard, arena.self)) return true;
+    if (fast) return false;
+    if (guard_lock(&r->get_guard, &r->get_parked) == GUARD_FROM_DEAD) repair_get(r);
+    return true;
+}
+
+static void unlock_put(struct ring *r) { guard_unlock(&r->put_guard, &r->put_parked); }
+static void unlock_get(struct ring *r) { guard_unlock(&r->get_guard, &r->get_parked); }
+
+/* A dead consumer may have left `gets` behind, which would make the ring look full to producers for ever, and the
+ * other way round.  Called while waiting, once a slice, without the GIL. */
+void ring_look(struct ring *r)
+{
+    if (guard_take_from_dead(&r->get_guard) == GUARD_FROM_DEAD) {
+        repair_get(r);
+        unlock_get(r);
+        park_wake(&r->not_full, ALL_WAITERS);
+    }
+    if (guard_take_from_dead(&r->put_guard) == GUARD_FROM_DEAD) {
+        repair_put(r);
+        unlock_put(r);
+        park_wake(&r->not_empty, ALL_WAITERS);
+    }
+}
+
+/* -- putting -- */
+
+/* Link a further segment that holds a message of `need` bytes.  The ring's guard is held: the arena lock comes last. */
+static outcome segment_append(struct ring *r, struct segment *last, uint64_t need)
+{
+    struct section section;
+    uint64_t bytes = r->segment_size, at;
+    bool cold;
+    while (segment_room(bytes) < need) bytes *= 2;
+    arena_enter(&section, false);
+    outcome o = heap_take(bytes, &at, &cold);
+    if (o == OK && at + bytes > arena.mapped) o = E_RANGE;
+    if (o == OK) {
+        segment_init(segment_at(at), load_relaxed(&last->end), segment_room(bytes), 0);
+        tx_set(&last->next, at);
+    } else {
+        tx_abort();
+    }
+    arena_leave(&section);
+    if (r->segment_size < LARGEST_SEGMENT) r->segment_size *= 2;
+    return o;
+}
+
+/* Whether n more messages of so many bytes are within bounds; a put larger than the bounds fits an empty ring. */
+static bool room_for(struct ring *r, uint32_t n, uint64_t bytes)
+{
+    uint64_t puts = load_relaxed(&r->puts), tail = load_relaxed(&r->tail);
+    for (int look = 0; look < 2; look++) {
+        uint64_t items = puts - load_relaxed(&r->seen_gets), used = tail - load_relaxed(&r->seen_head);
+        bool items_fit = items == 0 || (items < r->max_items && n <= r->max_items - items);
+        bool bytes_fit = used == 0 || r->max_bytes == UINT64_MAX || (used < r->max_bytes && bytes <= r->max_bytes - used);
+        if (items_fit && bytes_fit) return true;
+        store_relaxed(&r->seen_gets, load_acquire(&r->gets));
+        store_relaxed(&r->seen_head, load_acquire(&r->head));
+    }
+    return false;
+}
+
+/* Where a put stands: nothing of it is visible before `tail` is stored. */
+struct cursor {
+    struct segment *segment;
+    uint64_t position, number;
+};
+
+/* Make the cursor stand where `need` bytes fit. */
+static outcome advance(struct ring *r, struct cursor *c, uint64_t need, bool fast)
+{
+    while (c->position + need > load_relaxed(&c->segment->end)) {
+        if (load_relaxed(&c->segment->next) == 0) {
+            if (fast) return BUSY;
+            outcome o = segment_append(r, c->segment, need);
+            if (o != OK) return o;
+        }
+        if (c->position < load_relaxed(&c->segment->end)) message_at(c->segment, c->position)->size = MESSAGE_SKIP;
+        crash_point();
+        c->segment = segment_at(load_relaxed(&c->segment->next));
+        c->position = load_relaxed(&c->segment->base);
+        store_relaxed(&c->segment->first, c->number);
+    }
+    return OK;
+}
+
+static void write_message(struct cursor *c, const struct outgoing *m, uint32_t index)
+{
+    struct message *to = message_at(c->segment, c->position);
+    uint8_t *bytes = (uint8_t *)(to + 1);
+    to->size = outgoing_size(m);
+    to->flags = m->flags;
+    memcpy(bytes, m->prefix, m->prefix_size);
+    memcpy(bytes + m->prefix_size, m->head, m->head_size);
+    if (m->tail_size) memcpy(bytes + m->prefix_size + m->head_size, m->tail, m->tail_size);
+    if (m->flags & MESSAGE_PARCEL) {
+        struct reference *ref = m->ref; /* the transfer record: see cells.h for the order */
+        store_relaxed(&ref->position, c->position);
+        store_release(&ref->transfer, (uint64_t)TRANSFER_PUTTING << 32 | index);
+        crash_point();
+    }
+    c->position += aligned(outgoing_size(m));
+    c->number++;
+}
+
+static void end_transfers(const struct outgoing *m, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (!(m[i].flags & MESSAGE_PARCEL)) continue;
+        struct reference *ref = m[i].ref;
+        store_release(&ref->ref, 0);
+        crash_point();
+        store_release(&ref->transfer, TRANSFER_NONE);
+    }
+}
+
+static void abandon_transfers(const struct outgoing *m, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (m[i].flags & MESSAGE_PARCEL) store_release(&m[i].ref->transfer, TRANSFER_NONE);
+}
+
+static outcome put_guarded(struct ring *r, uint32_t index, const struct outgoing *m, uint32_t n, bool fast)
+{
+    struct cursor c = {segment_at(load_relaxed(&r->put_segment)), load_relaxed(&r->tail), load_relaxed(&r->puts)};
+    for (uint32_t i = 0; i < n; i++) {
+        outcome o = advance(r, &c, aligned(outgoing_size(&m[i])), fast);
+        if (o != OK) {
+            abandon_transfers(m, i);
+            return o;
+        }
+        write_message(&c, &m[i], index);
+    }
+    crash_point();
+    store_release(&r->tail, c.position); /* publishes; pairs with the acquire in ring_get and ring_passed */
+    crash_point();
+    end_transfers(m, n);
+    store_relaxed(&r->put_segment, arena_offset(c.segment));
+    crash_point();
+    store_release(&r->puts, c.number);
+    return OK;
+}
+
+outcome ring_put(struct ring *r, uint32_t index, const struct outgoing *m, uint32_t n, bool fast, uint64_t *number)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < n; i++) bytes += aligned(outgoing_size(&m[i]));
+    if (!lock_put(r, fast)) return BUSY;
+    outcome o = BUSY;
+    *number = load_relaxed(&r->puts);
+    if (load_relaxed(&r->state) & RING_SHUT) o = E_CLOSED;
+    else if (room_for(r, n, bytes)) o = put_guarded(r, index, m, n, fast);
+    unlock_put(r);
+    if (o == OK) park_wake(&r->not_empty, n > 1 ? ALL_WAITERS : 1);
+    return o;
+}
+
+/* -- getting -- */
+
+/* Free the segment that is used up, and stand in the next.  One transaction: get_segment never dangles. */
+static void segment_drop(struct ring *r)
+{
+    struct section section;
+    uint64_t at = load_relaxed(&r->get_segment);
+    arena_enter(&section, false);
+    tx_set(&r->get_segment, load_relaxed(&segment_at(at)->next));
+    heap_give(at);
+    arena_leave(&section);
+}
+
+/* The message at head, once there is one; NULL if a segment must be dropped first and the call is fast. */
+static struct message *first_message(struct ring *r, uint64_t *position, bool fast)
+{
+    for (;;) {
+        struct segment *s = segment_at(load_relaxed(&r->get_segment));
+        uint64_t base = load_relaxed(&s->base), head = load_relaxed(&r->head);
+        *position = head > base ? head : base; /* a consumer may have died between dropping a segment and head */
+        if (*position < load_relaxed(&s->end)) {
+            struct message *m = message_at(s, *position);
+            if (m->size != MESSAGE_SKIP) return m;
+        }
+        if (fast) return NULL;
+        segment_drop(r);
+    }
+}
+
+static void take_message(struct ring *r, uint32_t index, struct message *from, uint64_t position, struct incoming *m)
+{
+    uint64_t gets = load_relaxed(&r->gets);
+    m->size = from->size;
+    m->flags = from->flags;
+    m->number = gets;
+    m->position = position;
+    memcpy(m->data, from + 1, from->size);
+    if (from->flags & MESSAGE_PARCEL) { /* the transfer record: see cells.h for the order */
+        uint64_t id;
+        memcpy(&id, from + 1, sizeof id);
+        store_relaxed(&m->entry->position, position);
+        store_release(&m->entry->transfer, (uint64_t)TRANSFER_GETTING << 32 | index);
+        crash_point();
+        store_release(&m->entry->ref, id);
+    }
+    if (m->claim) {
+        store_relaxed(&m->claim[0], gets);
+        store_release(&m->claim[1], position + 1);
+    }
+    crash_point();
+    store_release(&r->head, position + aligned(m->size)); /* consumes; pairs with room_for and ring_passed */
+    crash_point();
+    store_release(&r->gets, gets + 1);
+    if (m->flags & MESSAGE_PARCEL) store_release(&m->entry->transfer, TRANSFER_NONE);
+}
+
+outcome ring_get(struct ring *r, uint32_t index, struct incoming *m, bool fast)
+{
+    if (!lock_get(r, fast)) return BUSY;
+    outcome o = BUSY;
+    if (load_relaxed(&r->head) == load_relaxed(&r->seen_tail)) store_relaxed(&r->seen_tail, load_acquire(&r->tail));
+    if (load_relaxed(&r->head) < load_relaxed(&r->seen_tail)) {
+        uint64_t position;
+        struct message *from = first_message(r, &position, fast);
+        if (from) {
+            take_message(r, index, from, position, m);
+            o = OK;
+        }
+    } else if (load_acquire(&r->state) & RING_SHUT && load_acquire(&r->tail) == load_relaxed(&r->head)) {
+        o = E_CLOSED;
+    }
+    unlock_get(r);
+    if (o == OK) park_wake(&r->not_full, r->max_bytes == UINT64_MAX ? 1 : ALL_WAITERS);
+    return o;
+}
+
+/* -- looking -- */
+
+bool ring_consumed(struct ring *r, uint64_t position) { return load_acquire(&r->head) > position; }
+
+bool ring_passed(uint32_t index, bool putting, uint64_t position)
+{
+    struct ring *r = arena_at(load_relaxed(&arena_cell(index)->offset));
+    return load_acquire(putting ? &r->tail : &r->head) > position;
+}
+
+uint64_t ring_count(struct ring *r)
+{
+    uint64_t gets = load_acquire(&r->gets), puts = load_acquire(&r->puts); /* in this order: never negative */
+    return puts > gets ? puts - gets : 0;
+}
+
+/* True at once after a put, whatever the counts say: positions decide. */
+bool ring_empty(struct ring *r)
+{
+    uint64_t head = load_acquire(&r->head);
+    return load_acquire(&r->tail) <= head;
+}
+
+void ring_shut(struct ring *r)
+{
+    lock_put(r, false);
+    store_release(&r->state, RING_SHUT);
+    unlock_put(r);
+    park_wake(&r->not_empty, ALL_WAITERS);
+    park_wake(&r->not_full, ALL_WAITERS);
+}
+
+/* -- the end: nobody refers to the ring any more.  One message, or one segment, a step -- */
+
+bool ring_end_step(struct cell *cell)
+{
+    struct ring *r = arena_at(load_relaxed(&cell->offset));
+    uint64_t at = load_relaxed(&r->get_segment), head = load_relaxed(&r->head);
+    if (!at) return true;
+    struct segment *s = segment_at(at);
+    if (head < load_relaxed(&s->base)) head = load_relaxed(&s->base);
+    while (head < load_relaxed(&r->tail) && head < load_relaxed(&s->end)) {
+        struct message *m = message_at(s, head);
+        if (m->size == MESSAGE_SKIP) break;
+        uint64_t id;
+        memcpy(&id, m + 1, sizeof id);
+        head += aligned(m->size);
+        if (!(m->flags & MESSAGE_PARCEL)) continue;
+        tx_set(&r->head, head);
+        cell_count(id, -1);
+        return false;
+    }
+    tx_set(&r->get_segment, load_relaxed(&s->next));
+    heap_give(at);
+    return false;
+}

@@ -1,0 +1,97 @@
+/* The ring: a queue of messages in the arena, for any number of producers and consumers.
+ *
+ * Messages lie one after another in a chain of segments; a position is a byte offset that only grows.  README.md has
+ * the argument; in short:
+ *
+ *   producer, under put_guard:  write the message behind `tail`; [transfer record]; release-store `tail`
+ *   consumer, under get_guard:  read the message at `head`;      [transfer record]; release-store `head`
+ *
+ * One store publishes, one store consumes.  Whoever is killed before it has done nothing, after it everything.  What
+ * is derived from the positions (put_segment, puts, gets) is put right by the next who takes the guard from the dead.
+ */
+#ifndef PROCESSING_RING_H
+#define PROCESSING_RING_H
+
+#include "cells.h"
+#include "park.h"
+
+#define INLINE_MAX 8192u /* longer messages travel as parcels */
+#define FIRST_SEGMENT 4096u
+#define LARGEST_SEGMENT 65536u
+
+/* Before each message; messages begin at multiples of 8. */
+struct message {
+    uint32_t size; /* bytes that follow, or SKIP: the rest of this segment is empty */
+    uint32_t flags;
+};
+#define MESSAGE_SKIP UINT32_MAX
+#define MESSAGE_PARCEL 1u /* the first 8 bytes are the cell_id of a parcel, which the position owns */
+#define MESSAGE_HEADED 2u /* then two numbers of the sender's come */
+
+struct segment {
+    word64 next;  /* offset; set once, under put_guard and the arena lock */
+    word64 base;  /* position of its first byte; constant while it is linked */
+    word64 end;   /* base + room */
+    word64 first; /* number of its first message; written under put_guard before a tail beyond base is published */
+    uint8_t bytes[];
+};
+
+struct ring {
+    /* constant */
+    uint64_t max_items, max_bytes; /* UINT64_MAX: no bound */
+    word64 state;                  /* RING_* flags; set under put_guard, read by all */
+    uint64_t spare[5];
+
+    _Alignas(64) word64 put_guard; /* guards tail, put_segment, puts, seen_gets, seen_head */
+    word64 tail;                   /* release; pairs with the consumers' acquire */
+    word64 put_segment;            /* offset of the segment that has tail in [base, end] */
+    word64 puts;                   /* messages ever published */
+    word64 seen_gets, seen_head;   /* the producers' last look at the other side: saves its cache line */
+    word32 put_parked;
+    uint32_t segment_size;
+
+    _Alignas(64) word64 get_guard; /* guards head, get_segment, gets, seen_tail */
+    word64 head;
+    word64 get_segment; /* offset; changed together with the freeing of the segment before it */
+    word64 gets;
+    word64 seen_tail;
+    word32 get_parked;
+
+    _Alignas(64) word32 not_empty; /* event counts */
+    word32 not_full;
+};
+enum { RING_SHUT = 1 };
+
+outcome ring_make(cell_id id, uint64_t max_items, uint64_t max_bytes);
+
+/* A message to put, in three parts. With MESSAGE_PARCEL it begins with the id of a parcel that `ref` owns. */
+struct outgoing {
+    uint64_t prefix[3];
+    uint32_t prefix_size, head_size, tail_size, flags;
+    const void *head, *tail;
+    struct reference *ref;
+};
+static inline uint32_t outgoing_size(const struct outgoing *m) { return m->prefix_size + m->head_size + m->tail_size; }
+
+/* Put all of n messages at once, or none.  OK; BUSY: no room (`E_CLOSED`: shut).  In a `fast` call BUSY may also
+ * mean that it would have to wait for a guard or for memory.  `*number` becomes the first message's. */
+outcome ring_put(struct ring *r, uint32_t index, const struct outgoing *m, uint32_t n, bool fast, uint64_t *number);
+
+/* What ring_get copies out; the buffer has INLINE_MAX bytes. */
+struct incoming {
+    uint8_t *data;
+    uint32_t size, flags;
+    struct reference *entry; /* becomes the owner of the parcel, if it is one */
+    uint64_t number, position;
+    word64 *claim; /* optional: [0] number, [1] position + 1, written before the message is consumed */
+};
+outcome ring_get(struct ring *r, uint32_t index, struct incoming *m, bool fast);
+
+bool ring_passed(uint32_t index, bool putting, uint64_t position); /* for recovery, inside a section */
+bool ring_consumed(struct ring *r, uint64_t position);
+uint64_t ring_count(struct ring *r);
+bool ring_empty(struct ring *r);
+void ring_look(struct ring *r); /* take guards over from the dead, so that counts are right */
+void ring_shut(struct ring *r);
+
+#endif

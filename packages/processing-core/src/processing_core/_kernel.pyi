@@ -1,0 +1,208 @@
+"""Types of the native kernel.  The words are DESIGN's: family, member, serial, arena, cell, handle.
+
+Everything here is for the packages of this project; users see it through them.
+Timeouts are seconds; ``None`` waits for ever.  Every wait releases the GIL,
+runs signal handlers, and keeps its deadline to 0.1 s.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, Self, TypeVar, final
+
+T = TypeVar("T")
+_H = TypeVar("_H", bound=Handle)
+
+VERSION: int
+"""The version of the shared layouts; members of one family must agree on it."""
+CRASH_POINTS: bool
+"""Whether this is the test-only build that can kill itself at a numbered step."""
+
+# -- errors: classes that the package installs, raised from C ------------------------------------
+
+def set_errors(errors: dict[str, type[BaseException]]) -> None:
+    """Install ``HandleError``, ``OwnerDied(pid, name, exitcode)``, ``ForkError`` and ``NotHeldError``."""
+
+# -- the family and its members ------------------------------------------------------------------
+
+def found(name: str, cap: int) -> None:
+    """Make this process the root of a family whose arena may grow to ``cap`` bytes.
+
+    :raises RuntimeError: if this process is a member already.
+    :raises MemoryError: if the system grants no arena.
+    """
+
+def adopt(arena_fd: int, token_fd: int, slot: int, serial: int) -> None:
+    """Take the place that :func:`reserve` made in a family, in a process that inherited its arena.
+
+    Takes both descriptors over (the token is closed).
+    :raises ProcessError: if the arena is of another version or the place is not reserved.
+    """
+
+def member() -> tuple[int, int] | None:
+    """This process's (slot, serial), or ``None`` before it belongs to a family."""
+
+def family() -> int:
+    """The family's 64-bit identity; 0 before there is one."""
+
+def arena_fd() -> int:
+    """The descriptor of the arena (close-on-exec); -1 before there is one."""
+
+def reserve(name: str) -> tuple[int, int, int]:
+    """Make a place for a child that is about to be born: (slot, serial, token_fd).
+
+    The token is a descriptor whose open file description keeps the place alive: the child must
+    inherit it (``pass_fds``, ``SCM_RIGHTS`` or fork) and the parent close it once the child has it.
+    When every copy is closed and nobody adopted the place, the place is dead.
+    """
+
+def close_token(token_fd: int) -> None:
+    """Close the parent's copy of a birth token.
+
+    Closing any descriptor of the arena's file drops this process's life lock, which this renews.
+    """
+
+def fork_before() -> None: ...
+def fork_in_parent() -> None: ...
+def fork_in_child() -> None: ...
+def fork_into(slot: int, serial: int, name: str) -> None:
+    """Let the next fork of this process adopt a reserved place rather than make one of its own."""
+
+def forked() -> tuple[int, int] | None:
+    """In the parent, right after a fork: the child's (slot, serial)."""
+
+def alive(slot: int, serial: int) -> bool:
+    """Whether that member can still act.  Zombies, reused pids and reused slots are dead."""
+
+def bury(slot: int, serial: int, exitcode: int | None = None) -> bool:
+    """Release all that a dead member left; ``False`` if it is alive or was buried before."""
+
+def sweep() -> int:
+    """Bury every dead member; how many there were."""
+
+def leave() -> None:
+    """End this process's membership: drop its references, free its slot.  For a normal exit."""
+
+def rename(name: str) -> None:
+    """Set the name that the member table shows for this process."""
+
+def members() -> list[tuple[int, int, int, str]]:
+    """The living members: (slot, serial, pid, name)."""
+
+def obituary(serial: int) -> tuple[int, str, int | None] | None:
+    """(pid, name, exit code) of a dead member, as long as it is remembered."""
+
+def stats() -> dict[str, int]:
+    """Bytes and cells in use, free, committed; the cap; members."""
+
+def check() -> None:
+    """Verify the arena's invariants; :raises AssertionError: naming the first that fails."""
+
+# -- messages ------------------------------------------------------------------------------------
+
+def set_pickler(
+    dumps: Callable[[Any], bytes], loads: Callable[[Any], Any]
+) -> None:
+    """Install the functions that serve what the kernel's own codec does not."""
+
+class Handle:
+    """One shared cell, by (index, generation).  Handles are compared and hashed by these two."""
+
+    @property
+    def cell(self) -> tuple[int, int]: ...
+
+@final
+class Parcel(Handle):
+    """A pickled object in an arena block, together with the references that it carries."""
+
+def pack(obj: object) -> Parcel:
+    """Pickle ``obj`` into a parcel."""
+
+def unpack(parcel: Parcel) -> Any:
+    """A new object from a parcel; may be called several times."""
+
+def give(parcel: Parcel, slot: int, serial: int) -> None:
+    """Let a reserved member own one reference to ``parcel`` as its inheritance."""
+
+def inheritance() -> Parcel | None:
+    """The parcel that was given to this member before it was born; at most once."""
+
+def attach(cls: type[_H], family: int, cell: int) -> _H:
+    """The function that a pickled handle calls: a handle to an existing cell.
+
+    :raises HandleError: if the cell is gone, or belongs to another family.
+    """
+
+# -- the ring ------------------------------------------------------------------------------------
+
+class Queue(Handle, Generic[T]):
+    """A queue over a ring of the arena.  Operations are atomic; a killed process loses at most its own."""
+
+    def __new__(cls, maxsize: int = 0, max_bytes: int = 0) -> Self: ...
+    @property
+    def _maxsize(self) -> int: ...
+    def put(self, obj: T, block: bool = True, timeout: float | None = None) -> None: ...
+    def put_nowait(self, obj: T, /) -> None: ...
+    def put_many(self, objs: Iterable[T], block: bool = True, timeout: float | None = None) -> None: ...
+    def get(self, block: bool = True, timeout: float | None = None) -> T: ...
+    def get_nowait(self) -> T: ...
+    def get_many(self, limit: int, block: bool = True, timeout: float | None = None) -> list[T]: ...
+    def qsize(self) -> int: ...
+    def empty(self) -> bool: ...
+    def full(self) -> bool: ...
+    def _shut(self) -> None:
+        """No more puts; gets drain what is there, then raise ``ValueError``."""
+
+    def _send(self, a: int, b: int, obj: object, /) -> int:
+        """Put an object with two numbers (64 bits) that are readable even if it cannot be unpickled.
+
+        :return: the message's number in the ring, which a claim names.
+        """
+
+    def _send_many(self, a: int, b: int, objs: list[Any], /) -> list[tuple[int, BaseException]]:
+        """Send ``objs[i]`` with (a, b + i); what cannot be pickled is left out and returned as (i, exception)."""
+
+    def _receive(
+        self, timeout: float | None = None, claims: Claims | None = None, place: int = 0, /
+    ) -> tuple[int, int, int, bool, Any]:
+        """(a, b, number, True, object), or (a, b, number, False, the exception that unpickling raised).
+
+        With ``claims`` the message is claimed there, at ``place``, before it is taken.
+        :raises queue.Empty: at the timeout.
+        """
+
+    def _receive_many(
+        self, limit: int, timeout: float | None = None, /
+    ) -> list[tuple[int, int, int, bool, Any]]:
+        """At most ``limit`` rows as :meth:`_receive` gives them; waits for the first; empty at the timeout."""
+
+    def _consumed(self, position: int, /) -> bool:
+        """Whether the message at a position that a claim names was taken."""
+
+@final
+class Claims(Handle):
+    """Which message each of some takers took last, readable after their death."""
+
+    def __new__(cls, places: int, /) -> Self: ...
+    def read(self, place: int, /) -> tuple[int, int] | None:
+        """(number, position) of the message last claimed; it was taken only if the ring says so."""
+
+    def clear(self, place: int, /) -> None:
+        """Forget the claim, before another taker gets the place."""
+
+# -- locks ---------------------------------------------------------------------------------------
+
+class _Lock(Handle):
+    def __new__(cls) -> Self: ...
+    def acquire(self, block: bool = True, timeout: float | None = None) -> bool: ...
+    def release(self) -> None: ...
+    def __enter__(self) -> bool: ...
+    def __exit__(self, *exc_info: object) -> None: ...
+    def locked(self) -> bool: ...
+    def _is_owned(self) -> bool: ...
+    def _holder(self) -> tuple[int, str, str, int]:
+        """(pid, name, what, depth); what is free, mine, thread (of this process), process (another) or dead."""
+
+    def _begin_repair(self) -> None: ...
+    def _end_repair(self, repaired: bool, /) -> None: ...
+
+class Lock(_Lock): ...
+class RLock(_Lock): ...
