@@ -1,0 +1,101 @@
+"""The errors of the project.
+
+::
+
+    ProcessError (Exception)
+    ├── HandleError (ValueError)           a handle that is stale, or of another family
+    ├── OwnerDied                          the process that held it is dead
+    ├── ForkError (RuntimeError)           a fork that Python was not told of
+    ├── StateError (AssertionError,        you: the wrong moment, or the wrong process
+    │   RuntimeError)
+    ├── NotHeldError (AssertionError,      you: released what you do not hold
+    │   RuntimeError, ValueError)
+    ├── ClosedError (ValueError)           you: closed it before
+    ├── TimeoutError (TimeoutError)        the time was up
+    ├── BufferTooShort                     a message larger than the buffer given for it
+    └── AuthenticationError                the other side does not know the key
+
+In parentheses stands the builtin that an error also is.  Every error survives pickling with its
+attributes.
+"""
+
+import builtins
+
+__all__ = [
+    "AuthenticationError",
+    "BufferTooShort",
+    "ClosedError",
+    "ForkError",
+    "HandleError",
+    "NotHeldError",
+    "OwnerDied",
+    "ProcessError",
+    "StateError",
+    "TimeoutError",
+]
+
+
+class ProcessError(Exception):
+    """The root of every error that this project raises on its own account."""
+
+
+class HandleError(ProcessError, ValueError):
+    """A handle names a cell that is gone, or that belongs to another family."""
+
+
+class OwnerDied(ProcessError):
+    """The process that held the object died, so what the object guards may be half-updated.
+
+    :param message: What happened.
+    :param pid: The dead process's id; ``None`` if it is no longer known.
+    :param process_name: Its name; ``None`` if it is no longer known.
+    :param exitcode: Its exit code, ``-N`` for signal ``N``; ``None`` if nobody has collected it.
+    """
+
+    def __init__(
+        self,
+        message: str = "the owner died",
+        pid: int | None = None,
+        process_name: str | None = None,
+        exitcode: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.pid = pid
+        self.process_name = process_name
+        self.exitcode = exitcode
+
+
+class ForkError(ProcessError, RuntimeError):
+    """This process came of a fork that Python's fork hooks did not see, so it is no member."""
+
+
+class StateError(ProcessError, AssertionError, RuntimeError):
+    """The object does not allow this at this moment, or not to this process.
+
+    It is an :exc:`AssertionError` as in ``multiprocessing`` and a :exc:`RuntimeError` as in
+    ``threading``.
+    """
+
+
+class NotHeldError(ProcessError, AssertionError, RuntimeError, ValueError):
+    """A lock or semaphore was released, waited on or notified by one who does not hold it.
+
+    ``threading`` raises :exc:`RuntimeError` here, ``multiprocessing`` :exc:`ValueError` or
+    :exc:`AssertionError`; this is each of them.
+    """
+
+
+class ClosedError(ProcessError, ValueError):
+    """The object was closed before, by its user."""
+
+
+class TimeoutError(ProcessError, builtins.TimeoutError):
+    """The time that the caller allowed was up."""
+
+
+class BufferTooShort(ProcessError):
+    """A message did not fit the buffer; ``args[0]`` is the whole message."""
+
+
+class AuthenticationError(ProcessError):
+    """The other side of a connection did not prove that it knows the key."""
