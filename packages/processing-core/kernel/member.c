@@ -20,7 +20,7 @@ bool member_alive(owner_id who)
     for (;;) {
         if (atomic_load(&m->owner) != who) return false;
         uint64_t state = atomic_load(&m->state);
-        if (state == PLACE_BURYING) return false;
+        if (state == PLACE_BURYING || state == PLACE_FREE) return false; /* FREE: a burial that was killed is not undone yet */
         if (state == PLACE_ALIVE) {
             if (platform_life_held(arena.fd, owner_slot(who))) return true;
             return platform_process_runs(load_relaxed(&m->pid), load_relaxed(&m->start_time));
@@ -153,8 +153,8 @@ static bool end_burial(struct member *m, owner_id who, uint64_t exitcode)
         if (parcel) cell_count(parcel, -1);
         tx_set(&m->inherits, 0);
         write_obituary(m, who, exitcode);
-        tx_set(&m->state, PLACE_FREE);
         tx_set(&m->owner, 0);
+        tx_set(&m->state, PLACE_FREE);
     } else {
         amend_obituary(who, exitcode);
     }
