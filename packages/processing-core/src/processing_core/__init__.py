@@ -1,0 +1,71 @@
+"""The ground that `processing` stands on: the family and its arena, `Process`, start methods, errors.
+
+Programs import `processing`, which offers all of this and more.
+"""
+
+from processing_core import (
+    _native,  # first, for it explains a kernel that does not load
+    _pickling,
+    _relatives,
+)
+from processing_core._context import BaseContext as BaseContext
+from processing_core._context import Process as Process
+from processing_core._context import default_context as _default_context
+from processing_core._current import active_children as active_children
+from processing_core._current import cpu_count as cpu_count
+from processing_core._current import current_process as current_process
+from processing_core._current import parent_process as parent_process
+from processing_core._errors import AuthenticationError as AuthenticationError
+from processing_core._errors import BufferTooShort as BufferTooShort
+from processing_core._errors import ClosedError as ClosedError
+from processing_core._errors import ForkError as ForkError
+from processing_core._errors import HandleError as HandleError
+from processing_core._errors import NotHeldError as NotHeldError
+from processing_core._errors import OwnerDied as OwnerDied
+from processing_core._errors import ProcessError as ProcessError
+from processing_core._errors import StateError as StateError
+from processing_core._errors import TimeoutError as TimeoutError
+from processing_core._family import set_arena_limit as set_arena_limit
+
+__all__ = [
+    "Process",
+    "current_process",
+    "parent_process",
+    "active_children",
+    "cpu_count",
+    "currentProcess",
+    "activeChildren",
+    "cpuCount",
+    "BaseContext",
+    "get_context",
+    "get_start_method",
+    "get_all_start_methods",
+    "set_start_method",
+    "set_arena_limit",
+    "ProcessError",
+    "HandleError",
+    "OwnerDied",
+    "NotHeldError",
+    "ForkError",
+    "StateError",
+    "ClosedError",
+    "TimeoutError",
+    "BufferTooShort",
+    "AuthenticationError",
+]
+
+_loaded = (_native, _pickling, _relatives)  # for what they install in the kernel and in each other
+
+get_context = _default_context.get_context
+get_start_method = _default_context.get_start_method
+get_all_start_methods = _default_context.get_all_start_methods
+set_start_method = _default_context.set_start_method
+
+# The names of 0.52.
+currentProcess = current_process
+activeChildren = active_children
+cpuCount = cpu_count
+
+for _name in __all__:
+    if isinstance(globals()[_name], type):
+        globals()[_name].__module__ = __name__

@@ -1,0 +1,121 @@
+"""The life of a started process, from its birth in the family to its exit code."""
+
+import atexit
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+from processing_core import _current, _exit
+from processing_core._family import shown_name
+from processing_core._native import _kernel
+from processing_core._process import BaseProcess
+from processing_core._relatives import ParentProcess
+from processing_core._start import _default
+
+__all__ = ["Parent", "end_forked", "exit_code", "flush_streams", "live"]
+
+Parent = tuple[str, int, tuple[int, int]]
+"""The parent's name, pid and place."""
+
+
+def end_forked(body: Callable[[], int]) -> NoReturn:
+    """End this process, which was made by fork, with the exit code that ``body`` returns.
+
+    The functions that the parent registered with ``atexit`` are the parent's; those that are
+    registered from here on run at the end.
+    """
+    code = 1
+    try:
+        atexit._clear()
+        atexit.register(_exit.run)
+        code = body()
+        atexit._run_exitfuncs()
+        _kernel.leave()
+    except BaseException:
+        traceback.print_exc(file=sys.stderr)
+    finally:
+        flush_streams()
+        os._exit(code)
+
+
+def live(process: BaseProcess, parent: Parent) -> int:
+    """Be ``process``: run it, end its children and threads.
+
+    :return: the exit code.
+    """
+    _current.become(process, ParentProcess(*parent))
+    method = process._start_method_in_child()
+    if method is not None:
+        _default.force(method)
+    _kernel.rename(shown_name(process.name))
+    _detach_stdin()
+    try:
+        return exit_code(lambda: _run(process), process.name)
+    finally:
+        # Joins the threads that are no daemons, as the interpreter does at its end.
+        threading._shutdown()  # type: ignore[attr-defined]
+        flush_streams()
+
+
+def exit_code(function: Callable[[], object], name: str) -> int:
+    """Call ``function``; the exit code that becomes of what it raises, which is printed.
+
+    :param name: The name of the process, for the message.
+    """
+    try:
+        function()
+    except SystemExit as stop:
+        return _system_exit_code(stop)
+    except BaseException:
+        _report(name)
+        return 1
+    return 0
+
+
+def _run(process: BaseProcess) -> None:
+    try:
+        process.run()
+    finally:
+        _exit.run()
+
+
+def _system_exit_code(stop: SystemExit) -> int:
+    if stop.code is None:
+        return 0
+    if isinstance(stop.code, int):
+        return stop.code
+    print(stop.code, file=sys.stderr)
+    return 1
+
+
+def _report(name: str) -> None:
+    """Print the current exception as that of the process of that name."""
+    if sys.stderr is not None:
+        print(f"Process {name}:\n{traceback.format_exc()}", end="", file=sys.stderr)
+
+
+def flush_streams() -> None:
+    """Write out what ``sys.stdout`` and ``sys.stderr`` hold back; what cannot be written is lost."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, ValueError, OSError):
+            pass
+
+
+def _detach_stdin() -> None:
+    # Two readers of one terminal or pipe would steal from each other.
+    if sys.stdin is None:
+        return
+    try:
+        null = os.open(os.devnull, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.dup2(null, sys.stdin.fileno())
+    except (AttributeError, ValueError, OSError):
+        pass  # something that is no file stood in its place
+    sys.stdin = open(null, encoding="utf-8")

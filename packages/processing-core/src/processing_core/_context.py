@@ -1,0 +1,212 @@
+"""Contexts: the API bound to a start method, for programs that use several.
+
+Shared objects do not depend on contexts here; a lock made in one works in every process of the
+family.  What the packages above offer in a context, they register: see :func:`register_factory`.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
+
+from processing_core import _current, _errors
+from processing_core._process import BaseProcess
+from processing_core._start import _default
+from processing_core._start._select import METHODS, check, start_method
+
+if TYPE_CHECKING:
+    from processing_core._start._child import Child
+
+__all__ = [
+    "BaseContext",
+    "DefaultContext",
+    "ForkContext",
+    "ForkProcess",
+    "ForkServerContext",
+    "ForkServerProcess",
+    "Process",
+    "SpawnContext",
+    "SpawnProcess",
+    "register_factory",
+]
+
+_factories: dict[str, tuple[Callable[..., Any], bool]] = {}
+
+
+def register_factory(name: str, factory: Callable[..., Any], *, takes_context: bool = False) -> None:
+    """Let contexts offer ``factory`` as their attribute ``name``.
+
+    :param takes_context: call ``factory`` with the context as the keyword argument ``context``.
+    """
+    _factories[name] = (factory, takes_context)
+
+
+class Process(BaseProcess):
+    __doc__ = BaseProcess.__doc__
+
+    _start_method: ClassVar[str | None] = None
+
+    def _launch(self) -> "Child":
+        return start_method(self._start_method or _default.get() or METHODS[0])(self)
+
+    def _start_method_in_child(self) -> str | None:
+        return self._start_method
+
+
+class ForkProcess(Process):
+    """A process that is started by ``fork``, whatever the default."""
+
+    _start_method = "fork"
+
+
+class SpawnProcess(Process):
+    """A process that is started by ``spawn``, whatever the default."""
+
+    _start_method = "spawn"
+
+
+class ForkServerProcess(Process):
+    """A process that is started by ``forkserver``, whatever the default."""
+
+    _start_method = "forkserver"
+
+
+class BaseContext:
+    """The API, bound to a start method."""
+
+    ProcessError = _errors.ProcessError
+    BufferTooShort = _errors.BufferTooShort
+    TimeoutError = _errors.TimeoutError
+    AuthenticationError = _errors.AuthenticationError
+
+    Process: ClassVar[type[Process]] = Process
+    _name: ClassVar[str | None] = None
+
+    current_process = staticmethod(_current.current_process)
+    parent_process = staticmethod(_current.parent_process)
+    active_children = staticmethod(_current.active_children)
+    currentProcess = current_process
+    activeChildren = active_children
+
+    def cpu_count(self) -> int:
+        """The number of CPUs of this machine.
+
+        :raises NotImplementedError: if it cannot be found out.
+        """
+        return _current.cpu_count()
+
+    cpuCount = cpu_count
+
+    def get_context(self, method: str | None = None) -> "BaseContext":
+        """The context of a start method.
+
+        :param method: ``fork``, ``spawn`` or ``forkserver``; ``None`` for this context.
+        :raises ValueError: if this platform has no such method.
+        """
+        return self if method is None else _contexts[check(method)]
+
+    @overload
+    def get_start_method(self, allow_none: Literal[False] = False) -> str: ...
+    @overload
+    def get_start_method(self, allow_none: bool) -> str | None: ...
+    def get_start_method(self, allow_none: bool = False) -> str | None:
+        """The name of this context's start method."""
+        return self._name
+
+    def set_start_method(self, method: str | None, force: bool = False) -> None:
+        """Refuse: a context keeps its method.
+
+        :raises ValueError: always.
+        """
+        raise ValueError("cannot set start method of concrete context")
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            factory, takes_context = _factories[name]
+        except KeyError:
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}; where a package of "
+                "this project offers it, import that package (or `processing`) first"
+            ) from None
+        return functools.partial(factory, context=self) if takes_context else factory
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str | None]]:
+        return _context_of, (self._name,)
+
+
+class ForkContext(BaseContext):
+    """The API with the start method ``fork``."""
+
+    Process = ForkProcess
+    _name = "fork"
+
+
+class SpawnContext(BaseContext):
+    """The API with the start method ``spawn``."""
+
+    Process = SpawnProcess
+    _name = "spawn"
+
+
+class ForkServerContext(BaseContext):
+    """The API with the start method ``forkserver``."""
+
+    Process = ForkServerProcess
+    _name = "forkserver"
+
+
+class DefaultContext(BaseContext):
+    """The API with the start method that the program sets."""
+
+    def get_context(self, method: str | None = None) -> BaseContext:
+        """The context of a start method.
+
+        :param method: ``fork``, ``spawn`` or ``forkserver``; ``None`` for the present default,
+            which is settled by this.
+        :raises ValueError: if this platform has no such method.
+        """
+        return super().get_context(self.get_start_method() if method is None else method)
+
+    @overload
+    def get_start_method(self, allow_none: Literal[False] = False) -> str: ...
+    @overload
+    def get_start_method(self, allow_none: bool) -> str | None: ...
+    def get_start_method(self, allow_none: bool = False) -> str | None:
+        """The name of the start method.
+
+        :param allow_none: return ``None`` if none was set; otherwise the default is settled by
+            this.
+        """
+        if _default.get() is None and not allow_none:
+            _default.force(METHODS[0])
+        return _default.get()
+
+    def set_start_method(self, method: str | None, force: bool = False) -> None:
+        """Set the start method of the program; once, at its beginning.
+
+        :param method: ``fork``, ``spawn`` or ``forkserver``; ``None``, with ``force``, for none.
+        :param force: set it although it was settled before.
+        :raises RuntimeError: if it was settled before.
+        :raises ValueError: if this platform has no such method.
+        """
+        if _default.get() is not None and not force:
+            raise RuntimeError("context has already been set")
+        if method is None and force:
+            _default.force(None)
+        else:
+            _default.force(check(str(method)))
+
+    def get_all_start_methods(self) -> list[str]:
+        """The start methods of this platform, the default first."""
+        return list(METHODS)
+
+
+_contexts: dict[str, BaseContext] = {
+    "fork": ForkContext(),
+    "spawn": SpawnContext(),
+    "forkserver": ForkServerContext(),
+}
+default_context = DefaultContext()
+
+
+def _context_of(name: str | None) -> BaseContext:
+    return default_context if name is None else _contexts[name]

@@ -1,0 +1,74 @@
+"""What happens when a member ends normally.
+
+In this order: the exit functions of priority 0 and more, highest first; daemonic children are
+terminated; all children are joined; the remaining exit functions.  Among equals, the last
+registered is the first.  A forked child starts with none: they belong to the process that
+registered them.
+"""
+
+import atexit
+import itertools
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+__all__ = ["at_exit", "run", "set_children_functions"]
+
+_Function = Callable[[], object]
+
+
+class _State:
+    functions: dict[tuple[int, int], _Function] = {}
+    counter = itertools.count(1)
+    terminate_children: _Function = lambda: None
+    join_children: _Function = lambda: None
+
+
+def at_exit(function: _Function, *, priority: int = 0) -> _Function:
+    """Call ``function`` when this process ends normally; not in processes forked from it.
+
+    Functions of priority 0 and more run before the children are joined, those below after.  An
+    exception in one is printed and does not keep the others from running.
+
+    :return: a function that takes the registration back; calling it again does nothing.
+    """
+    key = (priority, next(_State.counter))
+    functions = _State.functions
+    functions[key] = function
+    return lambda: functions.pop(key, None)
+
+
+def set_children_functions(terminate: _Function, join: _Function) -> None:
+    """Install what terminates the daemonic children, and what joins all of them."""
+    _State.terminate_children = terminate
+    _State.join_children = join
+
+
+def run() -> None:
+    """Run the exit functions and end the children; blocks until they have ended."""
+    _run_functions(lowest=0)
+    _State.terminate_children()
+    _State.join_children()
+    _run_functions(lowest=None)
+
+
+def _run_functions(lowest: int | None) -> None:
+    while True:
+        ready = [key for key in _State.functions if lowest is None or key[0] >= lowest]
+        if not ready:
+            return
+        function = _State.functions.pop(max(ready), None)
+        try:
+            if function is not None:
+                function()
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
+
+
+def _after_fork_in_child() -> None:
+    _State.functions = {}
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+atexit.register(run)

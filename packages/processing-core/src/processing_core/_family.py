@@ -1,0 +1,86 @@
+"""The family: a root process and every process started below it, sharing one arena."""
+
+import os
+
+from processing_core._errors import StateError
+from processing_core._native import _kernel
+
+__all__ = ["ensure_family", "set_arena_limit", "shown_name"]
+
+_LIMIT_VARIABLE = "PROCESSING_ARENA_LIMIT"
+_SMALLEST_LIMIT = 1 << 20
+
+_limit: int | None = None
+
+
+def set_arena_limit(limit: int) -> None:
+    """Set how large this family's arena may grow; call it before anything shared is made.
+
+    Without it the environment variable ``PROCESSING_ARENA_LIMIT`` (bytes) counts, and without that
+    three quarters of the physical memory.  Memory is taken as it is needed: a large limit costs
+    nothing.  Does not block.  Not for concurrent use from several threads.
+
+    :param limit: bytes, at least one MiB.
+    :raises TypeError: if ``limit`` is not an integer.
+    :raises ValueError: if ``limit`` is below one MiB.
+    :raises StateError: if the arena exists already.
+
+    >>> import processing
+    >>> processing.set_arena_limit(1 << 30)  # doctest: +SKIP
+    """
+    global _limit
+    if not isinstance(limit, int):
+        raise TypeError(f"the arena limit must be an integer of bytes, not {limit!r}")
+    _check_limit(limit, "the arena limit")
+    if _kernel.member() is not None:
+        raise StateError(
+            "the arena exists already: set its limit before the first shared object is made and "
+            "before the first process is started"
+        )
+    _limit = limit
+
+
+def ensure_family() -> None:
+    """Make this process the root of a family unless it is a member of one already.
+
+    Does not block; process-, thread- and signal-safe.
+
+    :raises ValueError: if ``PROCESSING_ARENA_LIMIT`` is not a number of bytes above one MiB.
+    :raises MemoryError: if the system grants no arena.
+    """
+    if _kernel.member() is not None:
+        return
+    try:
+        _kernel.found("MainProcess", _arena_limit())
+    except RuntimeError:
+        # Another thread came first; the kernel decides which, so that no lock can be inherited.
+        if _kernel.member() is None:
+            raise
+
+
+def _arena_limit() -> int:
+    if _limit is not None:
+        return _limit
+    written = os.environ.get(_LIMIT_VARIABLE)
+    if written is None:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4 * 3
+    try:
+        limit = int(written)
+    except ValueError:
+        raise ValueError(f"{_LIMIT_VARIABLE} must be a number of bytes, not {written!r}") from None
+    return _check_limit(limit, _LIMIT_VARIABLE)
+
+
+def _check_limit(limit: int, what: str) -> int:
+    if limit < _SMALLEST_LIMIT:
+        raise ValueError(f"{what} must be at least {_SMALLEST_LIMIT} bytes (1 MiB), not {limit}")
+    return limit
+
+
+def shown_name(name: str) -> str:
+    """``name`` as the member table can show it."""
+    return name.replace("\0", " ").encode(errors="replace").decode()
+
+
+# Whoever makes the first shared object founds the family.
+_kernel.set_founder(ensure_family)

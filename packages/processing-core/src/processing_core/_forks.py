@@ -1,0 +1,67 @@
+"""What every fork through Python does, ours or somebody else's.
+
+The kernel counts the child's inherited handles and gives it a place of its own.  Before there is a
+family that does nothing, and a child forked then is the root of its own.  And the child closes what
+only this process may hold: a lifeline and a forkserver's control socket work because *one* process
+holds their far end, but a fork copies it.
+"""
+
+import os
+import threading
+import weakref
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar
+
+from processing_core._native import _kernel
+
+__all__ = ["keep_private", "without_forks"]
+
+
+class _Closable(Protocol):
+    def close(self) -> object: ...
+
+
+_T = TypeVar("_T", bound=_Closable)
+
+
+class _State:
+    private: weakref.WeakSet[_Closable] = weakref.WeakSet()
+    # Held from before a fork until after it, because the kernel remembers one fork at a time; and
+    # between opening a private descriptor and registering it.  Reentrant: a signal handler may
+    # fork.
+    guard = threading.RLock()
+
+
+def without_forks() -> AbstractContextManager[bool]:
+    """A context in which no other thread of this process forks through Python."""
+    return _State.guard
+
+
+def keep_private(descriptor: _T) -> _T:
+    """Close ``descriptor`` in every child that this process forks, as long as it exists.
+
+    To be called inside ``with without_forks():``, as is the system call that opens it.
+    """
+    _State.private.add(descriptor)
+    return descriptor
+
+
+def _before() -> None:
+    _State.guard.acquire()
+    _kernel.fork_before()
+
+
+def _after_in_parent() -> None:
+    _kernel.fork_in_parent()
+    _State.guard.release()
+
+
+def _after_in_child() -> None:
+    _kernel.fork_in_child()
+    _State.guard = threading.RLock()
+    inherited, _State.private = list(_State.private), weakref.WeakSet()
+    for descriptor in inherited:
+        descriptor.close()
+
+
+os.register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)

@@ -1,0 +1,18 @@
+"""The door to the native kernel: imports it, or says what to do; gives it its errors."""
+
+from processing_core import _errors
+
+try:
+    from processing_core import _kernel
+except ImportError as error:
+    raise ImportError(
+        f"processing_core cannot load its native kernel, processing_core._kernel ({error}). "
+        "It is compiled when the package is installed: install a C compiler and the headers of "
+        "this Python, then run `python -m pip install --force-reinstall processing-core`, or in "
+        "a checkout `python -m pip install -e packages/processing-core`.",
+        name="processing_core._kernel",
+    ) from error
+
+__all__ = ["_kernel"]
+
+_kernel.set_errors({name: getattr(_errors, name) for name in _errors.__all__})

@@ -1,0 +1,51 @@
+"""Pickling: the plain protocol first, cloudpickle where that cannot serve the receiver.
+
+Plain pickle cannot serve the receiver when it refuses (a lambda, a closure), and when it writes a
+reference into a ``__main__`` that no other process can import: that of a REPL, a notebook,
+``python -c``, stdin, or a package run with ``-m``.  cloudpickle is imported when first needed.
+"""
+
+import pickle
+import sys
+from typing import Any
+
+from processing_core import _main_module
+from processing_core._native import _kernel
+
+__all__ = ["dumps", "loads"]
+
+_PROTOCOL = 5
+
+# What plain pickle raises for things that it does not know how to name.
+_REFUSALS = (pickle.PicklingError, AttributeError, TypeError)
+
+loads = pickle.loads
+
+
+def dumps(obj: Any) -> bytes:
+    """Pickle ``obj`` for any member of the family.
+
+    Does not block; calls the code of ``obj`` (``__reduce__``, ``__getstate__``), at most twice.
+
+    :raises Exception: whatever the pickling of ``obj`` raises, if neither way serves.
+    """
+    try:
+        data = pickle.dumps(obj, _PROTOCOL)
+    except _REFUSALS:
+        return _dumps_by_value(obj)
+    if not _main_module.importable() and b"__main__" in data:
+        return _dumps_by_value(obj)
+    return data
+
+
+def _dumps_by_value(obj: Any) -> bytes:
+    import cloudpickle
+
+    data: bytes = cloudpickle.dumps(obj, _PROTOCOL)
+    return data
+
+
+# Children know the main module as ``__mp_main__``; what they pickle by that name must load here.
+sys.modules.setdefault("__mp_main__", sys.modules["__main__"])
+
+_kernel.set_pickler(dumps, loads)

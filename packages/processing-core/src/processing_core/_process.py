@@ -1,0 +1,299 @@
+"""``Process``: a thread's interface to a process.
+
+What is the same under every start method; :mod:`processing_core._context` gives each method its
+class.  A ``Process`` goes from *initial* to *started* to *stopped*, and may be *closed*: ``_popen`` is
+``None`` in the first and the last, and a :class:`Child` in between.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from processing_core import _main_module
+from processing_core._aliases import ProcessAliases
+from processing_core._current import State, collect_children, current_process
+from processing_core._errors import ClosedError, StateError
+from processing_core._family import ensure_family
+
+if TYPE_CHECKING:
+    from processing_core._start._child import Child
+
+__all__ = ["BaseProcess", "checked_timeout"]
+
+_UNGUARDED = """\
+A process was started while the main module was being loaded in a child process: the program starts
+processes wherever it is imported, so each child would start the whole program over.  Put the part
+that is to run only once under a guard:
+
+    if __name__ == "__main__":
+        ...
+"""
+
+
+class BaseProcess(ProcessAliases):
+    """A function that runs, or will run, in a process of its own.
+
+    :param group: For ``threading``'s signature; must be ``None``.
+    :param target: What :meth:`run` calls.
+    :param name: Its name; by default ``Process-1``, ``Process-1:2``, …
+    :param args: The arguments of ``target``.
+    :param kwargs: Its keyword arguments.
+    :param daemon: Whether it ends with the process that started it; by default as that one.
+    :raises StateError: if ``group`` is not ``None``.
+
+    >>> import processing
+    >>> process = processing.Process(target=print, args=("hello from a child",))
+    >>> process.start()  # doctest: +SKIP
+    >>> process.join()  # doctest: +SKIP
+    """
+
+    _popen: "Child | None"
+
+    def __init__(
+        self,
+        group: None = None,
+        target: Callable[..., object] | None = None,
+        name: str | None = None,
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        daemon: bool | None = None,
+    ) -> None:
+        if group is not None:
+            raise StateError(f"group must be None, not {group!r}")
+        parent = current_process()
+        self._identity: tuple[int, ...] = (*parent._identity, next(State.counter))
+        self._config: dict[str, Any] = parent._config.copy()
+        self._parent_pid: int | None = os.getpid()
+        self._parent_name: str | None = parent.name
+        self._popen = None
+        self._closed = False
+        self._target = target
+        self._args = tuple(args)
+        self._kwargs = dict(kwargs or {})
+        self._name = name or f"{type(self).__name__}-{':'.join(map(str, self._identity))}"
+        if daemon is not None:
+            self.daemon = daemon
+
+    def run(self) -> None:
+        """What the process does; a subclass may override it.  Called in the child."""
+        if self._target is not None:
+            self._target(*self._args, **self._kwargs)
+
+    def start(self) -> None:
+        """Start the process.
+
+        Blocks until it is born, under ``forkserver``; thread-safe.
+
+        :raises StateError: if it was started before, or belongs to another process.
+        :raises RuntimeError: if this process is a child that is still loading the main module.
+        :raises Exception: if it cannot be pickled, where the start method needs that.
+        """
+        self._check_closed()
+        if self._popen is not None:
+            raise StateError("cannot start a process twice")
+        self._check_parent("can only start a process object created by current process")
+        if _main_module.loading():
+            raise RuntimeError(_UNGUARDED)
+        collect_children()
+        ensure_family()
+        self._popen = self._launch()
+        # The target may hold this object; drop it, lest the cycle keep the child's descriptors.
+        self._target, self._args, self._kwargs = None, (), {}
+        State.children.add(self)
+
+    def terminate(self) -> None:
+        """Send it SIGTERM, which ends it unless it handles the signal.  Does not block."""
+        self._send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Send it SIGKILL, which ends it.  Does not block."""
+        self._send_signal(signal.SIGKILL)
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the process has ended.
+
+        Blocks; signal handlers run, and Ctrl-C interrupts it; thread-safe.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        :raises StateError: if it was not started, or not by this process.
+        """
+        self._check_closed()
+        self._check_parent("can only join a child process")
+        if self._popen is None:
+            raise StateError("can only join a started process")
+        if self._popen.wait(checked_timeout(timeout)) is not None:
+            State.children.discard(self)
+
+    def is_alive(self) -> bool:
+        """Whether it runs.  Does not block; thread-safe.
+
+        :raises StateError: if it is neither this process nor a child of it.
+        """
+        self._check_closed()
+        if self is current_process():
+            return True
+        self._check_parent("can only test a child process")
+        if self._popen is None:
+            return False
+        if self._popen.poll() is None:
+            return True
+        State.children.discard(self)
+        return False
+
+    def close(self) -> None:
+        """Release the descriptors of a process that has ended; it cannot be used any more.
+
+        Does not block.
+
+        :raises ValueError: if it still runs.
+        """
+        if self._popen is not None:
+            if self._popen.poll() is None:
+                raise ValueError(
+                    "Cannot close a process while it is still running. You should first call join() or terminate()."
+                )
+            self._popen.close()
+            self._popen = None
+            State.children.discard(self)
+        self._closed = True
+
+    @property
+    def name(self) -> str:
+        """Its name, for people; need not be unique."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise StateError(f"name must be a string, not {name!r}")
+        self._name = name
+
+    @property
+    def daemon(self) -> bool:
+        """Whether it ends with the process that started it; may be set before the start."""
+        return bool(self._config.get("daemon", False))
+
+    @daemon.setter
+    def daemon(self, daemonic: bool) -> None:
+        if self._popen is not None:
+            raise StateError("process has already started")
+        self._config["daemon"] = bool(daemonic)
+
+    @property
+    def authkey(self) -> bytes:
+        """The key by which processes of one program know each other; children inherit it."""
+        key: bytes = self._config["authkey"]
+        return key
+
+    @authkey.setter
+    def authkey(self, authkey: bytes | str) -> None:
+        self._config["authkey"] = authkey.encode() if isinstance(authkey, str) else bytes(authkey)
+
+    @property
+    def exitcode(self) -> int | None:
+        """Its exit code, ``-N`` if signal ``N`` ended it; ``None`` before the end."""
+        self._check_closed()
+        return None if self._popen is None else self._popen.poll()
+
+    @property
+    def ident(self) -> int | None:
+        """Its process id; ``None`` before the start."""
+        self._check_closed()
+        if self is current_process():
+            return os.getpid()
+        return None if self._popen is None else self._popen.pid
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id; ``None`` before the start."""
+        return self.ident
+
+    @property
+    def sentinel(self) -> int:
+        """A descriptor that becomes readable when it ends, for ``wait``, selectors and asyncio.
+
+        :raises ValueError: if it was not started.
+        """
+        self._check_closed()
+        if self._popen is None:
+            raise ValueError("process not started")
+        return self._popen.sentinel
+
+    def __repr__(self) -> str:
+        parts = [type(self).__name__, f"name={self._name!r}"]
+        if self._popen is not None:
+            parts.append(f"pid={self._popen.pid}")
+        if self._parent_pid != os.getpid():
+            parts.append(f"parent={self._parent_pid}")
+        status = self._status()
+        parts.append(status)
+        if status == "stopped" and self._popen is not None:
+            parts.append(f"exitcode={_exitcode_name(self._popen.returncode)}")
+        if self.daemon:
+            parts.append("daemon")
+        return f"<{' '.join(parts)}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The key travels in the preparation, and the started child does not travel at all.
+        config = {key: value for key, value in self._config.items() if key != "authkey"}
+        return {**self.__dict__, "_config": config, "_popen": None}
+
+    def _launch(self) -> "Child":
+        raise NotImplementedError
+
+    def _start_method_in_child(self) -> str | None:
+        """The default start method that the child gets; ``None`` leaves it the parent's."""
+        return None
+
+    def _status(self) -> str:
+        if self is current_process():
+            return "started"
+        if self._closed:
+            return "closed"
+        if self._parent_pid != os.getpid():
+            return "unknown"
+        if self._popen is None:
+            return "initial"
+        return "started" if self._popen.poll() is None else "stopped"
+
+    def _send_signal(self, signum: int) -> None:
+        self._check_closed()
+        if self._popen is None:
+            raise StateError("can only signal a started process")
+        self._check_parent("can only signal a child process")
+        self._popen.send_signal(signum)
+
+    def _check_parent(self, rule: str) -> None:
+        if self._parent_pid != os.getpid():
+            raise StateError(rule)
+
+    def _check_closed(self) -> None:
+        if self._closed:
+            raise ClosedError("process object is closed")
+
+
+def checked_timeout(timeout: float | None) -> float | None:
+    """``timeout``, if it is a number of seconds or ``None``.
+
+    :raises TypeError: if it is neither.
+    :raises ValueError: if it is not a number (NaN).
+    """
+    if timeout is None:
+        return None
+    if not isinstance(timeout, (int, float)) and not hasattr(timeout, "__float__"):
+        raise TypeError(f"timeout must be a number of seconds or None, not {timeout!r}")
+    seconds = float(timeout)
+    if seconds != seconds:
+        raise ValueError(f"timeout must be a number of seconds or None, not {timeout!r}")
+    return seconds
+
+
+def _exitcode_name(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        try:
+            return f"-{signal.Signals(-exitcode).name}"
+        except ValueError:
+            pass  # a real-time signal has no name
+    return str(exitcode)

@@ -1,0 +1,100 @@
+"""Starting a fresh interpreter that is born into the family."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from processing_core._family import shown_name
+from processing_core._native import _kernel
+from processing_core._start._child import Place
+
+__all__ = ["execute", "reserved", "signals_blocked"]
+
+# Options that change what a program means, by their name in ``sys.flags``.
+_FLAGS = {
+    "bytes_warning": "b",
+    "dont_write_bytecode": "B",
+    "no_site": "S",
+    "optimize": "O",
+    "verbose": "v",
+}
+_ISOLATION = {"no_user_site": "s", "ignore_environment": "E"}
+
+# The directory that this package was imported from: a program may have found it by a ``sys.path``
+# of its own making, which the child has only later.
+_HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+# ``-c`` puts the working directory first, where a file may be called as a standard module is.
+_COMMAND = """\
+import sys
+sys.path[:] = [p for p in sys.path if p]
+{home} in sys.path or sys.path.append({home})
+from {module} import main
+main({arguments})
+"""
+
+
+@contextmanager
+def reserved(name: str) -> Iterator[tuple[Place, int]]:
+    """A place for a child to be born into: (place, token).
+
+    On an exception the place is given up; in any case the token is closed here, for the child has
+    its own copy by then.
+    """
+    slot, serial, token = _kernel.reserve(shown_name(name))
+    try:
+        yield (slot, serial), token
+    except BaseException:
+        _kernel.close_token(token)
+        _kernel.bury(slot, serial)
+        raise
+    _kernel.close_token(token)
+
+
+def execute(module: str, place: Place, token: int, *descriptors: int) -> int:
+    """Run ``main`` of ``module`` in a fresh interpreter, which inherits ``descriptors``.
+
+    ``main`` is called with the arena, the token, the slot, the serial, and the descriptors, those
+    that are -1 included.
+
+    :return: its pid.
+    :raises OSError: if the system refuses.
+    """
+    arguments = (_kernel.arena_fd(), token, *place, *descriptors)
+    command = _COMMAND.format(home=ascii(_HOME), module=module, arguments=", ".join(map(str, arguments)))
+    inherited = [fd for fd in (arguments[0], token, *descriptors) if fd >= 0]
+    process = subprocess.Popen([sys.executable, *_interpreter_options(), "-c", command], pass_fds=inherited)
+    # From here on the child is ours to wait for.
+    process.returncode = 0
+    return process.pid
+
+
+@contextmanager
+def signals_blocked(signals: Iterable[signal.Signals]) -> Iterator[None]:
+    """Block signals in this thread, and in what is executed meanwhile until it unblocks them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _interpreter_options() -> list[str]:
+    options = [
+        "-" + letter * int(getattr(sys.flags, name)) for name, letter in _FLAGS.items() if getattr(sys.flags, name)
+    ]
+    options += _isolation_options()
+    options += [f"-W{option}" for option in sys.warnoptions]
+    for key, value in sys._xoptions.items():
+        options += ["-X", key if value is True else f"{key}={value}"]
+    return options
+
+
+def _isolation_options() -> list[str]:
+    if sys.flags.isolated:
+        return ["-I"]
+    options = [f"-{letter}" for name, letter in _ISOLATION.items() if getattr(sys.flags, name)]
+    return [*options, "-P"] if sys.flags.safe_path else options

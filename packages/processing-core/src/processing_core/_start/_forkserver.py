@@ -1,0 +1,179 @@
+"""``forkserver``: a small single-threaded process forks the children.
+
+So a start neither copies the parent nor meets its threads.  Each process that starts children so
+has one server, which ends with it; :mod:`processing_core._start._server` is the server's side.
+"""
+
+import os
+import signal
+import socket
+import threading
+
+from processing_core import _exit
+from processing_core._current import current_process
+from processing_core._descriptors import Descriptor, readable
+from processing_core._errors import ProcessError
+from processing_core._forks import keep_private, without_forks
+from processing_core._lifeline import Lifeline
+from processing_core._native import _kernel
+from processing_core._process import BaseProcess
+from processing_core._start import _forkserver_protocol as protocol
+from processing_core._start import _preparation, _server
+from processing_core._start._child import UNKNOWN_EXIT, Child, DirectChild, Place
+from processing_core._start._exec import execute, reserved, signals_blocked
+
+__all__ = ["ForkServer", "start"]
+
+_ATTEMPTS = 3
+_PATIENCE = 1.0  # seconds; for a server that has nothing else to do
+
+
+class _ServerDied(Exception):
+    """The server died before it took a request on."""
+
+
+class ForkServer:
+    """The forkserver of this process."""
+
+    def __init__(self) -> None:
+        with without_forks():
+            ours, theirs = socket.socketpair()
+            self._control = keep_private(ours)
+        with theirs:
+            self._process = self._execute(theirs.fileno())
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def request(self, name: str, place: Place, token: int, lifeline: int) -> "ServedChild | None":
+        """Have a child born into ``place``.
+
+        Blocks until it is.
+
+        :return: the child, without its own lifeline yet; ``None`` if the server is gone.
+        :raises OSError: if the system refuses.
+        """
+        ours, theirs = socket.socketpair()
+        report = Descriptor(ours.detach())
+        with theirs:
+            try:
+                request = protocol.Request(*place, name, token, theirs.fileno(), lifeline)
+                protocol.send_request(self._control, request)
+            except (BrokenPipeError, ConnectionResetError):
+                return None
+        answer = protocol.receive_report(report.fileno())
+        if answer is None:
+            return None
+        kind, value, pidfd = answer
+        if kind == protocol.FAILED:
+            raise OSError(value, os.strerror(value))
+        return ServedChild(value, Descriptor(pidfd), place, report, self)
+
+    def stop(self) -> None:
+        """End it; blocks for a second at most."""
+        self._control.close()
+        if self._process.wait(_PATIENCE) is None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+        self._process.close()
+
+    @staticmethod
+    def _execute(control: int) -> DirectChild:
+        prepared = _preparation.prepare(current_process())._replace(name="ForkServer")
+        parcel = _kernel.pack(tuple(prepared))
+        lifeline = Lifeline()
+        with reserved("ForkServer") as (place, token):
+            _kernel.give(parcel, *place)
+            # Ctrl-C is for the children; the server ignores it as soon as it can.
+            with signals_blocked([signal.SIGINT]):
+                end = lifeline.child_end()
+                pid = execute(_server.__name__, place, token, end, control)
+        lifeline.handed_over()
+        return DirectChild(pid, place, lifeline)
+
+
+class ServedChild(Child):
+    """A child of the forkserver, which waits for it and reports its exit code."""
+
+    def __init__(self, pid: int, death: Descriptor, place: Place, report: Descriptor, server: ForkServer) -> None:
+        super().__init__(pid, death, place, None)
+        self._report = report
+        self._server = server  # keeps it running: who else would report?
+
+    def watch(self, lifeline: Lifeline | None) -> None:
+        """Take over this process's end of the child's lifeline."""
+        self._lifeline = lifeline
+
+    def close(self) -> None:
+        """Close the descriptors."""
+        super().close()
+        self._report.close()
+
+    def _collect(self) -> None:
+        if not readable(self._report.fileno(), _PATIENCE):
+            return  # the server has been stopped (SIGSTOP): nobody knows yet
+        # Not taken out, so that every thread that waits reads the same.
+        answer = protocol.receive_report(self._report.fileno(), peek=True)
+        code = UNKNOWN_EXIT if answer is None else answer[1]
+        _kernel.bury(*self.place, code)
+        self.returncode = code
+
+
+class _State:
+    server: ForkServer | None = None
+    # Guards ``server`` against two threads that both find none.
+    lock = threading.RLock()
+
+
+def start(process: BaseProcess) -> Child:
+    """Start ``process`` as a child of the forkserver.
+
+    :raises Exception: if ``process`` cannot be pickled.
+    :raises OSError: if the system refuses.
+    :raises ProcessError: if the forkserver dies again and again.
+    """
+    parcel = _preparation.pack(process)
+    lifeline = Lifeline() if process.daemon else None
+    for _ in range(_ATTEMPTS):
+        try:
+            child = _request(process.name, parcel, -1 if lifeline is None else lifeline.child_end())
+        except _ServerDied:
+            continue
+        if lifeline is not None:
+            lifeline.handed_over()
+        child.watch(lifeline)
+        return child
+    raise ProcessError(f"the forkserver died {_ATTEMPTS} times while it started {process.name}")
+
+
+def running_server() -> ForkServer:
+    """The forkserver of this process, which is started if there is none."""
+    with _State.lock:
+        if _State.server is None or not _State.server.running():
+            _State.server = ForkServer()
+            _exit.at_exit(_State.server.stop, priority=-100)
+        return _State.server
+
+
+def _request(name: str, parcel: _kernel.Parcel, lifeline: int) -> ServedChild:
+    server = running_server()
+    with reserved(name) as (place, token):
+        _kernel.give(parcel, *place)
+        child = server.request(name, place, token, lifeline)
+        if child is None:
+            raise _ServerDied
+    return child
+
+
+def _after_fork_in_child() -> None:
+    _State.server = None
+    _State.lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

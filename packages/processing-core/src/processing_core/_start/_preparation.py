@@ -1,0 +1,95 @@
+"""What a process that was not forked from its parent must know before it can unpickle."""
+
+import os
+import sys
+from typing import NamedTuple
+
+from processing_core import _main_module
+from processing_core._current import current_process
+from processing_core._native import _kernel
+from processing_core._process import BaseProcess
+from processing_core._start import _default
+from processing_core._start._child import Place
+
+__all__ = ["Preparation", "apply", "inherit", "pack", "prepare"]
+
+
+class Preparation(NamedTuple):
+    """The state of the parent that a child starts with."""
+
+    name: str
+    daemon: bool
+    authkey: bytes
+    parent: tuple[str, int, Place]  # name, pid, place
+    start_method: str | None
+    sys_path: list[str]
+    argv: list[str]
+    directory: str | None
+    main: _main_module.Source | None
+
+
+def prepare(process: BaseProcess) -> Preparation:
+    """What ``process`` will need."""
+    return Preparation(
+        name=process.name,
+        daemon=process.daemon,
+        authkey=bytes(process.authkey),
+        parent=parent(),
+        start_method=_default.get(),
+        sys_path=_absolute_path(),
+        argv=list(sys.argv),
+        directory=_directory(),
+        main=_main_module.source(),
+    )
+
+
+def parent() -> tuple[str, int, Place]:
+    """This process, as its children know it."""
+    place = _kernel.member()
+    assert place is not None
+    return current_process().name, os.getpid(), place
+
+
+def pack(process: BaseProcess) -> _kernel.Parcel:
+    """The inheritance of a child that has to unpickle ``process``.
+
+    Two parcels, the second travelling in the first: what is in the second may need the main module
+    and ``sys.path`` to unpickle, which the first brings.
+    """
+    return _kernel.pack((tuple(prepare(process)), _kernel.pack(process)))
+
+
+def inherit() -> tuple[Preparation, _kernel.Parcel]:
+    """In the child: the preparation, and the process still packed."""
+    parcel = _kernel.inheritance()
+    assert parcel is not None
+    prepared, process = _kernel.unpack(parcel)
+    return Preparation(*prepared), process
+
+
+def apply(prepared: Preparation) -> None:
+    """In the child: take over the parent's state, and run its main module.
+
+    :raises BaseException: whatever the main module raises.
+    """
+    current = current_process()
+    current.name = prepared.name
+    current.authkey = prepared.authkey
+    _default.force(prepared.start_method)
+    sys.path[:] = prepared.sys_path
+    sys.argv[:] = prepared.argv
+    if prepared.directory is not None:
+        os.chdir(prepared.directory)
+    _main_module.load(prepared.main)
+
+
+def _absolute_path() -> list[str]:
+    """``sys.path`` with the entry that means "where the program was started" spelled out."""
+    return [entry or _main_module.START_DIRECTORY for entry in sys.path]
+
+
+def _directory() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:
+        return None  # it was removed

@@ -1,0 +1,57 @@
+"""``spawn``: the child is a fresh interpreter, which unpickles what it has to do."""
+
+import sys
+
+from processing_core import _bootstrap, _lifeline
+from processing_core._lifeline import Lifeline
+from processing_core._native import _kernel
+from processing_core._process import BaseProcess
+from processing_core._start import _preparation
+from processing_core._start._child import Child, DirectChild
+from processing_core._start._exec import execute, reserved
+
+__all__ = ["main", "run_inherited", "start"]
+
+
+def start(process: BaseProcess) -> Child:
+    """Start ``process`` in a fresh interpreter.
+
+    :raises Exception: if ``process`` cannot be pickled.
+    :raises OSError: if the system refuses.
+    """
+    parcel = _preparation.pack(process)
+    lifeline = Lifeline() if process.daemon else None
+    with reserved(process.name) as (place, token):
+        _kernel.give(parcel, *place)
+        end = -1 if lifeline is None else lifeline.child_end()
+        pid = execute(__name__, place, token, end)
+    if lifeline is not None:
+        lifeline.handed_over()
+    return DirectChild(pid, place, lifeline)
+
+
+def main(arena: int, token: int, slot: int, serial: int, lifeline: int) -> None:
+    """What the child does."""
+    if lifeline >= 0:
+        _lifeline.arm(lifeline)
+    _kernel.adopt(arena, token, slot, serial)
+    sys.exit(run_inherited())
+
+
+def run_inherited() -> int:
+    """Become the process that this member inherited, and run it.
+
+    :return: the exit code.
+    """
+    prepared, *packed = _preparation.inherit()
+    processes: list[BaseProcess] = []
+
+    def unpack() -> None:
+        _preparation.apply(prepared)
+        processes.append(_kernel.unpack(packed.pop()))
+
+    code = _bootstrap.exit_code(unpack, prepared.name)
+    if not processes:
+        return code
+    processes[0].authkey = prepared.authkey
+    return _bootstrap.live(processes[0], prepared.parent)

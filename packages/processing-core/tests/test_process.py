@@ -1,0 +1,531 @@
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+import processing_core
+from processing_core import BaseContext, ClosedError, Process, StateError, lowlevel
+from processing_testing import children, leaks
+from processing_testing.meeting import Meeting
+
+FORKED_WITH_THREADS = "ignore:This process .* is multi-threaded:DeprecationWarning"
+
+
+def ended(process: Process) -> int | None:
+    """Join *process*, which must end at last, and return its exit code."""
+    process.join(30)
+    assert not process.is_alive()
+    return process.exitcode
+
+
+def run(context: BaseContext, target: object, *args: object, **options: object) -> Process:
+    process = context.Process(target=target, args=args, **options)
+    process.start()
+    return process
+
+
+class Program:
+    """A program in another interpreter, which does what a test tells it."""
+
+    SCRIPT = """
+import os, sys
+import processing_core
+from processing_testing import children
+context = processing_core.get_context(sys.argv[1])
+def server():
+    if sys.argv[1] != "forkserver":
+        return ""
+    from processing_core._start import _forkserver
+    return _forkserver.running_server().pid
+for line in sys.stdin:
+    exec(line)
+"""
+
+    def __init__(self, method: str, address: str) -> None:
+        self.method, self.address = method, address
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", self.SCRIPT, method],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+
+    def tell(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+
+    def ask(self, expression: str) -> str:
+        assert self.process.stdout is not None
+        self.tell(f"print({expression}, flush=True)")
+        return self.process.stdout.readline().strip()
+
+    def start(self, target: str, args: str, *, instead: str | None = None, daemon: bool = False) -> None:
+        first = repr(self.address) if instead is None else instead
+        self.tell(f"context.Process(target={target}, args=({first}, {args}), daemon={daemon}).start()")
+
+    def leave(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.stdin = None
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def program(method: str, place: Meeting) -> Iterator[Program]:
+    program = Program(method, place.address)
+    yield program
+    program.end()
+
+
+class TestLife:
+    def test_passes_arguments(self, context: BaseContext, place: Meeting) -> None:
+        process = context.Process(target=children.say, args=(place.address, 1), kwargs={})
+        process.start()
+        assert place.hear() == [1]
+        assert ended(process) == 0
+
+    def test_goes_from_initial_to_closed(self, context: BaseContext, place: Meeting) -> None:
+        process = context.Process(target=children.stay, args=(place.address,))
+        assert (process.pid, process.ident, process.exitcode, process.is_alive()) == (None, None, None, False)
+        assert process not in processing_core.active_children()
+        process.start()
+        guest = place.welcome()
+        assert process.is_alive() and process.exitcode is None and process.pid == process.ident
+        assert process in processing_core.active_children()
+        process.join(0)
+        process.join(-1)
+        assert process.is_alive()
+        guest.dismiss()
+        assert ended(process) == 0
+        assert process not in processing_core.active_children()
+        process.close()
+        process.close()
+        with pytest.raises(ClosedError, match="process object is closed"):
+            process.join()
+
+    def test_is_seen_from_within(self, context: BaseContext, method: str, place: Meeting) -> None:
+        process = run(context, children.introduce, place.address, name="somebody")
+        told = place.hear()[0]
+        assert ended(process) == 0
+        assert told["name"] == "somebody"
+        assert told["pid"] == told["real pid"] == process.pid
+        assert told["daemon"] is False
+        assert told["authkey"] == processing_core.current_process().authkey.hex()
+        assert (told["parent"], told["parent pid"], told["parent lives"]) == ("MainProcess", os.getpid(), True)
+        assert told["method"] == method
+        assert told["children"] == 0
+        assert told["argv"] == sys.argv
+        assert told["directory"] == os.getcwd()
+        assert told["stdin"] == ""
+        assert re.fullmatch(rf"<\w+ name='somebody' parent={os.getpid()} started>", told["repr"])
+
+    def test_the_parent_is_known_to_have_ended(self, context: BaseContext, method: str, place: Meeting) -> None:
+        program = (
+            "import sys, processing_core as p, os\n"
+            "from processing_testing import children\n"
+            "p.get_context(sys.argv[1]).Process(target=children.outlive_parent, args=(sys.argv[2],)).start()\n"
+            "sys.stdin.read()\n"
+            "os._exit(0)\n"
+        )
+        parent = subprocess.Popen([sys.executable, "-c", program, method, place.address], stdin=subprocess.PIPE)
+        guest = place.welcome()
+        assert guest.hear() == [parent.pid, True]
+        parent.communicate()
+        assert guest.hear() == [parent.pid, False]
+
+    def test_many_at_once(self, context: BaseContext, place: Meeting) -> None:
+        processes = [run(context, children.stay, place.address, number) for number in range(8)]
+        guests = [place.welcome() for _ in processes]
+        assert sorted(guest.hear() for guest in guests) == [[number] for number in range(8)]
+        assert set(processes) <= set(processing_core.active_children())
+        for guest in guests:
+            guest.dismiss()
+        assert [ended(process) for process in processes] == [0] * 8
+
+    @pytest.mark.filterwarnings(FORKED_WITH_THREADS)
+    def test_started_by_threads(self, context: BaseContext) -> None:
+        processes: list[Process] = []
+        threads = [
+            threading.Thread(target=lambda: processes.append(run(context, children.exit_with, 3))) for _ in range(6)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [ended(process) for process in processes] == [3] * 6
+
+    def test_joined_by_threads(self, context: BaseContext, place: Meeting) -> None:
+        process = run(context, children.stay, place.address)
+        codes: list[int | None] = []
+        threads = [threading.Thread(target=lambda: codes.append(ended(process))) for _ in range(6)]
+        guest = place.welcome()
+        for thread in threads:
+            thread.start()
+        guest.dismiss()
+        for thread in threads:
+            thread.join()
+        assert codes == [0] * 6
+
+    def test_subclass_that_overrides_run(self, method: str, place: Meeting) -> None:
+        process = children.Sayer(method, place.address)
+        process.start()
+        assert place.hear() == ["run of", process.name]
+        assert ended(process) == 0
+
+    def test_closure(self, context: BaseContext) -> None:
+        code = 5
+
+        def target() -> None:
+            sys.exit(code)
+
+        assert ended(run(context, target)) == 5
+        assert ended(run(context, lambda number: sys.exit(code + number), 1)) == 6
+
+    @pytest.mark.parametrize("inner", processing_core.get_all_start_methods())
+    @pytest.mark.parametrize("daemon", [False, True])
+    def test_children_of_children(self, context: BaseContext, inner: str, daemon: bool, place: Meeting) -> None:
+        process = run(context, children.start_child, place.address, inner, daemon, daemon=True, name="parent")
+        told = place.hear()[0]
+        assert ended(process) == 0
+        assert (told["parent"], told["parent pid"], told["daemon"]) == ("parent", process.pid, daemon)
+        assert told["name"].endswith(f"{process._identity[0]}:1")
+
+    def test_is_a_member_while_it_lives(self, context: BaseContext, place: Meeting) -> None:
+        process = run(context, children.stay, place.address, name="a member")
+        guest = place.welcome()
+        guest.hear()
+        assert (process.pid, "a member") in [(pid, name) for _, _, pid, name in lowlevel.members()]
+        guest.dismiss()
+        ended(process)
+        assert process.pid not in [pid for _, _, pid, _ in lowlevel.members()]
+
+    def test_leaves_nothing(self, context: BaseContext) -> None:
+        assert ended(run(context, children.nothing)) == 0  # starts the forkserver
+        before = lowlevel.stats()
+        with leaks.leaves_nothing():
+            for daemon in [False, True] * 5:
+                assert ended(run(context, children.exit_with, 1, daemon=daemon)) == 1
+                process = run(context, children.die_by, signal.SIGKILL, daemon=daemon)
+                assert ended(process) == -signal.SIGKILL
+                del process
+        assert lowlevel.stats() == before
+        lowlevel.check()
+
+
+class TestExitCode:
+    @pytest.mark.parametrize(
+        ("code", "expected"), [(None, 0), (0, 0), (7, 7), (255, 255), (-1, 255), (True, 1), ("text", 1), (1.5, 1)]
+    )
+    def test_of_sys_exit(self, context: BaseContext, code: object, expected: int) -> None:
+        assert ended(run(context, children.exit_with, code)) == expected
+
+    def test_of_os_exit(self, context: BaseContext) -> None:
+        assert ended(run(context, children.die_at_once, 9)) == 9
+
+    @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGUSR2])
+    def test_of_signals(self, context: BaseContext, signum: signal.Signals) -> None:
+        process = run(context, children.die_by, signum)
+        assert ended(process) == -signum
+        assert f" stopped exitcode=-{signum.name}>" in repr(process)
+
+    def test_terminate_and_kill(self, context: BaseContext, place: Meeting) -> None:
+        process = run(context, children.spin, place.address)
+        assert place.hear() == process.pid
+        process.terminate()
+        assert ended(process) == -signal.SIGTERM
+        process.terminate()
+        process = run(context, children.sleep, place.address)
+        guest = place.welcome()
+        assert [guest.hear(), guest.hear()] == [process.pid, "deaf"]
+        process.terminate()
+        process.kill()
+        assert ended(process) == -signal.SIGKILL
+
+    def test_sigterm_handler_runs(self, context: BaseContext, place: Meeting) -> None:
+        process = run(context, children.handle_sigterm, place.address, 12)
+        place.hear()
+        process.terminate()
+        assert ended(process) == 12
+
+    def test_ctrl_c_is_a_keyboard_interrupt(self, context: BaseContext, place: Meeting) -> None:
+        process = run(context, children.wait_for_interrupt, place.address)
+        guest = place.welcome()
+        os.kill(guest.hear(), signal.SIGINT)
+        assert guest.hear() == "KeyboardInterrupt"
+        assert ended(process) == 1
+
+    def test_sentinel(self, context: BaseContext, place: Meeting) -> None:
+        process = context.Process(target=children.stay, args=(place.address,))
+        with pytest.raises(ValueError, match="process not started"):
+            _ = process.sentinel
+        process.start()
+        guest = place.welcome()
+        assert select.select([process.sentinel], [], [], 0)[0] == []
+        guest.dismiss()
+        assert select.select([process.sentinel], [], [], 30)[0] == [process.sentinel]
+        assert process.exitcode == 0
+        assert select.select([process.sentinel], [], [], 0)[0] == [process.sentinel]
+
+    def test_join_waits_no_longer_than_told(self, context: BaseContext, place: Meeting) -> None:
+        process = run(context, children.stay, place.address)
+        guest = place.welcome()
+        start, cpu = time.monotonic(), time.process_time()
+        process.join(0.3)
+        took, used = time.monotonic() - start, time.process_time() - cpu
+        assert process.is_alive() and took >= 0.3 and used < 0.1
+        guest.dismiss()
+        ended(process)
+
+
+class TestMistakes:
+    def test_state(self, context: BaseContext, place: Meeting) -> None:
+        process = context.Process(target=children.stay, args=(place.address,))
+        with pytest.raises(StateError, match="can only join a started process"):
+            process.join()
+        for function in [process.terminate, process.kill]:
+            with pytest.raises(StateError, match="can only signal a started process"):
+                function()
+        process.start()
+        with pytest.raises(StateError, match="cannot start a process twice"):
+            process.start()
+        with pytest.raises(StateError, match="process has already started"):
+            process.daemon = True
+        with pytest.raises(ValueError, match="Cannot close a process while it is still running"):
+            process.close()
+        place.welcome().dismiss()
+        ended(process)
+
+    def test_arguments(self, context: BaseContext) -> None:
+        with pytest.raises(StateError, match="group must be None, not 1"):
+            context.Process(1)  # type: ignore[arg-type]
+        process = run(context, children.nothing)
+        with pytest.raises(TypeError, match="timeout must be a number of seconds or None, not 'x'"):
+            process.join("x")  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="not nan"):
+            process.join(float("nan"))
+        with pytest.raises(StateError, match="name must be a string, not 1"):
+            process.name = 1  # type: ignore[assignment]
+        ended(process)
+
+    def test_what_cannot_be_pickled_raises_in_the_caller(self, method: str, context: BaseContext) -> None:
+        if method == "fork":
+            pytest.skip("nothing is pickled")
+        assert ended(run(context, children.nothing)) == 0
+        before = lowlevel.stats()
+        with leaks.leaves_nothing():
+            process = context.Process(target=children.nothing, args=(threading.Lock(),))
+            with pytest.raises(TypeError, match="lock"):
+                process.start()
+            assert process.exitcode is None and process not in processing_core.active_children()
+        del process
+        assert lowlevel.stats() == before
+
+    def test_the_process_of_another(self, context: BaseContext) -> None:
+        process = context.Process()
+        process._parent_pid = 1
+        with pytest.raises(StateError, match="can only start a process object created by current process"):
+            process.start()
+        with pytest.raises(StateError, match="can only join a child process"):
+            process.join()
+        with pytest.raises(StateError, match="can only test a child process"):
+            process.is_alive()
+
+
+class TestNames:
+    def test_repr(self, context: BaseContext, place: Meeting) -> None:
+        kind = context.Process.__name__
+        process = context.Process(target=children.stay, args=(place.address,), daemon=True, name="n")
+        assert repr(process) == f"<{kind} name='n' initial daemon>"
+        process.start()
+        assert repr(process) == f"<{kind} name='n' pid={process.pid} started daemon>"
+        place.welcome().dismiss()
+        process.join()
+        assert repr(process) == f"<{kind} name='n' pid={process.pid} stopped exitcode=0 daemon>"
+        process.close()
+        assert repr(process) == f"<{kind} name='n' closed daemon>"
+
+    def test_of_the_main_process(self) -> None:
+        main = processing_core.current_process()
+        assert repr(main) == "<_MainProcess name='MainProcess' parent=None started>"
+        assert (main.pid, main.is_alive(), main.exitcode, main.daemon) == (os.getpid(), True, None, False)
+        assert processing_core.parent_process() is None
+
+    def test_counts(self) -> None:
+        first, second = Process(), Process()
+        number = int(first.name.removeprefix("Process-"))
+        assert second.name == f"Process-{number + 1}"
+        assert Process.__module__ == "processing_core"
+
+    def test_aliases(self, context: BaseContext) -> None:
+        process = run(context, children.nothing, daemon=True)
+        assert (process.getName(), process.getPid(), process.isDaemon()) == (process.name, process.pid, True)
+        assert process.getAuthKey() == process.authkey
+        process.join()
+        assert (process.isAlive(), process.getExitCode()) == (False, 0)
+        process = context.Process()
+        process.setName("new")
+        process.setDaemon(True)
+        process.setAuthKey("key")
+        assert (process.name, process.daemon, process.authkey) == ("new", True, b"key")
+        assert processing_core.currentProcess is processing_core.current_process
+
+    def test_aliases_reach_a_subclass(self) -> None:
+        class Immortal(Process):
+            def is_alive(self) -> bool:
+                return True
+
+        assert Immortal().isAlive()
+
+
+class TestEnd:
+    """How a program ends that has children."""
+
+    def test_children_are_joined_and_daemons_terminated(self, program: Program, place: Meeting) -> None:
+        program.start("children.stay", "'worker',", daemon=False)
+        program.start("children.stay", "'daemon',", daemon=True)
+        guests = {}
+        for _ in range(2):
+            guest = place.welcome()
+            guests[guest.hear()[0]] = guest
+        program.leave()
+        with pytest.raises(EOFError):
+            guests["daemon"].hear()
+        assert program.process.poll() is None
+        guests["worker"].dismiss()
+        assert program.process.wait(30) == 0
+
+    def test_a_child_does_the_same(self, context: BaseContext, method: str, place: Meeting) -> None:
+        process = run(context, children.leave_behind, place.address, method, False)
+        guest = place.welcome()
+        assert guest.hear() == ["here"]
+        assert process.is_alive()
+        guest.dismiss()
+        assert ended(process) == 0
+
+    @pytest.mark.filterwarnings(FORKED_WITH_THREADS)
+    def test_threads_of_a_child_are_joined(self, context: BaseContext, place: Meeting) -> None:
+        process = run(context, children.end_a_thread_late, place.address)
+        guest = place.welcome()
+        assert guest.hear() == ["thread"]
+        assert process.is_alive()
+        guest.dismiss()
+        assert ended(process) == 0
+
+    def test_exit_functions_of_a_child_run(self, context: BaseContext, place: Meeting) -> None:
+        process = run(context, children.register_exit_function, place.address)
+        assert place.hear() == ["at exit"]
+        assert ended(process) == 0
+
+    def test_output_is_flushed_once(self, program: Program) -> None:
+        program.tell("sys.stdout.write('of the parent;')")
+        program.start("children.write", "", instead="'of the child;'")
+        program.leave()
+        output, _ = program.process.communicate(timeout=30)
+        assert sorted(output.split(";")) == ["", "of the child", "of the parent"]
+
+    @pytest.mark.parametrize("victim", ["spin", "sleep"])
+    def test_daemons_follow_a_killed_parent(self, program: Program, place: Meeting, victim: str) -> None:
+        program.start(f"children.{victim}", "", daemon=True)
+        program.start("children.keep_company", f"'{program.method}',", daemon=True)
+        deaths = [os.pidfd_open(place.hear()) for _ in range(3)]
+        if server := program.ask("server()"):
+            deaths.append(os.pidfd_open(int(server)))
+        program.process.kill()
+        killed = time.monotonic()
+        for death in deaths:
+            assert select.select([death], [], [], 30)[0] == [death]
+            os.close(death)
+        assert time.monotonic() - killed < 2  # promise 7
+
+    def test_workers_survive_a_killed_parent(self, program: Program, place: Meeting) -> None:
+        program.start("children.stay", "", daemon=False)
+        guest = place.welcome()
+        assert guest.hear() == []
+        program.process.kill()
+        program.process.wait()
+        with pytest.raises(EOFError):
+            guest.dismiss()
+            guest.hear()
+
+
+class TestMessages:
+    """What a child prints when it ends badly."""
+
+    def errors(self, program: Program, target: str, first: str) -> str:
+        program.tell(f"context.Process(target={target}, args=({first},), name='the name').start()")
+        program.leave()
+        _, errors = program.process.communicate(timeout=30)
+        assert program.process.returncode == 0
+        return errors
+
+    def test_exception(self, program: Program) -> None:
+        errors = self.errors(program, "children.fail", "'the reason'")
+        assert errors.startswith("Process the name:\nTraceback (most recent call last):\n")
+        assert errors.endswith("ValueError: the reason\n")
+
+    def test_text_of_sys_exit(self, program: Program) -> None:
+        assert self.errors(program, "children.exit_with", "'the text'") == "the text\n"
+
+    def test_something_that_does_not_unpickle(self, method: str, program: Program) -> None:
+        if method == "fork":
+            pytest.skip("nothing is pickled")
+        errors = self.errors(program, "children.nothing", "children.Unloadable()")
+        assert errors.startswith("Process the name:\nTraceback (most recent call last):\n")
+        assert errors.endswith("ValueError: does not load\n")
+
+
+class TestForkServer:
+    def test_killed_first(self, place: Meeting) -> None:
+        from processing_core._start import _forkserver
+
+        context = processing_core.get_context("forkserver")
+        process = run(context, children.stay, place.address)
+        guest = place.welcome()
+        server = _forkserver.running_server()
+        os.kill(server.pid, signal.SIGKILL)
+        assert not process.sentinel == -1 and process.is_alive()
+        again = run(context, children.exit_with, 4)
+        assert ended(again) == 4
+        assert _forkserver.running_server().pid != server.pid
+        guest.dismiss()
+        assert ended(process) == 255
+
+    def test_is_one_per_process(self) -> None:
+        from processing_core._start import _forkserver
+
+        context = processing_core.get_context("forkserver")
+        ended(run(context, children.nothing))
+        server = _forkserver.running_server()
+        ended(run(context, children.nothing))
+        assert _forkserver.running_server() is server
+
+
+class TestFork:
+    def test_stranger_is_a_member_without_our_children(self, place: Meeting) -> None:
+        context = processing_core.get_context("spawn")
+        process = run(context, children.stay, place.address)
+        guest = place.welcome()
+        mine = lowlevel.member()
+        pid = os.fork()
+        if pid == 0:
+            theirs = lowlevel.member()
+            fine = theirs is not None and theirs != mine and processing_core.active_children() == []
+            os._exit(0 if fine else 1)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert process in processing_core.active_children()
+        guest.dismiss()
+        ended(process)

@@ -1,0 +1,182 @@
+"""Functions that the children of tests run; under every start method they are found here."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any
+
+import processing_core
+from processing_testing.meeting import Visit
+
+
+def nothing() -> None:
+    """Do nothing."""
+
+
+def exit_with(code: object) -> None:
+    """End by `sys.exit`."""
+    sys.exit(code)  # type: ignore[arg-type]
+
+
+def fail(text: str) -> None:
+    """:raises ValueError: always."""
+    raise ValueError(text)
+
+
+def die_by(signum: int) -> None:
+    """End by a signal."""
+    os.kill(os.getpid(), signum)
+    _await_signals()
+
+
+def die_at_once(code: int) -> None:
+    """End without any of Python's farewells."""
+    os._exit(code)
+
+
+def say(address: str, *message: Any) -> None:
+    """Tell the test something."""
+    visit = Visit(address)
+    visit.say(message)
+    visit.leave()
+
+
+def stay(address: str, *message: Any) -> None:
+    """Tell the test something, and wait to be dismissed."""
+    visit = Visit(address)
+    visit.say(message)
+    visit.stay()
+    visit.leave()
+
+
+def introduce(address: str) -> None:
+    """Tell the test who this is."""
+    process, parent = processing_core.current_process(), processing_core.parent_process()
+    say(
+        address,
+        {
+            "name": process.name,
+            "pid": process.pid,
+            "real pid": os.getpid(),
+            "daemon": process.daemon,
+            "authkey": process.authkey.hex(),
+            "parent": parent and parent.name,
+            "parent pid": parent and parent.pid,
+            "parent lives": parent and parent.is_alive(),
+            "method": processing_core.get_start_method(),
+            "children": len(processing_core.active_children()),
+            "argv": sys.argv,
+            "directory": os.getcwd(),
+            "stdin": sys.stdin.read(),
+            "repr": repr(process),
+        },
+    )
+
+
+def spin(address: str) -> None:
+    """Tell the test the pid, and keep a CPU busy for ever."""
+    Visit(address).say(os.getpid())
+    while True:
+        pass
+
+
+def sleep(address: str) -> None:
+    """Tell the test the pid, and sleep for ever, deaf to SIGTERM."""
+    visit = Visit(address)
+    visit.say(os.getpid())
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    visit.say("deaf")
+    while True:
+        time.sleep(3600)
+
+
+def handle_sigterm(address: str, code: int) -> None:
+    """End with *code* on SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(code))
+    Visit(address).say(os.getpid())
+    _await_signals()
+
+
+def _await_signals() -> None:
+    while True:
+        time.sleep(0.01)  # `signal.pause` misses a signal that comes just before it
+
+
+def wait_for_interrupt(address: str) -> None:
+    """Tell the test the pid and what SIGINT became."""
+    visit = Visit(address)
+    visit.say(os.getpid())
+    try:
+        _await_signals()
+    except KeyboardInterrupt:
+        visit.say("KeyboardInterrupt")
+        raise
+
+
+def start_child(address: str, method: str, daemon: bool) -> None:
+    """Start a grandchild of the test, which introduces itself, and wait for it."""
+    process = processing_core.get_context(method).Process(target=introduce, args=(address,), daemon=daemon)
+    process.start()
+    process.join()
+    sys.exit(process.exitcode)
+
+
+def leave_behind(address: str, method: str, daemon: bool) -> None:
+    """Start a grandchild that waits to be dismissed, and end without joining it."""
+    processing_core.get_context(method).Process(target=stay, args=(address, "here"), daemon=daemon).start()
+
+
+def keep_company(address: str, method: str) -> None:
+    """Start a daemonic grandchild that spins, then tell and spin oneself."""
+    processing_core.get_context(method).Process(target=spin, args=(address,), daemon=True).start()
+    spin(address)
+
+
+def end_a_thread_late(address: str) -> None:
+    """Return while a thread that is no daemon still waits to be dismissed."""
+    threading.Thread(target=stay, args=(address, "thread")).start()
+
+
+def register_exit_function(address: str) -> None:
+    """Have something told at the end."""
+    atexit.register(say, address, "at exit")
+
+
+def write(text: str) -> None:
+    """Write to standard output, without flushing."""
+    sys.stdout.write(text)
+
+
+def outlive_parent(address: str) -> None:
+    """Tell the test whether the parent lives, before and after it has ended."""
+    parent = processing_core.parent_process()
+    assert parent is not None
+    visit = Visit(address)
+    visit.say([parent.pid, parent.is_alive()])
+    parent.join()
+    visit.say([parent.pid, parent.is_alive()])
+
+
+class Sayer(processing_core.Process):
+    """A process that overrides both `__init__` and `run`."""
+
+    def __init__(self, method: str, address: str) -> None:
+        super().__init__()
+        self._start_method = method  # type: ignore[misc]
+        self.address = address
+
+    def run(self) -> None:
+        """Tell the test the name."""
+        say(self.address, "run of", self.name)
+
+
+class Unloadable:
+    """What can be pickled, but not unpickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return fail, ("does not load",)
