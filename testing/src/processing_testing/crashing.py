@@ -209,7 +209,9 @@ class _Put(_Ring):
         finished = done.value
         assert queue.qsize() in (finished, finished + 1), (queue.qsize(), finished)
         queue.put(self.item(lock, 99), True, 5)
+        counted = queue.qsize()
         numbers = [self.number(item) for item in drain(queue)]
+        assert counted == len(numbers), (counted, numbers)
         assert numbers[-1] == 99
         assert numbers[:-1] == list(range(len(numbers) - 1))
         assert len(numbers) - 1 in (finished, finished + 1), (numbers, finished)
@@ -230,12 +232,14 @@ class _Get(_Ring):
         queue, lock, done = world
         finished = done.value
         queue.put(self.item(lock, self.filled), True, 5)
+        counted = queue.qsize()
         numbers = [self.number(item) for item in drain(queue)]
         assert numbers in (
             list(range(finished, self.filled + 1)),
             list(range(finished + 1, self.filled + 1)),
         ), (numbers, finished)
         assert queue.qsize() == 0
+        assert counted in (len(numbers), len(numbers) + 1), (counted, numbers)
         queue.put(self.item(lock, 0), False)
         assert self.number(queue.get(True, 5)) == 0
 
