@@ -116,11 +116,19 @@ PyObject *handle_adopt(PyTypeObject *type, enum cell_kind kind, cell_id id, refn
     return self;
 }
 
+static PyObject *founder; /* called when the first cell is made: it founds the family */
+
 static PyObject *create(PyTypeObject *type, enum cell_kind kind, uint64_t size, bool zeroed)
 {
     cell_id id;
     refno ref;
     outcome o = cell_create(kind, size, zeroed, &id, &ref);
+    if (o == E_NOFAMILY && founder) {
+        PyObject *none = PyObject_CallObject(founder, NULL);
+        if (!none) return NULL;
+        Py_DECREF(none);
+        o = cell_create(kind, size, zeroed, &id, &ref);
+    }
     return o == OK ? handle_adopt(type, kind, id, ref) : raise_outcome(o);
 }
 
@@ -200,7 +208,7 @@ static bool collect(cell_id id)
 
 /* -- the Python side -- */
 
-static void handle_dealloc(PyObject *self)
+void handle_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     cell_id id = ((handle_object *)self)->id;
@@ -212,13 +220,15 @@ static void handle_dealloc(PyObject *self)
 
 static PyObject *attach_function; /* processing_core._kernel.attach */
 
-static PyObject *handle_reduce(PyObject *self, PyObject *Py_UNUSED(none))
+PyObject *handle_reduce_with(PyObject *self, PyObject *state)
 {
     handle_object *h = (handle_object *)self;
     if (!handle_usable(self) || !collect(h->id)) return NULL;
-    return Py_BuildValue("O(OKK)", attach_function, (PyObject *)Py_TYPE(self),
-                         (unsigned long long)arena.header->family, (unsigned long long)h->id);
+    return Py_BuildValue(state ? "O(OKK)O" : "O(OKK)", attach_function, (PyObject *)Py_TYPE(self),
+                         (unsigned long long)arena.header->family, (unsigned long long)h->id, state);
 }
+
+static PyObject *handle_reduce(PyObject *self, PyObject *Py_UNUSED(none)) { return handle_reduce_with(self, NULL); }
 
 static PyObject *py_attach(PyObject *Py_UNUSED(module), PyObject *args)
 {
@@ -239,6 +249,14 @@ static PyObject *py_attach(PyObject *Py_UNUSED(module), PyObject *args)
         return NULL;
     }
     return handle_attach(type, id);
+}
+
+static PyObject *py_set_founder(PyObject *Py_UNUSED(module), PyObject *function)
+{
+    PyObject *old = founder;
+    founder = Py_NewRef(function);
+    Py_XDECREF(old);
+    Py_RETURN_NONE;
 }
 
 static PyObject *handle_cell(PyObject *self, void *Py_UNUSED(closure))
@@ -299,6 +317,7 @@ PyTypeObject *handle_type(PyObject *module, const char *name, enum cell_kind kin
 
 static PyMethodDef functions[] = {
     {"attach", py_attach, METH_VARARGS, NULL},
+    {"set_founder", py_set_founder, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -27,6 +27,10 @@ PyObject *handle_adopt(PyTypeObject *type, enum cell_kind kind, cell_id id, refn
 /* The entry that holds this process's one reference, if this is its only handle: it is no longer the handle's. */
 bool handle_release(PyObject *handle, refno *ref);
 
+/* For types that hold more than the handle: the end of their dealloc, and their __reduce__ with a state (or NULL). */
+void handle_dealloc(PyObject *self);
+PyObject *handle_reduce_with(PyObject *self, PyObject *state);
+
 /* The handles pickled by this thread since `collect_begin`; collections nest. */
 struct collection {
     cell_id *ids;

@@ -1,0 +1,500 @@
+/* Condition: waiting for another's word under a lock.
+ *
+ * Each thread that waits has an entry.  Its `place` says where it stands:
+ *
+ *     0                      not waiting
+ *     ticket << 1            waiting; tickets are given under the lock, so the oldest has the smallest
+ *     ticket << 1 | NOTIFIED the notification is its own, until it consumes it or passes it on
+ *
+ * Rule: a place that is not 0 is changed in an arena section only.  What moves a notification from one entry to
+ * another changes two words, as one transaction; nothing else may change them beneath its undo log.  Who enters a
+ * section has looked for candidates outside, and compares the place with what it saw: a ticket is never given
+ * twice, so an equal place is the same wait.
+ *
+ * A notification is never lost: a waiter consumes its own after it has the lock again.  Killed before, it leaves a
+ * NOTIFIED entry with a dead owner, which whoever looks (every notifier, and every waiter once a slice) passes on;
+ * killed after, it leaves a lock with a dead owner.  Interrupted by a signal, it passes its notification on itself.
+ * It goes to the oldest of those that waited already when it was given (their tickets are below its `horizon`);
+ * where none is left it ends, as a notification without waiters does.
+ *
+ * What a SIGKILL leaves: an owner with place 0 (entry taken but not in use, or no more): freed when entries run short.
+ * A dead owner that waits: skipped by notifiers, who clear it. */
+#include "lock.h"
+#include "member.h"
+
+#include <string.h>
+
+#define NOTIFIED 1ull
+
+struct waiter {
+    word64 owner;   /* owner_id, 0: free; CAS from 0 by who takes it, from a dead owner by anybody */
+    word64 place;   /* from 0 by the owner under the lock; else see the rule above */
+    word64 horizon; /* written before NOTIFIED, in the same section; read in sections */
+    word32 parked;  /* event count of the one thread that waits here */
+    uint32_t spare;
+};
+
+#define FIRST_WAITERS 7
+struct condition {
+    word64 next_ticket; /* added to under the lock; read by notifiers, who hold it */
+    word64 chunks;      /* offset of the newest chunk of further entries; release, pairs with the walk's acquire */
+    uint64_t spare[2];
+    struct waiter first[FIRST_WAITERS];
+};
+
+#define CHUNK_WAITERS 63
+struct waiter_chunk {
+    word64 next; /* the chunk made before it: these are the cell's chain of blocks */
+    uint64_t spare[3];
+    struct waiter waiters[CHUNK_WAITERS];
+};
+_Static_assert(sizeof(struct waiter_chunk) == 2048, "a chunk of waiters is a slab object");
+
+typedef struct {
+    handle_object handle;
+    PyObject *lock; /* a Lock or RLock; NULL while unpickling */
+} condition_object;
+
+static struct condition *condition_of(PyObject *self) { return ((handle_object *)self)->block; }
+static PyObject *lock_of(PyObject *self) { return ((condition_object *)self)->lock; }
+
+/* -- walking over the entries: chunks are only ever added -- */
+
+struct walk {
+    struct waiter *at;
+    uint32_t left;
+    uint64_t chunk; /* the next to visit */
+};
+
+static struct walk walk_begin(struct condition *c)
+{
+    return (struct walk){c->first, FIRST_WAITERS, load_acquire(&c->chunks)};
+}
+
+static struct waiter *walk_next(struct walk *w)
+{
+    if (w->left == 0) {
+        if (!w->chunk || w->chunk + sizeof(struct waiter_chunk) > arena.mapped) return NULL;
+        struct waiter_chunk *chunk = arena_at(w->chunk);
+        *w = (struct walk){chunk->waiters, CHUNK_WAITERS, load_relaxed(&chunk->next)};
+    }
+    w->left--;
+    return w->at++;
+}
+
+/* Whether this process can see every entry: it may have reserved less address space than the one that added a chunk. */
+static bool all_in_reach(struct condition *c)
+{
+    uint64_t at = load_acquire(&c->chunks);
+    while (at && at + sizeof(struct waiter_chunk) <= arena.mapped) at = load_relaxed(&((struct waiter_chunk *)arena_at(at))->next);
+    return at == 0;
+}
+
+/* -- one entry -- */
+
+/* Change a place from what was seen to another; false if it is another already. */
+static bool place_change(struct waiter *w, uint64_t seen, uint64_t place, uint64_t horizon, bool has_gil)
+{
+    struct section s;
+    arena_enter(&s, has_gil);
+    bool same = load_relaxed(&w->place) == seen;
+    if (same) {
+        crash_point();
+        if (place & NOTIFIED) store_relaxed(&w->horizon, horizon);
+        crash_point();
+        atomic_store(&w->place, place); /* pairs with park_prepare */
+        crash_point();
+    }
+    arena_leave(&s);
+    return same;
+}
+
+/* Free the entry of a dead process that has no notification.  In a section even where the place is 0: it might be so
+ * only until a dead passer's transaction is undone. */
+static void waiter_clear(struct waiter *w, owner_id dead, uint64_t seen, bool has_gil)
+{
+    struct section s;
+    arena_enter(&s, has_gil);
+    if (load_relaxed(&w->place) == seen && load_relaxed(&w->owner) == dead) {
+        crash_point();
+        atomic_store(&w->place, 0);
+        crash_point();
+        store_release(&w->owner, 0);
+        crash_point();
+    }
+    arena_leave(&s);
+}
+
+/* The oldest living waiter with a ticket below the horizon, and its place; dead ones on the way are cleared. */
+static struct waiter *oldest_waiting(struct condition *c, uint64_t horizon, uint64_t *place, bool has_gil)
+{
+    for (;;) {
+        struct waiter *oldest = NULL;
+        struct walk walk = walk_begin(c);
+        *place = horizon << 1;
+        for (struct waiter *w; (w = walk_next(&walk));) {
+            uint64_t seen = load_acquire(&w->place);
+            if (seen == 0 || seen & NOTIFIED || seen >= *place) continue;
+            oldest = w;
+            *place = seen;
+        }
+        if (!oldest) return NULL;
+        owner_id owner = load_acquire(&oldest->owner);
+        if (owner && member_alive(owner)) return oldest;
+        if (owner) waiter_clear(oldest, owner, *place, has_gil); /* 0: it left meanwhile */
+    }
+}
+
+/* -- passing on -- */
+
+/* Move the notification of one entry to the oldest waiter that has a claim to it; nothing if it is gone already. */
+static void pass_on(struct condition *c, struct waiter *from, uint64_t seen, bool has_gil)
+{
+    uint64_t horizon = load_acquire(&from->horizon), place;
+    bool passed = false, gone = false;
+    struct waiter *to = NULL;
+    while (!passed && !gone) {
+        struct section s;
+        to = oldest_waiting(c, horizon, &place, has_gil);
+        arena_enter(&s, has_gil);
+        gone = load_relaxed(&from->place) != seen || load_relaxed(&from->horizon) != horizon;
+        passed = !gone && (!to || load_relaxed(&to->place) == place);
+        if (passed && to) {
+            tx_set(&to->horizon, horizon);
+            tx_set(&to->place, place | NOTIFIED);
+        }
+        if (passed) tx_set(&from->place, 0);
+        arena_leave(&s);
+    }
+    if (passed && to) park_wake(&to->parked, 1);
+}
+
+/* Pass on what dead processes were notified of. */
+static void pass_on_dead(struct condition *c, bool has_gil)
+{
+    struct walk walk = walk_begin(c);
+    for (struct waiter *w; (w = walk_next(&walk));) {
+        uint64_t seen = load_acquire(&w->place);
+        owner_id owner = load_acquire(&w->owner);
+        if (!(seen & NOTIFIED) || !owner || member_alive(owner)) continue;
+        pass_on(c, w, seen, has_gil);
+        waiter_clear(w, owner, 0, has_gil);
+    }
+}
+
+/* -- taking and leaving an entry; the lock is held -- */
+
+static struct waiter *waiter_free(struct condition *c)
+{
+    struct walk walk = walk_begin(c);
+    for (struct waiter *w; (w = walk_next(&walk));)
+        if (load_relaxed(&w->owner) == 0 && cas64(&w->owner, 0, arena.self)) return w;
+    return NULL;
+}
+
+static bool clear_dead(struct condition *c)
+{
+    bool any = false;
+    pass_on_dead(c, true);
+    struct walk walk = walk_begin(c);
+    for (struct waiter *w; (w = walk_next(&walk));) {
+        uint64_t seen = load_acquire(&w->place);
+        owner_id owner = load_acquire(&w->owner);
+        if (!owner || member_alive(owner)) continue;
+        if (!(seen & NOTIFIED)) waiter_clear(w, owner, seen, true);
+        any = true;
+    }
+    return any;
+}
+
+static outcome chunk_add(PyObject *self)
+{
+    struct section s;
+    uint64_t offset;
+    arena_enter(&s, true);
+    outcome o = cell_chain(id_index(((handle_object *)self)->id), sizeof(struct waiter_chunk), &offset);
+    if (o == OK) {
+        struct waiter_chunk *chunk = arena_at(offset);
+        memset((void *)chunk->waiters, 0, sizeof chunk->waiters); /* nobody walks over it yet */
+        tx_set(&condition_of(self)->chunks, offset);
+    } else {
+        tx_abort();
+    }
+    arena_leave(&s);
+    return o;
+}
+
+static outcome waiter_take(PyObject *self, struct waiter **w)
+{
+    struct condition *c = condition_of(self);
+    while (!(*w = waiter_free(c))) {
+        outcome o = clear_dead(c) ? OK : chunk_add(self);
+        if (o != OK) return o;
+    }
+    uint64_t ticket = atomic_fetch_add(&c->next_ticket, 1) + 1;
+    crash_point();
+    atomic_store(&(*w)->place, ticket << 1);
+    crash_point();
+    return OK;
+}
+
+/* How the wait ended, as `o` said and the place says for good: OK if notified, BUSY if not.  What was read outside a
+ * section may have been undone since (the passer was killed): then E_STALE, and the waiter did not leave. */
+static outcome waiter_leave(struct waiter *w, outcome o)
+{
+    uint64_t seen;
+    do {
+        seen = load_acquire(&w->place);
+        if (o == OK && !(seen & NOTIFIED)) return E_STALE;
+    } while (!place_change(w, seen, 0, 0, true));
+    crash_point();
+    store_release(&w->owner, 0);
+    return seen & NOTIFIED ? OK : BUSY;
+}
+
+/* Leave with an exception: a notification passes on. */
+static void waiter_flee(struct condition *c, struct waiter *w)
+{
+    for (uint64_t seen; (seen = load_acquire(&w->place));) {
+        if (seen & NOTIFIED) pass_on(c, w, seen, true);
+        else place_change(w, seen, 0, 0, true);
+    }
+    crash_point();
+    store_release(&w->owner, 0);
+}
+
+/* -- waiting -- */
+
+struct stay {
+    struct condition *condition;
+    struct waiter *waiter;
+    PyObject *lock;
+};
+
+/* Also ends when the lock's owner died: then nobody can notify before the lock is repaired. */
+static outcome wait_attempt(void *ctx, bool look)
+{
+    struct stay *stay = ctx;
+    if (atomic_load(&stay->waiter->place) & NOTIFIED) return OK;
+    if (!look) return BUSY;
+    pass_on_dead(stay->condition, false);
+    if (atomic_load(&stay->waiter->place) & NOTIFIED) return OK;
+    return lock_abandoned(stay->lock) ? E_OWNER_DIED : BUSY;
+}
+
+/* Release, wait, and take the lock again, whatever happens: false with an exception. */
+static bool wait_once(PyObject *self, struct stay *stay, int64_t deadline, outcome *o)
+{
+    PyObject *type = NULL, *value = NULL, *trace = NULL; /* a signal's exception waits until the lock is held */
+    uint32_t depth = lock_release_all(stay->lock);
+    *o = park_until(&stay->waiter->parked, &((handle_object *)self)->spin, wait_attempt, stay, deadline);
+    if (*o == E_SIGNAL) PyErr_Fetch(&type, &value, &trace);
+    bool held = lock_restore(stay->lock, depth);
+    if (held && *o == E_SIGNAL) {
+        PyErr_Restore(type, value, trace);
+        return false;
+    }
+    Py_XDECREF(type), Py_XDECREF(value), Py_XDECREF(trace);
+    return held;
+}
+
+/* OK if notified, BUSY at the deadline, E_SIGNAL with an exception. The lock is held again, unless its owner died. */
+static outcome wait_out(PyObject *self, struct stay *stay, int64_t deadline)
+{
+    outcome o;
+    do {
+        if (!wait_once(self, stay, deadline, &o)) {
+            waiter_flee(stay->condition, stay->waiter);
+            return E_SIGNAL;
+        }
+        if (o == E_OWNER_DIED) continue; /* repaired already: nothing was missed */
+        o = waiter_leave(stay->waiter, o);
+    } while (o < 0);
+    return o;
+}
+
+/* Ready to wait or notify: the lock is there and held. */
+static bool condition_held(PyObject *self, const char *what)
+{
+    if (!handle_usable(self)) return false;
+    if (!lock_of(self)) {
+        PyErr_SetString(PyExc_ValueError, "a condition without a lock: it was not unpickled as a whole");
+        return false;
+    }
+    if (!lock_held(lock_of(self))) {
+        PyErr_Format(error_not_held, "cannot %s on a condition whose lock is not acquired", what);
+        return false;
+    }
+    if (all_in_reach(condition_of(self))) return true;
+    raise_outcome(E_RANGE);
+    return false;
+}
+
+static PyObject *py_wait(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"timeout", NULL};
+    PyObject *timeout = NULL;
+    int64_t deadline;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:wait", names, &timeout) || !parse_timeout(timeout, &deadline)
+        || !condition_held(self, "wait"))
+        return NULL;
+    struct stay stay = {condition_of(self), NULL, Py_NewRef(lock_of(self))};
+    outcome o = waiter_take(self, &stay.waiter);
+    if (o != OK) raise_outcome(o);
+    else o = wait_out(self, &stay, deadline);
+    Py_DECREF(stay.lock);
+    return o < 0 ? NULL : PyBool_FromLong(o == OK);
+}
+
+/* -- notifying -- */
+
+static void notify_oldest(struct condition *c, uint64_t n)
+{
+    uint64_t horizon = atomic_load(&c->next_ticket) + 1, place;
+    struct waiter *w;
+    while (n > 0 && (w = oldest_waiting(c, horizon, &place, true))) {
+        if (!place_change(w, place, place | NOTIFIED, horizon, true)) continue;
+        park_wake(&w->parked, 1);
+        n--;
+    }
+}
+
+/* Everybody at once: nobody is left that a notification could pass on to, so the dead are as good as the living. */
+static void notify_everybody(struct condition *c)
+{
+    uint64_t horizon = atomic_load(&c->next_ticket) + 1;
+    struct walk walk = walk_begin(c);
+    for (struct waiter *w; (w = walk_next(&walk));) {
+        uint64_t seen = load_acquire(&w->place);
+        if (seen == 0 || seen & NOTIFIED) continue;
+        if (place_change(w, seen, seen | NOTIFIED, horizon, true)) park_wake(&w->parked, 1);
+    }
+}
+
+static PyObject *py_notify(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"n", NULL};
+    PyObject *object = NULL;
+    long long n = 1;
+    int overflow = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:notify", names, &object)) return NULL;
+    if (object && !PyLong_Check(object)) return PyErr_Format(PyExc_TypeError, "notify of n = %R: it must be an integer", object);
+    if (object) n = PyLong_AsLongLongAndOverflow(object, &overflow);
+    if (overflow < 0 || (!overflow && n < 0))
+        return PyErr_Format(PyExc_ValueError, "notify of n = %R: it must not be negative", object);
+    if (!condition_held(self, "notify")) return NULL;
+    pass_on_dead(condition_of(self), true);
+    notify_oldest(condition_of(self), overflow ? UINT64_MAX : (uint64_t)n);
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_notify_all(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    if (!condition_held(self, "notify")) return NULL;
+    notify_everybody(condition_of(self));
+    Py_RETURN_NONE;
+}
+
+/* -- the lock's methods, and pickling with the lock -- */
+
+static PyObject *py_acquire(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    int64_t deadline = NO_DEADLINE;
+    bool failed = true, taken = false;
+    if ((nargs || kwnames) && !parse_blocking("acquire", args, nargs, kwnames, 0, &deadline)) return NULL;
+    if (lock_of(self)) taken = lock_take(lock_of(self), deadline, &failed);
+    else PyErr_SetString(PyExc_ValueError, "a condition without a lock: it was not unpickled as a whole");
+    return failed ? NULL : PyBool_FromLong(taken);
+}
+
+static PyObject *py_enter(PyObject *self, PyObject *Py_UNUSED(none)) { return py_acquire(self, NULL, 0, NULL); }
+
+static PyObject *py_release(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    if (lock_of(self)) return lock_give(lock_of(self));
+    PyErr_SetString(PyExc_ValueError, "a condition without a lock: it was not unpickled as a whole");
+    return NULL;
+}
+
+static PyObject *py_exit(PyObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(nargs))
+{
+    return py_release(self, NULL);
+}
+
+static PyObject *py_setstate(PyObject *self, PyObject *lock)
+{
+    if (!lock_check(lock)) return PyErr_Format(PyExc_TypeError, "lock %R: a condition stands on a Lock or an RLock", lock);
+    PyObject *old = lock_of(self);
+    ((condition_object *)self)->lock = Py_NewRef(lock);
+    Py_XDECREF(old);
+    Py_RETURN_NONE;
+}
+
+static PyObject *get_lock(PyObject *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(lock_of(self) ? lock_of(self) : Py_None);
+}
+
+static PyObject *get_waiters(PyObject *self, void *Py_UNUSED(closure))
+{
+    if (!handle_usable(self)) return NULL;
+    unsigned long n = 0;
+    struct walk walk = walk_begin(condition_of(self));
+    for (struct waiter *w; (w = walk_next(&walk));) {
+        uint64_t seen = load_acquire(&w->place);
+        n += seen != 0 && !(seen & NOTIFIED);
+    }
+    return PyLong_FromUnsignedLong(n);
+}
+
+static PyObject *condition_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"lock", NULL};
+    PyObject *lock;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:Condition", names, &lock)) return NULL;
+    if (!lock_check(lock)) return PyErr_Format(PyExc_TypeError, "lock %R: a condition stands on a Lock or an RLock", lock);
+    PyObject *self = handle_create(type, CELL_CONDITION, sizeof(struct condition));
+    if (self) ((condition_object *)self)->lock = Py_NewRef(lock);
+    return self;
+}
+
+static void condition_dealloc(PyObject *self)
+{
+    Py_CLEAR(((condition_object *)self)->lock);
+    handle_dealloc(self);
+}
+
+/* The handle's own pickle, and the lock as its state: each is collected where it is pickled. */
+static PyObject *condition_reduce(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return handle_reduce_with(self, lock_of(self));
+}
+
+static PyMethodDef methods[] = {
+    {"acquire", (PyCFunction)(void (*)(void))py_acquire, METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"release", py_release, METH_NOARGS, NULL},
+    {"__enter__", py_enter, METH_NOARGS, NULL},
+    {"__exit__", (PyCFunction)(void (*)(void))py_exit, METH_FASTCALL, NULL},
+    {"wait", (PyCFunction)(void (*)(void))py_wait, METH_VARARGS | METH_KEYWORDS, NULL},
+    {"notify", (PyCFunction)(void (*)(void))py_notify, METH_VARARGS | METH_KEYWORDS, NULL},
+    {"notify_all", py_notify_all, METH_NOARGS, NULL},
+    {"__reduce__", condition_reduce, METH_NOARGS, NULL},
+    {"__setstate__", py_setstate, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+static PyGetSetDef getset[] = {
+    {"_lock", get_lock, NULL, "the lock it stands on", NULL},
+    {"_waiters", get_waiters, NULL, "how many wait and are not notified", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+static PyType_Slot slots[] = {{Py_tp_new, condition_new},
+                              {Py_tp_dealloc, condition_dealloc},
+                              {Py_tp_methods, methods},
+                              {Py_tp_getset, getset},
+                              {0, NULL}};
+
+bool condition_register(PyObject *module)
+{
+    return handle_type(module, "processing_core._kernel.Condition", CELL_CONDITION, sizeof(condition_object), slots, true)
+        != NULL;
+}

@@ -1,0 +1,92 @@
+/* Event: a flag that processes wait for.
+ *
+ *     word = sets << 1 | flag
+ *
+ * `sets` counts how often the flag rose.  A waiter goes on when it sees the flag, or another count than the one it
+ * came with: so set() releases all that wait at that moment, even if a clear() follows before they have woken. */
+#include "handle.h"
+
+struct event {
+    word32 word;   /* changed by anybody by CAS, sequentially consistent: pairs with park_prepare */
+    word32 parked; /* event count of those who wait for the flag */
+};
+
+static struct event *event_of(PyObject *self) { return ((handle_object *)self)->block; }
+
+struct visit {
+    struct event *event;
+    uint32_t sets; /* when the waiter came */
+};
+
+static outcome event_attempt(void *ctx, bool look)
+{
+    (void)look;
+    struct visit *v = ctx;
+    uint32_t now = atomic_load(&v->event->word);
+    return now & 1 || now >> 1 != v->sets ? OK : BUSY;
+}
+
+static void event_raise(struct event *e)
+{
+    uint32_t seen = atomic_load(&e->word);
+    do {
+        if (seen & 1) return;
+    } while (!atomic_compare_exchange_weak(&e->word, &seen, seen + 3)); /* one more set, and the flag */
+    park_wake(&e->parked, ALL_WAITERS);
+}
+
+static PyObject *py_set(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    if (!handle_usable(self)) return NULL;
+    event_raise(event_of(self));
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_clear(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    if (!handle_usable(self)) return NULL;
+    atomic_fetch_and(&event_of(self)->word, ~1u);
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_is_set(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return handle_usable(self) ? PyBool_FromLong(atomic_load(&event_of(self)->word) & 1) : NULL;
+}
+
+static PyObject *py_wait(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"timeout", NULL};
+    PyObject *timeout = NULL;
+    int64_t deadline;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:wait", names, &timeout) || !parse_timeout(timeout, &deadline)
+        || !handle_usable(self))
+        return NULL;
+    struct event *e = event_of(self);
+    uint32_t now = atomic_load(&e->word);
+    if (now & 1) Py_RETURN_TRUE;
+    struct visit v = {e, now >> 1};
+    outcome o = park_until(&e->parked, &((handle_object *)self)->spin, event_attempt, &v, deadline);
+    return o < 0 ? raise_outcome(o) : PyBool_FromLong(o == OK);
+}
+
+static PyObject *event_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {NULL};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, ":Event", names)) return NULL;
+    return handle_create(type, CELL_EVENT, sizeof(struct event));
+}
+
+static PyMethodDef methods[] = {
+    {"set", py_set, METH_NOARGS, NULL},
+    {"clear", py_clear, METH_NOARGS, NULL},
+    {"is_set", py_is_set, METH_NOARGS, NULL},
+    {"wait", (PyCFunction)(void (*)(void))py_wait, METH_VARARGS | METH_KEYWORDS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+static PyType_Slot slots[] = {{Py_tp_new, event_new}, {Py_tp_methods, methods}, {0, NULL}};
+
+bool event_register(PyObject *module)
+{
+    return handle_type(module, "processing_core._kernel.Event", CELL_EVENT, sizeof(handle_object), slots, true) != NULL;
+}

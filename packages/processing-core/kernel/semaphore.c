@@ -1,0 +1,285 @@
+/* Semaphore and BoundedSemaphore.
+ *
+ * Semaphore: its permits may be signals, so they belong to nobody: a count.  Acquire is a CAS down, release an
+ * atomic CAS up; a killed process has done one of them or has not.
+ *
+ * BoundedSemaphore: its permits come back from the dead, so each has an owner: a word that is 0 (free) or the
+ * owner_id of the process that holds it.  Transitions, each one CAS:
+ *     free -> mine          acquire
+ *     mine -> free          release; where none is mine, one of anybody's: any member may release
+ *     dead's -> free        whoever waits and looks */
+#include "handle.h"
+#include "member.h"
+
+#define SEMAPHORE_MAX 0x7fffffffll /* multiprocessing's SEM_VALUE_MAX */
+
+struct semaphore {
+    word32 count;  /* permits; changed by anybody, sequentially consistent: pairs with park_prepare */
+    word32 parked; /* event count of those who wait for a permit */
+};
+
+struct bounded {
+    uint64_t max;  /* constant: the number of permits */
+    word32 parked; /* event count of those who wait for a permit */
+    uint32_t spare;
+    word64 permits[]; /* owner_id, 0: free; changed by anybody, sequentially consistent: pairs with park_prepare */
+};
+
+typedef struct {
+    handle_object handle;
+    word32 hint; /* where this process last took a permit: its next is likely there too */
+} bounded_object;
+
+static struct semaphore *semaphore_of(PyObject *self) { return ((handle_object *)self)->block; }
+static struct bounded *bounded_of(PyObject *self) { return ((handle_object *)self)->block; }
+
+/* -- the count -- */
+
+static outcome semaphore_attempt(void *self, bool look)
+{
+    (void)look; /* a count has no owner whose life could be looked at */
+    struct semaphore *s = semaphore_of(self);
+    uint32_t seen = atomic_load(&s->count);
+    while (seen != 0)
+        if (atomic_compare_exchange_weak(&s->count, &seen, seen - 1)) return OK;
+    return BUSY;
+}
+
+static bool semaphore_give(struct semaphore *s, uint32_t n)
+{
+    uint32_t seen = atomic_load(&s->count);
+    do {
+        if (seen > SEMAPHORE_MAX - n) return false;
+    } while (!atomic_compare_exchange_weak(&s->count, &seen, seen + n));
+    park_wake(&s->parked, (int)n);
+    return true;
+}
+
+/* -- the owned permits -- */
+
+static bool permit_take(bounded_object *self)
+{
+    struct bounded *b = bounded_of((PyObject *)self);
+    uint64_t hint = load_relaxed(&self->hint);
+    for (uint64_t i = 0; i < b->max; i++) {
+        uint64_t at = (hint + i) % b->max;
+        if (atomic_load(&b->permits[at]) != 0 || !cas64(&b->permits[at], 0, arena.self)) continue;
+        store_relaxed(&self->hint, (uint32_t)at);
+        return true;
+    }
+    return false;
+}
+
+/* Free what dead processes hold; whether there was any. */
+static bool permits_take_back(struct bounded *b)
+{
+    owner_id living = arena.self; /* the last found alive: neighbours often have one owner */
+    int n = 0;
+    for (uint64_t at = 0; at < b->max; at++) {
+        owner_id seen = atomic_load(&b->permits[at]);
+        if (seen == 0 || seen == living || seen == arena.self) continue;
+        if (member_alive(seen)) living = seen;
+        else n += cas64(&b->permits[at], seen, 0);
+    }
+    if (n > 1) park_wake(&b->parked, n - 1); /* one is for whoever looked */
+    return n > 0;
+}
+
+static outcome bounded_attempt(void *self, bool look)
+{
+    if (permit_take(self)) return OK;
+    return look && permits_take_back(bounded_of(self)) && permit_take(self) ? OK : BUSY;
+}
+
+static bool permit_give(bounded_object *self, bool only_mine)
+{
+    struct bounded *b = bounded_of((PyObject *)self);
+    uint64_t hint = load_relaxed(&self->hint);
+    for (uint64_t i = 0; i < b->max; i++) {
+        uint64_t at = (hint + i) % b->max;
+        owner_id seen = atomic_load(&b->permits[at]);
+        if (seen != 0 && (seen == arena.self || !only_mine) && cas64(&b->permits[at], seen, 0)) return true;
+    }
+    return false;
+}
+
+static uint64_t permits_free(struct bounded *b)
+{
+    uint64_t n = 0;
+    for (uint64_t at = 0; at < b->max; at++) n += load_relaxed(&b->permits[at]) == 0;
+    return n;
+}
+
+/* -- the Python side -- */
+
+static PyObject *acquire(PyObject *self, attempt_fn attempt, word32 *parked, int64_t deadline)
+{
+    outcome o = attempt(self, false);
+    if (o == BUSY)
+        o = deadline == 0 ? attempt(self, true)
+                          : park_until(parked, &((handle_object *)self)->spin, attempt, self, deadline);
+    return o < 0 ? raise_outcome(o) : PyBool_FromLong(o == OK);
+}
+
+static PyObject *semaphore_acquire(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    int64_t deadline = NO_DEADLINE;
+    if ((nargs || kwnames) && !parse_blocking("acquire", args, nargs, kwnames, 0, &deadline)) return NULL;
+    if (!handle_usable(self)) return NULL;
+    return acquire(self, semaphore_attempt, &semaphore_of(self)->parked, deadline);
+}
+
+static PyObject *bounded_acquire(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    int64_t deadline = NO_DEADLINE;
+    if ((nargs || kwnames) && !parse_blocking("acquire", args, nargs, kwnames, 0, &deadline)) return NULL;
+    if (!handle_usable(self)) return NULL;
+    return acquire(self, bounded_attempt, &bounded_of(self)->parked, deadline);
+}
+
+static PyObject *semaphore_enter(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return semaphore_acquire(self, NULL, 0, NULL);
+}
+
+static PyObject *bounded_enter(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return bounded_acquire(self, NULL, 0, NULL);
+}
+
+/* An integer between least and SEMAPHORE_MAX; false with an exception that names it and the rule. */
+static bool parse_permits(PyObject *object, const char *what, long long least, uint32_t *permits)
+{
+    if (!PyLong_Check(object)) {
+        PyErr_Format(PyExc_TypeError, "%s %R: it must be an integer", what, object);
+        return false;
+    }
+    int overflow;
+    long long n = PyLong_AsLongLongAndOverflow(object, &overflow);
+    if (overflow || n < least || n > SEMAPHORE_MAX) {
+        PyErr_Format(PyExc_ValueError, "%s %R: it must be from %lld to %lld", what, object, least, SEMAPHORE_MAX);
+        return false;
+    }
+    *permits = (uint32_t)n;
+    return true;
+}
+
+/* (n=1) of a release, from a fast call's arguments. */
+static bool parse_release(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, uint32_t *n)
+{
+    Py_ssize_t named = kwnames ? PyTuple_Size(kwnames) : 0;
+    *n = 1;
+    if (nargs + named == 0) return true;
+    bool known = !named || PyUnicode_CompareWithASCIIString(PyTuple_GetItem(kwnames, 0), "n") == 0;
+    if (nargs + named > 1 || !known) {
+        PyErr_SetString(PyExc_TypeError, "release() takes at most one argument, n");
+        return false;
+    }
+    return parse_permits(args[0], "release of n =", 1, n);
+}
+
+static PyObject *semaphore_release(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    uint32_t n;
+    if (!parse_release(args, nargs, kwnames, &n) || !handle_usable(self)) return NULL;
+    if (semaphore_give(semaphore_of(self), n)) Py_RETURN_NONE;
+    return PyErr_Format(error_not_held, "semaphore released too many times: its value cannot exceed %lld", SEMAPHORE_MAX);
+}
+
+static PyObject *bounded_release(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    uint32_t n, given = 0;
+    if (!parse_release(args, nargs, kwnames, &n) || !handle_usable(self)) return NULL;
+    struct bounded *b = bounded_of(self);
+    bool held = n == 1 || b->max - permits_free(b) >= n;
+    while (held && given < n && (permit_give((bounded_object *)self, true) || permit_give((bounded_object *)self, false)))
+        given++;
+    if (given) park_wake(&b->parked, (int)given);
+    if (given == n) Py_RETURN_NONE;
+    return PyErr_Format(error_not_held, "semaphore released too many times: its value cannot exceed %llu",
+                        (unsigned long long)b->max);
+}
+
+static PyObject *semaphore_exit(PyObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(nargs))
+{
+    return semaphore_release(self, NULL, 0, NULL);
+}
+
+static PyObject *bounded_exit(PyObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(nargs))
+{
+    return bounded_release(self, NULL, 0, NULL);
+}
+
+static PyObject *semaphore_value(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return handle_usable(self) ? PyLong_FromUnsignedLong(atomic_load(&semaphore_of(self)->count)) : NULL;
+}
+
+static PyObject *bounded_value(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return handle_usable(self) ? PyLong_FromUnsignedLongLong(permits_free(bounded_of(self))) : NULL;
+}
+
+static PyObject *bounded_max(PyObject *self, void *Py_UNUSED(closure))
+{
+    return handle_usable(self) ? PyLong_FromUnsignedLongLong(bounded_of(self)->max) : NULL;
+}
+
+static bool parse_new(PyObject *args, PyObject *kwargs, uint32_t *value)
+{
+    static char *names[] = {"value", NULL};
+    PyObject *object = NULL;
+    *value = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O", names, &object)) return false;
+    return !object || parse_permits(object, "initial value", 0, value);
+}
+
+static PyObject *semaphore_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    uint32_t value;
+    if (!parse_new(args, kwargs, &value)) return NULL;
+    PyObject *self = handle_create(type, CELL_SEMAPHORE, sizeof(struct semaphore));
+    if (self) atomic_store(&semaphore_of(self)->count, value);
+    return self;
+}
+
+static PyObject *bounded_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    uint32_t value;
+    if (!parse_new(args, kwargs, &value)) return NULL;
+    PyObject *self = handle_create(type, CELL_BOUNDED, sizeof(struct bounded) + value * sizeof(word64));
+    if (self) bounded_of(self)->max = value;
+    return self;
+}
+
+static PyMethodDef semaphore_methods[] = {
+    {"acquire", (PyCFunction)(void (*)(void))semaphore_acquire, METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"release", (PyCFunction)(void (*)(void))semaphore_release, METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"__enter__", semaphore_enter, METH_NOARGS, NULL},
+    {"__exit__", (PyCFunction)(void (*)(void))semaphore_exit, METH_FASTCALL, NULL},
+    {"get_value", semaphore_value, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+static PyMethodDef bounded_methods[] = {
+    {"acquire", (PyCFunction)(void (*)(void))bounded_acquire, METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"release", (PyCFunction)(void (*)(void))bounded_release, METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"__enter__", bounded_enter, METH_NOARGS, NULL},
+    {"__exit__", (PyCFunction)(void (*)(void))bounded_exit, METH_FASTCALL, NULL},
+    {"get_value", bounded_value, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+static PyGetSetDef bounded_getset[] = {
+    {"_maximum", bounded_max, NULL, "the number of permits", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+static PyType_Slot semaphore_slots[] = {{Py_tp_new, semaphore_new}, {Py_tp_methods, semaphore_methods}, {0, NULL}};
+static PyType_Slot bounded_slots[] = {
+    {Py_tp_new, bounded_new}, {Py_tp_methods, bounded_methods}, {Py_tp_getset, bounded_getset}, {0, NULL}};
+
+bool semaphore_register(PyObject *module)
+{
+    return handle_type(module, "processing_core._kernel.Semaphore", CELL_SEMAPHORE, sizeof(handle_object),
+                       semaphore_slots, true)
+        && handle_type(module, "processing_core._kernel.BoundedSemaphore", CELL_BOUNDED, sizeof(bounded_object),
+                       bounded_slots, true);
+}
