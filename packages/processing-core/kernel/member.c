@@ -226,8 +226,8 @@ static void close_token(int fd)
 
 static PyObject *py_fork_before(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 {
-    if (arena_usable() != OK) Py_RETURN_NONE;
-    fork_state.failed = false;
+    fork_state.failed = arena_usable() != OK; /* the child of a stranger to the family is one, too */
+    if (fork_state.failed) Py_RETURN_NONE;
     if (!fork_state.reserved) {
         outcome o = member_reserve("", &fork_state.child);
         if (o == OK) fork_state.token = platform_token_make(arena.fd, owner_slot(fork_state.child));
@@ -249,11 +249,13 @@ static PyObject *py_fork_in_parent(PyObject *Py_UNUSED(module), PyObject *Py_UNU
 static PyObject *py_fork_in_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 {
     if (arena.self == 0) Py_RETURN_NONE;
+    owner_id parent = arena.self;
     arena.self = 0;
     if (!fork_state.failed && member_adopt(fork_state.child) == OK) *arena.token = 1;
     if (fork_state.token >= 0) close_token(fork_state.token);
     fork_state.token = -1;
     fork_state.reserved = false;
+    if (!*arena.token) arena.self = parent; /* no member: as after a fork behind Python's back */
     Py_RETURN_NONE;
 }
 
