@@ -1,10 +1,6 @@
-/* Claims are written by ring_get just before it consumes a message, and say nothing by themselves: the message was
- * taken if the ring's head has passed the position, else the ring has it still. */
+/* Claims are written by ring_get under the ring's get_guard, and struck out by whoever takes that guard from the dead
+ * if they did not come true: see ring.c.  So after ring_settle a dead worker's claim is the message that it took. */
 #include "claims.h"
-
-struct claim {
-    word64 number, position; /* position + 1; 0: nothing was claimed */
-};
 
 static PyTypeObject *claims_type;
 
@@ -13,7 +9,7 @@ static Py_ssize_t places_of(PyObject *self)
     return (Py_ssize_t)(load_relaxed(&arena_cell(id_index(((handle_object *)self)->id))->size) / sizeof(struct claim));
 }
 
-word64 *claim_words(PyObject *claims, Py_ssize_t place)
+struct claim *claim_at(PyObject *claims, Py_ssize_t place)
 {
     if (!PyObject_TypeCheck(claims, claims_type)) {
         PyErr_Format(PyExc_TypeError, "%R is no Claims", claims);
@@ -24,19 +20,33 @@ word64 *claim_words(PyObject *claims, Py_ssize_t place)
         PyErr_Format(PyExc_IndexError, "place %zd: there are %zd", place, places_of(claims));
         return NULL;
     }
-    return &((struct claim *)((handle_object *)claims)->block)[place].number;
+    return &((struct claim *)((handle_object *)claims)->block)[place];
 }
 
-/* read(place): (number, position), or None. */
+/* read(place): (a, b), or None. */
 static PyObject *py_read(PyObject *self, PyObject *args)
 {
     Py_ssize_t place;
     if (!PyArg_ParseTuple(args, "n", &place)) return NULL;
-    word64 *words = claim_words(self, place);
-    if (!words) return NULL;
-    uint64_t position = load_acquire(&words[1]);
-    if (position == 0) Py_RETURN_NONE;
-    return Py_BuildValue("KK", (unsigned long long)load_relaxed(&words[0]), (unsigned long long)(position - 1));
+    struct claim *c = claim_at(self, place);
+    if (!c) return NULL;
+    if (load_acquire(&c->position) == 0) Py_RETURN_NONE;
+    return Py_BuildValue("KK", (unsigned long long)load_relaxed(&c->a), (unsigned long long)load_relaxed(&c->b));
+}
+
+/* write(place, a, b): what the holder of a place says of itself before it takes anything. */
+static PyObject *py_write(PyObject *self, PyObject *args)
+{
+    Py_ssize_t place;
+    unsigned long long a, b;
+    if (!PyArg_ParseTuple(args, "nKK", &place, &a, &b)) return NULL;
+    struct claim *c = claim_at(self, place);
+    if (!c) return NULL;
+    store_release(&c->position, 0);
+    store_release(&c->a, a);
+    store_release(&c->b, b);
+    store_release(&c->position, 1); /* of no message: positions begin at 0, and ring_settle leaves this one alone */
+    Py_RETURN_NONE;
 }
 
 /* clear(place): before another worker takes it. */
@@ -44,9 +54,9 @@ static PyObject *py_clear(PyObject *self, PyObject *args)
 {
     Py_ssize_t place;
     if (!PyArg_ParseTuple(args, "n", &place)) return NULL;
-    word64 *words = claim_words(self, place);
-    if (!words) return NULL;
-    store_release(&words[1], 0);
+    struct claim *c = claim_at(self, place);
+    if (!c) return NULL;
+    store_release(&c->position, 0);
     Py_RETURN_NONE;
 }
 
@@ -67,6 +77,7 @@ static PyObject *claims_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
 
 static PyMethodDef methods[] = {
     {"read", py_read, METH_VARARGS, NULL},
+    {"write", py_write, METH_VARARGS, NULL},
     {"clear", py_clear, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

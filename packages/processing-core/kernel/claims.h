@@ -3,8 +3,9 @@
 #define PROCESSING_CLAIMS_H
 
 #include "handle.h"
+#include "ring.h"
 
-/* The two words of a place, for ring_get; NULL with an exception. */
-word64 *claim_words(PyObject *claims, Py_ssize_t place);
+/* The claim of a place, for ring_get; NULL with an exception. */
+struct claim *claim_at(PyObject *claims, Py_ssize_t place);
 
 #endif

@@ -61,7 +61,7 @@ typedef enum {
 
 /* Set the exception for a negative outcome; always returns NULL. */
 PyObject *raise_outcome(outcome o);
-extern PyObject *error_handle, *error_owner_died, *error_fork, *error_not_held;
+extern PyObject *error_handle, *error_owner_died, *error_fork, *error_not_held, *error_closed;
 
 /* Crash points: in the test-only build, `crash_point()` counts, and kills this process at the armed count.
  * They stand before and after every store that recovery has to reason about. */

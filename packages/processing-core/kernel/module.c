@@ -19,7 +19,8 @@ static PyObject *set_errors(PyObject *Py_UNUSED(module), PyObject *errors)
     } wanted[] = {{"HandleError", &error_handle},
                   {"OwnerDied", &error_owner_died},
                   {"ForkError", &error_fork},
-                  {"NotHeldError", &error_not_held}};
+                  {"NotHeldError", &error_not_held},
+                  {"ClosedError", &error_closed}};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         PyObject *error = PyMapping_GetItemString(errors, wanted[i].name);
         if (!error) return NULL;
@@ -45,6 +46,7 @@ static void default_errors(void)
     error_fork = Py_NewRef(PyExc_RuntimeError);
     error_owner_died = Py_NewRef(PyExc_RuntimeError);
     error_not_held = Py_NewRef(PyExc_ValueError);
+    error_closed = Py_NewRef(PyExc_ValueError);
 }
 
 PyMODINIT_FUNC JOIN(PyInit_, KERNEL_MODULE_NAME)(void);

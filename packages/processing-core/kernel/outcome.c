@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <math.h>
 
-PyObject *error_handle, *error_owner_died, *error_fork, *error_not_held;
+PyObject *error_handle, *error_owner_died, *error_fork, *error_not_held, *error_closed;
 
 PyObject *raise_outcome(outcome o)
 {
@@ -40,7 +40,7 @@ PyObject *raise_outcome(outcome o)
                                         "the object lies beyond them", (unsigned long long)arena.mapped);
         break;
     case E_CLOSED:
-        PyErr_SetString(PyExc_ValueError, "the object is closed");
+        PyErr_SetString(error_closed, "the object is closed");
         break;
     default:
         if (!PyErr_Occurred()) PyErr_Format(PyExc_SystemError, "processing kernel: unexpected outcome %d", (int)o);

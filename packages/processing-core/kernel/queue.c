@@ -14,11 +14,20 @@
 struct queue_object {
     handle_object base;
     struct spin put_spin, get_spin;
+    bool closed;        /* by close(): this handle refuses everything.  One test of a byte that is in the cache anyway */
+    PyObject *leftover; /* what get_many took before the item that could not be unpickled; NULL or a list */
 };
 
 static struct ring *ring_of(PyObject *self) { return ((handle_object *)self)->block; }
 static uint32_t index_of(PyObject *self) { return id_index(((handle_object *)self)->id); }
+static struct queue_object *queue_of(PyObject *self) { return (struct queue_object *)self; }
 
+static bool usable(PyObject *self)
+{
+    if (!queue_of(self)->closed) return handle_usable(self);
+    PyErr_Format(error_closed, "Queue %R is closed: after close() this process cannot use it", self);
+    return false;
+}
 
 static PyObject *raise_from_queue(const char *name)
 {
@@ -122,19 +131,49 @@ static outcome put_messages(PyObject *self, const struct outgoing *m, uint32_t n
 static PyObject *put_object(PyObject *self, PyObject *object, const uint64_t *header, int64_t deadline, uint64_t *number)
 {
     struct sending s;
-    if (!handle_usable(self) || !sending_begin(&s, object, header)) return NULL;
+    if (!usable(self) || !sending_begin(&s, object, header)) return NULL;
     outcome o = put_messages(self, &s.m, 1, deadline, number);
     sending_end(&s, o == OK);
     if (o != OK) return raise_put(o);
     Py_RETURN_NONE;
 }
 
-/* The first argument, by position or as `obj`, `item`; the rest is (block, timeout). */
+static bool is_object_name(PyObject *name)
+{
+    return PyUnicode_CompareWithASCIIString(name, "obj") == 0 || PyUnicode_CompareWithASCIIString(name, "item") == 0;
+}
+
+/* The object to put: the first argument, or the keyword `obj` (multiprocessing's) or `item` (queue's), which is taken out
+ * from among `block` and `timeout` here. */
+static PyObject *put_by_keyword(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *object = NULL, *rest[2] = {NULL, NULL}, *names[2] = {NULL, NULL};
+    Py_ssize_t n = PyTuple_Size(kwnames), others = 0;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyObject *name = PyTuple_GetItem(kwnames, i);
+        if (!object && is_object_name(name)) object = args[nargs + i];
+        else if (others < 2) rest[others] = args[nargs + i], names[others++] = name;
+        else others++;
+    }
+    if (!object || nargs > 0 || others > 2) {
+        PyErr_SetString(PyExc_TypeError, "put() takes one object (obj), and at most block and timeout");
+        return NULL;
+    }
+    PyObject *named = PyTuple_New(others);
+    int64_t deadline;
+    uint64_t number;
+    for (Py_ssize_t i = 0; named && i < others; i++) PyTuple_SetItem(named, i, Py_NewRef(names[i]));
+    bool ok = named && parse_waiting("put", rest, 0, named, 0, &deadline);
+    Py_XDECREF(named);
+    return ok ? put_object(self, object, NULL, deadline, &number) : NULL;
+}
+
 static PyObject *py_put(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     int64_t deadline = NO_DEADLINE;
     uint64_t number;
     if (nargs < 1) {
+        if (kwnames) return put_by_keyword(self, args, nargs, kwnames);
         PyErr_SetString(PyExc_TypeError, "put() needs the object to put as its first argument");
         return NULL;
     }
@@ -142,10 +181,15 @@ static PyObject *py_put(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     return put_object(self, args[0], NULL, deadline, &number);
 }
 
-static PyObject *py_put_nowait(PyObject *self, PyObject *object)
+static PyObject *py_put_nowait(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     uint64_t number;
-    return put_object(self, object, NULL, 0, &number);
+    bool named = nargs == 0 && kwnames && PyTuple_Size(kwnames) == 1 && is_object_name(PyTuple_GetItem(kwnames, 0));
+    if (!named && (nargs != 1 || kwnames)) {
+        PyErr_SetString(PyExc_TypeError, "put_nowait() takes one argument: the object to put (obj)");
+        return NULL;
+    }
+    return put_object(self, args[0], NULL, 0, &number);
 }
 
 /* All or none, as one operation. */
@@ -177,7 +221,7 @@ static PyObject *py_put_many(PyObject *self, PyObject *const *args, Py_ssize_t n
         PyErr_SetString(PyExc_TypeError, "put_many() needs an iterable as its first argument");
         return NULL;
     }
-    if (!handle_usable(self) || !parse_waiting("put_many", args, nargs, kwnames, 1, &deadline)) return NULL;
+    if (!usable(self) || !parse_waiting("put_many", args, nargs, kwnames, 1, &deadline)) return NULL;
     PyObject *list = PySequence_List(args[0]);
     if (!list) return NULL;
     PyObject *result = put_sequence(self, list, deadline);
@@ -206,7 +250,7 @@ static outcome get_attempt(void *ctx, bool look)
     return ring_get(a->ring, a->index, a->message, false);
 }
 
-static outcome receive(PyObject *self, struct receiving *r, word64 *claim, int64_t deadline)
+static outcome receive(PyObject *self, struct receiving *r, struct claim *claim, int64_t deadline)
 {
     outcome o = reference_reserve(&r->ref);
     if (o != OK) return o;
@@ -241,11 +285,22 @@ static PyObject *received_object(struct receiving *r, uint64_t header[2])
     return NULL;
 }
 
+/* The first of what an unlucky get_many left. */
+static PyObject *take_leftover(PyObject *self)
+{
+    PyObject *list = queue_of(self)->leftover;
+    PyObject *first = Py_NewRef(PyList_GetItem(list, 0));
+    if (PyList_SetSlice(list, 0, 1, NULL) < 0) Py_CLEAR(first);
+    if (PyList_Size(list) == 0) Py_CLEAR(queue_of(self)->leftover);
+    return first;
+}
+
 static PyObject *get_object(PyObject *self, int64_t deadline)
 {
     struct receiving r;
     uint64_t header[2];
-    if (!handle_usable(self)) return NULL;
+    if (!usable(self)) return NULL;
+    if (queue_of(self)->leftover) return take_leftover(self);
     outcome o = receive(self, &r, NULL, deadline);
     return o == OK ? received_object(&r, header) : raise_get(o);
 }
@@ -259,34 +314,60 @@ static PyObject *py_get(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
 
 static PyObject *py_get_nowait(PyObject *self, PyObject *Py_UNUSED(none)) { return get_object(self, 0); }
 
-/* At least one object (waiting for it), at most `limit`. */
+/* Append up to `limit` objects; waits for the first only.  False with an exception, and what came before it stays. */
+static bool get_into(PyObject *list, PyObject *self, Py_ssize_t limit, int64_t deadline)
+{
+    struct receiving r;
+    uint64_t header[2];
+    for (Py_ssize_t i = 0; i < limit; i++) {
+        PyObject *object;
+        if (queue_of(self)->leftover) {
+            object = take_leftover(self);
+        } else {
+            if (i > 0 && ring_empty(ring_of(self))) break;
+            outcome o = receive(self, &r, NULL, i ? 0 : deadline);
+            if (i > 0 && (o == BUSY || o == E_CLOSED)) break; /* another consumer was quicker */
+            object = o == OK ? received_object(&r, header) : raise_get(o);
+        }
+        bool ok = object && PyList_Append(list, object) == 0;
+        Py_XDECREF(object);
+        if (!ok) return false;
+    }
+    return true;
+}
+
+/* What was taken is not lost when a later item cannot be unpickled: the next get has it. */
+static void keep_leftover(PyObject *self, PyObject *list)
+{
+    struct queue_object *q = queue_of(self);
+    if (PyList_Size(list) == 0) return;
+    if (q->leftover) { /* of another thread: its items came later or earlier, nobody can tell */
+        Py_ssize_t n = PyList_Size(q->leftover);
+        PyList_SetSlice(q->leftover, n, n, list);
+    } else {
+        q->leftover = Py_NewRef(list);
+    }
+}
+
 static PyObject *py_get_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     int64_t deadline;
     Py_ssize_t limit = nargs > 0 ? PyLong_AsSsize_t(args[0]) : -1;
+    if (nargs > 0 && limit == -1 && PyErr_Occurred()) return NULL;
     if (limit < 1) {
-        if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "get_many() needs a limit of at least 1 as its first argument");
+        if (nargs == 0) PyErr_SetString(PyExc_TypeError, "get_many() needs a limit as its first argument");
+        else PyErr_Format(PyExc_ValueError, "get_many() limit %zd: it must be at least 1", limit);
         return NULL;
     }
-    if (!parse_waiting("get_many", args, nargs, kwnames, 1, &deadline)) return NULL;
+    if (!usable(self) || !parse_waiting("get_many", args, nargs, kwnames, 1, &deadline)) return NULL;
     PyObject *list = PyList_New(0);
-    for (Py_ssize_t i = 0; list && i < limit; i++) {
-        if (i > 0 && ring_empty(ring_of(self))) break;
-        PyObject *object = get_object(self, i ? 0 : deadline);
-        if (!object && i > 0) {
-            PyObject *type = PyErr_Occurred(); /* another consumer was quicker: what we have is the answer */
-            PyObject *name = PyObject_GetAttrString(type, "__name__");
-            bool empty = name && PyUnicode_CompareWithASCIIString(name, "Empty") == 0;
-            Py_XDECREF(name);
-            if (empty) {
-                PyErr_Clear();
-                break;
-            }
-        }
-        if (!object || PyList_Append(list, object) < 0) Py_CLEAR(list);
-        Py_XDECREF(object);
-    }
-    return list;
+    if (!list || get_into(list, self, limit, deadline)) return list;
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    keep_leftover(self, list);
+    Py_DECREF(list);
+    PyErr_Restore(type, value, trace);
+    return NULL;
 }
 
 /* -- for pools: messages with two numbers of the sender's, which are readable even where the object is not -- */
@@ -323,7 +404,7 @@ static PyObject *py_send_many(PyObject *self, PyObject *args)
 {
     unsigned long long a, b;
     PyObject *list;
-    if (!PyArg_ParseTuple(args, "KKO!", &a, &b, &PyList_Type, &list) || !handle_usable(self)) return NULL;
+    if (!PyArg_ParseTuple(args, "KKO!", &a, &b, &PyList_Type, &list) || !usable(self)) return NULL;
     struct sending *s = PyMem_Malloc(BATCH * sizeof *s);
     struct outgoing m[BATCH];
     PyObject *failures = s ? PyList_New(0) : PyErr_NoMemory();
@@ -360,7 +441,6 @@ static PyObject *received_row(struct receiving *r)
     PyObject *object = received_object(r, header);
     PyObject *ok = object ? Py_True : Py_False;
     if (!object) {
-        if (is_fatal()) return NULL;
         PyObject *type, *trace;
         PyErr_Fetch(&type, &object, &trace);
         PyErr_NormalizeException(&type, &object, &trace);
@@ -378,32 +458,50 @@ static PyObject *py_receive(PyObject *self, PyObject *args)
     Py_ssize_t place = 0;
     int64_t deadline;
     struct receiving r;
-    if (!PyArg_ParseTuple(args, "|OOn", &timeout, &claims, &place) || !handle_usable(self)) return NULL;
+    if (!PyArg_ParseTuple(args, "|OOn", &timeout, &claims, &place) || !usable(self)) return NULL;
     if (!parse_timeout(timeout, &deadline)) return NULL;
-    word64 *claim = NULL;
-    if (claims != Py_None && !(claim = claim_words(claims, place))) return NULL;
+    struct claim *claim = NULL;
+    if (claims != Py_None && !(claim = claim_at(claims, place))) return NULL;
     outcome o = receive(self, &r, claim, deadline);
     return o == OK ? received_row(&r) : raise_get(o);
 }
 
-/* receive_many(limit, timeout=None): a list of rows, empty at the deadline. */
-static PyObject *py_receive_many(PyObject *self, PyObject *args)
+/* An interrupt that came while a row was unpickled belongs to this thread, not to that row alone: raise it as well. */
+static bool raise_if_interrupt(PyObject *row)
 {
-    PyObject *timeout = Py_None;
-    Py_ssize_t limit;
-    int64_t deadline;
+    PyObject *object = PyTuple_GetItem(row, 4);
+    if (PyTuple_GetItem(row, 3) == Py_True || PyObject_IsInstance(object, PyExc_Exception) != 0) return false;
+    PyErr_SetObject((PyObject *)Py_TYPE(object), object);
+    return true;
+}
+
+/* Append up to `limit` rows; waits for the first only. */
+static bool receive_into(PyObject *list, PyObject *self, Py_ssize_t limit, int64_t deadline)
+{
     struct receiving r;
-    if (!PyArg_ParseTuple(args, "n|O", &limit, &timeout) || !handle_usable(self)) return NULL;
-    if (!parse_timeout(timeout, &deadline)) return NULL;
-    PyObject *list = PyList_New(0);
-    for (Py_ssize_t i = 0; list && i < limit; i++) {
+    for (Py_ssize_t i = 0; i < limit; i++) {
         if (i > 0 && ring_empty(ring_of(self))) break;
         outcome o = receive(self, &r, NULL, i ? 0 : deadline);
         if (o == BUSY || (o == E_CLOSED && i > 0)) break;
         PyObject *row = o == OK ? received_row(&r) : raise_outcome(o);
-        if (!row || PyList_Append(list, row) < 0) Py_CLEAR(list);
+        bool ok = row && PyList_Append(list, row) == 0 && !raise_if_interrupt(row);
         Py_XDECREF(row);
+        if (!ok) return false;
     }
+    return true;
+}
+
+/* receive_many(limit, timeout=None, into=None): rows are appended to the list `into`, where they are safe whatever
+ * is raised on the way back to the caller. */
+static PyObject *py_receive_many(PyObject *self, PyObject *args)
+{
+    PyObject *timeout = Py_None, *into = Py_None;
+    Py_ssize_t limit;
+    int64_t deadline;
+    if (!PyArg_ParseTuple(args, "n|OO", &limit, &timeout, &into) || !usable(self)) return NULL;
+    if (!parse_timeout(timeout, &deadline)) return NULL;
+    PyObject *list = into == Py_None ? PyList_New(0) : Py_NewRef(into);
+    if (list && !receive_into(list, self, limit, deadline)) Py_CLEAR(list);
     return list;
 }
 
@@ -411,19 +509,20 @@ static PyObject *py_receive_many(PyObject *self, PyObject *args)
 
 static PyObject *py_qsize(PyObject *self, PyObject *Py_UNUSED(none))
 {
-    if (!handle_usable(self)) return NULL;
-    return PyLong_FromUnsignedLongLong(ring_count(ring_of(self)));
+    if (!usable(self)) return NULL;
+    Py_ssize_t left = queue_of(self)->leftover ? PyList_Size(queue_of(self)->leftover) : 0;
+    return PyLong_FromUnsignedLongLong(ring_count(ring_of(self)) + (uint64_t)left);
 }
 
 static PyObject *py_empty(PyObject *self, PyObject *Py_UNUSED(none))
 {
-    if (!handle_usable(self)) return NULL;
-    return PyBool_FromLong(ring_empty(ring_of(self)));
+    if (!usable(self)) return NULL;
+    return PyBool_FromLong(!queue_of(self)->leftover && ring_empty(ring_of(self)));
 }
 
 static PyObject *py_full(PyObject *self, PyObject *Py_UNUSED(none))
 {
-    if (!handle_usable(self)) return NULL;
+    if (!usable(self)) return NULL;
     struct ring *r = ring_of(self);
     uint64_t bytes = load_acquire(&r->tail) - load_acquire(&r->head);
     return PyBool_FromLong(ring_count(r) >= r->max_items || (r->max_bytes != UINT64_MAX && bytes >= r->max_bytes));
@@ -431,20 +530,32 @@ static PyObject *py_full(PyObject *self, PyObject *Py_UNUSED(none))
 
 static PyObject *py_shut(PyObject *self, PyObject *Py_UNUSED(none))
 {
-    if (!handle_usable(self)) return NULL;
+    if (!usable(self)) return NULL;
     PyThreadState *thread = PyEval_SaveThread();
     ring_shut(ring_of(self));
     PyEval_RestoreThread(thread);
     Py_RETURN_NONE;
 }
 
-/* consumed(position): whether the message at a position that a claim names was taken out. */
-static PyObject *py_consumed(PyObject *self, PyObject *args)
+/* settle(): from now on the claims of dead takers are exact. */
+static PyObject *py_settle(PyObject *self, PyObject *Py_UNUSED(none))
 {
-    unsigned long long position;
-    if (!PyArg_ParseTuple(args, "K", &position) || !handle_usable(self)) return NULL;
-    return PyBool_FromLong(ring_consumed(ring_of(self), position));
+    if (!usable(self)) return NULL;
+    PyThreadState *thread = PyEval_SaveThread();
+    ring_settle(ring_of(self));
+    PyEval_RestoreThread(thread);
+    Py_RETURN_NONE;
 }
+
+/* Of this handle, in this process; a second call does nothing. */
+static PyObject *py_close(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    queue_of(self)->closed = true;
+    Py_CLEAR(queue_of(self)->leftover);
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_closed(PyObject *self, void *Py_UNUSED(closure)) { return PyBool_FromLong(queue_of(self)->closed); }
 
 static PyObject *py_max_items(PyObject *self, void *Py_UNUSED(closure))
 {
@@ -485,32 +596,95 @@ static PyObject *queue_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return raise_outcome(o);
 }
 
+static destructor base_dealloc; /* Handle's */
+
+static void queue_dealloc(PyObject *self)
+{
+    Py_CLEAR(queue_of(self)->leftover);
+    base_dealloc(self);
+}
+
+static const char put_doc[] =
+    "put($self, /, obj, block=True, timeout=None)\n--\n\n"
+    "Put an object.  Blocks while the queue is full; an unbounded queue is never full.\n\n"
+    "The object is pickled here and now, so what cannot be pickled raises in the caller and the queue is as before.\n"
+    "Process- and thread-safe; a signal handler that raises interrupts the wait, and then nothing was put.  The\n"
+    "objects of one producer arrive in the order in which it put them.\n\n"
+    ":param block: whether to wait for room.\n"
+    ":param timeout: seconds; None waits for ever.\n"
+    ":raises queue.Full: if there was no room in time.\n"
+    ":raises ClosedError: if it was closed in this process.\n"
+    ":raises MemoryError: if the family's arena is full.\n"
+    ":raises Exception: what pickling the object raises.";
+static const char get_doc[] =
+    "get($self, /, block=True, timeout=None)\n--\n\n"
+    "Take an object.  Blocks while the queue is empty.\n\n"
+    "Process- and thread-safe; a signal handler that raises interrupts the wait, and then nothing was taken.\n\n"
+    ":param block: whether to wait for one.\n"
+    ":param timeout: seconds; None waits for ever.\n"
+    ":raises queue.Empty: if none came in time.\n"
+    ":raises ClosedError: if the queue was closed in this process.\n"
+    ":raises Exception: what unpickling the object raises; the next call takes the next one.";
+static const char put_nowait_doc[] =
+    "put_nowait($self, /, obj)\n--\n\nPut an object without waiting: put(obj, False).\n\n"
+    ":raises queue.Full: if there is no room.";
+static const char get_nowait_doc[] =
+    "get_nowait($self, /)\n--\n\nTake an object without waiting: get(False).\n\n"
+    ":raises queue.Empty: if there is none.";
+static const char put_many_doc[] =
+    "put_many($self, objs, /, block=True, timeout=None)\n--\n\n"
+    "Put several objects as one operation: all of them, side by side, or none.\n\n"
+    "Otherwise as put().  More objects than maxsize wait until the queue is empty.\n\n"
+    ":param objs: an iterable.\n"
+    ":raises queue.Full: if there was no room for all in time.";
+static const char get_many_doc[] =
+    "get_many($self, limit, /, block=True, timeout=None)\n--\n\n"
+    "Take what is there, at most limit objects.  Blocks while the queue is empty.\n\n"
+    "Otherwise as get().  When an object cannot be unpickled, the next call returns those that came before it.\n\n"
+    ":param limit: how many at most; at least 1.\n"
+    ":return: a list of one object or more.\n"
+    ":raises queue.Empty: if none came in time.";
+static const char qsize_doc[] =
+    "qsize($self, /)\n--\n\nHow many objects are in the queue; by the time you know it may be otherwise.  Does not block.";
+static const char empty_doc[] =
+    "empty($self, /)\n--\n\nWhether the queue is empty; False as soon as a put has returned.  Does not block.";
+static const char full_doc[] = "full($self, /)\n--\n\nWhether a put would have to wait.  Does not block.";
+static const char close_doc[] =
+    "close($self, /)\n--\n\n"
+    "Refuse every later use of this queue in this process; other processes are not concerned.\n\n"
+    "What was put is in shared memory already and will be got.  Does not block; a second call does nothing.";
+
 static PyMethodDef methods[] = {
-    {"put", (PyCFunction)(void (*)(void))py_put, METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"get", (PyCFunction)(void (*)(void))py_get, METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"put_nowait", py_put_nowait, METH_O, NULL},
-    {"get_nowait", py_get_nowait, METH_NOARGS, NULL},
-    {"put_many", (PyCFunction)(void (*)(void))py_put_many, METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"get_many", (PyCFunction)(void (*)(void))py_get_many, METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"qsize", py_qsize, METH_NOARGS, NULL},
-    {"empty", py_empty, METH_NOARGS, NULL},
-    {"full", py_full, METH_NOARGS, NULL},
+    {"put", (PyCFunction)(void (*)(void))py_put, METH_FASTCALL | METH_KEYWORDS, put_doc},
+    {"get", (PyCFunction)(void (*)(void))py_get, METH_FASTCALL | METH_KEYWORDS, get_doc},
+    {"put_nowait", (PyCFunction)(void (*)(void))py_put_nowait, METH_FASTCALL | METH_KEYWORDS, put_nowait_doc},
+    {"get_nowait", py_get_nowait, METH_NOARGS, get_nowait_doc},
+    {"put_many", (PyCFunction)(void (*)(void))py_put_many, METH_FASTCALL | METH_KEYWORDS, put_many_doc},
+    {"get_many", (PyCFunction)(void (*)(void))py_get_many, METH_FASTCALL | METH_KEYWORDS, get_many_doc},
+    {"qsize", py_qsize, METH_NOARGS, qsize_doc},
+    {"empty", py_empty, METH_NOARGS, empty_doc},
+    {"full", py_full, METH_NOARGS, full_doc},
     {"_shut", py_shut, METH_NOARGS, NULL},
     {"_send", py_send, METH_VARARGS, NULL},
     {"_send_many", py_send_many, METH_VARARGS, NULL},
     {"_receive", py_receive, METH_VARARGS, NULL},
     {"_receive_many", py_receive_many, METH_VARARGS, NULL},
-    {"_consumed", py_consumed, METH_VARARGS, NULL},
+    {"_settle", py_settle, METH_NOARGS, NULL},
+    {"close", py_close, METH_NOARGS, close_doc},
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL},
     {NULL, NULL, 0, NULL},
 };
 static PyGetSetDef getset[] = {
     {"_maxsize", py_max_items, NULL, NULL, NULL},
+    {"_closed", py_closed, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 static PyType_Slot slots[] = {
-    {Py_tp_new, queue_new}, {Py_tp_methods, methods}, {Py_tp_getset, getset}, {0, NULL}};
+    {Py_tp_new, queue_new}, {Py_tp_dealloc, queue_dealloc}, {Py_tp_methods, methods}, {Py_tp_getset, getset}, {0, NULL}};
 
 bool queue_register(PyObject *module)
 {
-    return handle_type(module, "processing_core._kernel.Queue", CELL_RING, sizeof(struct queue_object), slots, true) != NULL;
+    PyTypeObject *type = handle_type(module, "processing_core._kernel.Queue", CELL_RING, sizeof(struct queue_object), slots, true);
+    if (type) base_dealloc = (destructor)PyType_GetSlot((PyTypeObject *)PyType_GetSlot(type, Py_tp_base), Py_tp_dealloc);
+    return type != NULL;
 }

@@ -72,9 +72,24 @@ static void repair_put(struct ring *r)
     arena_leave(&section);
 }
 
+/* A claim is written before its message is consumed, so its writer may have died in between, and soon another will
+ * have moved `head` beyond.  Nobody has yet: strike the claim out unless it is true.  An earlier claim that still
+ * stands there is true: `head` has passed it. */
+static void repair_claim(struct ring *r)
+{
+    uint64_t at = load_relaxed(&r->claim);
+    if (!at) return;
+    struct claim *c = arena_at(at);
+    if (load_relaxed(&c->position) > load_relaxed(&r->head)) store_release(&c->position, 0);
+    crash_point();
+    store_release(&r->claim, 0);
+}
+
 static void repair_get(struct ring *r)
 {
     struct segment *s = segment_at(load_relaxed(&r->get_segment));
+    crash_point();
+    repair_claim(r);
     crash_point();
     store_relaxed(&r->gets, load_relaxed(&s->first) + messages_before(s, load_relaxed(&r->head)));
 }
@@ -276,6 +291,23 @@ static struct message *first_message(struct ring *r, uint64_t *position, bool fa
     }
 }
 
+/* The offset is stored first and cleared last, so that repair_claim finds whatever is half done.  The position is
+ * zero while the numbers change: a claim is never read with another's numbers. */
+static void write_claim(struct ring *r, const struct incoming *m)
+{
+    struct claim *c = m->claim;
+    uint64_t header[2] = {0, 0};
+    if (m->flags & MESSAGE_HEADED) memcpy(header, m->data + (m->flags & MESSAGE_PARCEL ? 8 : 0), sizeof header);
+    store_relaxed(&r->claim, arena_offset(c));
+    crash_point();
+    store_release(&c->position, 0);
+    crash_point();
+    store_release(&c->a, header[0]);
+    store_release(&c->b, header[1]);
+    crash_point();
+    store_release(&c->position, m->position + 1);
+}
+
 static void take_message(struct ring *r, uint32_t index, struct message *from, uint64_t position, struct incoming *m)
 {
     uint64_t gets = load_relaxed(&r->gets);
@@ -292,13 +324,11 @@ static void take_message(struct ring *r, uint32_t index, struct message *from, u
         crash_point();
         store_release(&m->entry->ref, id);
     }
-    if (m->claim) {
-        store_relaxed(&m->claim[0], gets);
-        store_release(&m->claim[1], position + 1);
-    }
+    if (m->claim) write_claim(r, m);
     crash_point();
     store_release(&r->head, position + aligned(m->size)); /* consumes; pairs with room_for and ring_passed */
     crash_point();
+    if (m->claim) store_release(&r->claim, 0);
     store_release(&r->gets, gets + 1);
     if (m->flags & MESSAGE_PARCEL) store_release(&m->entry->transfer, TRANSFER_NONE);
 }
@@ -325,7 +355,12 @@ outcome ring_get(struct ring *r, uint32_t index, struct incoming *m, bool fast)
 
 /* -- looking -- */
 
-bool ring_consumed(struct ring *r, uint64_t position) { return load_acquire(&r->head) > position; }
+/* Holding the guard is what tells that no repair is half done. */
+void ring_settle(struct ring *r)
+{
+    lock_get(r, false);
+    unlock_get(r);
+}
 
 bool ring_passed(uint32_t index, bool putting, uint64_t position)
 {

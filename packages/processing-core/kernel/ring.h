@@ -56,6 +56,7 @@ struct ring {
     word64 gets;
     word64 seen_tail;
     word32 get_parked;
+    word64 claim; /* offset of the claim that the holder of get_guard is about; 0: none */
 
     _Alignas(64) word32 not_empty; /* event counts */
     word32 not_full;
@@ -77,18 +78,25 @@ static inline uint32_t outgoing_size(const struct outgoing *m) { return m->prefi
  * mean that it would have to wait for a guard or for memory.  `*number` becomes the first message's. */
 outcome ring_put(struct ring *r, uint32_t index, const struct outgoing *m, uint32_t n, bool fast, uint64_t *number);
 
+/* Which message a taker took last: written by the taker under get_guard, read by anybody once ring_settle has run. */
+struct claim {
+    word64 a, b;     /* the sender's two numbers */
+    word64 position; /* position + 1; 0: nothing was taken, or the three words are being written */
+};
+
 /* What ring_get copies out; the buffer has INLINE_MAX bytes. */
 struct incoming {
     uint8_t *data;
     uint32_t size, flags;
     struct reference *entry; /* becomes the owner of the parcel, if it is one */
     uint64_t number, position;
-    word64 *claim; /* optional: [0] number, [1] position + 1, written before the message is consumed */
+    struct claim *claim; /* optional: written before the message is consumed */
 };
 outcome ring_get(struct ring *r, uint32_t index, struct incoming *m, bool fast);
 
 bool ring_passed(uint32_t index, bool putting, uint64_t position); /* for recovery, inside a section */
-bool ring_consumed(struct ring *r, uint64_t position);
+/* Wait until what dead takers left is put right: from then on every dead taker's claim names a message that it took. */
+void ring_settle(struct ring *r);
 uint64_t ring_count(struct ring *r);
 bool ring_empty(struct ring *r);
 void ring_look(struct ring *r); /* take guards over from the dead, so that counts are right */

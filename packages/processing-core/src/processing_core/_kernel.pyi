@@ -19,7 +19,7 @@ CRASH_POINTS: bool
 # -- errors: classes that the package installs, raised from C ------------------------------------
 
 def set_errors(errors: dict[str, type[BaseException]]) -> None:
-    """Install ``HandleError``, ``OwnerDied(pid, name, exitcode)``, ``ForkError`` and ``NotHeldError``."""
+    """Install ``HandleError``, ``OwnerDied(pid, name, exitcode)``, ``ForkError``, ``NotHeldError`` and ``ClosedError``."""
 
 # -- the family and its members ------------------------------------------------------------------
 
@@ -143,7 +143,7 @@ class Queue(Handle, Generic[T]):
     @property
     def _maxsize(self) -> int: ...
     def put(self, obj: T, block: bool = True, timeout: float | None = None) -> None: ...
-    def put_nowait(self, obj: T, /) -> None: ...
+    def put_nowait(self, obj: T) -> None: ...
     def put_many(self, objs: Iterable[T], block: bool = True, timeout: float | None = None) -> None: ...
     def get(self, block: bool = True, timeout: float | None = None) -> T: ...
     def get_nowait(self) -> T: ...
@@ -173,12 +173,25 @@ class Queue(Handle, Generic[T]):
         """
 
     def _receive_many(
-        self, limit: int, timeout: float | None = None, /
+        self,
+        limit: int,
+        timeout: float | None = None,
+        into: list[tuple[int, int, int, bool, Any]] | None = None,
+        /,
     ) -> list[tuple[int, int, int, bool, Any]]:
-        """At most ``limit`` rows as :meth:`_receive` gives them; waits for the first; empty at the timeout."""
+        """At most ``limit`` rows as :meth:`_receive` gives them; waits for the first; none at the timeout.
 
-    def _consumed(self, position: int, /) -> bool:
-        """Whether the message at a position that a claim names was taken."""
+        They are appended to ``into``, where they are safe whatever a signal handler raises.
+        """
+
+    def _settle(self) -> None:
+        """Wait until what dead takers left is put right: from now on their claims are exact."""
+
+    def close(self) -> None:
+        """Refuse every later use of this handle."""
+
+    @property
+    def _closed(self) -> bool: ...
 
 @final
 class Claims(Handle):
@@ -186,7 +199,10 @@ class Claims(Handle):
 
     def __new__(cls, places: int, /) -> Self: ...
     def read(self, place: int, /) -> tuple[int, int] | None:
-        """(number, position) of the message last claimed; it was taken only if the ring says so."""
+        """The two numbers of the message last taken; of a dead taker, once the ring is settled."""
+
+    def write(self, place: int, a: int, b: int, /) -> None:
+        """Stand there without having taken anything yet."""
 
     def clear(self, place: int, /) -> None:
         """Forget the claim, before another taker gets the place."""

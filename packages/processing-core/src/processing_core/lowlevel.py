@@ -18,6 +18,7 @@ from processing_core._process import checked_timeout as checked_timeout
 
 __all__ = [
     "BoundedSemaphore",
+    "Claims",
     "Condition",
     "Descriptor",
     "Event",
@@ -25,11 +26,13 @@ __all__ = [
     "Lock",
     "LockedScalar",
     "Parcel",
+    "Queue",
     "RLock",
     "Scalar",
     "Semaphore",
     "alive",
     "at_exit",
+    "attach",
     "bury",
     "check",
     "checked_timeout",
@@ -51,6 +54,7 @@ __all__ = [
 ]
 
 BoundedSemaphore = _kernel.BoundedSemaphore
+Claims = _kernel.Claims
 Condition = _kernel.Condition
 Event = _kernel.Event
 Handle = _kernel.Handle
@@ -60,8 +64,10 @@ RLock = _kernel.RLock
 Scalar = _kernel.Scalar
 Semaphore = _kernel.Semaphore
 Parcel = _kernel.Parcel
+Queue = _kernel.Queue
 
 alive = _kernel.alive
+attach = _kernel.attach
 bury = _kernel.bury
 check = _kernel.check
 family = _kernel.family
