@@ -1,0 +1,45 @@
+"""The names of ``processing`` 0.52; permanent.
+
+Each method calls the modern one on ``self``, so that what a subclass overrides is reached.
+"""
+
+from collections.abc import Iterable
+from typing import Generic, Protocol, TypeVar
+
+__all__ = ["QueueAliases"]
+
+T = TypeVar("T")
+
+
+class _Modern(Protocol[T]):
+    def put_many(self, objs: Iterable[T], block: bool = True, timeout: float | None = None) -> None: ...
+    def put_nowait(self, obj: T) -> None: ...
+    def get_nowait(self) -> T: ...
+    def join_thread(self) -> None: ...
+    def cancel_join_thread(self) -> None: ...
+
+
+class QueueAliases(Generic[T]):
+    """0.52's methods of ``Queue``."""
+
+    __slots__ = ()
+
+    def putMany(self: _Modern[T], iterable: Iterable[T]) -> None:
+        """:meth:`put_many`."""
+        self.put_many(iterable)
+
+    def putNoWait(self: _Modern[T], obj: T) -> None:
+        """:meth:`put_nowait`."""
+        self.put_nowait(obj)
+
+    def getNoWait(self: _Modern[T]) -> T:
+        """:meth:`get_nowait`."""
+        return self.get_nowait()
+
+    def joinThread(self: _Modern[T]) -> None:
+        """:meth:`join_thread`."""
+        self.join_thread()
+
+    def cancelJoin(self: _Modern[T]) -> None:
+        """:meth:`cancel_join_thread`."""
+        self.cancel_join_thread()
