@@ -2,6 +2,7 @@
 
 import os
 
+from processing_core import _forks
 from processing_core._errors import StateError
 from processing_core._native import _kernel
 
@@ -81,6 +82,9 @@ def shown_name(name: str) -> str:
     """``name`` as the member table can show it."""
     return name.replace("\0", " ").encode(errors="replace").decode()
 
+
+# A family needs the hooks from its beginning: its root may fork by itself, without a Process.
+_forks.register()
 
 # Whoever makes the first shared object founds the family.
 _kernel.set_founder(ensure_family)

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from processing_core._native import _kernel
 
-__all__ = ["keep_private", "without_forks"]
+__all__ = ["keep_private", "register", "without_forks"]
 
 
 class _Closable(Protocol):
@@ -25,6 +25,7 @@ _T = TypeVar("_T", bound=_Closable)
 
 
 class _State:
+    registered = False
     private: weakref.WeakSet[_Closable] = weakref.WeakSet()
     # Held from before a fork until after it, because the kernel remembers one fork at a time; and
     # between opening a private descriptor and registering it.  Reentrant: a signal handler may
@@ -64,4 +65,8 @@ def _after_in_child() -> None:
         descriptor.close()
 
 
-os.register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
+def register() -> None:
+    """Register the hooks, once."""
+    if not _State.registered:
+        _State.registered = True
+        os.register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)

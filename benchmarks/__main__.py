@@ -1,0 +1,74 @@
+"""Measures `processing` side by side with its peers: medians, ratios, and what was promised.
+
+    python -m benchmarks                     everything, some minutes
+    python -m benchmarks --quick             fewer and shorter rounds
+    python -m benchmarks queue-small lock    some rows
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from benchmarks import report
+from benchmarks.comparison import OURS, settle
+from benchmarks.interleave import interleave
+from benchmarks.rows import ROWS
+
+ROUNDS, GOAL = 7, 0.3
+QUICK_ROUNDS, QUICK_GOAL = 3, 0.1
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> int:
+    """:return: 1 if a row of ours could not be measured."""
+    options = _options()
+    if options.measure:
+        return _measure(*options.measure)
+    chosen = options.rows or list(ROWS)
+    rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
+    goal = QUICK_GOAL if options.quick else GOAL
+    file = options.json or RESULTS / f"{datetime.now():%Y%m%d-%H%M%S}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    records, lines, problems, failed = [], [], [], False
+    for name in chosen:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        outcomes = interleave(ROWS[name], rounds, goal)
+        failed |= outcomes[OURS].problem is not None
+        records.append(report.record(ROWS[name], outcomes))
+        lines += report.lines(ROWS[name], outcomes)
+        problems += report.problems(ROWS[name], outcomes)
+        file.write_text(json.dumps({"machine": report.machine(), "rows": records}, indent=1) + "\n")
+    print(json.dumps(report.machine()))
+    print(report.table(lines, options.markdown))
+    print(*problems, f"Medians of {rounds} interleaved rounds; every sample is in {file}.", sep="\n")
+    return int(failed)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"what to measure: {', '.join(ROWS)}")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} short rounds instead of {ROUNDS}")
+    parser.add_argument("--rounds", type=int, help="how often each side is measured")
+    parser.add_argument("--json", type=Path, help="the file for the samples; by default benchmarks/results/<time>.json")
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    parser.add_argument("--measure", nargs=3, metavar=("ROW", "SIDE", "SECONDS"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    unknown = [name for name in options.rows if name not in ROWS]
+    if unknown:
+        parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}")
+    return options
+
+
+def _measure(name: str, side: str, goal: str) -> int:
+    row = ROWS[name]
+    operations, seconds = settle(row.side(side), row.first, float(goal))
+    print(json.dumps({"operations": operations, "seconds": seconds}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

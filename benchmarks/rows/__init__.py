@@ -1,0 +1,13 @@
+"""The rows, a module for each subject. To add one: a module with ``ROWS``, and its name here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from benchmarks.comparison import Row
+
+SUBJECTS = ["queue_stream", "ping_pong", "lock", "value", "pool_map", "pool_apply", "start_join", "import_time"]
+
+ROWS: dict[str, Row] = {
+    row.name: row for subject in SUBJECTS for row in import_module(f"benchmarks.rows.{subject}").ROWS
+}

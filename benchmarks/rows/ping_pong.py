@@ -1,0 +1,69 @@
+"""A message to a child and its answer back, one at a time."""
+
+from __future__ import annotations
+
+import multiprocessing
+from itertools import repeat
+from time import perf_counter
+from typing import Any
+
+from benchmarks.comparison import Peer, Row
+
+fork = multiprocessing.get_context("fork")
+
+
+def echo(requests: Any, answers: Any) -> None:
+    while (request := requests.get()) is not None:
+        answers.put(request)
+
+
+def ping_pong(process: Any, requests: Any, answers: Any, n: int) -> float:
+    child = process(target=echo, args=(requests, answers))
+    child.start()
+    for _ in range(10):
+        requests.put(0)
+        answers.get()
+    start = perf_counter()
+    for _ in repeat(None, n):
+        requests.put(1)
+        answers.get()
+    taken = perf_counter() - start
+    requests.put(None)
+    child.join()
+    return taken
+
+
+def ours(n: int) -> float:
+    import processing
+
+    return ping_pong(processing.Process, processing.Queue(), processing.Queue(), n)
+
+
+def mp(n: int) -> float:
+    return ping_pong(fork.Process, fork.Queue(), fork.Queue(), n)
+
+
+def mp_simple(n: int) -> float:
+    return ping_pong(fork.Process, fork.SimpleQueue(), fork.SimpleQueue(), n)
+
+
+def faster_fifo(n: int) -> float:
+    from faster_fifo import Queue
+
+    return ping_pong(fork.Process, Queue(), Queue(), n)
+
+
+ROWS = [
+    Row(
+        "ping-pong",
+        "queue ping-pong",
+        "round trip",
+        ours,
+        (
+            Peer("mp.Queue", mp, 5, 25),
+            Peer("mp.SimpleQueue", mp_simple),
+            Peer("faster-fifo", faster_fifo, requires="faster_fifo"),
+        ),
+        first=100,
+    )
+]

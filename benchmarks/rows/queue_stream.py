@@ -1,0 +1,84 @@
+"""A child puts items one by one, this process gets them one by one."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from functools import partial
+from itertools import repeat
+from time import perf_counter
+from typing import Any
+
+from benchmarks.comparison import Peer, Row
+
+fork = multiprocessing.get_context("fork")
+
+INTEGER: Any = 12345
+RECORD: Any = {"id": 12345, "name": "a name", "point": (1.5, 2.5)}
+MEBIBYTE: Any = bytes(range(256)) * 4096
+
+
+def produce(queue: Any, item: Any, n: int) -> None:
+    queue.put(None)
+    put = queue.put
+    for _ in repeat(None, n):
+        put(item)
+
+
+def stream(process: Any, queue: Any, item: Any, n: int) -> float:
+    """Seconds from the first item to the last."""
+    producer = process(target=produce, args=(queue, item, n))
+    producer.start()
+    get = queue.get
+    get()
+    start = perf_counter()
+    deque((get() for _ in repeat(None, n)), maxlen=0)
+    taken = perf_counter() - start
+    producer.join()
+    return taken
+
+
+def ours(item: Any, n: int) -> float:
+    import processing
+
+    return stream(processing.Process, processing.Queue(), item, n)
+
+
+def mp(item: Any, n: int) -> float:
+    queue = fork.Queue()
+    try:
+        return stream(fork.Process, queue, item, n)
+    finally:
+        queue.close()
+        queue.join_thread()
+
+
+def faster_fifo(item: Any, n: int) -> float:
+    from faster_fifo import Queue
+
+    queue = Queue(max_size_bytes=16 << 20)
+    try:
+        return stream(fork.Process, queue, item, n)
+    finally:
+        queue.close()
+
+
+def row(name: str, what: str, item: Any, mp_target: tuple[float, float], fifo_target: tuple[float, float] | None) -> Row:
+    return Row(
+        name,
+        what,
+        "item",
+        partial(ours, item),
+        (
+            Peer("mp.Queue", partial(mp, item), *mp_target),
+            Peer("faster-fifo", partial(faster_fifo, item), *(fifo_target or ()), requires="faster_fifo"),
+        ),
+        first=10,
+    )
+
+
+ROWS = [
+    row("queue-small", "queue, an int", INTEGER, (10, 20), (5, 10)),
+    row("queue-record", "queue, a small dict", RECORD, (10, 20), (5, 10)),
+    row("queue-large", "queue, 1 MiB of bytes", MEBIBYTE, (2, 5), None),
+]

@@ -1,0 +1,68 @@
+"""Starting a process that does nothing, and joining it; from a small parent and from a large one."""
+
+from __future__ import annotations
+
+import multiprocessing
+from functools import partial
+from itertools import repeat
+from time import perf_counter
+from typing import Any
+
+from benchmarks.comparison import Peer, Row
+
+GIBIBYTE = 1 << 30
+
+
+def nothing() -> None: ...
+
+
+def timed(process: Any, ballast: int, n: int) -> float:
+    weight = b"\1" * ballast  # every page written, hence mapped
+    cycle(process)  # starts a forkserver, where there is one
+    start = perf_counter()
+    for _ in repeat(None, n):
+        cycle(process)
+    taken = perf_counter() - start
+    assert len(weight) == ballast
+    return taken
+
+
+def cycle(process: Any) -> None:
+    child = process(target=nothing)
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+
+
+def ours(ballast: int, n: int) -> float:
+    import processing
+
+    return timed(processing.Process, ballast, n)
+
+
+def mp(method: str, ballast: int, n: int) -> float:
+    return timed(multiprocessing.get_context(method).Process, ballast, n)  # type: ignore[attr-defined]
+
+
+ROWS = [
+    Row(
+        "start-join",
+        "start+join",
+        "process",
+        partial(ours, 0),
+        (
+            Peer("mp forkserver", partial(mp, "forkserver", 0), 8, 20),
+            Peer("mp fork", partial(mp, "fork", 0), 1, 2),
+            Peer("mp spawn", partial(mp, "spawn", 0)),
+        ),
+        first=5,
+    ),
+    Row(
+        "start-join-large",
+        "start+join, 1 GiB parent",
+        "process",
+        partial(ours, GIBIBYTE),
+        (Peer("mp fork", partial(mp, "fork", GIBIBYTE), 10, 30),),
+        first=5,
+    ),
+]

@@ -1,0 +1,219 @@
+"""Attacks on the kernel as a whole: many members, mixed operations, a model, and SIGKILL at random instants."""
+
+import gc
+import os
+import random
+import signal
+import struct
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from processing_core._errors import OwnerDied
+from processing_core._family import ensure_family
+from processing_core._native import _kernel as k
+
+pytestmark = pytest.mark.attack
+
+SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
+
+
+@pytest.fixture(autouse=True)
+def _a_clean_arena():
+    """Whatever the test did, the arena is consistent afterwards and holds no more cells than before."""
+    ensure_family()
+    gc.collect()
+    k.sweep()
+    before = k.stats()["cells"]
+    yield
+    gc.collect()
+    k.sweep()
+    k.check()
+    assert k.stats()["cells"] == before
+
+
+def start(body: Callable[[], None]) -> int:
+    """Run *body* in a forked member; its exit status is 0 only if it returned."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        body()
+        code = 0
+    except BaseException:  # a child of a test must never return into pytest
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(code)
+
+
+def content(tag: int, step: int) -> bytes:
+    """Bytes that name their maker, of a size that varies over slabs and pages."""
+    return struct.pack("qq", tag, step) * (1 + step * 37 % 900)
+
+
+class Worker:
+    """One member's random steps.  The model is what it knows: its own parcels, the sums, the order of each sender."""
+
+    def __init__(self, tag: int, seed: int, world: "World") -> None:
+        self.tag, self.world, self.chance = tag, world, random.Random(seed)
+        self.parcels: dict[int, k.Parcel] = {}
+        self.latest: dict[int, int] = {}
+        self.operations = [self.make, self.drop, self.read, self.put, self.get, self.count, self.fork_lock]
+
+    def run(self, steps: int) -> None:
+        for step in range(steps):
+            self.chance.choice(self.operations)(step)
+
+    def make(self, step: int) -> None:
+        self.parcels[step] = k.pack(content(self.tag, step))
+
+    def drop(self, step: int) -> None:
+        if self.parcels:
+            del self.parcels[self.chance.choice(list(self.parcels))]
+
+    def read(self, step: int) -> None:
+        """A block that was handed out twice would hold another's bytes by now."""
+        if self.parcels:
+            made = self.chance.choice(list(self.parcels))
+            assert k.unpack(self.parcels[made]) == content(self.tag, made)
+        if len(self.parcels) > 40:
+            self.parcels.clear()
+
+    def put(self, step: int) -> None:
+        inner = k.pack(content(self.tag, step)) if step % 3 == 0 else None
+        with suppress(self.world.full):
+            self.world.queue.put((self.tag, step, inner), False)
+
+    def get(self, step: int) -> None:
+        with suppress(self.world.empty):
+            tag, number, inner = self.world.queue.get(False)
+            assert number > self.latest.get(tag, -1), "the items of one producer came out of order"
+            self.latest[tag] = number
+            assert inner is None or k.unpack(inner) == content(tag, number)
+
+    def count(self, step: int) -> None:
+        with self.world.lock:
+            self.world.counter.value += 1
+        self.world.mine[self.tag].value += 1
+
+    def fork_lock(self, step: int) -> None:
+        lock = k.Lock()
+        assert lock.acquire(False) and not lock.acquire(False)
+        lock.release()
+
+
+class World:
+    """What the workers share."""
+
+    def __init__(self, members: int) -> None:
+        import queue
+
+        self.empty, self.full = queue.Empty, queue.Full
+        self.queue: k.Queue = k.Queue(50)
+        self.lock = k.RLock()
+        self.counter = k.Scalar("q", 0)
+        self.mine = [k.Scalar("q", 0) for _ in range(members)]
+
+
+@pytest.mark.watchdog(1200)
+def test_eight_members_on_few_processors_keep_to_the_model(rounds: Callable[[int, int], int]) -> None:
+    print(f"seed {SEED}")
+    steps = rounds(24_000, 1_000_000) // 8
+    world = World(8)
+    pids = [start(lambda i=i: Worker(i, SEED + i, world).run(steps)) for i in range(8)]
+    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * 8
+    assert world.counter.value == sum(scalar.value for scalar in world.mine) > 0
+    print(f"{steps * 8} steps of 8 members; {world.counter.value} increments under the lock")
+
+
+class Victim(Worker):
+    """A worker that must go on whatever happened to others, and repairs what they left."""
+
+    def run(self, steps: int) -> None:
+        step = 0
+        while True:
+            step += 1
+            try:
+                self.chance.choice(self.operations)(step)
+            except OwnerDied:
+                self.repair()
+
+    def repair(self) -> None:
+        """The state under the lock is sound after any kill: one store.  Another may be quicker."""
+        with suppress(ValueError):
+            self.world.lock._begin_repair()
+            self.world.lock._end_repair(True)
+
+    def get(self, step: int) -> None:
+        """Restarted producers begin again, so only the bytes are compared."""
+        with suppress(self.world.empty):
+            tag, number, inner = self.world.queue.get(False)
+            assert inner is None or k.unpack(inner) == content(tag, number)
+
+
+@pytest.mark.watchdog(1200)
+def test_survivors_carry_on_after_random_kills(rounds: Callable[[int, int], int]) -> None:
+    print(f"seed {SEED}")
+    chance, world, members = random.Random(SEED), World(4), 4
+    beats = world.mine
+
+    def born(i: int) -> int:
+        return start(lambda: Victim(i, chance.random() * 1e9 // 1 + i, world).run(0))
+
+    pids = [born(i) for i in range(members)]
+    count = rounds(20, 200)
+    for _ in range(count):
+        time.sleep(chance.random() * 0.02)  # the attack's own random instant: nothing waits for it
+        victim = chance.randrange(members)
+        os.kill(pids[victim], signal.SIGKILL)
+        assert os.WTERMSIG(os.waitpid(pids[victim], 0)[1]) == signal.SIGKILL, "a worker failed by itself"
+        k.sweep()
+        pids[victim] = born(victim)
+    seen = [beat.value for beat in beats]
+    deadline = time.monotonic() + 20
+    while any(beat.value <= before for beat, before in zip(beats, seen, strict=True)):
+        assert time.monotonic() < deadline, "a survivor does not carry on"
+        os.sched_yield()
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    k.sweep()
+    while not world.queue.empty():
+        tag, number, inner = world.queue.get(True, 5)
+        assert inner is None or k.unpack(inner) == content(tag, number)
+    del tag, number, inner
+    print(f"{count} random kills; the members went on")
+
+
+@pytest.mark.watchdog(1200)
+def test_two_processors_oversubscribed_tenfold(rounds: Callable[[int, int], int]) -> None:
+    """Ten producers and ten consumers; every item arrives once, and each producer's in order."""
+    each = rounds(500, 20_000)
+    queue: k.Queue = k.Queue(64)
+    results: k.Queue = k.Queue()
+
+    def produce(i: int) -> None:
+        for n in range(each):
+            queue.put((i, n))
+
+    def consume() -> None:
+        latest: dict[int, int] = {}
+        total = 0
+        while (item := queue.get()) is not None:
+            assert item[1] > latest.get(item[0], -1)
+            latest[item[0]] = item[1]
+            total += item[1]
+        results.put(total)
+
+    producers = [start(lambda i=i: produce(i)) for i in range(10)]
+    consumers = [start(consume) for _ in range(10)]
+    for pid in producers:
+        assert os.waitpid(pid, 0)[1] == 0
+    for _ in consumers:
+        queue.put(None)
+    for pid in consumers:
+        assert os.waitpid(pid, 0)[1] == 0
+    assert sum(results.get() for _ in consumers) == 10 * each * (each - 1) // 2
