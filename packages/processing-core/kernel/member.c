@@ -193,15 +193,15 @@ static bool single_threaded(void)
 }
 
 /* A normal exit.  While other threads run they may stand in the arena, parked or computing on a view: then nothing is
- * dropped, and whoever notices this process's end buries it. */
+ * dropped, and whoever notices this process's end buries it.  Called also when the interpreter is gone: no GIL here. */
 void member_leave(void)
 {
     if (arena_usable() != OK || !single_threaded()) return;
     struct member *m = arena_member(owner_slot(arena.self));
-    settle(true);
-    references_recover(m, arena.self, true);
+    settle(false);
+    references_recover(m, arena.self, false);
     struct section s;
-    arena_enter(&s, true);
+    arena_enter(&s, false);
     write_obituary(m, arena.self, UNKNOWN_EXIT);
     arena_leave(&s);
     /* Outside any section, and last: who holds a guard must look alive. */
