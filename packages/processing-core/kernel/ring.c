@@ -198,7 +198,7 @@ static void write_message(struct cursor *c, const struct outgoing *m, uint32_t i
     to->size = outgoing_size(m);
     to->flags = m->flags;
     memcpy(bytes, m->prefix, m->prefix_size);
-    memcpy(bytes + m->prefix_size, m->head, m->head_size);
+    if (m->head_size) memcpy(bytes + m->prefix_size, m->head, m->head_size);
     if (m->tail_size) memcpy(bytes + m->prefix_size + m->head_size, m->tail, m->tail_size);
     if (m->flags & MESSAGE_PARCEL) {
         struct reference *ref = m->ref; /* the transfer record: see cells.h for the order */
