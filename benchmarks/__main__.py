@@ -1,8 +1,8 @@
 """Measures `processing` side by side with its peers: medians, ratios, and what was promised.
 
-    python -m benchmarks                     everything, some minutes
-    python -m benchmarks --quick             fewer and shorter rounds
-    python -m benchmarks queue-small lock    some rows
+python -m benchmarks                     everything, some minutes
+python -m benchmarks --quick             fewer and shorter rounds
+python -m benchmarks queue-small lock    some rows
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from benchmarks import report
 from benchmarks.comparison import OURS, settle
@@ -33,7 +34,10 @@ def main() -> int:
     goal = QUICK_GOAL if options.quick else GOAL
     file = options.json or RESULTS / f"{datetime.now():%Y%m%d-%H%M%S}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    records, lines, problems, failed = [], [], [], False
+    records: list[dict[str, Any]] = []
+    lines: list[list[str]] = []
+    problems: list[str] = []
+    failed = False
     for name in chosen:
         print(f"{name} ...", file=sys.stderr, flush=True)
         outcomes = interleave(ROWS[name], rounds, goal)

@@ -61,10 +61,12 @@ class Census(NamedTuple):
 
     @property
     def identifiers(self) -> int:
+        """How many there are in all."""
         return self.names.total()
 
     @property
     def problems(self) -> dict[str, str]:
+        """Why a file could not be counted, by its path."""
         return {tally.path: tally.problem for tally in self.tallies if tally.problem is not None}
 
 
@@ -169,7 +171,8 @@ def differences(shared: Census, single: Census, total: int) -> list[str]:
 class Progress(Protocol):
     """Something that shows how far the work is."""
 
-    def advance(self, report: Report) -> None: ...
+    def advance(self, report: Report) -> None:
+        """A file is done."""
 
 
 class Lines:
@@ -179,6 +182,7 @@ class Lines:
         self.files, self.done, self.identifiers = files, 0, 0
 
     def advance(self, report: Report) -> None:
+        """A file is done."""
         self.done += 1
         self.identifiers += report.identifiers
         if self.done == self.files or self.done * 10 // self.files > (self.done - 1) * 10 // self.files:
@@ -232,6 +236,7 @@ def show(shared: Census, single: Census, folder: Path) -> None:
 
 
 def relative(path: str, folder: Path) -> str:
+    """*path* as seen from *folder*."""
     return str(Path(path).relative_to(folder))
 
 

@@ -40,7 +40,7 @@ def contended(library: Any, n: int) -> float:
     rival = library.Process(target=compete, args=(lock, ready, times, half))
     rival.start()
     ready.acquire()
-    spans = [turns(lock, half), times.get()]
+    spans: list[tuple[float, float]] = [turns(lock, half), times.get()]
     rival.join()
     return (max(end for _, end in spans) - min(start for start, _ in spans)) * n / (2 * half)
 

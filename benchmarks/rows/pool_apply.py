@@ -53,7 +53,7 @@ def loky(n: int) -> float:
 
 
 def mpire(n: int) -> float:
-    from mpire import WorkerPool
+    from mpire.pool import WorkerPool
 
     with WorkerPool(n_jobs=WORKERS, start_method="fork", keep_alive=True) as pool:
         return timed(lambda: pool.apply(identity, (1,)), n)

@@ -53,7 +53,7 @@ def loky(n: int) -> float:
 
 
 def mpire(n: int) -> float:
-    from mpire import WorkerPool
+    from mpire.pool import WorkerPool
 
     with WorkerPool(n_jobs=WORKERS, start_method="fork", keep_alive=True) as pool:
         return timed(lambda count: pool.map(identity, range(count), chunk_size=1), n)

@@ -63,15 +63,15 @@ def faster_fifo(item: Any, n: int) -> float:
         queue.close()
 
 
-def row(name: str, what: str, item: Any, mp_target: tuple[float, float], fifo_target: tuple[float, float] | None) -> Row:
+def row(name: str, what: str, item: Any, mp_targets: Targets, fifo_targets: Targets = (None, None)) -> Row:
     return Row(
         name,
         what,
         "item",
         partial(ours, item),
         (
-            Peer("mp.Queue", partial(mp, item), *mp_target),
-            Peer("faster-fifo", partial(faster_fifo, item), *(fifo_target or ()), requires="faster_fifo"),
+            Peer("mp.Queue", partial(mp, item), *mp_targets),
+            Peer("faster-fifo", partial(faster_fifo, item), *fifo_targets, requires="faster_fifo"),
         ),
         first=10,
     )
@@ -80,5 +80,5 @@ def row(name: str, what: str, item: Any, mp_target: tuple[float, float], fifo_ta
 ROWS = [
     row("queue-small", "queue, an int", INTEGER, (10, 20), (5, 10)),
     row("queue-record", "queue, a small dict", RECORD, (10, 20), (5, 10)),
-    row("queue-large", "queue, 1 MiB of bytes", MEBIBYTE, (2, 5), None),
+    row("queue-large", "queue, 1 MiB of bytes", MEBIBYTE, (2, 5)),
 ]

@@ -1,3 +1,85 @@
-"""Python code in separate processes, through the API of `threading`."""
+"""Python code in separate processes, through the API of `threading`.
 
-__all__: list[str] = []
+Each name belongs to the package that defines it; this is the one namespace over them all.
+"""
+
+from processing_core import AuthenticationError as AuthenticationError
+from processing_core import BaseContext as BaseContext
+from processing_core import BufferTooShort as BufferTooShort
+from processing_core import ClosedError as ClosedError
+from processing_core import ForkError as ForkError
+from processing_core import HandleError as HandleError
+from processing_core import NotHeldError as NotHeldError
+from processing_core import OwnerDied as OwnerDied
+from processing_core import Process as Process
+from processing_core import ProcessError as ProcessError
+from processing_core import StateError as StateError
+from processing_core import TimeoutError as TimeoutError
+from processing_core import active_children as active_children
+from processing_core import activeChildren as activeChildren
+from processing_core import cpu_count as cpu_count
+from processing_core import cpuCount as cpuCount
+from processing_core import current_process as current_process
+from processing_core import currentProcess as currentProcess
+from processing_core import get_all_start_methods as get_all_start_methods
+from processing_core import get_context as get_context
+from processing_core import get_start_method as get_start_method
+from processing_core import parent_process as parent_process
+from processing_core import set_arena_limit as set_arena_limit
+from processing_core import set_start_method as set_start_method
+from processing_managers import RawValue as RawValue
+from processing_managers import Value as Value
+from processing_queues import Empty as Empty
+from processing_queues import Full as Full
+from processing_queues import Queue as Queue
+from processing_sync import BoundedSemaphore as BoundedSemaphore
+from processing_sync import Condition as Condition
+from processing_sync import Event as Event
+from processing_sync import Lock as Lock
+from processing_sync import RLock as RLock
+from processing_sync import Semaphore as Semaphore
+
+__all__ = [
+    # processes
+    "Process",
+    "current_process",
+    "parent_process",
+    "active_children",
+    "cpu_count",
+    # start methods and the family
+    "BaseContext",
+    "get_context",
+    "get_start_method",
+    "get_all_start_methods",
+    "set_start_method",
+    "set_arena_limit",
+    # synchronization
+    "Lock",
+    "RLock",
+    "Semaphore",
+    "BoundedSemaphore",
+    "Condition",
+    "Event",
+    # queues
+    "Queue",
+    "Empty",
+    "Full",
+    # shared values
+    "Value",
+    "RawValue",
+    # errors
+    "ProcessError",
+    "HandleError",
+    "OwnerDied",
+    "ForkError",
+    "StateError",
+    "NotHeldError",
+    "ClosedError",
+    "TimeoutError",
+    "BufferTooShort",
+    "AuthenticationError",
+    # the names of 0.52
+    "currentProcess",
+    "activeChildren",
+    "cpuCount",
+]
