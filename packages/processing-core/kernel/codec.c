@@ -1,13 +1,15 @@
-/* The codec.  None, bools, ints of 64 bits, floats, str, bytes and small tuples of these need no pickle: they have no
- * identity that a receiver could miss.  (Measured: an int 40 ns against 900 through pickle.dumps and loads.)
- * Exact types only: a subclass is pickled. */
+/* The codec.  None, bools, ints of 64 bits, floats, str, bytes, and small trees of tuples, lists and dicts of these need
+ * no pickle.  Exact types only: a subclass is pickled.  A list or dict that stands in two places is the same object
+ * there, which the receiver must see too: then the whole is pickled.
+ * (Measured: an int 40 ns, {"a": 1, "b": [1, 2, 3]} 300 ns, against 900 and 1,700 through pickle.dumps and loads.) */
 #include "codec.h"
 
 #include <string.h>
 
-enum { TAG_NONE, TAG_TRUE, TAG_FALSE, TAG_INT, TAG_FLOAT, TAG_STR, TAG_BYTES, TAG_TUPLE, TAG_PICKLE };
-#define TUPLE_MAX 255
-#define TUPLE_DEPTH 4
+enum { TAG_NONE, TAG_TRUE, TAG_FALSE, TAG_INT, TAG_FLOAT, TAG_STR, TAG_BYTES, TAG_TUPLE, TAG_LIST, TAG_DICT, TAG_PICKLE };
+#define ITEMS_MAX 255 /* in one container */
+#define DEPTH_MAX 4
+#define SHARED_MAX 16 /* lists and dicts in one object */
 #define TAIL_MIN 1024 /* longer bytes are not copied into the head */
 
 static PyObject *dumps, *loads;
@@ -92,8 +94,60 @@ static bool put_str(struct encoding *e, PyObject *object)
     return false;
 }
 
+/* The lists and dicts met so far: none may come twice. */
+struct met {
+    PyObject *seen[SHARED_MAX];
+    int n;
+};
+
+static bool meet(struct met *met, PyObject *object)
+{
+    if (met->n == SHARED_MAX) return false;
+    for (int i = 0; i < met->n; i++)
+        if (met->seen[i] == object) return false;
+    met->seen[met->n++] = object;
+    return true;
+}
+
+static bool put_plain(struct encoding *e, PyObject *object, int depth, struct met *met);
+
+static bool put_count(struct encoding *e, uint8_t tag, Py_ssize_t n, int depth)
+{
+    uint8_t count = (uint8_t)n;
+    return depth < DEPTH_MAX && n <= ITEMS_MAX && put_tag(e, tag, &count, 1);
+}
+
+static bool put_tuple(struct encoding *e, PyObject *object, int depth, struct met *met)
+{
+    Py_ssize_t n = PyTuple_Size(object);
+    if (!put_count(e, TAG_TUPLE, n, depth)) return false;
+    for (Py_ssize_t i = 0; i < n; i++)
+        if (!put_plain(e, PyTuple_GetItem(object, i), depth + 1, met)) return false;
+    return true;
+}
+
+/* No Python code runs in here and the GIL is held: nothing can change the container meanwhile. */
+static bool put_list(struct encoding *e, PyObject *object, int depth, struct met *met)
+{
+    Py_ssize_t n = PyList_Size(object);
+    if (!meet(met, object) || !put_count(e, TAG_LIST, n, depth)) return false;
+    for (Py_ssize_t i = 0; i < n; i++)
+        if (!put_plain(e, PyList_GetItem(object, i), depth + 1, met)) return false;
+    return true;
+}
+
+static bool put_dict(struct encoding *e, PyObject *object, int depth, struct met *met)
+{
+    Py_ssize_t at = 0;
+    PyObject *key, *value;
+    if (!meet(met, object) || !put_count(e, TAG_DICT, PyDict_Size(object), depth)) return false;
+    while (PyDict_Next(object, &at, &key, &value))
+        if (!put_plain(e, key, depth + 1, met) || !put_plain(e, value, depth + 1, met)) return false;
+    return true;
+}
+
 /* False: not a plain value (or no memory); nothing is raised, the object is pickled as a whole. */
-static bool put_plain(struct encoding *e, PyObject *object, int depth)
+static bool put_plain(struct encoding *e, PyObject *object, int depth, struct met *met)
 {
     if (object == Py_None) return put_tag(e, TAG_NONE, NULL, 0);
     if (object == Py_True) return put_tag(e, TAG_TRUE, NULL, 0);
@@ -105,12 +159,9 @@ static bool put_plain(struct encoding *e, PyObject *object, int depth)
         return put_tag(e, TAG_FLOAT, &value, sizeof value);
     }
     if (PyBytes_CheckExact(object)) return put_sized(e, TAG_BYTES, PyBytes_AsString(object), PyBytes_Size(object));
-    if (!PyTuple_CheckExact(object) || depth == TUPLE_DEPTH || PyTuple_Size(object) > TUPLE_MAX) return false;
-    uint8_t n = (uint8_t)PyTuple_Size(object);
-    if (!put_tag(e, TAG_TUPLE, &n, 1)) return false;
-    for (uint8_t i = 0; i < n; i++)
-        if (!put_plain(e, PyTuple_GetItem(object, i), depth + 1)) return false;
-    return true;
+    if (PyTuple_CheckExact(object)) return put_tuple(e, object, depth, met);
+    if (PyList_CheckExact(object)) return put_list(e, object, depth, met);
+    return PyDict_CheckExact(object) && put_dict(e, object, depth, met);
 }
 
 /* The tail is the rest of the message, so its size needs no saying. */
@@ -141,7 +192,9 @@ bool encode(struct encoding *e, PyObject *object)
 {
     size_t before = e->head_size;
     if (PyBytes_CheckExact(object) && PyBytes_Size(object) >= TAIL_MIN) return put_tail(e, TAG_BYTES | 0x80, Py_NewRef(object));
-    if (put_plain(e, object, 0)) return true;
+    struct met met;
+    met.n = 0;
+    if (put_plain(e, object, 0, &met)) return true;
     e->head_size = before;
     return put_pickle(e, object);
 }
@@ -171,13 +224,39 @@ static PyObject *read_plain(struct reader *r, int depth);
 static PyObject *read_tuple(struct reader *r, int depth)
 {
     uint8_t n;
-    if (!take(r, &n, 1) || depth == TUPLE_DEPTH) return malformed();
+    if (!take(r, &n, 1) || depth == DEPTH_MAX) return malformed();
     PyObject *tuple = PyTuple_New(n);
     for (uint8_t i = 0; tuple && i < n; i++) {
         PyObject *item = read_plain(r, depth + 1);
         if (!item || PyTuple_SetItem(tuple, i, item) < 0) Py_CLEAR(tuple);
     }
     return tuple;
+}
+
+static PyObject *read_list(struct reader *r, int depth)
+{
+    uint8_t n;
+    if (!take(r, &n, 1) || depth == DEPTH_MAX) return malformed();
+    PyObject *list = PyList_New(n);
+    for (uint8_t i = 0; list && i < n; i++) {
+        PyObject *item = read_plain(r, depth + 1);
+        if (!item || PyList_SetItem(list, i, item) < 0) Py_CLEAR(list);
+    }
+    return list;
+}
+
+static PyObject *read_dict(struct reader *r, int depth)
+{
+    uint8_t n;
+    if (!take(r, &n, 1) || depth == DEPTH_MAX) return malformed();
+    PyObject *dict = PyDict_New();
+    for (uint8_t i = 0; dict && i < n; i++) {
+        PyObject *key = read_plain(r, depth + 1), *value = key ? read_plain(r, depth + 1) : NULL;
+        if (!value || PyDict_SetItem(dict, key, value) < 0) Py_CLEAR(dict);
+        Py_XDECREF(key);
+        Py_XDECREF(value);
+    }
+    return dict;
 }
 
 static PyObject *read_sized(struct reader *r, uint8_t tag)
@@ -204,6 +283,8 @@ static PyObject *read_plain(struct reader *r, int depth)
     case TAG_STR:
     case TAG_BYTES: return read_sized(r, tag);
     case TAG_TUPLE: return read_tuple(r, depth);
+    case TAG_LIST: return read_list(r, depth);
+    case TAG_DICT: return read_dict(r, depth);
     default: return malformed();
     }
 }

@@ -1,13 +1,15 @@
 """Attacks on the kernel as a whole: many members, mixed operations, a model, and SIGKILL at random instants."""
 
 import gc
+import itertools
 import os
 import random
 import signal
 import struct
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import pytest
@@ -17,7 +19,7 @@ from processing_core._native import _kernel as k
 
 pytestmark = pytest.mark.attack
 
-SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
+SEED = random.SystemRandom().randrange(1 << 32)
 
 
 @pytest.fixture(autouse=True)
@@ -63,8 +65,8 @@ class Worker:
         self.latest: dict[int, int] = {}
         self.operations = [self.make, self.drop, self.read, self.put, self.get, self.count, self.fork_lock]
 
-    def run(self, steps: int) -> None:
-        for step in range(steps):
+    def run(self, steps: Iterable[int]) -> None:
+        for step in steps:
             self.chance.choice(self.operations)(step)
 
     def make(self, step: int) -> None:
@@ -123,7 +125,7 @@ def test_eight_members_on_few_processors_keep_to_the_model(rounds: Callable[[int
     print(f"seed {SEED}")
     steps = rounds(24_000, 1_000_000) // 8
     world = World(8)
-    pids = [start(lambda i=i: Worker(i, SEED + i, world).run(steps)) for i in range(8)]
+    pids = [start(lambda i=i: Worker(i, SEED + i, world).run(range(steps))) for i in range(8)]
     assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * 8
     assert world.counter.value == sum(scalar.value for scalar in world.mine) > 0
     print(f"{steps * 8} steps of 8 members; {world.counter.value} increments under the lock")
@@ -132,10 +134,8 @@ def test_eight_members_on_few_processors_keep_to_the_model(rounds: Callable[[int
 class Victim(Worker):
     """A worker that must go on whatever happened to others, and repairs what they left."""
 
-    def run(self, steps: int) -> None:
-        step = 0
-        while True:
-            step += 1
+    def run(self, steps: Iterable[int]) -> None:
+        for step in steps:
             try:
                 self.chance.choice(self.operations)(step)
             except OwnerDied:
@@ -161,7 +161,7 @@ def test_survivors_carry_on_after_random_kills(rounds: Callable[[int, int], int]
     beats = world.mine
 
     def born(i: int) -> int:
-        return start(lambda: Victim(i, chance.random() * 1e9 // 1 + i, world).run(0))
+        return start(lambda: Victim(i, chance.random() * 1e9 // 1 + i, world).run(itertools.count()))
 
     pids = [born(i) for i in range(members)]
     count = rounds(20, 200)
@@ -217,3 +217,40 @@ def test_two_processors_oversubscribed_tenfold(rounds: Callable[[int, int], int]
     for pid in consumers:
         assert os.waitpid(pid, 0)[1] == 0
     assert sum(results.get() for _ in consumers) == 10 * each * (each - 1) // 2
+
+
+@pytest.mark.watchdog(1200)
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
+def test_forks_among_busy_threads(rounds: Callable[[int, int], int]) -> None:
+    """Threads work on shared objects while another forks, again and again; the children work too."""
+    world, threads, stop = World(8), 8, threading.Event()
+
+    def work(i: int) -> None:
+        worker = Worker(i, SEED + i, world)
+        worker.run(itertools.takewhile(lambda _: not stop.is_set(), itertools.count()))
+
+    def child() -> None:
+        for _ in range(20):
+            with world.lock:
+                world.counter.value += 1
+            world.queue.put((99, 0, k.Lock()), True, 20)
+            world.queue.get(True, 20)
+
+    failures: list[BaseException] = []
+    crew = [threading.Thread(target=run_or_note, args=(work, i, failures)) for i in range(threads)]
+    for thread in crew:
+        thread.start()
+    statuses = [os.waitpid(start(child), 0)[1] for _ in range(rounds(20, 500))]
+    stop.set()
+    for thread in crew:
+        thread.join()
+    assert not failures and not any(statuses), (failures, statuses)
+    while not world.queue.empty():
+        world.queue.get(True, 5)
+
+
+def run_or_note(work: Callable[[int], None], i: int, failures: list[BaseException]) -> None:
+    try:
+        work(i)
+    except BaseException as error:  # a thread of a test: the test reports it
+        failures.append(error)

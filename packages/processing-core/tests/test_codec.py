@@ -1,0 +1,95 @@
+"""What is put comes out equal, of the same types, with the same sharing: by the kernel's own codec or by pickle."""
+
+import random
+import struct
+from collections import OrderedDict
+from typing import Any
+
+import pytest
+from processing_core._native import _kernel as k
+
+
+def round_trip(value: Any) -> Any:
+    return k.unpack(k.pack(value))
+
+
+PLAIN = [
+    None,
+    True,
+    False,
+    0,
+    -1,
+    2**63 - 1,
+    -(2**63),
+    2**63,
+    2**200,
+    1.5,
+    float("inf"),
+    "",
+    "é€𝄞",
+    "\0",
+    "\ud800",
+    "long " * 3000,
+    b"",
+    bytes(range(256)),
+    b"x" * 100_000,
+    (),
+    [],
+    {},
+    (1, ("a", (None, (2.0, (b"deep",))))),
+    [[1], [2, [3, {}]]],
+    {"a": 1, "b": [1, 2, 3], ("k", 1): {"c": None}},
+    {1: {2: {3: {4: {5: {6: 7}}}}}},
+    list(range(255)),
+    list(range(256)),
+    {str(n): n for n in range(300)},
+    [[] for _ in range(40)],
+    {1, 2},
+    frozenset(["a"]),
+    bytearray(b"mutable"),
+    1 + 2j,
+    range(5),
+]
+
+
+@pytest.mark.parametrize("value", PLAIN, ids=lambda value: repr(value)[:30])
+def test_a_value_comes_out_as_it_went_in(value: Any) -> None:
+    for wrapped in (value, (value,), [value], {"key": value}):
+        result = round_trip(wrapped)
+        assert result == wrapped and repr(result) == repr(wrapped)
+        assert type(result) is type(wrapped)
+
+
+def test_floats_keep_every_bit() -> None:
+    chance = random.Random(1)
+    for _ in range(500):
+        (value,) = struct.unpack("d", chance.randbytes(8))
+        assert struct.pack("d", round_trip(value)) == struct.pack("d", value)
+
+
+@pytest.mark.parametrize("inner", [[1], {"a": 1}], ids=["list", "dict"])
+def test_what_stands_in_two_places_is_one_object_there(inner: Any) -> None:
+    pair = round_trip((inner, inner))
+    assert pair[0] is pair[1] == inner
+    both = round_trip({"x": inner, "y": [inner]})
+    assert both["x"] is both["y"][0]
+
+
+def test_an_object_that_contains_itself() -> None:
+    loop: list[Any] = []
+    loop.append(loop)
+    result = round_trip(loop)
+    assert result[0] is result
+
+
+class Number(int):
+    """A subclass is no plain value."""
+
+
+class Names(OrderedDict[str, int]):
+    pass
+
+
+def test_subclasses_stay_what_they_are() -> None:
+    for value in (Number(3), Names(a=1), True):
+        assert type(round_trip([value])[0]) is type(value)
