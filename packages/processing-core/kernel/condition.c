@@ -470,14 +470,38 @@ static PyObject *condition_reduce(PyObject *self, PyObject *Py_UNUSED(none))
     return handle_reduce_with(self, lock_of(self));
 }
 
+static const char acquire_doc[] = "acquire($self, /, block=True, timeout=None)\n--\n\nThe lock's acquire.";
+static const char release_doc[] = "release($self, /)\n--\n\nThe lock's release.";
+static const char wait_doc[] =
+    "wait($self, /, timeout=None)\n--\n\n"
+    "Let the lock go, wait for a notification, and take the lock again.\n\n"
+    "A signal handler that raises interrupts it, once the lock is held again.\n\n"
+    ":param timeout: seconds; None waits for ever.\n"
+    ":return: whether it was notified; False when the time was up.\n"
+    ":raises NotHeldError: if the lock is not held.\n"
+    ":raises OwnerDied: if the lock's owner died and nobody has repaired what it guards; then it is not held.\n"
+    ":raises TypeError: if timeout is not a number.\n"
+    ":raises MemoryError: if the family's arena is full.";
+static const char notify_doc[] =
+    "notify($self, /, n=1)\n--\n\n"
+    "Wake the longest-waiting of those that wait now.  Does not block.\n\n"
+    ":param n: how many at most.\n"
+    ":raises NotHeldError: if the lock is not held.\n"
+    ":raises TypeError: if n is not an integer.\n"
+    ":raises ValueError: if n is negative.";
+static const char notify_all_doc[] =
+    "notify_all($self, /)\n--\n\n"
+    "Wake all that wait now.  Does not block.\n\n"
+    ":raises NotHeldError: if the lock is not held.";
+
 static PyMethodDef methods[] = {
-    {"acquire", (PyCFunction)(void (*)(void))py_acquire, METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"release", py_release, METH_NOARGS, NULL},
+    {"acquire", (PyCFunction)(void (*)(void))py_acquire, METH_FASTCALL | METH_KEYWORDS, acquire_doc},
+    {"release", py_release, METH_NOARGS, release_doc},
     {"__enter__", py_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)(void (*)(void))py_exit, METH_FASTCALL, NULL},
-    {"wait", (PyCFunction)(void (*)(void))py_wait, METH_VARARGS | METH_KEYWORDS, NULL},
-    {"notify", (PyCFunction)(void (*)(void))py_notify, METH_VARARGS | METH_KEYWORDS, NULL},
-    {"notify_all", py_notify_all, METH_NOARGS, NULL},
+    {"wait", (PyCFunction)(void (*)(void))py_wait, METH_VARARGS | METH_KEYWORDS, wait_doc},
+    {"notify", (PyCFunction)(void (*)(void))py_notify, METH_VARARGS | METH_KEYWORDS, notify_doc},
+    {"notify_all", py_notify_all, METH_NOARGS, notify_all_doc},
     {"__reduce__", condition_reduce, METH_NOARGS, NULL},
     {"__setstate__", py_setstate, METH_O, NULL},
     {NULL, NULL, 0, NULL},

@@ -77,11 +77,21 @@ static PyObject *event_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return handle_create(type, CELL_EVENT, sizeof(struct event));
 }
 
+static const char wait_doc[] =
+    "wait($self, /, timeout=None)\n--\n\n"
+    "Wait for the flag.  A signal handler that raises interrupts the wait.\n\n"
+    ":param timeout: seconds; None waits for ever.\n"
+    ":return: whether it was raised; False when the time was up.\n"
+    ":raises TypeError: if timeout is not a number.";
+static const char set_doc[] = "set($self, /)\n--\n\nRaise the flag and release all that wait for it.  Does not block.";
+static const char clear_doc[] = "clear($self, /)\n--\n\nLower the flag.  Does not block.";
+static const char is_set_doc[] = "is_set($self, /)\n--\n\nWhether the flag is raised.  Does not block.";
+
 static PyMethodDef methods[] = {
-    {"set", py_set, METH_NOARGS, NULL},
-    {"clear", py_clear, METH_NOARGS, NULL},
-    {"is_set", py_is_set, METH_NOARGS, NULL},
-    {"wait", (PyCFunction)(void (*)(void))py_wait, METH_VARARGS | METH_KEYWORDS, NULL},
+    {"set", py_set, METH_NOARGS, set_doc},
+    {"clear", py_clear, METH_NOARGS, clear_doc},
+    {"is_set", py_is_set, METH_NOARGS, is_set_doc},
+    {"wait", (PyCFunction)(void (*)(void))py_wait, METH_VARARGS | METH_KEYWORDS, wait_doc},
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot slots[] = {{Py_tp_new, event_new}, {Py_tp_methods, methods}, {0, NULL}};

@@ -16,6 +16,7 @@
  * `thread` and `depth` of an RLock are written by the holder only: depth before thread on taking, thread cleared
  * before the release, so that a thread that reads its own id there holds the lock.  A Lock's `thread` is for reprs. */
 #include "lock.h"
+#include "bound.h"
 #include "member.h"
 
 #include <string.h>
@@ -214,7 +215,7 @@ static PyObject *py_acquire(PyObject *self, PyObject *const *args, Py_ssize_t na
     return failed ? NULL : Py_NewRef(taken ? Py_True : Py_False);
 }
 
-static PyObject *py_enter(PyObject *self, PyObject *Py_UNUSED(none))
+static PyObject *py_enter(PyObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(nargs))
 {
     bool failed;
     lock_take(self, NO_DEADLINE, &failed);
@@ -311,12 +312,25 @@ static PyObject *rlock_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return lock_new_kind(type, args, kwargs, CELL_RLOCK);
 }
 
+static const char acquire_doc[] =
+    "acquire($self, /, block=True, timeout=None)\n--\n\n"
+    "Take the lock, waiting for it.  A signal handler that raises interrupts the wait.\n\n"
+    ":param block: whether to wait; threading's name `blocking` serves too.\n"
+    ":param timeout: seconds; None, and threading's -1, waits for ever.\n"
+    ":return: whether it was taken; False when the time was up.\n"
+    ":raises OwnerDied: if its owner died and nobody has repaired what it guards.\n"
+    ":raises TypeError: if timeout is not a number.";
+static const char release_doc[] =
+    "release($self, /)\n--\n\n"
+    "Let the lock go.  Does not block.\n\n"
+    ":raises NotHeldError: if it is free; for an RLock, if this thread does not hold it.\n"
+    ":raises OwnerDied: if its owner died and nobody has repaired what it guards.";
+static const char locked_doc[] = "locked($self, /)\n--\n\nWhether somebody holds the lock.  Does not block.";
+
 static PyMethodDef methods[] = {
-    {"acquire", (PyCFunction)(void (*)(void))py_acquire, METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"release", py_release, METH_NOARGS, NULL},
-    {"__enter__", py_enter, METH_NOARGS, NULL},
-    {"__exit__", (PyCFunction)(void (*)(void))py_exit, METH_FASTCALL, NULL},
-    {"locked", py_locked, METH_NOARGS, NULL},
+    {"acquire", (PyCFunction)(void (*)(void))py_acquire, METH_FASTCALL | METH_KEYWORDS, acquire_doc},
+    {"release", py_release, METH_NOARGS, release_doc},
+    {"locked", py_locked, METH_NOARGS, locked_doc},
     {"_is_owned", py_is_mine, METH_NOARGS, NULL},
     {"_holder", py_holder, METH_NOARGS, NULL},
     {"_begin_repair", py_begin_repair, METH_NOARGS, NULL},
@@ -331,5 +345,7 @@ bool lock_register(PyObject *module)
     int size = sizeof(handle_object);
     lock_type = handle_type(module, "processing_core._kernel.Lock", CELL_LOCK, size, lock_slots, true);
     rlock_type = handle_type(module, "processing_core._kernel.RLock", CELL_RLOCK, size, rlock_slots, true);
-    return lock_type && rlock_type;
+    return lock_type && rlock_type && bound_add(lock_type, "__enter__", py_enter)
+        && bound_add(lock_type, "__exit__", py_exit) && bound_add(rlock_type, "__enter__", py_enter)
+        && bound_add(rlock_type, "__exit__", py_exit);
 }

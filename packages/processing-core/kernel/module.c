@@ -1,5 +1,6 @@
 /* The extension module.  The test-only build has another name, so that both can be installed. */
 #include "handle.h"
+#include "bound.h"
 
 #include <string.h>
 
@@ -55,8 +56,8 @@ PyMODINIT_FUNC JOIN(PyInit_, KERNEL_MODULE_NAME)(void)
     PyObject *module = PyModule_Create(&definition);
     if (!module) return NULL;
     default_errors();
-    bool ok = PyModule_AddIntConstant(module, "VERSION", LAYOUT_VERSION) == 0 && handle_register(module)
-           && member_register(module) && lock_register(module) && semaphore_register(module) && event_register(module)
+    bool ok = PyModule_AddIntConstant(module, "VERSION", LAYOUT_VERSION) == 0 && bound_register(module)
+           && handle_register(module) && member_register(module) && lock_register(module) && semaphore_register(module) && event_register(module)
            && condition_register(module) && value_register(module) && codec_register(module) && parcel_register(module)
            && queue_register(module) && claims_register(module) && check_register(module) && crash_register(module);
     if (ok) return module;

@@ -252,20 +252,36 @@ static PyObject *bounded_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     return self;
 }
 
+static const char acquire_doc[] =
+    "acquire($self, /, block=True, timeout=None)\n--\n\n"
+    "Take a permit, waiting for one.  A signal handler that raises interrupts the wait.\n\n"
+    ":param block: whether to wait; threading's name `blocking` serves too.\n"
+    ":param timeout: seconds; None, and threading's -1, waits for ever.\n"
+    ":return: whether one was taken; False when the time was up.\n"
+    ":raises TypeError: if timeout is not a number.";
+static const char release_doc[] =
+    "release($self, /, n=1)\n--\n\n"
+    "Give permits back.  Does not block.\n\n"
+    ":param n: how many, at least 1.\n"
+    ":raises NotHeldError: if there would be more than there can be; it is also a ValueError.\n"
+    ":raises TypeError: if n is not an integer.\n"
+    ":raises ValueError: if n is below 1.";
+static const char value_doc[] = "get_value($self, /)\n--\n\nHow many permits are free.  Does not block.";
+
 static PyMethodDef semaphore_methods[] = {
-    {"acquire", (PyCFunction)(void (*)(void))semaphore_acquire, METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"release", (PyCFunction)(void (*)(void))semaphore_release, METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"acquire", (PyCFunction)(void (*)(void))semaphore_acquire, METH_FASTCALL | METH_KEYWORDS, acquire_doc},
+    {"release", (PyCFunction)(void (*)(void))semaphore_release, METH_FASTCALL | METH_KEYWORDS, release_doc},
     {"__enter__", semaphore_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)(void (*)(void))semaphore_exit, METH_FASTCALL, NULL},
-    {"get_value", semaphore_value, METH_NOARGS, NULL},
+    {"get_value", semaphore_value, METH_NOARGS, value_doc},
     {NULL, NULL, 0, NULL},
 };
 static PyMethodDef bounded_methods[] = {
-    {"acquire", (PyCFunction)(void (*)(void))bounded_acquire, METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"release", (PyCFunction)(void (*)(void))bounded_release, METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"acquire", (PyCFunction)(void (*)(void))bounded_acquire, METH_FASTCALL | METH_KEYWORDS, acquire_doc},
+    {"release", (PyCFunction)(void (*)(void))bounded_release, METH_FASTCALL | METH_KEYWORDS, release_doc},
     {"__enter__", bounded_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)(void (*)(void))bounded_exit, METH_FASTCALL, NULL},
-    {"get_value", bounded_value, METH_NOARGS, NULL},
+    {"get_value", bounded_value, METH_NOARGS, value_doc},
     {NULL, NULL, 0, NULL},
 };
 static PyGetSetDef bounded_getset[] = {

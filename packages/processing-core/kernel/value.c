@@ -355,7 +355,7 @@ static PyGetSetDef scalar_getset[] = {
 static PyType_Slot scalar_slots[] = {{Py_tp_new, scalar_new}, {Py_tp_getset, scalar_getset}, {0, NULL}};
 
 static PyMethodDef locked_methods[] = {
-    {"get_lock", py_get_lock, METH_NOARGS, NULL},
+    {"get_lock", py_get_lock, METH_NOARGS, "get_lock($self, /)\n--\n\nThe lock beside the value."},
     {"_bare", py_bare, METH_O, NULL},
     {"__enter__", py_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)(void (*)(void))py_exit, METH_FASTCALL, NULL},

@@ -226,6 +226,15 @@ class _Lock(Handle):
 class Lock(_Lock): ...
 class RLock(_Lock): ...
 
+_C = TypeVar("_C", bound=type)
+
+def own_methods(cls: _C, /) -> _C:
+    """Give a subclass descriptors of its own of the kernel's methods; as a decorator.
+
+    CPython specialises the call of a C method only for the exact type that defines it.  Nothing
+    between ``cls`` and the kernel's type may override them.
+    """
+
 # -- semaphores, events, conditions --------------------------------------------------------------
 
 class Semaphore(Handle):

@@ -44,6 +44,7 @@ __all__ = [
     "member",
     "members",
     "obituary",
+    "own_methods",
     "pack",
     "readable",
     "register_factory",
@@ -74,6 +75,7 @@ family = _kernel.family
 member = _kernel.member
 members = _kernel.members
 obituary = _kernel.obituary
+own_methods = _kernel.own_methods
 pack = _kernel.pack
 stats = _kernel.stats
 sweep = _kernel.sweep

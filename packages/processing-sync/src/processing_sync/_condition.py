@@ -1,0 +1,66 @@
+"""`Condition`, waiting for another's word under a lock."""
+
+import time
+from collections.abc import Callable
+from typing import Self, TypeVar
+
+from processing_core import lowlevel
+from processing_sync._aliases import ConditionAliases
+from processing_sync._lock import RLock
+
+__all__ = ["Condition"]
+
+_T = TypeVar("_T")
+
+
+@lowlevel.own_methods
+class Condition(ConditionAliases, lowlevel.Condition):
+    """A condition variable between processes, and their threads; it can be sent anywhere in the family.
+
+    `notify` wakes at most so many, and only of those that wait at that moment, the longest-waiting
+    first.  A notification is not lost with its receiver: if that dies, or is interrupted, before
+    it has the lock again, the notification passes on to the next who waited then.  If the owner
+    of the lock dies, `wait` raises :exc:`~processing.OwnerDied` within a second.
+
+    A condition is sent together with its lock.  Process- and thread-safe.
+
+    :param lock: a `Lock` or `RLock`, which may be shared by several conditions; ``None`` makes an
+        `RLock`.
+    :raises TypeError: if ``lock`` is something else.
+    :raises MemoryError: if the family's arena is full.
+
+    >>> import processing
+    >>> condition = processing.Condition()
+    >>> with condition:
+    ...     condition.wait(timeout=0.01)
+    False
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, lock: lowlevel.Lock | lowlevel.RLock | None = None) -> Self:
+        return super().__new__(cls, RLock() if lock is None else lock)
+
+    def wait_for(self, predicate: Callable[[], _T], timeout: float | None = None) -> _T:
+        """Wait until ``predicate()`` is true.
+
+        The lock must be held, and is held again afterwards; the predicate is called with it held.
+        Blocks; a signal handler that raises interrupts it.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        :return: what the predicate returned last, which is false only if the time was up.
+        :raises NotHeldError: if the lock is not held.
+        :raises OwnerDied: if the lock's owner died.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        result = predicate()
+        while not result:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                break
+            self.wait(left)
+            result = predicate()
+        return result
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}({self._lock}), {self._waiters}>"

@@ -1,0 +1,32 @@
+"""`Event`, a flag that processes wait for."""
+
+from processing_core import lowlevel
+from processing_sync._aliases import EventAliases
+
+__all__ = ["Event"]
+
+
+@lowlevel.own_methods
+class Event(EventAliases, lowlevel.Event):
+    """A flag between processes, and their threads; it can be sent anywhere in the family.
+
+    `set` releases everybody who waits at that moment, even if `clear` follows at once.
+
+    Process- and thread-safe; `set`, `clear` and `is_set` are signal-safe.
+
+    :raises MemoryError: if the family's arena is full.
+
+    >>> import processing
+    >>> ready = processing.Event()
+    >>> ready.wait(timeout=0.01)
+    False
+    >>> ready.set()
+    >>> ready.wait()
+    True
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        state = "set" if self.is_set() else "unset"
+        return f"<{type(self).__qualname__} at {id(self):#x} {state}>"

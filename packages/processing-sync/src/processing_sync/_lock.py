@@ -1,0 +1,111 @@
+"""`Lock` and `RLock`, which know their owner."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from processing_core import current_process, lowlevel
+
+__all__ = ["Lock", "RLock"]
+
+
+@lowlevel.own_methods
+class Lock(lowlevel.Lock):
+    """A lock between processes, and their threads; it can be sent anywhere in the family.
+
+    It knows which process holds it.  If that dies, or exits without releasing, every `acquire`
+    raises :exc:`~processing.OwnerDied` within a second, until someone repairs the guarded state
+    inside ``with lock.recover():``.
+
+    Any member of the family may release it.  To hand over a signal use a `Semaphore` or an `Event`:
+    here the death of whoever acquired would count as the owner's.
+
+    Process- and thread-safe.  A signal handler that raises interrupts a waiting `acquire`; a
+    handler must not acquire a lock that the code it interrupts may hold.
+
+    :raises MemoryError: if the family's arena is full.
+
+    >>> import processing
+    >>> lock = processing.Lock()
+    >>> with lock:
+    ...     lock.locked()
+    True
+    """
+
+    __slots__ = ()
+
+    def recover(self) -> AbstractContextManager[None]:
+        """Repair what the lock guards, after its owner died.
+
+        Inside the ``with`` block this process, and no other, holds the lock.  If the block ends
+        normally the lock is free and usable again; if it raises, or this process dies, the lock
+        stays as unrepaired as it was.  Does not block.
+
+        :raises NotHeldError: if the owner is not dead, or somebody else repairs the lock already.
+
+        >>> import processing
+        >>> lock = processing.Lock()
+        >>> try:
+        ...     lock.acquire()
+        ... except processing.OwnerDied:
+        ...     with lock.recover():
+        ...         ...  # put the guarded state right
+        True
+        """
+        return _repair(self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}(owner={_owner(self._holder()[2])})>"
+
+
+@lowlevel.own_methods
+class RLock(lowlevel.RLock):
+    """A lock like `Lock`, that the thread which holds it can acquire again.
+
+    It is free when that thread has released it as often as it acquired it.  Nobody else may
+    release it.
+
+    :raises MemoryError: if the family's arena is full.
+
+    >>> import processing
+    >>> lock = processing.RLock()
+    >>> with lock, lock:
+    ...     print(lock)
+    <RLock(MainProcess, 2)>
+    """
+
+    __slots__ = ()
+
+    def recover(self) -> AbstractContextManager[None]:
+        """Repair what the lock guards, after its owner died; see `Lock.recover`.
+
+        :raises NotHeldError: if the owner is not dead, or somebody else repairs the lock already.
+        """
+        return _repair(self)
+
+    def __repr__(self) -> str:
+        _, _, what, depth = self._holder()
+        count = depth if what in ("free", "mine") else "nonzero"
+        return f"<{type(self).__name__}({_owner(what)}, {count})>"
+
+
+@contextmanager
+def _repair(lock: lowlevel.Lock | lowlevel.RLock) -> Iterator[None]:
+    lock._begin_repair()
+    try:
+        yield
+    except BaseException:
+        lock._end_repair(False)
+        raise
+    lock._end_repair(True)
+
+
+_OTHERS = {"free": "None", "thread": "SomeOtherThread", "process": "SomeOtherProcess", "dead": "SomeDeadProcess"}
+
+
+def _owner(what: str) -> str:
+    """The owner as ``multiprocessing`` writes it, from what the kernel says of it."""
+    if what != "mine":
+        return _OTHERS[what]
+    process, thread = current_process().name, threading.current_thread().name
+    return process if thread == "MainThread" else f"{process}|{thread}"
