@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def ended(process: Process) -> int | None:
     return process.exitcode
 
 
-def run(context: BaseContext, target: object, *args: object, **options: object) -> Process:
+def run(context: BaseContext, target: Callable[..., object], *args: object, **options: Any) -> Process:
     process = context.Process(target=target, args=args, **options)
     process.start()
     return process
@@ -457,8 +458,8 @@ class TestEnd:
         assert guest.hear() == []
         program.process.kill()
         program.process.wait()
-        with pytest.raises(EOFError):
-            guest.dismiss()
+        guest.dismiss()
+        with pytest.raises(EOFError):  # it went when it was told to, and not before
             guest.hear()
 
 
@@ -497,7 +498,7 @@ class TestForkServer:
         guest = place.welcome()
         server = _forkserver.running_server()
         os.kill(server.pid, signal.SIGKILL)
-        assert not process.sentinel == -1 and process.is_alive()
+        assert process.sentinel != -1 and process.is_alive()
         again = run(context, children.exit_with, 4)
         assert ended(again) == 4
         assert _forkserver.running_server().pid != server.pid
@@ -529,3 +530,28 @@ class TestFork:
         assert process in processing_core.active_children()
         guest.dismiss()
         ended(process)
+
+
+class TestDescriptors:
+    def test_none_is_inheritable(self, context: BaseContext, place: Meeting) -> None:
+        before = set(os.listdir("/proc/self/fd"))
+        process = run(context, children.stay, place.address, daemon=True)
+        for fd in set(os.listdir("/proc/self/fd")) - before:
+            if os.path.exists(f"/proc/self/fd/{fd}"):
+                assert not os.get_inheritable(int(fd)), os.readlink(f"/proc/self/fd/{fd}")
+        place.welcome().dismiss()
+        assert ended(process) == 0
+
+    def test_a_child_has_no_more_than_it_needs(self, context: BaseContext, method: str, place: Meeting) -> None:
+        if method == "fork":
+            pytest.skip("it has all of the parent's")
+        others = [run(context, children.stay, place.address, daemon=True) for _ in range(5)]
+        process = run(context, children.list_descriptors, place.address)
+        told = [place.hear() for _ in range(6)]
+        # The standard three, the arena, and the socket that they are told over.
+        descriptors = next(answer for answer in told if answer)[0]
+        assert [name for name in descriptors if not name.startswith("/")] == ["socket"], descriptors
+        place.close()
+        for child in [*others, process]:
+            child.kill()
+            ended(child)

@@ -44,8 +44,17 @@ class Lifeline:
         self._held.close()
 
 
+class _State:
+    armed: Descriptor | None = None
+
+
 def arm(fd: int) -> None:
-    """In the child: die by SIGKILL when the parent's end of this pipe closes, or has closed."""
+    """In the child: die by SIGKILL when the parent's end of this pipe closes, or has closed.
+
+    :param fd: The child's end, which is kept open from now on.
+    """
+    with without_forks():
+        _State.armed = keep_private(Descriptor(fd))
     fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)

@@ -119,8 +119,8 @@ class ServedChild(Child):
         if not readable(self._report.fileno(), _PATIENCE):
             return  # the server has been stopped (SIGSTOP): nobody knows yet
         # Not taken out, so that every thread that waits reads the same.
-        answer = protocol.receive_report(self._report.fileno(), peek=True)
-        code = UNKNOWN_EXIT if answer is None else answer[1]
+        answer = protocol.peek_report(self._report.fileno())
+        code = UNKNOWN_EXIT if answer is None else answer
         _kernel.bury(*self.place, code)
         self.returncode = code
 

@@ -11,8 +11,11 @@ Every message is far below what the system takes in one piece, and is read in on
 need no lock, since no answer comes over the socket that they share.
 """
 
+import array
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 __all__ = [
@@ -20,6 +23,7 @@ __all__ = [
     "EXITED",
     "FAILED",
     "Request",
+    "peek_report",
     "receive_report",
     "receive_request",
     "send_report",
@@ -32,7 +36,6 @@ FAILED = b"F"
 
 _REQUEST = struct.Struct("=iQ64s")
 _REPORT = struct.Struct("=ci")
-_MOST_DESCRIPTORS = 3
 
 
 class Request(NamedTuple):
@@ -58,7 +61,7 @@ def send_request(control: socket.socket, request: Request) -> None:
 
 def receive_request(control: socket.socket) -> Request | None:
     """The next request; ``None`` if the client is gone.  Blocks."""
-    message, descriptors, _, _ = socket.recv_fds(control, _REQUEST.size, _MOST_DESCRIPTORS)
+    message, descriptors = _receive(control, _REQUEST.size, 3)
     if not message:
         return None
     slot, serial, name = _REQUEST.unpack(message)
@@ -74,26 +77,49 @@ def send_report(report: socket.socket, kind: bytes, value: int, *descriptors: in
         pass  # it has dropped the process, or is gone
 
 
-def receive_report(report: int, *, peek: bool = False) -> tuple[bytes, int, int] | None:
+def receive_report(report: int) -> tuple[bytes, int, int] | None:
     """What the server has to tell: (kind, value, descriptor or -1); ``None`` if it is gone.
 
     Blocks.
 
     :param report: The descriptor of the socket that went with the request.
-    :param peek: leave the message there, for other threads.
     """
-    connection = socket.socket(fileno=report)
-    try:
-        flags = socket.MSG_PEEK if peek else 0
-        message, descriptors, _, _ = socket.recv_fds(connection, _REPORT.size, 1, flags)
-    except ConnectionError:
-        return None
-    finally:
-        connection.detach()
+    with _borrowed(report) as connection:
+        message, descriptors = _receive(connection, _REPORT.size, 1)
     if not message:
         return None
     kind, value = _REPORT.unpack(message)
     return kind, value, (*descriptors, -1)[0]
+
+
+def peek_report(report: int) -> int | None:
+    """The value that the server has to tell, left there for other threads; ``None`` if it is gone.
+
+    Blocks.  For reports without a descriptor.
+    """
+    with _borrowed(report) as connection:
+        message = connection.recv(_REPORT.size, socket.MSG_PEEK)
+    return _REPORT.unpack(message)[1] if message else None
+
+
+def _receive(connection: socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:
+    # ``socket.recv_fds`` takes no flags on CPython 3.11, and lets programs that are executed inherit what it receives.
+    descriptors = array.array("i")
+    space = socket.CMSG_LEN(most * descriptors.itemsize)
+    message, ancillary, _, _ = connection.recvmsg(size, space, socket.MSG_CMSG_CLOEXEC)
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+    return message, descriptors.tolist()
+
+
+@contextmanager
+def _borrowed(fd: int) -> Iterator[socket.socket]:
+    connection = socket.socket(fileno=fd)
+    try:
+        yield connection
+    finally:
+        connection.detach()
 
 
 def _name_bytes(name: str) -> bytes:

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from processing_core import _bootstrap, _lifeline
+from processing_core._forks import keep_private
 from processing_core._native import _kernel
 from processing_core._start import _forkserver_protocol as protocol
 from processing_core._start import _preparation
@@ -32,6 +33,7 @@ def main(arena: int, token: int, slot: int, serial: int, lifeline: int, control:
     _kernel.adopt(arena, token, slot, serial)
     _prepare()
     with socket.socket(fileno=control) as client:
+        keep_private(client)
         _Server(client, interrupt_handler).serve()
     _kernel.leave()
     os._exit(0)
@@ -115,7 +117,6 @@ class _Server:
 
     def _forget(self, request: protocol.Request, report: socket.socket) -> None:
         """In a child: close what is the server's."""
-        self._control.close()
         report.close()
         _kernel.close_token(request.token)
         for pidfd, child in self._children.items():
