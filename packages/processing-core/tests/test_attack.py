@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import pytest
+
 from processing_core._errors import OwnerDied
 from processing_core._family import ensure_family
 from processing_core._native import _kernel as k

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from typing import Any
 
 import pytest
+
 from processing_core._native import _kernel as k
 
 

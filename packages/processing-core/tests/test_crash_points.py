@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
+
 from processing_testing import crashing
 
 BOUNDED_STEPS, BOUNDED_RECOVERIES = 12, 1

@@ -438,15 +438,17 @@ class Laboratory:
 
         :return: whether the child reached its step.
         """
-        world = self.scenario.prepare()
+        died = self._round(self.scenario.prepare(), step, recovery_step)
+        gc.collect()
+        self.k.check()
+        return died
+
+    def _round(self, world: Any, step: int, recovery_step: int) -> bool:
         died = killed(forked(lambda: self._act(world, step)))
         if recovery_step:
             self.recovered_early = not killed(forked(lambda: self._recover(recovery_step)))
         self.k.sweep()
         self.scenario.verify(world)
-        del world
-        gc.collect()
-        self.k.check()
         return died
 
     def _act(self, world: Any, step: int) -> None:

@@ -1,0 +1,127 @@
+"""One of each shared kind, and a deed by which two processes find out that they hold the same one.
+
+The test prepares the object, sends it away, somebody else does the deed, and the test sees what was done.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import processing
+
+TIMEOUT = 30.0
+
+
+class Kind(NamedTuple):
+    """A shared kind.
+
+    :param make: a new object.
+    :param prepare: what the test does before it sends it; does not block.
+    :param deed: what the receiver does, failing by `AssertionError` if this is not the prepared object.
+    :param seen: whether the test sees that it was done; blocks until it is.
+    """
+
+    make: Callable[[], Any]
+    prepare: Callable[[Any], object]
+    deed: Callable[[Any], object]
+    seen: Callable[[Any], object]
+
+
+def _release_others(lock: Any) -> None:
+    assert not lock.acquire(block=False), "it is free"
+    lock.release()
+
+
+def _find_held(lock: Any) -> None:
+    assert not lock.acquire(block=False), "it is free"
+
+
+def _released(lock: Any) -> bool:
+    lock.release()
+    return bool(lock.acquire(block=False))
+
+
+def _notify(condition: Any) -> None:
+    with condition:  # free as soon as the test waits
+        condition.notify()
+
+
+def _notified(condition: Any) -> bool:
+    try:
+        return bool(condition.wait(TIMEOUT))
+    finally:
+        condition.release()
+
+
+def _add_one(value: Any) -> None:
+    with value.get_lock():
+        assert value.value == 41
+        value.value += 1
+
+
+def _changed(value: Any) -> bool:
+    deadline = time.monotonic() + TIMEOUT
+    while value.value == 41 and time.monotonic() < deadline:
+        os.sched_yield()  # nobody is told when a value changes
+    return bool(value.value == 42)
+
+
+def _nothing(_: Any) -> None: ...
+
+
+KINDS = {
+    "Lock": Kind(processing.Lock, lambda it: it.acquire(), _release_others, lambda it: it.acquire(timeout=TIMEOUT)),
+    "RLock": Kind(processing.RLock, lambda it: it.acquire(), _find_held, _released),
+    "Semaphore": Kind(
+        lambda: processing.Semaphore(0), _nothing, lambda it: it.release(), lambda it: it.acquire(timeout=TIMEOUT)
+    ),
+    "BoundedSemaphore": Kind(lambda: processing.BoundedSemaphore(1), lambda it: it.acquire(), _find_held, _released),
+    "Condition": Kind(processing.Condition, lambda it: it.acquire(), _notify, _notified),
+    "Event": Kind(processing.Event, _nothing, lambda it: it.set(), lambda it: it.wait(TIMEOUT)),
+    "Queue": Kind(
+        processing.Queue, _nothing, lambda it: it.put("a word"), lambda it: it.get(timeout=TIMEOUT) == "a word"
+    ),
+    "Value": Kind(lambda: processing.Value("i", 41), _nothing, _add_one, _changed),
+}
+
+
+def make(kind: str) -> Any:
+    """A new object of a kind."""
+    return KINDS[kind].make()
+
+
+def do(kind: str, thing: Any) -> None:
+    """Do the deed."""
+    KINDS[kind].deed(thing)
+
+
+def do_all(kind: str, things: dict[str, list[tuple[Any]]]) -> None:
+    """Do the deed to every thing in a nest of containers."""
+    for (thing,) in things["these"]:
+        do(kind, thing)
+
+
+def take_and_do(kind: str, queue: processing.Queue[Any]) -> None:
+    """Do the deed to what comes through a queue."""
+    do(kind, queue.get(timeout=TIMEOUT))
+
+
+def take_from_within_and_do(kind: str, queue: processing.Queue[processing.Queue[Any]]) -> None:
+    """Do the deed to what comes through a queue that comes through a queue."""
+    take_and_do(kind, queue.get(timeout=TIMEOUT))
+
+
+def pass_on(kind: str, thing: Any, method: str) -> None:
+    """Have a child of ours do the deed."""
+    child = processing.get_context(method).Process(target=do, args=(kind, thing))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+
+
+def same(thing: Any) -> Any:
+    """*thing*."""
+    return thing
