@@ -8,7 +8,7 @@ import pytest
 
 from processing_testing import crashing
 
-BOUNDED_STEPS, BOUNDED_RECOVERIES = 12, 1
+BOUNDED_STEPS, BOUNDED_RECOVERIES = 40, 2
 EVERY_STEP, FULL_RECOVERIES = 0, 5
 
 
