@@ -1,0 +1,222 @@
+"""The engine: what a pool has, apart from its methods.
+
+It does not know its ``Pool``, so that a pool that is dropped can be collected; its threads know only the engine.
+"""
+
+import itertools
+import os
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from processing_core import BaseContext, ClosedError, StateError
+from processing_core.lowlevel import Claims, Queue, at_exit
+from processing_pool._background import Background
+from processing_pool._collector import Collector, Target
+from processing_pool._errors import PoolBroken
+from processing_pool._jobs import Calls
+from processing_pool._messages import CALLS, CONTROL, Failure, error_of
+from processing_pool._results import AsyncResult
+from processing_pool._supervisor import Supervisor
+from processing_pool._worker import Recipe
+
+__all__ = ["Engine"]
+
+RUNNING = "RUN"
+CLOSED = "CLOSE"
+TERMINATED = "TERMINATE"
+
+R = TypeVar("R")
+
+
+class Engine:
+    """The rings, the jobs, the workers and the threads of one pool.
+
+    ``jobs`` maps the first number of a message to whom it is for; a job stands there from before its first message
+    is sent until its last has come.  Its changes are single dictionary operations.
+    """
+
+    def __init__(
+        self,
+        context: BaseContext,
+        size: int,
+        initializer: Callable[..., object] | None,
+        initargs: tuple[Any, ...],
+        max_tasks: int | None,
+    ) -> None:
+        self.pid = os.getpid()
+        self.size = size
+        self.state = RUNNING
+        self.broken: BaseException | None = None
+        self.tasks: Queue[Any] = Queue()
+        results: Queue[Any] = Queue()
+        self.calls = Calls()
+        self.jobs: dict[int, Any] = {CALLS: self.calls, CONTROL: _Control(self)}
+        self.outstanding: set[AsyncResult[Any]] = set()  # those that the background collects
+        self.collector = Collector(results, self.jobs, self.finished)
+        self.background = Background(self)
+        self._numbers = itertools.count(1)
+        self._all_done = _AllDone(self)
+        self._broken_target = _Broken(self)
+        recipe = Recipe(self.tasks, results, Claims(size), initializer, initargs, max_tasks)
+        self.supervisor = Supervisor(self, context, recipe, size)
+        self._forget_exit = at_exit(self.terminate, priority=15)
+        self.supervisor.start()
+
+    # -- submitting and waiting ---------------------------------------------------------------------
+
+    def check_running(self) -> None:
+        """:raises Exception: if no task may be submitted."""
+        if os.getpid() != self.pid:
+            raise StateError("a pool can be used only by the process that made it")
+        if self.broken is not None:
+            raise self.broken
+        if self.state != RUNNING:
+            raise ClosedError("Pool not running")
+
+    def call(self, result: AsyncResult[Any]) -> None:
+        """Send the call that ``result`` is for."""
+        number = next(self._numbers)
+        self.calls.pending[number] = result
+        try:
+            self.tasks._send(CALLS, number, result.task)
+        except Exception as error:
+            self.calls.pending.pop(number, None)
+            result.settle(False, error)
+
+    def in_background(self, result: AsyncResult[Any]) -> None:
+        """Collect for ``result`` even if nobody waits for it."""
+        self.outstanding.add(result)
+        if result.ready():
+            self.outstanding.discard(result)
+        else:
+            self.background.look()
+
+    def wait(self, target: Target, timeout: float | None = None) -> bool:
+        """As :meth:`Collector.wait`."""
+        if os.getpid() != self.pid:
+            raise StateError("the result of a pool can be waited for only by the process that made the pool")
+        return self.collector.wait(target, timeout)
+
+    def idle(self) -> bool:
+        """Whether everything that was submitted is done."""
+        return len(self.jobs) == 2 and not self.calls.pending
+
+    # -- the state ----------------------------------------------------------------------------------
+
+    @property
+    def terminating(self) -> bool:
+        """Whether the workers are to be ended at once."""
+        return self.state == TERMINATED or self.broken is not None
+
+    def needs_workers(self) -> bool:
+        """Whether a worker that ended is to be replaced."""
+        return not self.terminating and not (self.state == CLOSED and self.idle())
+
+    def needs_background(self) -> bool:
+        """Whether somebody must collect even if nobody waits."""
+        return bool(self.outstanding) or (self.state == CLOSED and not self.idle())
+
+    def close(self) -> None:
+        """Take no more tasks; the workers end when all are done."""
+        if self.state == RUNNING:
+            self.state = CLOSED
+            for job in list(self.jobs.values()):
+                job.close()
+            self.finished()
+            self.background.look()
+
+    def finished(self) -> None:
+        """A job is done: if it was the last one of a closed pool, let the workers go."""
+        if self.state == CLOSED and self.idle() and (tasks := self.__dict__.get("tasks")) is not None:
+            tasks._shut()
+            self.supervisor.wake()
+            self._all_done.wake()
+
+    def join(self) -> None:
+        """Wait until the closed pool's tasks are done and its workers have ended."""
+        self.wait(self._all_done)
+        self.finished()
+        self._release()
+
+    def terminate(self) -> None:
+        """End the workers now, and fail what is not done."""
+        if os.getpid() != self.pid:
+            return
+        self.abandon()
+        self._release()
+
+    def abandon(self) -> None:
+        """Let the workers be ended; does not block, and may be called by a finalizer anywhere."""
+        if os.getpid() == self.pid:
+            self.state = TERMINATED
+            self.supervisor.wake()
+
+    def break_down(self, error: BaseException) -> None:
+        """No worker can be started: no task will ever run."""
+        if self.broken is None:
+            self.broken = error
+            self.supervisor.wake()
+            self._broken_target.wake()
+
+    def await_initializer_failure(self) -> None:
+        """In the supervisor: a worker said in the ring why its initializer failed; wait for that to be read."""
+        if not self.collector.wait(self._broken_target, 10.0):
+            self.break_down(PoolBroken("the pool's initializer failed"))
+
+    def workers_ended(self) -> None:
+        """In the supervisor, at its end: nobody is left to do anything."""
+        self._forget_exit()
+        if not self.idle():
+            error = self.broken or ClosedError("the pool was terminated before this was done")
+            for job in list(self.jobs.values()):
+                job.abort(error)
+        self._all_done.wake()
+        self.background.stop()
+        self.collector.kick()
+
+    def _release(self) -> None:
+        """Let go of the threads and of the arena, unless the caller is one of those threads."""
+        if self.supervisor.join() and self.background.join():
+            self.__dict__.pop("tasks", None)
+            self.collector.release()
+            self.supervisor.release()
+
+
+class _Control:
+    """The rows that are for the engine itself."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def put(self, b: int, ok: bool, value: Any) -> None:
+        error = PoolBroken("the pool's initializer failed in a worker")
+        error.__cause__ = error_of(value) if type(value) is Failure else value
+        self._engine.break_down(error)
+
+    def advance(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def abort(self, error: BaseException) -> None:
+        pass
+
+
+class _AllDone(Target):
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self._engine = engine
+
+    def is_ready(self) -> bool:
+        return self._engine.idle()
+
+
+class _Broken(Target):
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self._engine = engine
+
+    def is_ready(self) -> bool:
+        return self._engine.broken is not None or self._engine.state == TERMINATED

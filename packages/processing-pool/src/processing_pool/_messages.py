@@ -1,0 +1,105 @@
+"""What travels between a pool and its workers, and the numbers that it travels with.
+
+Every message has two numbers, readable even where its object cannot be unpickled:
+
+===========================  =============================================  ===========================
+a                            b                                              object
+===========================  =============================================  ===========================
+CALLS                        the call's number                              task: (function, args, kwds); result
+cell of the job's function   number of the task (an item, or a chunk)       argument or chunk; result
+CALLS                        KICK                                           only wakes whoever collects
+CONTROL                      INITIALIZER_FAILED                             why
+===========================  =============================================  ===========================
+
+In place of a result may stand a `Failure`, a `Partial` (a chunk, some of whose items failed), or, written by the
+parent itself, a `Death`.  Claims, too, hold these numbers; `READY` is the claim of a worker that took nothing yet.
+"""
+
+import traceback
+from typing import Any, NamedTuple
+
+from processing_core.lowlevel import dumps, loads
+from processing_pool._errors import MaybeEncodingError, RemoteTraceback
+
+__all__ = [
+    "CALLS",
+    "CONTROL",
+    "INITIALIZER_FAILED",
+    "KICK",
+    "Death",
+    "Failure",
+    "Partial",
+    "Row",
+    "error_of",
+    "failure_of",
+    "untaken",
+]
+
+CALLS = 0
+CONTROL = (1 << 64) - 1
+KICK = 0
+READY = 1
+INITIALIZER_FAILED = 2
+
+Row = tuple[int, int, int, bool, Any]
+"""As the kernel gives them: (a, b, number, whether the object was unpickled, the object or the error)."""
+
+
+class Failure(NamedTuple):
+    """An exception on its way to the parent.
+
+    The exception is pickled by itself, so that one which cannot be unpickled is still told of.
+    """
+
+    pickled: bytes
+    summary: str
+    traceback: str
+
+
+class Partial(NamedTuple):
+    """The results of a chunk, with a `Failure` for each item that failed."""
+
+    results: list[Any]
+
+
+class Death(NamedTuple):
+    """Word of a task's worker that died; the parent sends it to itself, behind all that the worker had sent."""
+
+    pid: int | None
+    exitcode: int | None
+
+
+def failure_of(error: BaseException) -> Failure:
+    """What a worker sends of an exception that it caught; falls back on a description of it."""
+    text = "".join(traceback.format_exception(error))
+    summary = _described(error)
+    try:
+        return Failure(dumps(error), summary, text)
+    except Exception as reason:
+        return Failure(dumps(MaybeEncodingError(_described(reason), f"the exception {summary}")), summary, text)
+
+
+def error_of(failure: Failure) -> BaseException:
+    """The exception that a worker sent, with the remote traceback as its cause."""
+    try:
+        error = loads(failure.pickled)
+    except Exception as reason:
+        error = MaybeEncodingError(_described(reason), f"the exception {failure.summary}")
+    if not isinstance(error, BaseException):
+        error = MaybeEncodingError(f"it became {type(error).__name__}", f"the exception {failure.summary}")
+    error.__cause__ = RemoteTraceback(failure.traceback)
+    return error
+
+
+def untaken(reason: BaseException, what: str) -> MaybeEncodingError:
+    """The error of something that came but could not be unpickled."""
+    error = MaybeEncodingError(_described(reason), what)
+    error.__cause__ = reason
+    return error
+
+
+def _described(error: BaseException) -> str:
+    try:
+        return repr(error)
+    except Exception:
+        return f"<{type(error).__name__} without a repr>"

@@ -1,0 +1,46 @@
+"""How much of a job is under way at a time.
+
+A job begins with two messages a worker.  As long as half a window is done in a few milliseconds, it is doubled: so
+tiny tasks travel by the hundred, and large or long ones never pile up in the arena or wait behind a batch.
+"""
+
+import time
+
+__all__ = ["Pace"]
+
+QUICK = 0.005
+"""Seconds: half a window that takes longer is large enough."""
+LARGEST_WINDOW = 1024
+"""Messages under way, at the most."""
+LARGEST_CHUNK = 256
+"""Items a message, at the most, where the size is left to us; from there on a message costs nothing beside them."""
+
+
+class Pace:
+    """The window (messages under way) and the chunk (items a message) of one job.
+
+    :param workers: how many there are.
+    :param chunk: items a message; ``None`` adapts it.
+    """
+
+    def __init__(self, workers: int, chunk: int | None, largest_window: int = LARGEST_WINDOW) -> None:
+        self.window = 2 * workers
+        self.chunk = chunk or 1
+        self._workers = workers
+        self._adapts = chunk is None
+        self._largest_window = largest_window
+        self._last = time.monotonic()
+
+    def quicken(self) -> None:
+        """Half a window is done: see how long it took."""
+        now = time.monotonic()
+        if now - self._last < QUICK:
+            if self._adapts and self.chunk < LARGEST_CHUNK:
+                self.chunk *= 2
+            elif self.window < self._largest_window and not self._adapts:
+                self.window *= 2
+        self._last = now
+
+    def next_chunk(self, left: int) -> int:
+        """Items of the next message, when so many are left: near the end every worker gets its share."""
+        return max(1, min(self.chunk, left // (2 * self._workers))) if self._adapts else self.chunk

@@ -1,0 +1,125 @@
+"""``AsyncResult``: what an asynchronous call gives at once."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from processing_core import TimeoutError
+from processing_core.lowlevel import checked_timeout
+from processing_pool._collector import Target
+
+if TYPE_CHECKING:
+    from processing_pool._engine import Engine
+
+__all__ = ["AsyncResult"]
+
+R = TypeVar("R")
+
+
+class AsyncResult(Target, Generic[R]):
+    """A result to come, of ``apply_async`` and its kin.
+
+    Thread-safe; belongs to the process of its pool, and keeps the pool alive until it is there.
+
+    >>> import processing
+    >>> with processing.Pool(2) as pool:  # doctest: +SKIP
+    ...     pool.apply_async(pow, (2, 10)).get()
+    1024
+    """
+
+    __slots__ = ("__orig_class__", "_callback", "_engine", "_error_callback", "_outcome", "_pool", "task")
+
+    def __init__(
+        self,
+        engine: "Engine",
+        pool: object,
+        task: Any,
+        callback: Callable[[R], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
+    ) -> None:
+        self._beds = []
+        self._engine = engine
+        self._pool = pool
+        self.task = task
+        self._callback = callback
+        self._error_callback = error_callback
+        self._outcome: tuple[bool, Any] | None = None
+
+    def get(self, timeout: float | None = None) -> R:
+        """The result.
+
+        Blocks until it is there; signal handlers run, and Ctrl-C interrupts it.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        :raises TimeoutError: if it was not there in time.
+        :raises WorkerDied: if the worker died that ran the task.
+        :raises MaybeEncodingError: if something about it could not be carried between the processes.
+        :raises BaseException: what the task raised, with the remote traceback as its ``__cause__``.
+        """
+        if self._outcome is None and not self._engine.wait(self, checked_timeout(timeout)):
+            raise TimeoutError(f"the result was not there after {timeout} s")
+        return self._given()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until the result is there, or the time is up.  Blocks; signal handlers run.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        """
+        self._engine.wait(self, checked_timeout(timeout))
+
+    def ready(self) -> bool:
+        """Whether the result is there.  Does not block."""
+        return self._outcome is not None
+
+    def successful(self) -> bool:
+        """Whether the task ended without an exception.  Does not block.
+
+        :raises ValueError: if the result is not there yet.
+        """
+        if self._outcome is None:
+            raise ValueError(f"{self!r} not ready")
+        return self._outcome[0]
+
+    def is_ready(self) -> bool:
+        return self._outcome is not None
+
+    @property
+    def may_collect(self) -> bool:  # type: ignore[override]
+        # A callback runs before the result is there, and in the background.
+        return self._callback is None and self._error_callback is None
+
+    def settle(self, ok: bool, value: Any) -> None:
+        """The outcome is known; only the first time counts."""
+        if self._outcome is not None:
+            return
+        if (self._callback if ok else self._error_callback) is not None:
+            self._engine.background.call(self, ok, value)
+        else:
+            self.finish(ok, value)
+
+    def finish(self, ok: bool, value: Any) -> None:
+        """The outcome is known, and the callbacks have run."""
+        if self._outcome is None:
+            self._outcome = ok, value
+        self.task = self._pool = None
+        self._engine.outstanding.discard(self)
+        self.wake()
+
+    def run_callback(self, ok: bool, value: Any) -> None:
+        """In the background: what the user wants done with the outcome; then finish."""
+        function: Callable[[Any], object] | None = self._callback if ok else self._error_callback
+        try:
+            if function is not None and self._outcome is None:
+                function(value)
+        finally:
+            self.finish(ok, value)
+
+    def _given(self) -> R:
+        assert self._outcome is not None
+        ok, value = self._outcome
+        if ok:
+            result: R = value
+            return result
+        try:
+            raise value
+        finally:
+            value = None  # lest the traceback and this frame keep each other

@@ -1,0 +1,195 @@
+"""Supervision: a thread that starts a pool's workers, sees them die, tells of it and replaces them.
+
+It sleeps in ``poll`` on the workers' sentinels, so it costs nothing while nobody dies and reacts at once.  What a
+dead worker leaves is told *through the ring of results*, behind everything that the worker itself had sent: when
+word of a death is dispatched, the task is either done already, or died with its worker.
+"""
+
+import os
+import select
+import threading
+import time
+import traceback
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from processing_core import BaseContext
+from processing_core.lowlevel import Descriptor, keep_private, without_forks
+from processing_pool._errors import PoolBroken, ending
+from processing_pool._messages import CONTROL, INITIALIZER_FAILED, Death
+from processing_pool._worker import Recipe, work
+
+if TYPE_CHECKING:
+    from processing_pool._engine import Engine
+
+__all__ = ["Supervisor"]
+
+STILLBIRTHS = 3
+"""So many workers, one after another, may die before they are ready for a task."""
+MERCY = 0.5
+"""Seconds between SIGTERM and SIGKILL."""
+RETRY = 0.1
+"""Seconds until something is tried again that memory or the system refused."""
+
+
+class Supervisor:
+    """Starts, watches, replaces and ends the workers; ``processes`` has one a place."""
+
+    def __init__(self, engine: "Engine", context: BaseContext, recipe: Recipe, size: int) -> None:
+        self._engine = engine
+        self._context = context
+        self._recipe = recipe
+        self.processes: list[Any] = [None] * size
+        self._forks = context.get_start_method(allow_none=True) == "fork"
+        self._stillbirths = 0
+        self._untold: list[tuple[int, int, Death]] = []
+        with without_forks():
+            read_end, write_end = os.pipe()
+            self._woken, self._waker = keep_private(Descriptor(read_end)), keep_private(Descriptor(write_end))
+        os.set_blocking(write_end, False)
+        self._thread = threading.Thread(target=self._run, name="processing pool's supervisor", daemon=True)
+
+    def start(self) -> None:
+        """Start the workers, and the thread.
+
+        :raises Exception: if a worker cannot be started; then none is left.
+        """
+        try:
+            for place in range(len(self.processes)):
+                self._start_worker(place)
+            self._thread.start()
+        except BaseException:
+            self._end_workers()
+            self._close_pipe()
+            raise
+
+    def wake(self) -> None:
+        """Look at the state of the engine.  Async-signal- and finalizer-safe."""
+        try:
+            os.write(self._waker.fileno(), b"\0")
+        except (BlockingIOError, OSError):
+            pass  # it is awake, or gone
+
+    def join(self) -> bool:
+        """Wait until all workers have ended; blocks.
+
+        :return: ``False`` if this is the thread that ends them.
+        """
+        if self._thread is threading.current_thread():
+            return False
+        if self._thread.ident is not None:
+            self._thread.join()
+        return True
+
+    # -- the thread ---------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while not self._engine.terminating and (any(self.processes) or self._engine.needs_workers()):
+                self._sleep()
+                for place, process in enumerate(self.processes):
+                    if process is not None and process.exitcode is not None:
+                        self._bury(place, process)
+                self._tell()
+                self._fill_places()
+        except BaseException:
+            self._engine.break_down(PoolBroken("the pool's supervisor failed:\n" + traceback.format_exc()))
+        finally:
+            self._end_workers()
+            self._close_pipe()
+            self._engine.workers_ended()
+
+    def _sleep(self) -> None:
+        poller = select.poll()
+        poller.register(self._woken.fileno(), select.POLLIN)
+        empty = False
+        for process in self.processes:
+            if process is None:
+                empty = True
+            else:
+                poller.register(process.sentinel, select.POLLIN)
+        retry = bool(self._untold) or (empty and self._engine.needs_workers())
+        if any(fd == self._woken.fileno() for fd, _ in poller.poll(RETRY * 1000 if retry else None)):
+            os.read(self._woken.fileno(), 4096)
+
+    def _bury(self, place: int, process: Any) -> None:
+        exitcode, pid = process.exitcode, process.pid
+        process.join()
+        process.close()
+        self.processes[place] = None
+        self._recipe.tasks._settle()  # now its claim is exact
+        claim = self._recipe.claims.read(place)
+        self._recipe.claims.clear(place)
+        if claim is None:
+            self._stillborn(pid, exitcode)
+            return
+        self._stillbirths = 0
+        if claim == (CONTROL, INITIALIZER_FAILED):
+            self._engine.await_initializer_failure()
+        elif claim[0] != CONTROL:
+            self._untold.append((*claim, Death(pid, exitcode)))
+
+    def _stillborn(self, pid: int | None, exitcode: int | None) -> None:
+        self._stillbirths += 1
+        if self._stillbirths >= STILLBIRTHS and not self._engine.terminating:
+            what = "its initializer" if self._recipe.initializer else "its first task"
+            self._engine.break_down(
+                PoolBroken(
+                    f"{self._stillbirths} workers, one after another, died before they were through with {what}: "
+                    f"the last, process {pid}, {ending(exitcode)}"
+                )
+            )
+
+    def _tell(self) -> None:
+        while self._untold:
+            a, b, death = self._untold[0]
+            try:
+                self._recipe.results._send(a, b, death)
+            except MemoryError:
+                return  # the arena is full; again in a moment
+            del self._untold[0]
+
+    def _fill_places(self) -> None:
+        for place, process in enumerate(self.processes):
+            if process is None and self._engine.needs_workers():
+                try:
+                    self._start_worker(place)
+                except (OSError, MemoryError):
+                    return  # no process or no memory to be had; again in a moment
+
+    def _start_worker(self, place: int) -> None:
+        process = self._context.Process(target=work, args=(self._recipe, place), daemon=True)
+        process.name = process.name.replace("Process", "PoolWorker")
+        if self._forks:
+            with warnings.catch_warnings():
+                # The child touches nothing that another thread of this process may hold.
+                warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+                process.start()
+        else:
+            process.start()
+        self.processes[place] = process
+
+    # -- the end ------------------------------------------------------------------------------------
+
+    def _end_workers(self) -> None:
+        processes = [process for process in self.processes if process is not None]
+        for process in processes:
+            process.terminate()
+        deadline = time.monotonic() + MERCY
+        for process in processes:
+            process.join(max(0.0, deadline - time.monotonic()))
+            if process.exitcode is None:
+                process.kill()
+        for place, process in enumerate(self.processes):
+            if process is not None:
+                process.join()
+                process.close()
+                self.processes[place] = None
+
+    def _close_pipe(self) -> None:
+        self._woken.close()
+        self._waker.close()
+
+    def release(self) -> None:
+        """Let go of the arena."""
+        self.__dict__.pop("_recipe", None)
