@@ -55,7 +55,7 @@ def ratio(ours: Outcome, peer: Outcome) -> float | None:
 
 def machine() -> dict[str, Any]:
     """Where the figures come from."""
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in DISTRIBUTIONS:
         try:
             versions[name] = metadata.version(name)

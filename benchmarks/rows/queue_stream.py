@@ -63,6 +63,10 @@ def faster_fifo(item: Any, n: int) -> float:
         queue.close()
 
 
+Targets = tuple[float | None, float | None]
+"""Floor and aim."""
+
+
 def row(name: str, what: str, item: Any, mp_targets: Targets, fifo_targets: Targets = (None, None)) -> Row:
     return Row(
         name,
@@ -70,8 +74,8 @@ def row(name: str, what: str, item: Any, mp_targets: Targets, fifo_targets: Targ
         "item",
         partial(ours, item),
         (
-            Peer("mp.Queue", partial(mp, item), *mp_targets),
-            Peer("faster-fifo", partial(faster_fifo, item), *fifo_targets, requires="faster_fifo"),
+            Peer("mp.Queue", partial(mp, item), mp_targets[0], mp_targets[1]),
+            Peer("faster-fifo", partial(faster_fifo, item), fifo_targets[0], fifo_targets[1], requires="faster_fifo"),
         ),
         first=10,
     )

@@ -24,7 +24,20 @@ def processes() -> None:
     process.join(timeout=1.0)
     assert_type(process.exitcode, int | None)
     assert_type(process.name, str)
+    processing.Process(target=greet, args=["Ada"], kwargs={"times": 3}, daemon=True)
+    processing.Process(target=greet, args=["Ada", 3])
+    processing.Process(None, greet, "a greeting", ("Ada", 3))
     processing.Process(target=greet, args=(3, "Ada"))  # type: ignore[arg-type]
+    processing.Process(target=greet, args=("Ada",))  # type: ignore[arg-type]
+
+
+class Greeter(processing.Process):
+    def __init__(self, guest: str) -> None:
+        super().__init__(name=f"greeter of {guest}")
+        self.guest = guest
+
+    def run(self) -> None:
+        greet(self.guest, 1)
 
 
 def synchronization() -> None:
@@ -43,6 +56,30 @@ def queues() -> None:
     queue.put(1)
     assert_type(queue.get(timeout=1.0), int)
     queue.put("one")  # type: ignore[arg-type]
+
+
+def values() -> None:
+    counter: processing.Value[int] = processing.Value("i", 0)
+    with counter.get_lock():
+        counter.value += 1
+    assert_type(processing.Value("d").value, float)
+    assert_type(processing.Value("?", True).value, bool)
+    counter.value = "one"  # type: ignore[assignment]
+
+
+def handles() -> None:
+    inner: processing.Queue[str] = processing.Queue()
+    outer: processing.Queue[processing.Queue[str]] = processing.Queue()
+    outer.put(inner)
+    assert_type(outer.get().get(), str)
+
+
+def contexts() -> None:
+    context = processing.get_context("spawn")
+    process: processing.Process = context.Process(target=greet, args=("Ada", 3))
+    assert_type(process.is_alive(), bool)
+    assert_type(processing.get_all_start_methods(), list[str])
+    assert_type(processing.cpuCount(), int)
 
 
 def pools() -> None:

@@ -10,7 +10,10 @@ from processing_core import (
 )
 from processing_core._context import BaseContext as BaseContext
 from processing_core._context import Process as Process
-from processing_core._context import default_context as _default_context
+from processing_core._context import get_all_start_methods as get_all_start_methods
+from processing_core._context import get_context as get_context
+from processing_core._context import get_start_method as get_start_method
+from processing_core._context import set_start_method as set_start_method
 from processing_core._current import active_children as active_children
 from processing_core._current import cpu_count as cpu_count
 from processing_core._current import current_process as current_process
@@ -55,11 +58,6 @@ __all__ = [
 ]
 
 _loaded = (_native, _pickling, _relatives)  # for what they install in the kernel and in each other
-
-get_context = _default_context.get_context
-get_start_method = _default_context.get_start_method
-get_all_start_methods = _default_context.get_all_start_methods
-set_start_method = _default_context.set_start_method
 
 # The names of 0.52.
 currentProcess = current_process

@@ -14,6 +14,7 @@ from processing_core._start import _default
 from processing_core._start._select import METHODS, check, start_method
 
 if TYPE_CHECKING:
+    from processing_core._relatives import ParentProcess
     from processing_core._start._child import Child
 
 __all__ = [
@@ -26,7 +27,11 @@ __all__ = [
     "Process",
     "SpawnContext",
     "SpawnProcess",
+    "get_all_start_methods",
+    "get_context",
+    "get_start_method",
     "register_factory",
+    "set_start_method",
 ]
 
 _factories: dict[str, tuple[Callable[..., Any], bool]] = {}
@@ -50,6 +55,9 @@ class Process(BaseProcess):
 
     def _start_method_in_child(self) -> str | None:
         return self._start_method
+
+
+_Process = Process  # which a context's attribute of that name hides
 
 
 class ForkProcess(Process):
@@ -78,12 +86,12 @@ class BaseContext:
     TimeoutError = _errors.TimeoutError
     AuthenticationError = _errors.AuthenticationError
 
-    Process: ClassVar[type[Process]] = Process
+    Process: ClassVar[type[_Process]] = Process
     _name: ClassVar[str | None] = None
 
-    current_process = staticmethod(_current.current_process)
-    parent_process = staticmethod(_current.parent_process)
-    active_children = staticmethod(_current.active_children)
+    current_process: ClassVar["staticmethod[[], BaseProcess]"] = staticmethod(_current.current_process)
+    parent_process: ClassVar["staticmethod[[], ParentProcess | None]"] = staticmethod(_current.parent_process)
+    active_children: ClassVar["staticmethod[[], list[BaseProcess]]"] = staticmethod(_current.active_children)
     currentProcess = current_process
     activeChildren = active_children
 
@@ -206,6 +214,47 @@ _contexts: dict[str, BaseContext] = {
     "forkserver": ForkServerContext(),
 }
 default_context = DefaultContext()
+
+
+# The default context's methods, as the functions that the package offers.
+
+
+def get_context(method: str | None = None) -> BaseContext:
+    """The context of a start method.
+
+    :param method: ``fork``, ``spawn`` or ``forkserver``; ``None`` for the present default, which is
+        settled by this.
+    :raises ValueError: if this platform has no such method.
+    """
+    return default_context.get_context(method)
+
+
+@overload
+def get_start_method(allow_none: Literal[False] = False) -> str: ...
+@overload
+def get_start_method(allow_none: bool) -> str | None: ...
+def get_start_method(allow_none: bool = False) -> str | None:
+    """The name of the start method.
+
+    :param allow_none: return ``None`` if none was set; otherwise the default is settled by this.
+    """
+    return default_context.get_start_method(allow_none)
+
+
+def set_start_method(method: str | None, force: bool = False) -> None:
+    """Set the start method of the program; once, at its beginning.
+
+    :param method: ``fork``, ``spawn`` or ``forkserver``; ``None``, with ``force``, for none.
+    :param force: set it although it was settled before.
+    :raises RuntimeError: if it was settled before.
+    :raises ValueError: if this platform has no such method.
+    """
+    default_context.set_start_method(method, force)
+
+
+def get_all_start_methods() -> list[str]:
+    """The start methods of this platform, the default first."""
+    return default_context.get_all_start_methods()
 
 
 def _context_of(name: str | None) -> BaseContext:

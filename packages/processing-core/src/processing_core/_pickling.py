@@ -7,6 +7,7 @@ reference into a ``__main__`` that no other process can import: that of a REPL, 
 
 import pickle
 import sys
+from pickle import loads as loads
 from typing import Any
 
 from processing_core import _main_module
@@ -18,8 +19,6 @@ _PROTOCOL = 5
 
 # What plain pickle raises for things that it does not know how to name.
 _REFUSALS = (pickle.PicklingError, AttributeError, TypeError)
-
-loads = pickle.loads
 
 
 def dumps(obj: Any) -> bytes:

@@ -8,7 +8,7 @@ class.  A ``Process`` goes from *initial* to *started* to *stopped*, and may be 
 import os
 import signal
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVarTuple, overload
 
 from processing_core import _main_module
 from processing_core._aliases import ProcessAliases
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from processing_core._start._child import Child
 
 __all__ = ["BaseProcess", "checked_timeout"]
+
+Ts = TypeVarTuple("Ts")
 
 _UNGUARDED = """\
 A process was started while the main module was being loaded in a child process: the program starts
@@ -50,6 +52,38 @@ class BaseProcess(ProcessAliases):
 
     _popen: "Child | None"
 
+    # Where there are no keyword arguments, the checkers compare the positional ones with the target's.
+    @overload
+    def __init__(
+        self,
+        group: None = None,
+        target: Callable[[*Ts], object] | None = None,
+        name: str | None = None,
+        args: tuple[*Ts] = ...,
+        *,
+        daemon: bool | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        group: None = None,
+        target: Callable[..., object] | None = None,
+        name: str | None = None,
+        args: list[Any] = ...,
+        *,
+        daemon: bool | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        group: None = None,
+        target: Callable[..., object] | None = None,
+        name: str | None = None,
+        args: Iterable[Any] = (),
+        *,
+        kwargs: Mapping[str, Any] | None,
+        daemon: bool | None = None,
+    ) -> None: ...
     def __init__(
         self,
         group: None = None,

@@ -11,7 +11,31 @@ from processing_core._exit import at_exit as at_exit
 from processing_core._family import ensure_family as ensure_family
 from processing_core._forks import keep_private as keep_private
 from processing_core._forks import without_forks as without_forks
-from processing_core._native import _kernel
+from processing_core._kernel import BoundedSemaphore as BoundedSemaphore
+from processing_core._kernel import Claims as Claims
+from processing_core._kernel import Condition as Condition
+from processing_core._kernel import Event as Event
+from processing_core._kernel import Handle as Handle
+from processing_core._kernel import Lock as Lock
+from processing_core._kernel import LockedScalar as LockedScalar
+from processing_core._kernel import Parcel as Parcel
+from processing_core._kernel import Queue as Queue
+from processing_core._kernel import RLock as RLock
+from processing_core._kernel import Scalar as Scalar
+from processing_core._kernel import Semaphore as Semaphore
+from processing_core._kernel import alive as alive
+from processing_core._kernel import attach as attach
+from processing_core._kernel import bury as bury
+from processing_core._kernel import check as check
+from processing_core._kernel import family as family
+from processing_core._kernel import member as member
+from processing_core._kernel import members as members
+from processing_core._kernel import obituary as obituary
+from processing_core._kernel import own_methods as own_methods
+from processing_core._kernel import pack as pack
+from processing_core._kernel import stats as stats
+from processing_core._kernel import sweep as sweep
+from processing_core._kernel import unpack as unpack
 from processing_core._pickling import dumps as dumps
 from processing_core._pickling import loads as loads
 from processing_core._process import checked_timeout as checked_timeout
@@ -53,30 +77,3 @@ __all__ = [
     "unpack",
     "without_forks",
 ]
-
-BoundedSemaphore = _kernel.BoundedSemaphore
-Claims = _kernel.Claims
-Condition = _kernel.Condition
-Event = _kernel.Event
-Handle = _kernel.Handle
-Lock = _kernel.Lock
-LockedScalar = _kernel.LockedScalar
-RLock = _kernel.RLock
-Scalar = _kernel.Scalar
-Semaphore = _kernel.Semaphore
-Parcel = _kernel.Parcel
-Queue = _kernel.Queue
-
-alive = _kernel.alive
-attach = _kernel.attach
-bury = _kernel.bury
-check = _kernel.check
-family = _kernel.family
-member = _kernel.member
-members = _kernel.members
-obituary = _kernel.obituary
-own_methods = _kernel.own_methods
-pack = _kernel.pack
-stats = _kernel.stats
-sweep = _kernel.sweep
-unpack = _kernel.unpack
