@@ -91,4 +91,4 @@ def pools() -> None:
         lazily: Iterator[int] = pool.imap(square, range(3), chunksize=2)
         anyhow: Iterator[int] = pool.imap_unordered(square, range(3))
         assert_type(next(lazily) + next(anyhow), int)
-        pool.map(square, ["a"])  # type: ignore[list-item]
+        pool.map(square, ["a"])  # type: ignore[arg-type]

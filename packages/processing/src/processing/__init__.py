@@ -29,6 +29,13 @@ from processing_core import set_arena_limit as set_arena_limit
 from processing_core import set_start_method as set_start_method
 from processing_managers import RawValue as RawValue
 from processing_managers import Value as Value
+from processing_pool import AsyncResult as AsyncResult
+from processing_pool import IMapIterator as IMapIterator
+from processing_pool import MaybeEncodingError as MaybeEncodingError
+from processing_pool import Pool as Pool
+from processing_pool import PoolBroken as PoolBroken
+from processing_pool import RemoteTraceback as RemoteTraceback
+from processing_pool import WorkerDied as WorkerDied
 from processing_queues import Empty as Empty
 from processing_queues import Full as Full
 from processing_queues import Queue as Queue
@@ -67,6 +74,10 @@ __all__ = [
     # shared values
     "Value",
     "RawValue",
+    # pools
+    "Pool",
+    "AsyncResult",
+    "IMapIterator",
     # errors
     "ProcessError",
     "HandleError",
@@ -78,6 +89,10 @@ __all__ = [
     "TimeoutError",
     "BufferTooShort",
     "AuthenticationError",
+    "WorkerDied",
+    "PoolBroken",
+    "MaybeEncodingError",
+    "RemoteTraceback",
     # the names of 0.52
     "currentProcess",
     "activeChildren",
