@@ -1,0 +1,382 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from processing_core import NotHeldError, OwnerDied, lowlevel
+from processing_sync import Lock, RLock
+from processing_testing.forking import Child, Line
+
+Fork = Callable[[Callable[[Line], object]], Child]
+AnyLock = Lock | RLock
+
+PROMISE = 1.0
+"""Seconds within which a waiter learns of a death."""
+NOISE = 0.5
+"""Seconds that a loaded machine may add."""
+
+
+@pytest.fixture(params=[Lock, RLock])
+def lock(request: pytest.FixtureRequest) -> AnyLock:
+    made: AnyLock = request.param()
+    return made
+
+
+def outcome(act: Callable[[], object]) -> object:
+    """What *act* returned or, of what it raised, the class."""
+    try:
+        return act()
+    except Exception as error:
+        return type(error)
+
+
+def same(ours: object, models: object) -> bool:
+    if isinstance(ours, type) and isinstance(models, type):
+        return issubclass(ours, models)
+    return ours == models
+
+
+class TestLikeThreading:
+    SCRIPTS = (
+        "acquire release",
+        "release",
+        "acquire release release",
+        "acquire try release try release",
+        "try try release release",
+        "acquire later release later",
+        "enter exit exit",
+        "enter keyword exit",
+    )
+
+    @pytest.mark.parametrize(("ours", "model"), [(Lock, threading.Lock), (RLock, threading.RLock)])
+    @pytest.mark.parametrize("script", SCRIPTS)
+    def test_the_same_operations_have_the_same_outcomes(
+        self, ours: type[AnyLock], model: Callable[[], Any], script: str
+    ) -> None:
+        acts: dict[str, Callable[[Any], object]] = {
+            "acquire": lambda it: it.acquire(timeout=0.05),
+            "try": lambda it: it.acquire(False),
+            "keyword": lambda it: it.acquire(blocking=False),
+            "later": lambda it: it.acquire(True, 0.01),
+            "release": lambda it: it.release(),
+            "enter": lambda it: it.__enter__(),
+            "exit": lambda it: it.__exit__(None, None, None),
+        }
+        lock, other = ours(), model()
+        for word in script.split():
+            mine, theirs = outcome(lambda act=acts[word]: act(lock)), outcome(lambda act=acts[word]: act(other))
+            assert same(mine, theirs), (word, mine, theirs)
+
+    def test_minus_one_waits_for_ever_as_in_threading(self, lock: AnyLock) -> None:
+        assert lock.acquire(True, -1)
+
+    def test_negative_timeout_does_not_wait_as_in_multiprocessing(self, fork: Fork, lock: AnyLock) -> None:
+        holder = fork(lambda line: (lock.acquire(), line.say("held"), line.hear()))
+        holder.hear()
+        assert not lock.acquire(timeout=-3.5)
+
+    @pytest.mark.parametrize("wrong", ["1", b"", [], object()])
+    def test_timeout_that_is_no_number(self, lock: AnyLock, wrong: object) -> None:
+        with pytest.raises(TypeError, match="timeout"):
+            lock.acquire(timeout=wrong)  # type: ignore[arg-type]
+
+    def test_timeout_that_is_not_a_number(self, lock: AnyLock) -> None:
+        with pytest.raises(ValueError, match="timeout nan"):
+            lock.acquire(timeout=float("nan"))
+
+    def test_unknown_arguments(self, lock: AnyLock) -> None:
+        with pytest.raises(TypeError):
+            lock.acquire(wait=True)  # type: ignore[call-arg]
+        with pytest.raises(TypeError):
+            lock.acquire(True, 1, 2)  # type: ignore[call-arg]
+        with pytest.raises(TypeError):
+            type(lock)(1)  # type: ignore[call-arg]
+
+    def test_exit_stacks_and_explicit_calls(self, lock: AnyLock) -> None:
+        with contextlib.ExitStack() as stack:
+            assert stack.enter_context(lock) is True
+            assert lock.locked()
+        assert not lock.locked()
+        assert type(lock).__enter__(lock) is True
+        type(lock).__exit__(lock, None, None, None)
+        with pytest.raises(TypeError):
+            type(lock).__enter__(object())  # type: ignore[arg-type]
+
+    def test_the_body_s_exception_passes_and_the_lock_is_free(self, lock: AnyLock) -> None:
+        with pytest.raises(KeyError), lock:
+            raise KeyError
+        assert not lock.locked()
+
+    def test_threads_exclude_each_other(self, lock: AnyLock) -> None:
+        count = [0]
+
+        def add() -> None:
+            for _ in range(2000):
+                with lock:
+                    count[0] += 1
+
+        run([threading.Thread(target=add) for _ in range(4)])
+        assert count == [8000]
+
+
+def run(threads: Iterable[threading.Thread]) -> None:
+    threads = list(threads)
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+class TestRLock:
+    def test_each_thread_counts_for_itself(self) -> None:
+        lock, seen = RLock(), []
+        with lock, lock:
+            run([threading.Thread(target=lambda: seen.append(lock.acquire(False)))])
+            run([threading.Thread(target=lambda: seen.append(outcome(lock.release)))])
+            assert repr(lock) == "<RLock(MainProcess, 2)>"
+        assert seen == [False, NotHeldError]
+        run([threading.Thread(target=lambda: seen.append(lock.acquire(False) and lock.release() is None))])
+        assert seen[-1] is True
+
+    def test_nobody_else_releases_it(self, fork: Fork) -> None:
+        lock = RLock()
+        with lock:
+            child = fork(lambda line: line.say(outcome(lock.release) is NotHeldError))
+            assert child.hear() is True
+            assert lock.locked()
+
+
+class TestReprs:
+    def test_lock(self, fork: Fork) -> None:
+        lock, seen = Lock(), []
+        assert repr(lock) == "<Lock(owner=None)>"
+        with lock:
+            assert repr(lock) == "<Lock(owner=MainProcess)>"
+            run([threading.Thread(target=lambda: seen.append(repr(lock)))])
+            assert fork(lambda line: line.say(repr(lock))).hear() == "<Lock(owner=SomeOtherProcess)>"
+        run([threading.Thread(target=lambda: seen.append(lock.acquire() and repr(lock)), name="T")])
+        assert seen == ["<Lock(owner=SomeOtherThread)>", "<Lock(owner=MainProcess|T)>"]
+
+    def test_rlock(self, fork: Fork) -> None:
+        lock, seen = RLock(), []
+        assert repr(lock) == "<RLock(None, 0)>"
+        with lock:
+            assert repr(lock) == "<RLock(MainProcess, 1)>"
+            run([threading.Thread(target=lambda: seen.append(repr(lock)))])
+            assert fork(lambda line: line.say(repr(lock))).hear() == "<RLock(SomeOtherProcess, nonzero)>"
+        assert seen == ["<RLock(SomeOtherThread, nonzero)>"]
+
+    def test_the_public_class_says_where_it_is_public(self) -> None:
+        assert str(Lock) == "<class 'processing_sync.Lock'>"
+        assert str(RLock) == "<class 'processing_sync.RLock'>"
+
+
+class TestHandles:
+    def test_a_pickle_is_another_handle_to_the_same_lock(self, lock: AnyLock) -> None:
+        other = pickle.loads(pickle.dumps(lock))
+        assert type(other) is type(lock)
+        assert other == lock and hash(other) == hash(lock)
+        with lock:
+            assert other.locked()
+
+    def test_a_stale_pickle_raises(self) -> None:
+        pickled = pickle.dumps(Lock())
+        with pytest.raises(ValueError, match="stale"):
+            pickle.loads(pickled)
+
+    def test_a_dropped_lock_leaves_nothing(self, lock: AnyLock) -> None:
+        before = lowlevel.stats()["cells"]
+        for _ in range(1000):
+            type(lock)()
+        assert lowlevel.stats()["cells"] == before
+
+
+def hold(lock: AnyLock) -> Callable[[Line], object]:
+    """A child that holds the lock until it is told to go on, or killed."""
+    return lambda line: (lock.acquire(), line.say("held"), line.hear())
+
+
+def await_death(lock: AnyLock) -> Callable[[Line], object]:
+    """A child that waits for the lock and tells what it learnt, and when."""
+
+    def body(line: Line) -> None:
+        line.say("ready")
+        try:
+            lock.acquire()
+        except OwnerDied as error:
+            line.say([error.pid, time.monotonic()])
+
+    return body
+
+
+class TestDeath:
+    def test_waiters_learn_within_a_second(self, fork: Fork, lock: AnyLock) -> None:
+        holder = fork(hold(lock))
+        holder.hear()
+        waiters = [fork(await_death(lock)) for _ in range(3)]
+        for waiter in waiters:
+            waiter.hear()
+            waiter.await_sleep()
+        died = time.monotonic()
+        holder.kill()
+        for waiter in waiters:
+            pid, learnt = waiter.hear()
+            assert pid == holder.pid
+            assert learnt - died < PROMISE + NOISE
+
+    def test_who_comes_later_learns_too_and_again(self, fork: Fork, lock: AnyLock) -> None:
+        holder = fork(hold(lock))
+        holder.hear()
+        holder.kill()
+        for blocking in (True, False, True):
+            with pytest.raises(OwnerDied) as caught:
+                lock.acquire(blocking)
+            assert caught.value.pid == holder.pid
+        with pytest.raises(OwnerDied):
+            lock.__enter__()
+        assert "SomeDeadProcess" in repr(lock)
+
+    def test_leaving_with_the_lock_held_counts_as_death(self, fork: Fork, lock: AnyLock) -> None:
+        assert fork(lambda line: lock.acquire()).join() == 0
+        with pytest.raises(OwnerDied):
+            lock.acquire()
+
+    def test_a_zombie_is_dead(self, fork: Fork, lock: AnyLock) -> None:
+        holder = fork(hold(lock))
+        holder.hear()
+        os.kill(holder.pid, signal.SIGKILL)  # and not reaped
+        with pytest.raises(OwnerDied):
+            lock.acquire()
+
+    def test_a_stopped_holder_is_alive(self, fork: Fork, lock: AnyLock) -> None:
+        holder = fork(hold(lock))
+        holder.hear()
+        os.kill(holder.pid, signal.SIGSTOP)
+        os.waitpid(holder.pid, os.WUNTRACED)
+        assert not lock.acquire(timeout=1.0)
+        os.kill(holder.pid, signal.SIGCONT)
+
+    def test_a_dead_waiter_hinders_nobody(self, fork: Fork, lock: AnyLock) -> None:
+        with lock:
+            waiters = [fork(lambda line: (line.say("ready"), lock.acquire())) for _ in range(3)]
+            for waiter in waiters:
+                waiter.hear()
+                waiter.await_sleep()
+                waiter.kill()
+            last = fork(lambda line: (line.say("ready"), line.say(lock.acquire()), lock.release()))
+            last.hear()
+            last.await_sleep()
+        assert last.hear() is True
+
+    def test_any_member_releases_a_lock(self, fork: Fork) -> None:
+        lock = Lock()
+        lock.acquire()
+        assert fork(lambda line: lock.release()).join() == 0
+        assert lock.acquire(False)
+
+
+class TestRecover:
+    @pytest.fixture
+    def dead(self, fork: Fork, lock: AnyLock) -> AnyLock:
+        holder = fork(hold(lock))
+        holder.hear()
+        holder.kill()
+        return lock
+
+    def test_it_is_held_inside_and_free_after(self, fork: Fork, dead: AnyLock) -> None:
+        with dead.recover():
+            assert dead.locked()
+            assert fork(lambda line: line.say(dead.acquire(False))).hear() is False
+        assert dead.acquire(False)
+
+    def test_waiters_go_on_when_the_repair_is_done(self, fork: Fork, dead: AnyLock) -> None:
+        with dead.recover():
+            waiter = fork(lambda line: (line.say("ready"), line.say(dead.acquire()), dead.release()))
+            waiter.hear()
+            waiter.await_sleep()
+        assert waiter.hear() is True
+
+    def test_a_repair_that_raises_leaves_it_dead(self, dead: AnyLock) -> None:
+        with pytest.raises(KeyError), dead.recover():
+            raise KeyError
+        with pytest.raises(OwnerDied):
+            dead.acquire()
+        with dead.recover():
+            pass
+        assert dead.acquire(False)
+
+    def test_a_repairer_that_dies_leaves_it_dead(self, fork: Fork, dead: AnyLock) -> None:
+        def repair(line: Line) -> None:
+            with dead.recover():
+                line.say("inside")
+                line.hear()
+
+        repairer = fork(repair)
+        repairer.hear()
+        with pytest.raises(NotHeldError), dead.recover():
+            pass
+        repairer.kill()
+        with pytest.raises(OwnerDied):
+            dead.acquire()
+        with dead.recover():
+            pass
+        assert dead.acquire(False)
+
+    def test_there_is_nothing_to_recover_from_the_living(self, fork: Fork, lock: AnyLock) -> None:
+        with pytest.raises(NotHeldError), lock.recover():
+            pass
+        holder = fork(hold(lock))
+        holder.hear()
+        with pytest.raises(NotHeldError), lock.recover():
+            pass
+
+
+@pytest.mark.attack
+@pytest.mark.watchdog(600)
+def test_killed_holders_never_let_half_updated_state_pass_for_sound(
+    fork: Fork, lock: AnyLock, rounds: Callable[[int, int], int]
+) -> None:
+    """Two numbers are equal whenever the lock is taken without an error; whoever meets a death makes them so."""
+    left, right = lowlevel.Scalar("q"), lowlevel.Scalar("q")
+
+    def update() -> None:
+        try:
+            with lock:
+                assert left.value == right.value
+                left.value += 1
+                right.value += 1
+        except OwnerDied:
+            with contextlib.suppress(NotHeldError), lock.recover():
+                right.value = left.value
+
+    def work(line: Line) -> None:
+        line.say("ready")
+        while True:
+            update()
+
+    workers = [fork(work) for _ in range(3)]
+    for worker in workers:
+        worker.hear()
+    for _ in range(rounds(30, 1000)):
+        before, deadline = left.value, time.monotonic() + 10
+        while left.value == before:
+            assert time.monotonic() < deadline, "nobody gets the lock any more"
+            os.sched_yield()
+        victim = workers.pop(random.randrange(3))
+        victim.kill()
+        workers.append(fork(work))
+        workers[-1].hear()
+    for worker in workers:
+        worker.kill()
+    update()
+    update()
+    assert left.value == right.value and left.value > 0
