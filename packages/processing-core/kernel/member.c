@@ -38,12 +38,21 @@ static void set_name(struct member *m, const char *name)
     m->name[NAME_SIZE - 1] = 0;
 }
 
-static outcome place_take(const char *name, owner_id *who)
+/* A free slot whose last tenant is really gone: it may have left and still be ending, or somebody hold its token. */
+static bool vacant(uint32_t slot)
+{
+    if (load_relaxed(&arena_member(slot)->owner)) return false;
+    return !platform_life_held(arena.fd, slot) && !platform_token_held(arena.fd, slot);
+}
+
+/* Take a place.  Its token, if asked for, is made first: nobody may ever see a reserved place without one. */
+static outcome place_take(const char *name, owner_id *who, int *token)
 {
     struct arena_header *h = arena.header;
     for (uint32_t slot = 0; slot < MEMBER_SLOTS; slot++) {
         struct member *m = arena_member(slot);
-        if (load_relaxed(&m->owner)) continue;
+        if (!vacant(slot)) continue;
+        if (token && (*token = platform_token_make(arena.fd, slot)) < 0) return E_SYSTEM;
         uint64_t at = arena_offset(m) / PAGE_SIZE * PAGE_SIZE;
         if (platform_memory_commit(arena.fd, at, 2 * PAGE_SIZE) != OK) return E_NOMEM;
         uint64_t serial = load_relaxed(&h->next_serial);
@@ -61,16 +70,27 @@ static outcome place_take(const char *name, owner_id *who)
     return E_FULL_TABLE;
 }
 
-outcome member_reserve(const char *name, owner_id *who)
+/* Close a token.  Closing any descriptor of the arena's file drops every lock of this process: renew its own. */
+static void close_token(int fd)
+{
+    int saved = errno;
+    if (fd >= 0) close(fd);
+    if (arena.self) platform_life_hold(arena.fd, owner_slot(arena.self));
+    errno = saved;
+}
+
+outcome member_reserve(const char *name, owner_id *who, int *token)
 {
     struct section s;
     outcome o = E_FULL_TABLE;
+    *token = -1;
     for (int attempt = 0; attempt < 2 && o == E_FULL_TABLE; attempt++) {
         if (attempt) member_sweep();
         arena_enter(&s, true);
-        o = place_take(name, who);
+        o = place_take(name, who, token);
         arena_leave(&s);
     }
+    if (o != OK) close_token(*token);
     return o;
 }
 
@@ -93,7 +113,7 @@ outcome member_found(const char *name)
     arena.self = make_owner(0xfffff, 0); /* nobody else is there yet; a transaction needs some holder */
     struct section s;
     arena_enter(&s, true);
-    outcome o = place_take(name, &who);
+    outcome o = place_take(name, &who, NULL);
     arena_leave(&s);
     return o == OK ? member_adopt(who) : o;
 }
@@ -218,20 +238,12 @@ static struct {
     bool failed;   /* the child will be no member */
 } fork_state = {.token = -1};
 
-static void close_token(int fd)
-{
-    close(fd);
-    if (arena.self) platform_life_hold(arena.fd, owner_slot(arena.self)); /* the close dropped every lock of ours */
-}
-
 static PyObject *py_fork_before(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 {
     fork_state.failed = arena_usable() != OK; /* the child of a stranger to the family is one, too */
     if (fork_state.failed) Py_RETURN_NONE;
     if (!fork_state.reserved) {
-        outcome o = member_reserve("", &fork_state.child);
-        if (o == OK) fork_state.token = platform_token_make(arena.fd, owner_slot(fork_state.child));
-        fork_state.failed = o != OK || fork_state.token < 0;
+        fork_state.failed = member_reserve("", &fork_state.child, &fork_state.token) != OK;
     }
     if (!fork_state.failed) fork_state.failed = references_inherit(arena_member(owner_slot(fork_state.child))) != OK;
     Py_RETURN_NONE;
@@ -336,17 +348,10 @@ static PyObject *py_reserve(PyObject *Py_UNUSED(module), PyObject *args)
     const char *name;
     owner_id who;
     if (!PyArg_ParseTuple(args, "s", &name)) return NULL;
+    int token;
     outcome o = arena_usable();
-    if (o == OK) o = member_reserve(name, &who);
+    if (o == OK) o = member_reserve(name, &who, &token);
     if (o != OK) return raise_outcome(o);
-    int token = platform_token_make(arena.fd, owner_slot(who));
-    if (token < 0) {
-        int saved = errno;
-        member_bury(who, UNKNOWN_EXIT);
-        platform_life_hold(arena.fd, owner_slot(arena.self));
-        errno = saved;
-        return raise_outcome(E_SYSTEM);
-    }
     return Py_BuildValue("IKi", owner_slot(who), (unsigned long long)owner_serial(who), token);
 }
 

@@ -21,7 +21,7 @@ bool member_alive(owner_id who);
 
 /* -- places -- */
 outcome member_found(const char *name);
-outcome member_reserve(const char *name, owner_id *who);
+outcome member_reserve(const char *name, owner_id *who, int *token);
 outcome member_adopt(owner_id who);
 void member_rename(const char *name);
 
