@@ -37,12 +37,15 @@ class Background(Target):
     def look(self) -> None:
         """There may be something to do."""
         if self._thread is None:
-            with self._start_guard:
-                if self._thread is None and not self._stopped:
-                    thread = threading.Thread(target=self._run, name="processing pool's background", daemon=True)
-                    thread.start()
-                    self._thread = thread
+            self._start()
         self._gate.release()
+
+    def _start(self) -> None:
+        with self._start_guard:
+            if self._thread is None and not self._stopped:
+                thread = threading.Thread(target=self._run, name="processing pool's background", daemon=True)
+                thread.start()
+                self._thread = thread
 
     def call(self, result: "AsyncResult[Any]", ok: bool, value: Any) -> None:
         """Run a result's callback, soon."""
@@ -72,10 +75,13 @@ class Background(Target):
     def _run(self) -> None:
         while not self._stopped:
             self._gate.acquire()
-            while not self._stopped and (self._callbacks or self._engine.needs_background()):
+            while self._has_work():
                 self._engine.collector.wait(self)
                 self._run_callbacks()
         self._run_callbacks()
+
+    def _has_work(self) -> bool:
+        return not self._stopped and (bool(self._callbacks) or self._engine.needs_background())
 
     def _run_callbacks(self) -> None:
         while self._callbacks:
@@ -84,5 +90,5 @@ class Background(Target):
                 result.run_callback(ok, value)
             except BaseException:
                 # As a thread's own: there is nobody else to tell.
-                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))  # type: ignore[arg-type]
+                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
             del result, value

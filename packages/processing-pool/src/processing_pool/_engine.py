@@ -5,7 +5,6 @@ It does not know its ``Pool``, so that a pool that is dropped can be collected; 
 
 import itertools
 import os
-import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -47,7 +46,7 @@ class Engine:
         self.pid = os.getpid()
         self.size = size
         self.state = RUNNING
-        self.broken: BaseException | None = None
+        self.broken: PoolBroken | None = None
         self.tasks: Queue[Any] = Queue()
         results: Queue[Any] = Queue()
         self.calls = Calls()
@@ -70,7 +69,7 @@ class Engine:
         if os.getpid() != self.pid:
             raise StateError("a pool can be used only by the process that made it")
         if self.broken is not None:
-            raise self.broken
+            raise PoolBroken(*self.broken.args) from self.broken.__cause__
         if self.state != RUNNING:
             raise ClosedError("Pool not running")
 
@@ -152,7 +151,7 @@ class Engine:
             self.state = TERMINATED
             self.supervisor.wake()
 
-    def break_down(self, error: BaseException) -> None:
+    def break_down(self, error: PoolBroken) -> None:
         """No worker can be started: no task will ever run."""
         if self.broken is None:
             self.broken = error

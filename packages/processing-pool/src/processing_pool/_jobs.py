@@ -175,7 +175,7 @@ class Mapping:
         return items
 
     def _take_chunks(self, n: int) -> list[Any]:
-        chunks = []
+        chunks: list[Any] = []
         while len(chunks) < n and self._next < len(self._items):
             start = self._next
             self._next = min(len(self._items), start + self._pace.next_chunk(len(self._items) - start))

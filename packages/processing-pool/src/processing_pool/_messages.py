@@ -82,7 +82,7 @@ def failure_of(error: BaseException) -> Failure:
 def error_of(failure: Failure) -> BaseException:
     """The exception that a worker sent, with the remote traceback as its cause."""
     try:
-        error = loads(failure.pickled)
+        error: object = loads(failure.pickled)
     except Exception as reason:
         error = MaybeEncodingError(_described(reason), f"the exception {failure.summary}")
     if not isinstance(error, BaseException):

@@ -4,7 +4,7 @@ import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 import processing_core
 from processing_core import BaseContext
@@ -177,8 +177,9 @@ class Pool(PoolAliases):
             raise ValueError("Pool is still running")
         self._engine.join()
 
-    def __enter__(self) -> "Pool":
-        self._engine.check_running()
+    def __enter__(self) -> Self:
+        if self._engine.broken is None:  # else the first task says so
+            self._engine.check_running()
         return self
 
     def __exit__(
@@ -195,12 +196,12 @@ class Pool(PoolAliases):
 
     def _map(
         self,
-        func: Callable[..., Any],
+        func: Callable[..., R],
         iterable: Iterable[Any],
         star: bool,
         chunksize: int | None,
-        result: AsyncResult[Any] | None = None,
-    ) -> AsyncResult[Any]:
+        result: AsyncResult[list[R]] | None = None,
+    ) -> AsyncResult[list[R]]:
         self._engine.check_running()
         if chunksize is not None:
             _positive(chunksize, "chunksize", "Chunksize")
@@ -214,14 +215,14 @@ class Pool(PoolAliases):
 
     def _map_async(
         self,
-        func: Callable[..., Any],
+        func: Callable[..., R],
         iterable: Iterable[Any],
         star: bool,
         chunksize: int | None,
-        callback: Callback[Any],
+        callback: Callback[list[R]],
         error_callback: ErrorCallback,
-    ) -> AsyncResult[Any]:
-        result: AsyncResult[Any] = AsyncResult(self._engine, self, None, callback, error_callback)
+    ) -> AsyncResult[list[R]]:
+        result: AsyncResult[list[R]] = AsyncResult(self._engine, self, None, callback, error_callback)
         self._map(func, iterable, star, chunksize, result)
         self._engine.in_background(result)
         return result

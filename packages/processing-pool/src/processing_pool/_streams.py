@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from processing_core import TimeoutError
 from processing_core.lowlevel import checked_timeout, pack
 from processing_pool._collector import Target
-from processing_pool._messages import Death, Partial
+from processing_pool._messages import Partial
 from processing_pool._outcomes import SPECIAL, Failed, cell_number, described, failed, how, name_of
 from processing_pool._pace import Pace
 
@@ -77,8 +77,8 @@ class Stream(Target):
             self._end(error)
         finally:
             self._ended = True
-            items, self._items = self._items, iter(())
-            _close(items)
+            _close(self._items)
+            self._items = iter(())
             self._look()
 
     def _await_room(self) -> None:
@@ -244,7 +244,8 @@ class IMapIterator(Generic[R]):
         while True:
             with self._guard:
                 for value in self._rest:
-                    return _given(value)
+                    result: R = _given(value)
+                    return result
                 if self._stream.is_ready():
                     if self._stream.is_over():
                         raise StopIteration
