@@ -271,7 +271,7 @@ class TestWorkers:
         assert all(child.daemon and "PoolWorker-" in child.name for child in children)
 
     def test_a_pool_in_a_worker(self, pool: Pool) -> None:
-        assert pool.apply(_nested, (3,)) == [0, 1, 4]
+        assert pool.apply(tasks.nested, (3,)) == [0, 1, 4]
 
     def test_shared_objects_travel_both_ways(self, pool: Pool) -> None:
         queue: Queue[str] = Queue()
@@ -279,11 +279,6 @@ class TestWorkers:
         assert pool.map(operator.methodcaller("put", "two"), [queue]) == [None]
         assert list(pool.imap(queue.put, ["three"])) == [None]
         assert [queue.get(timeout=30) for _ in range(3)] == ["one", "two", "three"]
-
-
-def _nested(n: int) -> list[int]:
-    with Pool(1) as pool:
-        return pool.map(tasks.square, range(n))
 
 
 class TestEnds:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+import processing_pool
 from processing_testing.meeting import Visit
 
 
@@ -79,6 +80,12 @@ def spin(address: str) -> None:
     Visit(address).say(os.getpid())
     while True:
         pass
+
+
+def nested(n: int) -> list[int]:
+    """Some squares, by a pool of the worker's own."""
+    with processing_pool.Pool(1) as pool:
+        return pool.map(square, range(n))
 
 
 def put(queue: Any, item: object) -> Any:

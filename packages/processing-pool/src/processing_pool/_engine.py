@@ -46,6 +46,7 @@ class Engine:
         self.pid = os.getpid()
         self.size = size
         self.state = RUNNING
+        self._dropped = False
         self.broken: PoolBroken | None = None
         self.tasks: Queue[Any] = Queue()
         results: Queue[Any] = Queue()
@@ -151,6 +152,11 @@ class Engine:
             self.state = TERMINATED
             self.supervisor.wake()
 
+    def drop(self) -> None:
+        """The pool is gone: :meth:`abandon`, and there is nobody to let go of the rest."""
+        self._dropped = True
+        self.abandon()
+
     def break_down(self, error: PoolBroken) -> None:
         """No worker can be started: no task will ever run."""
         if self.broken is None:
@@ -173,13 +179,19 @@ class Engine:
         self._all_done.wake()
         self.background.stop()
         self.collector.kick()
+        if self._dropped:
+            self.background.join()
+            self._let_go()
 
     def _release(self) -> None:
         """Let go of the threads and of the arena, unless the caller is one of those threads."""
         if self.supervisor.join() and self.background.join():
-            self.__dict__.pop("tasks", None)
-            self.collector.release()
-            self.supervisor.release()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self.__dict__.pop("tasks", None)
+        self.collector.release()
+        self.supervisor.release()
 
 
 class _Control:

@@ -65,7 +65,7 @@ class Pool(PoolAliases):
         context = context or processing_core.get_context()
         self._engine = Engine(context, size, initializer, tuple(initargs), maxtasksperchild)
         # Not at exit: the engine sees to that itself, earlier.
-        weakref.finalize(self, self._engine.abandon).atexit = False
+        weakref.finalize(self, self._engine.drop).atexit = False
 
     def apply(self, func: Callable[..., R], args: Iterable[Any] = (), kwds: Mapping[str, Any] | None = None) -> R:
         """Call ``func(*args, **kwds)`` in a worker.

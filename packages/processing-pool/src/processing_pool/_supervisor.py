@@ -7,6 +7,7 @@ word of a death is dispatched, the task is either done already, or died with its
 
 import os
 import select
+import signal
 import threading
 import time
 import traceback
@@ -115,7 +116,6 @@ class Supervisor:
     def _bury(self, place: int, process: Any) -> None:
         exitcode, pid = process.exitcode, process.pid
         process.join()
-        process.close()
         self.processes[place] = None
         self._recipe.tasks._settle()  # now its claim is exact
         claim = self._recipe.claims.read(place)
@@ -160,14 +160,22 @@ class Supervisor:
     def _start_worker(self, place: int) -> None:
         process = self._context.Process(target=work, args=(self._recipe, place), daemon=True)
         process.name = process.name.replace("Process", "PoolWorker")
-        if self._forks:
-            with warnings.catch_warnings():
-                # The child touches nothing that another thread of this process may hold.
-                warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-                process.start()
-        else:
+        # Ctrl-C finds a worker that ignores it, or does not hear it yet.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            self._start_process(process)
+            self.processes[place] = process
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def _start_process(self, process: Any) -> None:
+        if not self._forks:
             process.start()
-        self.processes[place] = process
+            return
+        with warnings.catch_warnings():
+            # The child touches nothing that another thread of this process may hold.
+            warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+            process.start()
 
     # -- the end ------------------------------------------------------------------------------------
 
@@ -183,7 +191,6 @@ class Supervisor:
         for place, process in enumerate(self.processes):
             if process is not None:
                 process.join()
-                process.close()
                 self.processes[place] = None
 
     def _close_pipe(self) -> None:

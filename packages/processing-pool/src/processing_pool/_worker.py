@@ -37,6 +37,7 @@ class Recipe(NamedTuple):
 def work(recipe: Recipe, place: int) -> None:
     """Be the worker at ``place`` until the tasks are over."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # it was blocked at the birth
     if not _initialize(recipe, place):
         return
     tasks, results, claims = recipe.tasks, recipe.results, recipe.claims

@@ -1,6 +1,7 @@
 """What a process that was not forked from its parent must know before it can unpickle."""
 
 import os
+import signal
 import sys
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ class Preparation(NamedTuple):
     argv: list[str]
     directory: str | None
     main: _main_module.Source | None
+    signal_mask: list[int]
 
 
 def prepare(process: BaseProcess) -> Preparation:
@@ -40,6 +42,7 @@ def prepare(process: BaseProcess) -> Preparation:
         argv=list(sys.argv),
         directory=_directory(),
         main=_main_module.source(),
+        signal_mask=[int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, ())],
     )
 
 
@@ -72,6 +75,8 @@ def apply(prepared: Preparation) -> None:
 
     :raises BaseException: whatever the main module raises.
     """
+    # As after a fork.  A pool starts its workers with SIGINT blocked, until they ignore it.
+    signal.pthread_sigmask(signal.SIG_SETMASK, prepared.signal_mask)
     current = current_process()
     current.name = prepared.name
     current.authkey = prepared.authkey

@@ -109,6 +109,8 @@ class _Server:
         child.report.close()
 
     def _live(self, request: protocol.Request, report: socket.socket) -> int:
+        # Blocked until it is known whether the parent's thread had it blocked.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         signal.signal(signal.SIGINT, self._interrupt_handler)
         self._forget(request, report)
         if request.lifeline >= 0:
