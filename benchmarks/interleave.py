@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -52,7 +53,7 @@ def _rotated(outcomes: list[Outcome], number: int) -> Iterator[Outcome]:
 def _measure(row: Row, outcome: Outcome, goal: float) -> None:
     command = [sys.executable, "-m", "benchmarks", "--measure", row.name, outcome.side, repr(goal)]
     try:
-        run = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
+        run = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT, check=False, env=_variables())
     except subprocess.TimeoutExpired:
         outcome.problem = f"took longer than {TIME_LIMIT:g} s"
         return
@@ -62,3 +63,8 @@ def _measure(row: Row, outcome: Outcome, goal: float) -> None:
     measured = json.loads(run.stdout.splitlines()[-1])
     outcome.operations.append(measured["operations"])
     outcome.seconds.append(measured["seconds"])
+
+
+def _variables() -> dict[str, str]:
+    # Installed packages have bytecode; without it a checkout would be compiled in every process that is started.
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

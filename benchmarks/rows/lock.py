@@ -14,12 +14,19 @@ fork = multiprocessing.get_context("fork")
 
 def turns(lock: Any, n: int) -> tuple[float, float]:
     """When *n* turns began and ended; the clock is the same in all processes."""
-    acquire, release = lock.acquire, lock.release
     start = perf_counter()
     for _ in repeat(None, n):
-        acquire()
-        release()
+        lock.acquire()
+        lock.release()
     return start, perf_counter()
+
+
+def blocks(lock: Any, n: int) -> float:
+    start = perf_counter()
+    for _ in repeat(None, n):
+        with lock:
+            pass
+    return perf_counter() - start
 
 
 def compete(lock: Any, ready: Any, times: Any, n: int) -> None:
@@ -51,6 +58,12 @@ def ours_alone(n: int) -> float:
     return alone(processing.Lock(), n)
 
 
+def ours_blocks(n: int) -> float:
+    import processing
+
+    return blocks(processing.Lock(), n)
+
+
 def ours_contended(n: int) -> float:
     import processing
 
@@ -61,12 +74,17 @@ def mp_alone(n: int) -> float:
     return alone(fork.Lock(), n)
 
 
+def mp_blocks(n: int) -> float:
+    return blocks(fork.Lock(), n)
+
+
 def mp_contended(n: int) -> float:
     return contended(fork, n)
 
 
 ROWS = [
     Row("lock", "lock acquire+release", "turn", ours_alone, (Peer("mp.Lock", mp_alone, 1.3, 2),), first=1000),
+    Row("lock-with", "with lock", "turn", ours_blocks, (Peer("mp.Lock", mp_blocks),), first=1000),
     Row(
         "lock-contended",
         "lock, contended by two",

@@ -4,6 +4,8 @@ Shared objects do not depend on contexts here; a lock made in one works in every
 family.  What the packages above offer in a context, they register: see :func:`register_factory`.
 """
 
+from __future__ import annotations
+
 import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
