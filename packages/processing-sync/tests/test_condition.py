@@ -173,6 +173,15 @@ class TestNotify:
             assert condition.wait(0.05) is False
         assert children[0].hear() is True
 
+    def test_a_notification_that_meets_a_timeout_is_consumed(self, fork: Fork, condition: Condition) -> None:
+        patience = 0.1
+        hasty = fork(waiting(condition, patience))
+        hasty.hear()
+        with condition:
+            time.sleep(3 * patience)  # its time is up, but it cannot return without the lock
+            condition.notify()
+        assert hasty.hear() is True
+
     def test_more_waiters_than_fit_the_first_block(self, condition: Condition) -> None:
         seen: list[bool] = []
 

@@ -46,8 +46,11 @@ class TestBetweenProcesses:
         for waiter in waiters:
             waiter.hear()
             waiter.await_sleep()
+            waiter.stop()
         event.set()
         event.clear()
+        for waiter in waiters:
+            waiter.go_on()
         assert [waiter.hear() for waiter in waiters] == [True] * 3
         assert not event.is_set()
 

@@ -260,10 +260,9 @@ class TestDeath:
     def test_a_stopped_holder_is_alive(self, fork: Fork, lock: AnyLock) -> None:
         holder = fork(hold(lock))
         holder.hear()
-        os.kill(holder.pid, signal.SIGSTOP)
-        os.waitpid(holder.pid, os.WUNTRACED)
+        holder.stop()
         assert not lock.acquire(timeout=1.0)
-        os.kill(holder.pid, signal.SIGCONT)
+        holder.go_on()
 
     def test_a_dead_waiter_hinders_nobody(self, fork: Fork, lock: AnyLock) -> None:
         with lock:

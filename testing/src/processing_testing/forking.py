@@ -75,6 +75,15 @@ class Child(Line):
             self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         return self.status
 
+    def stop(self) -> None:
+        """Stop it by SIGSTOP; returns when it has stopped."""
+        os.kill(self.pid, signal.SIGSTOP)
+        os.waitpid(self.pid, os.WUNTRACED)
+
+    def go_on(self) -> None:
+        """Let it go on after `stop`."""
+        os.kill(self.pid, signal.SIGCONT)
+
     def await_sleep(self) -> None:
         """Wait until it sleeps in the system, as a blocked process does."""
         await_sleep(self.pid)
