@@ -52,7 +52,7 @@ class Process(BaseProcess):
 
     _start_method: ClassVar[str | None] = None
 
-    def _launch(self) -> "Child":
+    def _launch(self) -> Child:
         return start_method(self._start_method or _default.get() or METHODS[0])(self)
 
     def _start_method_in_child(self) -> str | None:
@@ -91,9 +91,9 @@ class BaseContext:
     Process: ClassVar[type[_Process]] = Process
     _name: ClassVar[str | None] = None
 
-    current_process: ClassVar["staticmethod[[], BaseProcess]"] = staticmethod(_current.current_process)
-    parent_process: ClassVar["staticmethod[[], ParentProcess | None]"] = staticmethod(_current.parent_process)
-    active_children: ClassVar["staticmethod[[], list[BaseProcess]]"] = staticmethod(_current.active_children)
+    current_process: ClassVar[staticmethod[[], BaseProcess]] = staticmethod(_current.current_process)
+    parent_process: ClassVar[staticmethod[[], ParentProcess | None]] = staticmethod(_current.parent_process)
+    active_children: ClassVar[staticmethod[[], list[BaseProcess]]] = staticmethod(_current.active_children)
     currentProcess = current_process
     activeChildren = active_children
 
@@ -106,7 +106,7 @@ class BaseContext:
 
     cpuCount = cpu_count
 
-    def get_context(self, method: str | None = None) -> "BaseContext":
+    def get_context(self, method: str | None = None) -> BaseContext:
         """The context of a start method.
 
         :param method: ``fork``, ``spawn`` or ``forkserver``; ``None`` for this context.
