@@ -256,9 +256,8 @@ class TestWorkers:
             assert processing_core.active_children() == []
 
     def test_an_initializer_that_dies_breaks_the_pool(self, context: BaseContext) -> None:
-        with Pool(2, tasks.die, ("exit",), context=context) as pool:
-            with pytest.raises(PoolBroken, match="exited with code 7"):
-                pool.apply(tasks.square, (1,))
+        with Pool(2, tasks.die, ("exit",), context=context) as pool, pytest.raises(PoolBroken, match="exited with code 7"):
+            pool.apply(tasks.square, (1,))
 
     def test_maxtasksperchild(self, context: BaseContext) -> None:
         with Pool(1, maxtasksperchild=3, context=context) as pool:
@@ -517,5 +516,3 @@ def test_collecting_costs_no_cpu_while_waiting(place: Meeting) -> None:
         assert time.process_time() - begin < 0.02
         guest.dismiss()
         result.get(30)
-
-

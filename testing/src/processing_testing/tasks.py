@@ -65,6 +65,30 @@ def die_if(number: int, victim: int) -> int:
     return number
 
 
+def die_of_seven(number: int) -> int:
+    """Die of a seven."""
+    return die_if(number, 7)
+
+
+def die_with(*_: object, **__: object) -> None:
+    """Die, whatever the arguments."""
+    die("kill")
+
+
+class NoRepr:
+    """It has no repr."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+
+def linger(number: int) -> int:
+    """*number*, after a moment that differs."""
+    if number % 7 == 0:
+        time.sleep(0.001)
+    return number
+
+
 def stay(address: str) -> str:
     """Tell the test the pid, and wait to be dismissed."""
     visit = Visit(address)

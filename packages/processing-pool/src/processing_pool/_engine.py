@@ -6,7 +6,7 @@ It does not know its ``Pool``, so that a pool that is dropped can be collected; 
 import itertools
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from processing_core import BaseContext, ClosedError, StateError
 from processing_core.lowlevel import Claims, Queue, at_exit
@@ -19,13 +19,15 @@ from processing_pool._results import AsyncResult
 from processing_pool._supervisor import Supervisor
 from processing_pool._worker import Recipe
 
+if TYPE_CHECKING:
+    from processing_pool._jobs import Mapping
+    from processing_pool._streams import Stream
+
 __all__ = ["Engine"]
 
 RUNNING = "RUN"
 CLOSED = "CLOSE"
 TERMINATED = "TERMINATE"
-
-R = TypeVar("R")
 
 
 class Engine:
@@ -47,6 +49,7 @@ class Engine:
         self.size = size
         self.state = RUNNING
         self._dropped = False
+        self._over: BaseException | None = None  # why nothing more will be done; set by the supervisor at its end
         self.broken: PoolBroken | None = None
         self.tasks: Queue[Any] = Queue()
         results: Queue[Any] = Queue()
@@ -69,8 +72,6 @@ class Engine:
         """:raises Exception: if no task may be submitted."""
         if os.getpid() != self.pid:
             raise StateError("a pool can be used only by the process that made it")
-        if self.broken is not None:
-            raise PoolBroken(*self.broken.args) from self.broken.__cause__
         if self.state != RUNNING:
             raise ClosedError("Pool not running")
 
@@ -82,7 +83,19 @@ class Engine:
             self.tasks._send(CALLS, number, result.task)
         except Exception as error:
             self.calls.pending.pop(number, None)
-            result.settle(False, error)
+            result.settle(False, self._over or error)
+        if self._over is not None:
+            self.calls.abort(self._over)
+
+    def enter(self, job: "Mapping | Stream", begin: Callable[[], object]) -> None:
+        """Let a job take part, and begin it."""
+        self.jobs[job.cell] = job
+        try:
+            begin()
+        except Exception as error:
+            job.abort(self._over or error)
+        if self._over is not None:  # it came too late to be aborted with the others
+            job.abort(self._over)
 
     def in_background(self, result: AsyncResult[Any]) -> None:
         """Collect for ``result`` even if nobody waits for it."""
@@ -172,10 +185,9 @@ class Engine:
     def workers_ended(self) -> None:
         """In the supervisor, at its end: nobody is left to do anything."""
         self._forget_exit()
-        if not self.idle():
-            error = self.broken or ClosedError("the pool was terminated before this was done")
-            for job in list(self.jobs.values()):
-                job.abort(error)
+        self._over = self.broken or ClosedError("the pool was terminated before this was done")
+        for job in list(self.jobs.values()):
+            job.abort(self._over)
         self._all_done.wake()
         self.background.stop()
         self.collector.kick()

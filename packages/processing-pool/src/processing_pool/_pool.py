@@ -178,8 +178,7 @@ class Pool(PoolAliases):
         self._engine.join()
 
     def __enter__(self) -> Self:
-        if self._engine.broken is None:  # else the first task says so
-            self._engine.check_running()
+        self._engine.check_running()
         return self
 
     def __exit__(
@@ -209,8 +208,7 @@ class Pool(PoolAliases):
         if result is None:
             result = AsyncResult(self._engine, None, None)
         job = _Mapping(self._engine, result, func, items, star, chunksize)
-        self._engine.jobs[job.cell] = job
-        job.advance()
+        self._engine.enter(job, job.advance)
         return result
 
     def _map_async(
@@ -231,8 +229,7 @@ class Pool(PoolAliases):
         self._engine.check_running()
         _positive(chunksize, "chunksize", "Chunksize")
         stream = Stream(self._engine, func, iterable, chunksize, ordered)
-        self._engine.jobs[stream.cell] = stream
-        stream.start()
+        self._engine.enter(stream, stream.start)
         return IMapIterator(self._engine, self, stream)
 
 

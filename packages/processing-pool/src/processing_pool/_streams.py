@@ -223,7 +223,7 @@ class IMapIterator(Generic[R]):
         self._stream = stream
         self._rest: Iterator[Any] = iter(())  # of the chunk that was taken last
         self._guard = threading.RLock()  # guards _rest and the taking
-        weakref.finalize(self, stream.drop).atexit = False
+        weakref.finalize(self, _drop, weakref.ref(stream)).atexit = False
 
     def __iter__(self) -> Iterator[R]:
         return self
@@ -253,6 +253,12 @@ class IMapIterator(Generic[R]):
                     continue
             if not self._engine.wait(self._stream, checked_timeout(timeout)):
                 raise TimeoutError(f"the next result was not there after {timeout} s")
+
+
+def _drop(stream: "weakref.ref[Stream]") -> None:
+    found = stream()
+    if found is not None:
+        found.drop()
 
 
 def _given(value: Any) -> Any:

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Supervisor"]
 
 STILLBIRTHS = 3
-"""So many workers, one after another, may die before they are ready for a task."""
+"""So many workers may die before any was ever ready for a task."""
+LATER_STILLBIRTHS = 100
+"""So many may die unready, one after another, where others had been ready: somebody may be killing them."""
 MERCY = 0.5
 """Seconds between SIGTERM and SIGKILL."""
 RETRY = 0.1
@@ -43,6 +45,7 @@ class Supervisor:
         self.processes: list[Any] = [None] * size
         self._forks = context.get_start_method(allow_none=True) == "fork"
         self._stillbirths = 0
+        self._stillbirths_allowed = STILLBIRTHS
         self._untold: list[tuple[int, int, Death]] = []
         with without_forks():
             read_end, write_end = os.pipe()
@@ -119,11 +122,12 @@ class Supervisor:
         self.processes[place] = None
         self._recipe.tasks._settle()  # now its claim is exact
         claim = self._recipe.claims.read(place)
+        if any(self._recipe.claims.read(other) for other in range(len(self.processes))):
+            self._stillbirths, self._stillbirths_allowed = 0, LATER_STILLBIRTHS
         self._recipe.claims.clear(place)
         if claim is None:
             self._stillborn(pid, exitcode)
             return
-        self._stillbirths = 0
         if claim == (CONTROL, INITIALIZER_FAILED):
             self._engine.await_initializer_failure()
         elif claim[0] != CONTROL:
@@ -131,11 +135,10 @@ class Supervisor:
 
     def _stillborn(self, pid: int | None, exitcode: int | None) -> None:
         self._stillbirths += 1
-        if self._stillbirths >= STILLBIRTHS and not self._engine.terminating:
-            what = "its initializer" if self._recipe.initializer else "its first task"
+        if self._stillbirths >= self._stillbirths_allowed and not self._engine.terminating:
             self._engine.break_down(
                 PoolBroken(
-                    f"{self._stillbirths} workers, one after another, died before they were through with {what}: "
+                    f"{self._stillbirths} workers, one after another, died before they were ready for a task: "
                     f"the last, process {pid}, {ending(exitcode)}"
                 )
             )

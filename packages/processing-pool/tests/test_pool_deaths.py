@@ -1,0 +1,175 @@
+"""What a pool does when its workers die."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+import processing_core
+from processing_core import BaseContext
+from processing_pool import MaybeEncodingError, Pool, PoolBroken, WorkerDied
+from processing_testing import tasks
+from processing_testing.meeting import Meeting
+
+ENDINGS = {"exit": 7, "kill": -signal.SIGKILL, "segfault": -signal.SIGSEGV, "sys.exit": 9}
+
+
+class TestPromise1:
+    @pytest.mark.parametrize("how", ENDINGS)
+    def test_only_its_task_fails_within_a_second(self, pool: Pool, how: str) -> None:
+        begin = time.monotonic()
+        with pytest.raises(WorkerDied) as caught:
+            pool.apply(tasks.die, (how,))
+        took = time.monotonic() - begin
+        assert took < 1
+        assert caught.value.task == f"die({how!r})"
+        assert caught.value.exitcode == ENDINGS[how]
+        assert caught.value.pid is not None
+        assert f"die({how!r})" in str(caught.value)
+        assert str(caught.value.pid) in str(caught.value)
+        assert pool.map(tasks.square, range(100), 1) == [i * i for i in range(100)]
+
+    @pytest.mark.parametrize("chunksize", [None, 1])
+    def test_in_map(self, pool: Pool, chunksize: int | None) -> None:
+        with pytest.raises(WorkerDied):
+            pool.starmap(tasks.die_if, [(i, 50) for i in range(100)], chunksize)
+        assert pool.map(tasks.square, range(100), 1) == [i * i for i in range(100)]
+
+    def test_in_map_the_task_is_named(self, pool: Pool) -> None:
+        with pytest.raises(WorkerDied, match=r"^die_if\(50, 50\): its worker, process \d+, was killed by SIGKILL$"):
+            pool.starmap(tasks.die_if, [(i, 50) for i in range(100)], 1)
+
+    @pytest.mark.parametrize("chunksize", [1, 5])
+    def test_in_imap_the_other_items_arrive(self, pool: Pool, chunksize: int) -> None:
+        results = pool.imap(tasks.die_of_seven, range(20), chunksize)
+        seen, dead = [], []
+        for i in range(20):
+            try:
+                seen.append(results.next(30))
+            except WorkerDied:
+                dead.append(i)
+        assert dead == ([7] if chunksize == 1 else [5, 6, 7, 8, 9])
+        assert seen == [i for i in range(20) if i not in dead]
+
+    def test_callbacks_are_told(self, pool: Pool) -> None:
+        told: list[BaseException] = []
+        pool.apply_async(tasks.die, ("exit",), error_callback=told.append).wait(30)
+        assert [type(error) for error in told] == [WorkerDied]
+
+    def test_both_workers_at_once(self, pool: Pool) -> None:
+        results = [pool.apply_async(tasks.die, ("kill",)) for _ in range(4)]
+        for result in results:
+            with pytest.raises(WorkerDied):
+                result.get(30)
+        assert pool.apply(tasks.square, (3,)) == 9
+
+    def test_a_neighbour_is_left_alone(self, pool: Pool, place: Meeting) -> None:
+        neighbour = pool.apply_async(tasks.stay, (place.address,))
+        guest = place.welcome()
+        with pytest.raises(WorkerDied):
+            pool.apply(tasks.die, ("kill",))
+        guest.dismiss()
+        assert neighbour.get(30) == "dismissed"
+
+
+class TestReplacement:
+    def test_of_an_idle_worker(self, pool: Pool, context: BaseContext) -> None:
+        before = {child.pid for child in processing_core.active_children()}
+        for pid in before:
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+        assert {pool.apply(tasks.pid) for _ in range(20)}.isdisjoint(before)
+
+    def test_while_nobody_uses_the_pool(self, pool: Pool) -> None:
+        victims = processing_core.active_children()
+        for victim in victims:
+            victim.kill()
+            victim.join()
+        deadline = time.monotonic() + 30
+        while len(processing_core.active_children()) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)  # nobody is told when a worker is born
+        assert pool.apply(tasks.square, (3,)) == 9
+
+    def test_a_killed_worker_of_a_closed_pool(self, context: BaseContext, place: Meeting) -> None:
+        with Pool(1, context=context) as pool:
+            first = pool.apply_async(tasks.stay, (place.address,))
+            others = [pool.apply_async(tasks.square, (i,)) for i in range(10)]
+            pid = place.hear()
+            pool.close()
+            os.kill(pid, signal.SIGKILL)
+            pool.join()
+            with pytest.raises(WorkerDied):
+                first.get(0)
+            assert [other.get(0) for other in others] == [i * i for i in range(10)]
+
+    def test_workers_that_never_get_ready(self, context: BaseContext) -> None:
+        with Pool(1, os._exit, (4,), context=context) as pool, pytest.raises(PoolBroken, match=r"3 workers, .* exited with code 4"):
+            pool.map(tasks.square, range(3))
+
+
+@pytest.mark.attack
+@pytest.mark.watchdog(180)
+def test_chaos(context: BaseContext, rounds: Callable[[int, int], int]) -> None:
+    """While a killer kills workers at random, every task returns its value or fails with its worker."""
+    n = rounds(3000, 20000)
+    over = threading.Event()
+    kills = 0
+
+    def kill() -> None:
+        nonlocal kills
+        dice = random.Random(1)
+        while not over.wait(0.02):
+            children = processing_core.active_children()
+            if children:
+                dice.choice(children).kill()
+                kills += 1
+
+    killer = threading.Thread(target=kill)
+    with Pool(4, context=context) as pool:
+        pool.map(tasks.square, range(10))
+        killer.start()
+        try:
+            calls = [(i, pool.apply_async(tasks.linger, (i,))) for i in range(n // 3)]
+            stream = pool.imap(tasks.linger, iter(range(n // 3)))
+            outcomes = [(i, _outcome(lambda: stream.next(60))) for i in range(n // 3)]
+            outcomes += [(i, _outcome(lambda call=call: call.get(60))) for i, call in calls]
+            outcomes += [(i, _outcome(lambda i=i: pool.apply(tasks.linger, (i,)))) for i in range(n // 30)]
+        finally:
+            over.set()
+            killer.join()
+        assert [(i, outcome) for i, outcome in outcomes if outcome not in (i, WorkerDied)] == []
+        assert kills > 3
+        assert pool.map(tasks.square, range(1000), 1) == [i * i for i in range(1000)]
+
+
+def _outcome(function: Callable[[], object]) -> object:
+    try:
+        return function()
+    except WorkerDied:
+        return WorkerDied
+
+
+class TestErrors:
+    def test_arguments_are_shortened(self, pool: Pool) -> None:
+        with pytest.raises(WorkerDied) as caught:
+            pool.apply(tasks.die_with, (list(range(10_000)), "x" * 10_000), {"more": b"y" * 10_000})
+        assert len(str(caught.value)) < 400
+
+    def test_arguments_without_a_repr(self, pool: Pool) -> None:
+        with pytest.raises(WorkerDied, match=r"die_with\(<NoRepr"):
+            pool.apply(tasks.die_with, (tasks.NoRepr(),))
+
+    def test_they_survive_pickling(self) -> None:
+        died = pickle.loads(pickle.dumps(WorkerDied("gone", "f(1)", 12, -9)))
+        assert (str(died), died.task, died.pid, died.exitcode) == ("gone", "f(1)", 12, -9)
+        encoding = pickle.loads(pickle.dumps(MaybeEncodingError(ValueError("x"), {"y": 1})))
+        assert (encoding.exc, encoding.value) == ("ValueError('x')", "{'y': 1}")
+        assert str(pickle.loads(pickle.dumps(PoolBroken("why")))) == "why"

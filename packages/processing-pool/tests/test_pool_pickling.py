@@ -1,0 +1,105 @@
+"""Promise 2: what cannot be pickled or unpickled fails its own task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from processing_pool import MaybeEncodingError, Pool, RemoteTraceback
+from processing_testing import tasks
+
+Way = Callable[[Pool, Callable[..., Any], Any], Any]
+
+WAYS: dict[str, Way] = {
+    "apply": lambda pool, function, argument: pool.apply(function, (argument,)),
+    "apply_async": lambda pool, function, argument: pool.apply_async(function, (argument,)).get(30),
+    "map": lambda pool, function, argument: pool.map(function, [argument]),
+    "map, one a chunk": lambda pool, function, argument: pool.map(function, [argument], 1),
+    "map, in chunks": lambda pool, function, argument: pool.map(function, [argument] * 5, 3),
+    "map_async": lambda pool, function, argument: pool.map_async(function, [argument]).get(30),
+    "starmap": lambda pool, function, argument: pool.starmap(function, [(argument,)]),
+    "imap": lambda pool, function, argument: pool.imap(function, [argument]).next(30),
+    "imap, in chunks": lambda pool, function, argument: pool.imap(function, [argument] * 5, 3).next(30),
+    "imap_unordered": lambda pool, function, argument: pool.imap_unordered(function, [argument]).next(30),
+}
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> Way:
+    return WAYS[request.param]
+
+
+@pytest.fixture
+def pool(pool: Pool) -> Iterator[Pool]:
+    """A pool of which nothing is left undone by the test."""
+    yield pool
+    assert pool.map(tasks.square, range(100), 1) == [i * i for i in range(100)]
+    assert pool.apply(tasks.square, (3,)) == 9
+
+
+class TestEachThing:
+    def test_argument_that_does_not_dump(self, pool: Pool, way: Way) -> None:
+        with pytest.raises(RuntimeError, match="does not dump"):
+            way(pool, tasks.take, tasks.Unpicklable())
+
+    def test_argument_that_does_not_load(self, pool: Pool, way: Way) -> None:
+        with pytest.raises(MaybeEncodingError, match="does not load") as caught:
+            way(pool, tasks.take, tasks.Unloadable())
+        assert isinstance(caught.value.__cause__, RemoteTraceback)
+
+    def test_function_that_does_not_dump(self, pool: Pool, way: Way) -> None:
+        with pytest.raises(RuntimeError, match="does not dump"):
+            way(pool, tasks.Unpicklable(), 1)
+
+    def test_function_that_does_not_load(self, pool: Pool, way: Way) -> None:
+        with pytest.raises(MaybeEncodingError, match="does not load"):
+            way(pool, tasks.Unloadable(), 1)
+
+    @pytest.mark.parametrize(
+        "kind", ["result that does not dump", "result that does not load", "exception that does not dump"]
+    )
+    def test_result_or_exception(self, pool: Pool, way: Way, kind: str) -> None:
+        with pytest.raises(MaybeEncodingError, match=r"does not (dump|load)|cannot pickle"):
+            way(pool, tasks.make, kind)
+
+    def test_exception_that_does_not_load(self, pool: Pool, way: Way) -> None:
+        with pytest.raises(MaybeEncodingError, match="UnloadableError") as caught:
+            way(pool, tasks.make, "exception that does not load")
+        assert "1 and 2" in str(caught.value.__cause__)
+
+
+class TestOnlyTheCulprit:
+    GOOD_AND_BAD = [0, tasks.Unpicklable(), 2, 3, tasks.Unloadable(), 5]
+
+    @pytest.mark.parametrize("chunksize", [1, 3, 6])
+    def test_arguments_of_imap(self, pool: Pool, chunksize: int) -> None:
+        results = pool.imap(tasks.take, self.GOOD_AND_BAD, chunksize)
+        found = [_next(results) for _ in self.GOOD_AND_BAD]
+        assert found[1] is RuntimeError
+        if chunksize == 1:
+            assert found == [0, RuntimeError, 2, 3, MaybeEncodingError, 5]
+
+    def test_arguments_of_map_are_all_tried(self, pool: Pool) -> None:
+        seen: list[object] = []
+        items = [tasks.Unpicklable() if i % 10 == 0 else i for i in range(1000)]
+        with pytest.raises(RuntimeError, match="does not dump"):
+            pool.map(tasks.take, items, 7)
+        with pytest.raises(RuntimeError, match="does not dump"):
+            pool.map_async(tasks.take, items, error_callback=seen.append).get(30)
+        assert len(seen) == 1
+
+    @pytest.mark.parametrize("chunksize", [1, 2, 10])
+    def test_results_of_imap(self, pool: Pool, chunksize: int) -> None:
+        kinds = ["a", "result that does not dump", "b", "exception that does not dump", "c"]
+        results = pool.imap(tasks.make, kinds, chunksize)
+        expected = ["a", MaybeEncodingError, "b", MaybeEncodingError, "c"]
+        assert [_next(results) for _ in kinds] == expected
+
+
+def _next(results: Any) -> object:
+    try:
+        return results.next(30)
+    except Exception as error:
+        return type(error)
