@@ -256,7 +256,10 @@ class TestWorkers:
             assert processing_core.active_children() == []
 
     def test_an_initializer_that_dies_breaks_the_pool(self, context: BaseContext) -> None:
-        with Pool(2, tasks.die, ("exit",), context=context) as pool, pytest.raises(PoolBroken, match="exited with code 7"):
+        with (
+            Pool(2, tasks.die, ("exit",), context=context) as pool,
+            pytest.raises(PoolBroken, match="exited with code 7"),
+        ):
             pool.apply(tasks.square, (1,))
 
     def test_maxtasksperchild(self, context: BaseContext) -> None:

@@ -111,7 +111,10 @@ class TestReplacement:
             assert [other.get(0) for other in others] == [i * i for i in range(10)]
 
     def test_workers_that_never_get_ready(self, context: BaseContext) -> None:
-        with Pool(1, os._exit, (4,), context=context) as pool, pytest.raises(PoolBroken, match=r"3 workers, .* exited with code 4"):
+        with (
+            Pool(1, os._exit, (4,), context=context) as pool,
+            pytest.raises(PoolBroken, match=r"3 workers, .* exited with code 4"),
+        ):
             pool.map(tasks.square, range(3))
 
 

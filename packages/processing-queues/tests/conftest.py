@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+import processing_core
+from processing_core import lowlevel
+from processing_testing.meeting import Meeting, meeting
+
+
+@pytest.fixture(params=processing_core.get_all_start_methods())
+def context(request: pytest.FixtureRequest) -> processing_core.BaseContext:
+    """A start method's context."""
+    return processing_core.get_context(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _a_sound_arena() -> Iterator[None]:
+    """After every test the arena's invariants hold, and no cell is left."""
+    lowlevel.ensure_family()
+    gc.collect()
+    cells = lowlevel.stats()["cells"]
+    yield
+    gc.collect()
+    lowlevel.sweep()
+    lowlevel.check()
+    assert lowlevel.stats()["cells"] == cells
+
+
+@pytest.fixture
+def place() -> Iterator[Meeting]:
+    """Where the test meets its children."""
+    with meeting() as place:
+        yield place

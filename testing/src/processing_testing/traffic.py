@@ -1,0 +1,59 @@
+"""What the children of queue tests do."""
+
+from __future__ import annotations
+
+import queue as names
+from typing import Any
+
+from processing_testing.meeting import Visit
+
+Q = Any
+"""A queue, of whatever package."""
+
+
+def put_range(queue: Q, producer: int, n: int) -> None:
+    """Put (producer, 0), (producer, 1), …"""
+    for i in range(n):
+        queue.put((producer, i))
+
+
+def put_blocks(queue: Q, producer: int, blocks: int, size: int) -> None:
+    """Put blocks of (producer, block, index), each by one `put_many`."""
+    for block in range(blocks):
+        queue.put_many([(producer, block, i) for i in range(size)])
+
+
+def put_bytes(queue: Q, items: int, size: int) -> None:
+    """Put that many items of that many bytes."""
+    for i in range(items):
+        queue.put(bytes([i % 256]) * size)
+
+
+def forward(source: Q, target: Q) -> None:
+    """Pass on what comes, up to a None."""
+    while (item := source.get()) is not None:
+        target.put(item)
+
+
+def put_for_ever(queue: Q, address: str) -> None:
+    """Tell the test, then put until killed."""
+    Visit(address).say("here")
+    i = 0
+    while True:
+        queue.put(("item", i, b"x" * (i % 20_000)))
+        i += 1
+
+
+def get_for_ever(queue: Q, address: str) -> None:
+    """Tell the test, then get until killed."""
+    Visit(address).say("here")
+    while True:
+        try:
+            queue.get(timeout=0.01)
+        except names.Empty:
+            pass
+
+
+def answer(source: Q) -> None:
+    """Get a queue, and put a word into it."""
+    source.get(timeout=30).put("a word")
