@@ -350,6 +350,44 @@ class DropRing(_Large, _Ring):
         del mine
 
 
+@scenario
+class Claim(Scenario[tuple[Any, Any, Tally]]):
+    """What a taker had taken can be told after its death, though another has taken the next message meanwhile."""
+
+    filled = 6
+    count = 4
+
+    def prepare(self) -> tuple[Any, Any, Tally]:
+        queue = self.k.Queue()
+        for i in range(self.filled):
+            queue._send(7, i, [queue] if i % 2 else i)
+        return queue, self.k.Claims(2), Tally()
+
+    def act(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, claims, done = world
+        for _ in range(self.count):
+            queue._receive(None, claims, 1)
+            done.add()
+
+    def verify(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, claims, done = world
+        taken = queue._receive(5, claims, 0)[1]
+        queue._settle()
+        assert claims.read(0) == (7, taken)
+        assert taken in (done.value, done.value + 1)
+        expected = {(7, taken - 1)}
+        if taken in (0, done.value):
+            expected.add(None)  # it died before it took the next one, and what it took before is done
+        assert claims.read(1) in expected, (claims.read(1), taken, done.value)
+        drain_rows(queue)
+
+
+def drain_rows(queue: Any) -> None:
+    """Take all that is in a queue of rows."""
+    while not queue.empty():
+        queue._receive(5)
+
+
 # -- members ---------------------------------------------------------------------------------------
 
 
