@@ -30,7 +30,7 @@ BUILTINS = {
     "HandleError": (ValueError,),
     "ForkError": (RuntimeError,),
     "StateError": (AssertionError, RuntimeError),
-    "ClosedError": (ValueError,),
+    "ClosedError": (ValueError, OSError),
     "TimeoutError": (builtins.TimeoutError, OSError),
 }
 

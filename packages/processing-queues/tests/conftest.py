@@ -11,9 +11,24 @@ from processing_testing.meeting import Meeting, meeting
 
 
 @pytest.fixture(params=processing_core.get_all_start_methods())
-def context(request: pytest.FixtureRequest) -> processing_core.BaseContext:
+def method(request: pytest.FixtureRequest) -> str:
+    """A start method's name."""
+    return str(request.param)
+
+
+@pytest.fixture
+def context(method: str) -> processing_core.BaseContext:
     """A start method's context."""
-    return processing_core.get_context(request.param)
+    return processing_core.get_context(method)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_forkserver() -> None:
+    """The forkserver is there before any test counts cells or descriptors."""
+    process = processing_core.get_context("forkserver").Process()
+    process.start()
+    process.join()
+    process.close()
 
 
 @pytest.fixture(autouse=True)

@@ -1,15 +1,19 @@
-"""File descriptors that have an owner, and waiting for one."""
+"""File descriptors that have an owner, and waiting for some."""
 
 import os
+import pickle
 import select
 import time
 from collections.abc import Callable
 
-__all__ = ["Descriptor", "readable"]
+__all__ = ["Descriptor", "polled", "readable"]
 
 
 class Descriptor:
-    """A file descriptor that is closed when its owner drops it."""
+    """A file descriptor that is closed when its owner drops it.
+
+    It can be pickled as part of a ``Process`` that is being started, and then arrives as a copy in the child.
+    """
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -33,6 +37,14 @@ class Descriptor:
         if self._fd >= 0:
             _close(self._fd)
 
+    def __reduce__(self) -> tuple[Callable[[int], "Descriptor"], tuple[int]]:
+        from processing_core import _luggage  # here, for most programs need not import `socket`
+
+        number = _luggage.put_in(self._fd)
+        if number is None:
+            raise pickle.PicklingError("a descriptor can be sent only with a process that is being started")
+        return _luggage.take_out, (number,)
+
 
 def readable(fd: int, timeout: float | None) -> bool:
     """Wait until ``fd`` has something to read or has hung up.
@@ -43,13 +55,22 @@ def readable(fd: int, timeout: float | None) -> bool:
     """
     poller = select.poll()
     poller.register(fd, select.POLLIN)
+    return bool(polled(poller, timeout))
+
+
+def polled(poller: select.poll, timeout: float | None) -> list[tuple[int, int]]:
+    """Wait until something happens at what is registered with ``poller``.
+
+    Blocks; signal handlers run.
+
+    :param timeout: seconds; ``None`` waits for ever.
+    :return: (descriptor, events); empty if the time was up.
+    """
     if timeout is None:
-        return bool(poller.poll())
+        return poller.poll()
     deadline = time.monotonic() + timeout
     while True:
         left = max(0.0, deadline - time.monotonic())
         # Rounded up, lest the last millisecond be spent spinning.
-        if poller.poll(min(left * 1000 + 0.999, 1e9)):
-            return True
-        if left == 0.0:
-            return False
+        if (ready := poller.poll(min(left * 1000 + 0.999, 1e9))) or left == 0.0:
+            return ready

@@ -10,7 +10,7 @@
     │   RuntimeError)
     ├── NotHeldError (AssertionError,      you: released what you do not hold
     │   RuntimeError, ValueError)
-    ├── ClosedError (ValueError)           you: closed it before
+    ├── ClosedError (ValueError, OSError)  you: closed it before
     ├── TimeoutError (TimeoutError)        the time was up
     ├── BufferTooShort                     a message larger than the buffer given for it
     └── AuthenticationError                the other side does not know the key
@@ -85,8 +85,12 @@ class NotHeldError(ProcessError, AssertionError, RuntimeError, ValueError):
     """
 
 
-class ClosedError(ProcessError, ValueError):
-    """The object was closed before, by its user."""
+class ClosedError(ProcessError, ValueError, OSError):
+    """The object was closed before, by its user.
+
+    ``multiprocessing`` raises :exc:`ValueError` for a queue or a process and :exc:`OSError` for a connection; this is
+    both.
+    """
 
 
 class TimeoutError(ProcessError, builtins.TimeoutError):

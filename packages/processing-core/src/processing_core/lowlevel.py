@@ -6,6 +6,7 @@ those packages put what contexts offer.
 
 from processing_core._context import register_factory as register_factory
 from processing_core._descriptors import Descriptor as Descriptor
+from processing_core._descriptors import polled as polled
 from processing_core._descriptors import readable as readable
 from processing_core._exit import at_exit as at_exit
 from processing_core._family import ensure_family as ensure_family
@@ -70,6 +71,7 @@ __all__ = [
     "obituary",
     "own_methods",
     "pack",
+    "polled",
     "readable",
     "register_factory",
     "stats",

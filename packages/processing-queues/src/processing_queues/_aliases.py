@@ -4,9 +4,12 @@ Each method calls the modern one on ``self``, so that what a subclass overrides 
 """
 
 from collections.abc import Iterable
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-__all__ = ["QueueAliases"]
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+__all__ = ["ConnectionAliases", "QueueAliases"]
 
 T = TypeVar("T")
 
@@ -43,3 +46,27 @@ class QueueAliases(Generic[T]):
     def cancelJoin(self: _Modern[T]) -> None:
         """:meth:`cancel_join_thread`."""
         self.cancel_join_thread()
+
+
+class _Messaging(Protocol):
+    def send_bytes(self, buf: "ReadableBuffer") -> None: ...
+    def recv_bytes(self) -> bytes: ...
+    def recv_bytes_into(self, buf: "WriteableBuffer", offset: int = 0) -> int: ...
+
+
+class ConnectionAliases:
+    """0.52's methods of ``Connection``."""
+
+    __slots__ = ()
+
+    def sendBytes(self: _Messaging, buffer: "ReadableBuffer") -> None:
+        """:meth:`send_bytes`."""
+        self.send_bytes(buffer)
+
+    def recvBytes(self: _Messaging) -> bytes:
+        """:meth:`recv_bytes`."""
+        return self.recv_bytes()
+
+    def recvBytesInto(self: _Messaging, buffer: "WriteableBuffer", offset: int = 0) -> int:
+        """:meth:`recv_bytes_into`."""
+        return self.recv_bytes_into(buffer, offset)

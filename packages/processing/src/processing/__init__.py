@@ -36,9 +36,12 @@ from processing_pool import Pool as Pool
 from processing_pool import PoolBroken as PoolBroken
 from processing_pool import RemoteTraceback as RemoteTraceback
 from processing_pool import WorkerDied as WorkerDied
+from processing_queues import Connection as Connection
 from processing_queues import Empty as Empty
 from processing_queues import Full as Full
+from processing_queues import Pipe as Pipe
 from processing_queues import Queue as Queue
+from processing_queues import wait as wait
 from processing_sync import BoundedSemaphore as BoundedSemaphore
 from processing_sync import Condition as Condition
 from processing_sync import Event as Event
@@ -67,7 +70,10 @@ __all__ = [
     "BoundedSemaphore",
     "Condition",
     "Event",
-    # queues
+    # pipes and queues
+    "Pipe",
+    "Connection",
+    "wait",
     "Queue",
     "Empty",
     "Full",

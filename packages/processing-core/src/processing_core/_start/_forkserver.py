@@ -51,11 +51,13 @@ class ForkServer:
         """Whether it has not ended."""
         return self._process.poll() is None
 
-    def request(self, name: str, place: Place, token: int, lifeline: int) -> "ServedChild | None":
+    def request(self, name: str, place: Place, token: int, lifeline: int, luggage: int) -> "ServedChild | None":
         """Have a child born into ``place``.
 
         Blocks until it is.
 
+        :param lifeline: The child's end of it; -1 for none.
+        :param luggage: Likewise.
         :return: the child, without its own lifeline yet; ``None`` if the server is gone.
         :raises OSError: if the system refuses.
         """
@@ -63,7 +65,7 @@ class ForkServer:
         report = Descriptor(ours.detach())
         with theirs:
             try:
-                request = protocol.Request(*place, name, token, theirs.fileno(), lifeline)
+                request = protocol.Request(*place, name, token, theirs.fileno(), lifeline, luggage)
                 protocol.send_request(self._control, request)
             except (BrokenPipeError, ConnectionResetError):
                 return None
@@ -138,18 +140,14 @@ def start(process: BaseProcess) -> Child:
     :raises OSError: if the system refuses.
     :raises ProcessError: if the forkserver dies again and again.
     """
-    parcel = _preparation.pack(process)
     lifeline = Lifeline() if process.daemon else None
-    for _ in range(_ATTEMPTS):
-        try:
-            child = _request(process.name, parcel, -1 if lifeline is None else lifeline.child_end())
-        except _ServerDied:
-            continue
-        if lifeline is not None:
-            lifeline.handed_over()
-        child.watch(lifeline)
-        return child
-    raise ProcessError(f"the forkserver died {_ATTEMPTS} times while it started {process.name}")
+    end = -1 if lifeline is None else lifeline.child_end()
+    with _preparation.packed(process) as (parcel, luggage):
+        child = _request(process.name, parcel, end, luggage)
+    if lifeline is not None:
+        lifeline.handed_over()
+    child.watch(lifeline)
+    return child
 
 
 def running_server() -> ForkServer:
@@ -161,14 +159,19 @@ def running_server() -> ForkServer:
         return _State.server
 
 
-def _request(name: str, parcel: _kernel.Parcel, lifeline: int) -> ServedChild:
-    server = running_server()
-    with reserved(name) as (place, token):
-        _kernel.give(parcel, *place)
-        child = server.request(name, place, token, lifeline)
-        if child is None:
-            raise _ServerDied
-    return child
+def _request(name: str, parcel: _kernel.Parcel, lifeline: int, luggage: int) -> ServedChild:
+    for _ in range(_ATTEMPTS):
+        server = running_server()
+        try:
+            with reserved(name) as (place, token):
+                _kernel.give(parcel, *place)
+                child = server.request(name, place, token, lifeline, luggage)
+                if child is None:
+                    raise _ServerDied
+        except _ServerDied:
+            continue
+        return child
+    raise ProcessError(f"the forkserver died {_ATTEMPTS} times while it started {name}")
 
 
 def _after_fork_in_child() -> None:

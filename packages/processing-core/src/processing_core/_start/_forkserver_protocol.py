@@ -1,22 +1,23 @@
 """What passes between a forkserver and the process that it serves.
 
 The client sends a request over the control socket, and with it the token of the place, a socket for
-what concerns this child alone, and the child's end of its lifeline if it has one::
+what concerns this child alone, and the child's ends of its lifeline and its luggage, if it has them::
 
-    client ──── request (token, report socket[, lifeline]) ────▶ server      control socket
-    client ◀─── BORN pid (pidfd)   or   FAILED errno ─────────── server      report socket
-    client ◀─── EXITED code ──────────────────────────────────── server      report socket
+    client ──── request (token, report[, lifeline][, luggage]) ──▶ server      control socket
+    client ◀─── BORN pid (pidfd)   or   FAILED errno ───────────── server      report socket
+    client ◀─── EXITED code ────────────────────────────────────── server      report socket
 
 Every message is far below what the system takes in one piece, and is read in one piece.  Requests
 need no lock, since no answer comes over the socket that they share.
 """
 
-import array
 import socket
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
+
+from processing_core import _rights
 
 __all__ = [
     "BORN",
@@ -34,7 +35,7 @@ BORN = b"B"
 EXITED = b"X"
 FAILED = b"F"
 
-_REQUEST = struct.Struct("=iQ64s")
+_REQUEST = struct.Struct("=iQ??64s")  # slot, serial, whether a lifeline and a luggage come along, name
 _REPORT = struct.Struct("=ci")
 
 
@@ -47,6 +48,7 @@ class Request(NamedTuple):
     token: int
     report: int
     lifeline: int  # -1: none
+    luggage: int  # -1: none
 
 
 def send_request(control: socket.socket, request: Request) -> None:
@@ -54,25 +56,27 @@ def send_request(control: socket.socket, request: Request) -> None:
 
     :raises OSError: if the server is gone.
     """
-    message = _REQUEST.pack(request.slot, request.serial, _name_bytes(request.name))
-    descriptors = [request.token, request.report, request.lifeline]
-    socket.send_fds(control, [message], [fd for fd in descriptors if fd >= 0])
+    optional = [request.lifeline, request.luggage]
+    message = _REQUEST.pack(request.slot, request.serial, *(fd >= 0 for fd in optional), _name_bytes(request.name))
+    _rights.send(control, message, [request.token, request.report, *(fd for fd in optional if fd >= 0)])
 
 
 def receive_request(control: socket.socket) -> Request | None:
     """The next request; ``None`` if the client is gone.  Blocks."""
-    message, descriptors = _receive(control, _REQUEST.size, 3)
+    message, descriptors = _rights.receive(control, _REQUEST.size, 4)
     if not message:
         return None
-    slot, serial, name = _REQUEST.unpack(message)
-    token, report, lifeline = (*descriptors, -1)[:3]
-    return Request(slot, serial, name.rstrip(b"\0").decode(errors="replace"), token, report, lifeline)
+    slot, serial, has_lifeline, has_luggage, name = _REQUEST.unpack(message)
+    luggage = descriptors.pop() if has_luggage else -1
+    lifeline = descriptors.pop() if has_lifeline else -1
+    token, report = descriptors
+    return Request(slot, serial, name.rstrip(b"\0").decode(errors="replace"), token, report, lifeline, luggage)
 
 
 def send_report(report: socket.socket, kind: bytes, value: int, *descriptors: int) -> None:
     """Tell the client about a child; nothing happens if it does not listen any more."""
     try:
-        socket.send_fds(report, [_REPORT.pack(kind, value)], descriptors)
+        _rights.send(report, _REPORT.pack(kind, value), descriptors)
     except OSError:
         pass  # it has dropped the process, or is gone
 
@@ -85,7 +89,7 @@ def receive_report(report: int) -> tuple[bytes, int, int] | None:
     :param report: The descriptor of the socket that went with the request.
     """
     with _borrowed(report) as connection:
-        message, descriptors = _receive(connection, _REPORT.size, 1)
+        message, descriptors = _rights.receive(connection, _REPORT.size, 1)
     if not message:
         return None
     kind, value = _REPORT.unpack(message)
@@ -100,17 +104,6 @@ def peek_report(report: int) -> int | None:
     with _borrowed(report) as connection:
         message = connection.recv(_REPORT.size, socket.MSG_PEEK)
     return _REPORT.unpack(message)[1] if message else None
-
-
-def _receive(connection: socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:
-    # ``socket.recv_fds`` takes no flags on CPython 3.11, and lets programs that are executed inherit what it receives.
-    descriptors = array.array("i")
-    space = socket.CMSG_LEN(most * descriptors.itemsize)
-    message, ancillary, _, _ = connection.recvmsg(size, space, socket.MSG_CMSG_CLOEXEC)
-    for level, kind, data in ancillary:
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-            descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
-    return message, descriptors.tolist()
 
 
 @contextmanager

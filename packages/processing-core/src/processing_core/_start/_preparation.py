@@ -3,16 +3,19 @@
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from processing_core import _main_module
 from processing_core._current import current_process
+from processing_core._luggage import Luggage
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._start import _default
 from processing_core._start._child import Place
 
-__all__ = ["Preparation", "apply", "inherit", "pack", "prepare"]
+__all__ = ["Preparation", "apply", "inherit", "packed", "prepare"]
 
 
 class Preparation(NamedTuple):
@@ -53,13 +56,22 @@ def parent() -> tuple[str, int, Place]:
     return current_process().name, os.getpid(), place
 
 
-def pack(process: BaseProcess) -> _kernel.Parcel:
-    """The inheritance of a child that has to unpickle ``process``.
+@contextmanager
+def packed(process: BaseProcess) -> Iterator[tuple[_kernel.Parcel, int]]:
+    """The inheritance of a child that has to unpickle ``process``, and the child's end of its luggage (-1: none).
+
+    The luggage is held until the end of the body.
 
     Two parcels, the second travelling in the first: what is in the second may need the main module
     and ``sys.path`` to unpickle, which the first brings.
     """
-    return _kernel.pack((tuple(prepare(process)), _kernel.pack(process)))
+    luggage = Luggage()
+    try:
+        with luggage.packing():
+            parcel = _kernel.pack(process)
+        yield _kernel.pack((tuple(prepare(process)), parcel)), luggage.child_end()
+    finally:
+        luggage.close()
 
 
 def inherit() -> tuple[Preparation, _kernel.Parcel]:

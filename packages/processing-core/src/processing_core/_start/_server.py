@@ -87,8 +87,9 @@ class _Server:
                 _bootstrap.end_forked(lambda: self._live(request, report))
             self._add(pid, request, report)
         _kernel.close_token(request.token)
-        if request.lifeline >= 0:
-            os.close(request.lifeline)
+        for fd in (request.lifeline, request.luggage):
+            if fd >= 0:
+                os.close(fd)
         return True
 
     def _add(self, pid: int, request: protocol.Request, report: socket.socket) -> None:
@@ -115,7 +116,7 @@ class _Server:
         self._forget(request, report)
         if request.lifeline >= 0:
             _lifeline.arm(request.lifeline)
-        return run_inherited()
+        return run_inherited(request.luggage)
 
     def _forget(self, request: protocol.Request, report: socket.socket) -> None:
         """In a child: close what is the server's."""

@@ -4,6 +4,7 @@ import sys
 
 from processing_core import _bootstrap, _lifeline
 from processing_core._lifeline import Lifeline
+from processing_core._luggage import unpacking
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._start import _preparation
@@ -19,28 +20,28 @@ def start(process: BaseProcess) -> Child:
     :raises Exception: if ``process`` cannot be pickled.
     :raises OSError: if the system refuses.
     """
-    parcel = _preparation.pack(process)
     lifeline = Lifeline() if process.daemon else None
-    with reserved(process.name) as (place, token):
+    with _preparation.packed(process) as (parcel, luggage), reserved(process.name) as (place, token):
         _kernel.give(parcel, *place)
         end = -1 if lifeline is None else lifeline.child_end()
-        pid = execute(__name__, place, token, end)
+        pid = execute(__name__, place, token, end, luggage)
     if lifeline is not None:
         lifeline.handed_over()
     return DirectChild(pid, place, lifeline)
 
 
-def main(arena: int, token: int, slot: int, serial: int, lifeline: int) -> None:
+def main(arena: int, token: int, slot: int, serial: int, lifeline: int, luggage: int) -> None:
     """What the child does."""
     if lifeline >= 0:
         _lifeline.arm(lifeline)
     _kernel.adopt(arena, token, slot, serial)
-    sys.exit(run_inherited())
+    sys.exit(run_inherited(luggage))
 
 
-def run_inherited() -> int:
+def run_inherited(luggage: int) -> int:
     """Become the process that this member inherited, and run it.
 
+    :param luggage: This end of the luggage, -1 for none; taken over.
     :return: the exit code.
     """
     prepared, *packed = _preparation.inherit()
@@ -48,7 +49,8 @@ def run_inherited() -> int:
 
     def unpack() -> None:
         _preparation.apply(prepared)
-        processes.append(_kernel.unpack(packed.pop()))
+        with unpacking(luggage):
+            processes.append(_kernel.unpack(packed.pop()))
 
     code = _bootstrap.exit_code(unpack, prepared.name)
     if not processes:

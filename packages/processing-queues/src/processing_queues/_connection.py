@@ -1,0 +1,214 @@
+"""``Connection``: one end of a pipe, or of a stream socket."""
+
+import operator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from processing_core import BufferTooShort, ClosedError
+from processing_core.lowlevel import Descriptor, checked_timeout, dumps, loads, readable
+from processing_queues._aliases import ConnectionAliases
+from processing_queues._frames import Inbox, Outbox, TooLong
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+__all__ = ["Connection"]
+
+
+class Connection(ConnectionAliases):
+    """One end of a pipe, or of a socket; objects and messages of bytes go through it whole.
+
+    `Pipe` makes two that belong together; `Listener` and `Client` make them across programs.  It can be sent to a
+    process as an argument, and is then a copy of its own there; the other end is gone when every copy is closed.
+
+    One thread at a time may send, and one receive; other threads and processes that use copies of the same end need a
+    `Lock`.  A signal handler that raises interrupts a wait; the stream stays whole.
+
+    :param handle: a descriptor of a stream, which the connection owns from now on.
+    :param readable: whether it may receive.
+    :param writable: whether it may send.
+    :raises TypeError: if ``handle`` is not an integer.
+    :raises ValueError: if ``handle`` is negative, or neither direction is allowed.
+
+    >>> import processing
+    >>> ours, theirs = processing.Pipe()
+    >>> ours.send({"answer": 42})
+    >>> theirs.recv()
+    {'answer': 42}
+    """
+
+    def __init__(self, handle: int, readable: bool = True, writable: bool = True) -> None:
+        handle = operator.index(handle)
+        if handle < 0:
+            raise ValueError(f"invalid handle {handle}: it must not be negative")
+        if not readable and not writable:
+            raise ValueError("at least one of `readable` and `writable` must be True")
+        self._descriptor = Descriptor(handle)
+        self._readable, self._writable = readable, writable
+        self._inbox, self._outbox = Inbox(), Outbox()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed.  Does not block."""
+        return self._descriptor.fileno() < 0
+
+    @property
+    def readable(self) -> bool:
+        """Whether it may receive.  Does not block."""
+        return self._readable
+
+    @property
+    def writable(self) -> bool:
+        """Whether it may send.  Does not block."""
+        return self._writable
+
+    def fileno(self) -> int:
+        """The descriptor, for `wait`, selectors and asyncio.  Does not block.
+
+        :raises ClosedError: if it was closed.
+        """
+        fd = self._descriptor.fileno()
+        if fd < 0:
+            raise ClosedError("handle is closed")
+        return fd
+
+    def close(self) -> None:
+        """Close this copy of the end.  Does not block; a second call does nothing."""
+        self._descriptor.close()
+
+    def send(self, obj: Any) -> None:
+        """Send an object.  Blocks while the receiver is behind by what the system buffers.
+
+        :raises OSError: if it is closed, or only for receiving.
+        :raises BrokenPipeError: if the other end is gone.
+        :raises Exception: what pickling the object raises; then nothing was sent.
+        """
+        fd = self._sending()
+        self._outbox.send(fd, memoryview(dumps(obj)))
+
+    def recv(self) -> Any:
+        """Receive an object.  Blocks until there is one.
+
+        :raises EOFError: if the other end is gone and nothing is left.
+        :raises OSError: if it is closed, or only for sending.
+        :raises Exception: what unpickling the object raises; the next call receives the next one.
+        """
+        return loads(self._inbox.receive(self._receiving()))
+
+    def send_bytes(self, buf: "ReadableBuffer", offset: int = 0, size: int | None = None) -> None:
+        """Send the bytes of a buffer as one message.  Blocks while the receiver is behind.
+
+        :param offset: bytes to leave out at the beginning.
+        :param size: bytes to send; ``None`` means up to the end.
+        :raises OSError: if it is closed, or only for receiving.
+        :raises BrokenPipeError: if the other end is gone.
+        :raises ValueError: if ``offset`` or ``size`` does not fit the buffer.
+        :raises TypeError: if ``buf`` is not a contiguous buffer.
+        """
+        fd = self._sending()
+        self._outbox.send(fd, _part(memoryview(buf).cast("B"), offset, size))
+
+    def recv_bytes(self, maxlength: int | None = None) -> bytes:
+        """Receive a message of bytes.  Blocks until there is one.
+
+        :param maxlength: bytes; ``None`` is no bound.
+        :raises EOFError: if the other end is gone and nothing is left.
+        :raises OSError: if it is closed, or only for sending; or if the message is longer than ``maxlength``: then
+            nothing more can be received.
+        :raises ValueError: if ``maxlength`` is negative.
+        """
+        fd = self._receiving()
+        if maxlength is not None and maxlength < 0:
+            raise ValueError(f"negative maxlength: {maxlength}")
+        try:
+            return self._inbox.receive(fd, maxlength)
+        except TooLong:
+            self._stop_receiving()
+            raise OSError("bad message length") from None
+
+    def recv_bytes_into(self, buf: "WriteableBuffer", offset: int = 0) -> int:
+        """Receive a message of bytes into a buffer.  Blocks until there is one.
+
+        :param buf: a writable buffer.
+        :param offset: bytes of it to leave as they are at the beginning.
+        :return: bytes received.
+        :raises BufferTooShort: if the message does not fit; ``args[0]`` is the message.
+        :raises EOFError: if the other end is gone and nothing is left.
+        :raises OSError: if it is closed, or only for sending.
+        :raises ValueError: if ``offset`` is not within the buffer.
+        :raises TypeError: if ``buf`` is not a writable contiguous buffer.
+        """
+        fd = self._receiving()
+        room = _writable(buf, offset)
+        message = self._inbox.receive(fd)
+        if len(message) > len(room):
+            raise BufferTooShort(message)
+        room[: len(message)] = message
+        return len(message)
+
+    def poll(self, timeout: float | None = 0.0) -> bool:
+        """Whether there is something to receive, the end of the other side included.  Blocks for ``timeout``.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        :raises OSError: if it is closed, or only for sending.
+        :raises TypeError: if ``timeout`` is not a number.
+        """
+        return readable(self._receiving(), checked_timeout(timeout))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self.fileno()
+        return _arrived, (type(self), self._descriptor, self._readable, self._writable)
+
+    def _sending(self) -> int:
+        fd = self.fileno()
+        if not self._writable:
+            raise OSError("connection is read-only")
+        return fd
+
+    def _receiving(self) -> int:
+        fd = self.fileno()
+        if not self._readable:
+            raise OSError("connection is write-only")
+        return fd
+
+    def _stop_receiving(self) -> None:
+        self._readable = False
+        if not self._writable:
+            self.close()
+
+
+def _arrived(cls: type[Connection], descriptor: Descriptor, readable: bool, writable: bool) -> Connection:
+    return cls(descriptor.detach(), readable, writable)
+
+
+def _part(view: memoryview, offset: int, size: int | None) -> memoryview:
+    if offset < 0:
+        raise ValueError("offset is negative")
+    if offset > len(view):
+        raise ValueError("buffer length < offset")
+    if size is None:
+        return view[offset:]
+    if size < 0:
+        raise ValueError("size is negative")
+    if offset + size > len(view):
+        raise ValueError("buffer length < offset + size")
+    return view[offset : offset + size]
+
+
+def _writable(buf: "WriteableBuffer", offset: int) -> memoryview:
+    view = memoryview(buf).cast("B")
+    if view.readonly:
+        raise TypeError("recv_bytes_into() needs a writable buffer")
+    if offset < 0:
+        raise ValueError("negative offset")
+    if offset > len(view):
+        raise ValueError("offset too large")
+    return view[offset:]

@@ -1,0 +1,151 @@
+"""Messages on a stream of bytes: frames, as ``multiprocessing.connection`` writes them.
+
+::
+
+    size of the message, 4 bytes, signed, most significant first    the message
+    -1, then the size in 8 bytes                                    the message, if longer than 2 GiB - 1
+
+A signal handler may raise at any moment between two instructions of Python, but not inside a C function.  So what was
+read or written is noted by the C function that calls `os.read` or `os.writev`: ``any(map(note, map(read, ...)))``.  An
+interrupted message goes on where it stopped with the next, and the stream never loses its step.
+"""
+
+import os
+import struct
+from io import BytesIO
+
+__all__ = ["Inbox", "Outbox", "TooLong"]
+
+_SHORT = struct.Struct("!i")
+_LONG = struct.Struct("!Q")
+_LONGEST_SHORT = 0x7FFFFFFF
+_CHUNK = 1 << 20  # bytes asked for at once: memory is taken as the message arrives, not as it is announced
+
+
+class TooLong(Exception):
+    """The message is longer than the receiver allows."""
+
+
+class _Incoming:
+    """A message on its way in."""
+
+    __slots__ = ("_body", "_head")
+
+    def __init__(self) -> None:
+        self._head, self._body = BytesIO(), BytesIO()
+
+    def fill(self, fd: int, longest: int | None) -> bytes:
+        """Read to the end of it; blocks."""
+        size = self._size(fd)
+        if longest is not None and size > longest:
+            raise TooLong
+        self._read(fd, self._body, size)
+        return self._body.getvalue()
+
+    def begun(self) -> bool:
+        """Whether anything of it has come."""
+        return self._head.tell() > 0
+
+    def _size(self, fd: int) -> int:
+        self._read(fd, self._head, _SHORT.size)
+        size: int = _SHORT.unpack_from(self._head.getbuffer())[0]
+        if size != -1:
+            return size
+        self._read(fd, self._head, _SHORT.size + _LONG.size)
+        return int(_LONG.unpack_from(self._head.getbuffer(), _SHORT.size)[0])
+
+    @staticmethod
+    def _read(fd: int, into: BytesIO, size: int) -> None:
+        while (have := into.tell()) < size:
+            if not any(map(into.write, map(os.read, (fd,), (min(size - have, _CHUNK),)))):
+                raise EOFError
+
+
+class Inbox:
+    """The receiving half of a connection.  Not thread-safe."""
+
+    __slots__ = ("_incoming",)
+
+    def __init__(self) -> None:
+        self._incoming = _Incoming()
+
+    def receive(self, fd: int, longest: int | None = None) -> bytes:
+        """The next message; blocks.
+
+        :param longest: bytes; ``None`` is no bound.
+        :raises EOFError: if the sender is gone, with a text if it went in the middle of a message.
+        :raises TooLong: if the message is longer than ``longest``; nothing more can be received then.
+        """
+        try:
+            message = self._incoming.fill(fd, longest)
+        except EOFError:
+            if self._incoming.begun():
+                raise EOFError("the other end is gone, in the middle of a message") from None
+            raise
+        except ConnectionResetError as error:
+            raise EOFError("the other end is gone, and did not read all that was sent to it") from error
+        self._incoming = _Incoming()
+        return message
+
+
+class _Outgoing:
+    """A message on its way out."""
+
+    __slots__ = ("_parts", "_size", "_written")
+
+    def __init__(self, message: memoryview) -> None:
+        self._parts = (_header(message.nbytes), message)
+        self._size = len(self._parts[0]) + message.nbytes
+        self._written: list[int] = []
+
+    def push(self, fd: int) -> None:
+        """Write what is left of it; blocks."""
+        while (done := sum(self._written)) < self._size:
+            any(map(self._written.append, map(os.writev, (fd,), (self._behind(done),))))
+
+    def half_done(self) -> bool:
+        """Whether some of it is written, but not all."""
+        return 0 < sum(self._written) < self._size
+
+    def keep(self) -> None:
+        """Copy what is left of the message, if it was begun; the rest belongs to the caller."""
+        message = self._parts[1] if self.half_done() else memoryview(b"")
+        self._parts = (self._parts[0], memoryview(bytes(message)))
+
+    def _behind(self, done: int) -> tuple[bytes, memoryview]:
+        head, message = self._parts
+        if done < len(head):
+            return head[done:], message
+        return b"", message[done - len(head) :]
+
+
+class Outbox:
+    """The sending half of a connection.  Not thread-safe."""
+
+    __slots__ = ("_unfinished",)
+
+    def __init__(self) -> None:
+        self._unfinished: _Outgoing | None = None
+
+    def send(self, fd: int, message: memoryview) -> None:
+        """Send a message; blocks while the receiver is behind.
+
+        If a signal handler interrupts it, what was begun is finished before the next message.
+
+        :raises BrokenPipeError: if the receiver is gone.
+        """
+        if self._unfinished is not None and self._unfinished.half_done():
+            self._unfinished.push(fd)
+        self._unfinished = outgoing = _Outgoing(message)
+        try:
+            outgoing.push(fd)
+        except BaseException:
+            outgoing.keep()
+            raise
+        self._unfinished = None
+
+
+def _header(size: int) -> bytes:
+    if size <= _LONGEST_SHORT:
+        return _SHORT.pack(size)
+    return _SHORT.pack(-1) + _LONG.pack(size)
