@@ -1,4 +1,5 @@
 #include "park.h"
+#include "member.h"
 
 #include <sched.h>
 #include <unistd.h>
@@ -80,12 +81,31 @@ static outcome sleep_once(word32 *w, attempt_fn attempt, void *ctx, int64_t dead
     return attempt(ctx, *slice_over);
 }
 
+static outcome spin_alone(word64 *spinner, struct spin *s, attempt_fn attempt, void *ctx)
+{
+    if (!cas64(spinner, 0, arena.self)) return BUSY;
+    outcome o = spin_for(s, attempt, ctx);
+    atomic_store(spinner, 0);
+    return o;
+}
+
+void park_look(word64 *spinner)
+{
+    uint64_t who = atomic_load(spinner);
+    if (who && !member_alive(who)) cas64(spinner, who, 0);
+}
+
 outcome park_until(word32 *w, struct spin *spin, attempt_fn attempt, void *ctx, int64_t deadline)
+{
+    return park_until_alone(w, NULL, spin, attempt, ctx, deadline);
+}
+
+outcome park_until_alone(word32 *w, word64 *spinner, struct spin *spin, attempt_fn attempt, void *ctx, int64_t deadline)
 {
     outcome o = BUSY;
     bool slice_over = true; /* the first look also tests the owner's life */
     PyThreadState *thread = PyEval_SaveThread();
-    if (spin_pays(spin)) o = spin_for(spin, attempt, ctx);
+    if (spin_pays(spin)) o = spinner ? spin_alone(spinner, spin, attempt, ctx) : spin_for(spin, attempt, ctx);
     while (o == BUSY) {
         o = sleep_once(w, attempt, ctx, deadline, &slice_over);
         if (o != BUSY || monotonic_ns() >= deadline) break;

@@ -262,7 +262,9 @@ static outcome receive(PyObject *self, struct receiving *r, struct claim *claim,
         o = get_attempt(&a, true);
         PyEval_RestoreThread(thread);
     } else if (o == BUSY) {
-        o = park_until(&a.ring->not_empty, &((struct queue_object *)self)->get_spin, get_attempt, &a, deadline);
+        o = park_until_alone(&a.ring->not_empty, &a.ring->spinner, &((struct queue_object *)self)->get_spin, get_attempt, &a,
+                             deadline);
+        ring_pass_on(a.ring);
     }
     if (o != OK || !(r->m.flags & MESSAGE_PARCEL)) reference_return(r->ref);
     return o;
@@ -384,13 +386,13 @@ static PyObject *py_send(PyObject *self, PyObject *args)
     return PyLong_FromUnsignedLongLong(number);
 }
 
-static bool add_failure(PyObject *failures, Py_ssize_t i)
+static bool add_failure(PyObject *failures, uint64_t number)
 {
     PyObject *type, *value, *trace;
     PyErr_Fetch(&type, &value, &trace);
     PyErr_NormalizeException(&type, &value, &trace);
     if (value && trace) PyException_SetTraceback(value, trace);
-    PyObject *row = Py_BuildValue("nO", i, value ? value : Py_None);
+    PyObject *row = Py_BuildValue("KO", (unsigned long long)number, value ? value : Py_None);
     bool ok = row && PyList_Append(failures, row) == 0;
     Py_XDECREF(row), Py_XDECREF(type), Py_XDECREF(value), Py_XDECREF(trace);
     return ok;
@@ -398,39 +400,53 @@ static bool add_failure(PyObject *failures, Py_ssize_t i)
 
 static bool is_fatal(void) { return !PyErr_ExceptionMatches(PyExc_Exception); }
 
-/* send_many(a, b, list): (a, b + i, list[i]) for every i; what cannot be pickled is left out, and the list of
- * (i, exception) of those returned. */
-static PyObject *py_send_many(PyObject *self, PyObject *args)
+/* Publish up to BATCH objects of the list from `*i` on, and move `*i` behind what was published or left out. */
+static bool send_batch(PyObject *self, const uint64_t header[2], PyObject *list, Py_ssize_t *i, PyObject *failures)
 {
-    unsigned long long a, b;
-    PyObject *list;
-    if (!PyArg_ParseTuple(args, "KKO!", &a, &b, &PyList_Type, &list) || !usable(self)) return NULL;
-    struct sending *s = PyMem_Malloc(BATCH * sizeof *s);
+    struct sending s[BATCH];
     struct outgoing m[BATCH];
-    PyObject *failures = s ? PyList_New(0) : PyErr_NoMemory();
-    for (Py_ssize_t i = 0; failures && i < PyList_Size(list);) {
-        uint32_t n = 0;
-        for (; failures && n < BATCH && i < PyList_Size(list); i++) {
-            uint64_t header[2] = {a, b + (uint64_t)i};
-            PyObject *object = Py_NewRef(PyList_GetItem(list, i));
-            bool ok = sending_begin(&s[n], object, header);
-            Py_DECREF(object);
-            if (ok) {
-                m[n] = s[n].m;
-                n++;
-            } else if (is_fatal() || !add_failure(failures, i)) {
-                Py_CLEAR(failures);
-            }
-        }
-        uint64_t number;
-        outcome o = n ? put_messages(self, m, n, NO_DEADLINE, &number) : OK;
-        for (uint32_t k = 0; k < n; k++) sending_end(&s[k], o == OK);
-        if (o != OK) {
-            Py_CLEAR(failures);
-            raise_put(o);
+    uint32_t n = 0;
+    uint64_t number;
+    Py_ssize_t at = *i;
+    bool going = true;
+    for (; going && n < BATCH && at < PyList_Size(list); at++) {
+        uint64_t numbers[2] = {header[0], header[1] + (uint64_t)at};
+        PyObject *object = Py_NewRef(PyList_GetItem(list, at));
+        bool ok = sending_begin(&s[n], object, numbers);
+        Py_DECREF(object);
+        if (ok) {
+            m[n] = s[n].m;
+            n++;
+        } else {
+            going = !is_fatal() && add_failure(failures, numbers[1]);
         }
     }
-    PyMem_Free(s);
+    outcome o = going && n ? put_messages(self, m, n, NO_DEADLINE, &number) : OK;
+    for (uint32_t k = 0; k < n; k++) sending_end(&s[k], going && o == OK);
+    if (!going) return false;
+    if (o != OK) return raise_put(o) != NULL;
+    *i = at;
+    return true;
+}
+
+/* send_many(a, b, list, progress=None, failures=None): (a, b + i, list[i]) for every i.  What cannot be pickled is left
+ * out, and (b + i, exception) appended to `failures`, which is returned.  After each batch `progress[0]` becomes the
+ * next number to send: whatever is raised, one can go on from there. */
+static PyObject *py_send_many(PyObject *self, PyObject *args)
+{
+    unsigned long long header[2];
+    PyObject *list, *progress = NULL, *given = NULL;
+    if (!PyArg_ParseTuple(args, "KKO!|O!O!", &header[0], &header[1], &PyList_Type, &list, &PyList_Type, &progress,
+                          &PyList_Type, &given))
+        return NULL;
+    if (!usable(self)) return NULL;
+    PyObject *failures = given ? Py_NewRef(given) : PyList_New(0);
+    uint64_t numbers[2] = {header[0], header[1]};
+    for (Py_ssize_t i = 0; failures && i < PyList_Size(list);) {
+        bool ok = send_batch(self, numbers, list, &i, failures);
+        PyObject *next = ok && progress ? PyLong_FromUnsignedLongLong(numbers[1] + (uint64_t)i) : NULL;
+        if (!ok || (progress && (!next || PyList_SetItem(progress, 0, next) < 0))) Py_CLEAR(failures);
+    }
     return failures;
 }
 

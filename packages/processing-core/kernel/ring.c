@@ -117,6 +117,7 @@ static void unlock_get(struct ring *r) { guard_unlock(&r->get_guard, &r->get_par
  * other way round.  Called while waiting, once a slice, without the GIL. */
 void ring_look(struct ring *r)
 {
+    park_look(&r->spinner);
     if (guard_take_from_dead(&r->get_guard) == GUARD_FROM_DEAD) {
         repair_get(r);
         unlock_get(r);
@@ -258,7 +259,8 @@ outcome ring_put(struct ring *r, uint32_t index, const struct outgoing *m, uint3
     if (load_relaxed(&r->state) & RING_SHUT) o = E_CLOSED;
     else if (room_for(r, n, bytes)) o = put_guarded(r, index, m, n, fast);
     unlock_put(r);
-    if (o == OK) park_wake(&r->not_empty, n > 1 ? ALL_WAITERS : 1);
+    if (o == OK && n > 1) park_wake(&r->not_empty, ALL_WAITERS);
+    else if (o == OK) park_wake_unless(&r->not_empty, &r->spinner);
     return o;
 }
 
@@ -379,6 +381,12 @@ bool ring_empty(struct ring *r)
 {
     uint64_t head = load_acquire(&r->head);
     return load_acquire(&r->tail) <= head;
+}
+
+/* While it spun, producers may have left the wakes to it. */
+void ring_pass_on(struct ring *r)
+{
+    if (!ring_empty(r)) park_wake_unless(&r->not_empty, &r->spinner);
 }
 
 void ring_shut(struct ring *r)

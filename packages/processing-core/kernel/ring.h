@@ -60,6 +60,7 @@ struct ring {
 
     _Alignas(64) word32 not_empty; /* event counts */
     word32 not_full;
+    word64 spinner; /* the one consumer that spins, if any: see park_until_alone */
 };
 enum { RING_SHUT = 1 };
 
@@ -101,5 +102,6 @@ uint64_t ring_count(struct ring *r);
 bool ring_empty(struct ring *r);
 void ring_look(struct ring *r); /* take guards over from the dead, so that counts are right */
 void ring_shut(struct ring *r);
+void ring_pass_on(struct ring *r); /* by a consumer that waited, once it has its message */
 
 #endif
