@@ -13,8 +13,10 @@ from processing_core.lowlevel import Claims, Queue, at_exit
 from processing_pool._background import Background
 from processing_pool._collector import Collector, Target
 from processing_pool._errors import PoolBroken
+from processing_pool._functions import Named
 from processing_pool._jobs import Calls
 from processing_pool._messages import CALLS, CONTROL, Failure, error_of
+from processing_pool._outcomes import cell_number
 from processing_pool._results import AsyncResult
 from processing_pool._supervisor import Supervisor
 from processing_pool._worker import Recipe
@@ -59,6 +61,7 @@ class Engine:
         self.collector = Collector(results, self.jobs, self.finished)
         self.background = Background(self)
         self._numbers = itertools.count(1)
+        self._named = Named()
         self._all_done = _AllDone(self)
         self._broken_target = _Broken(self)
         recipe = Recipe(self.tasks, results, Claims(size), initializer, initargs, max_tasks)
@@ -79,10 +82,17 @@ class Engine:
         """Send the call that ``result`` is for."""
         number = next(self._numbers)
         self.calls.pending[number] = result
+        task = result.task
         try:
-            self.tasks._send(CALLS, number, result.task)
-        except Exception as error:
+            parcel = self._named.get(task[0])
+            if parcel is not None:
+                result.parcel = parcel
+                task = cell_number(parcel), task[1], task[2]
+            self.tasks._send(CALLS, number, task)
+        except BaseException as error:
             self.calls.pending.pop(number, None)
+            if not isinstance(error, Exception):
+                raise
             result.settle(False, self._over or error)
         if self._over is not None:
             self.calls.abort(self._over)
@@ -92,8 +102,10 @@ class Engine:
         self.jobs[job.cell] = job
         try:
             begin()
-        except Exception as error:
+        except BaseException as error:
             job.abort(self._over or error)
+            if not isinstance(error, Exception):
+                raise
         if self._over is not None:  # it came too late to be aborted with the others
             job.abort(self._over)
 
@@ -202,6 +214,7 @@ class Engine:
 
     def _let_go(self) -> None:
         self.__dict__.pop("tasks", None)
+        self._named = Named()
         self.collector.release()
         self.supervisor.release()
 

@@ -5,7 +5,8 @@ Every message has two numbers, readable even where its object cannot be unpickle
 ===========================  =============================================  ===========================
 a                            b                                              object
 ===========================  =============================================  ===========================
-CALLS                        the call's number                              task: (function, args, kwds); result
+CALLS                        the call's number                              task: (function or its parcel's cell,
+                                                                            args, kwds); result
 cell of the job's function   number of the task (an item, or a chunk)       argument or chunk; result
 CALLS                        KICK                                           only wakes whoever collects
 CONTROL                      INITIALIZER_FAILED                             why

@@ -26,7 +26,7 @@ class AsyncResult(Target, Generic[R]):
     1024
     """
 
-    __slots__ = ("__orig_class__", "_callback", "_engine", "_error_callback", "_outcome", "_pool", "task")
+    __slots__ = ("__orig_class__", "_callback", "_engine", "_error_callback", "_outcome", "_pool", "parcel", "task")
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class AsyncResult(Target, Generic[R]):
         self._engine = engine
         self._pool = pool
         self.task = task
+        self.parcel: object = None  # what the call's function is in
         self._callback = callback
         self._error_callback = error_callback
         self._outcome: tuple[bool, Any] | None = None
@@ -100,7 +101,7 @@ class AsyncResult(Target, Generic[R]):
         """The outcome is known, and the callbacks have run."""
         if self._outcome is None:
             self._outcome = ok, value
-        self.task = self._pool = None
+        self.task = self.parcel = self._pool = None
         self._engine.outstanding.discard(self)
         self.wake()
 

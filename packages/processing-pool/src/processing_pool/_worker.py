@@ -77,6 +77,8 @@ def _result(functions: Functions, a: int, ok: bool, payload: Any) -> Any:
             return failure_of(untaken(payload, "a task, which did not unpickle in the worker"))
         if a == CALLS:
             function, args, kwds = payload
+            if type(function) is int:  # the cell of its parcel
+                function = functions[function]
             return function(*args, **kwds)
         return functions[a](payload)
     except SystemExit:
