@@ -176,3 +176,57 @@ class TestErrors:
         encoding = pickle.loads(pickle.dumps(MaybeEncodingError(ValueError("x"), {"y": 1})))
         assert (encoding.exc, encoding.value) == ("ValueError('x')", "{'y': 1}")
         assert str(pickle.loads(pickle.dumps(PoolBroken("why")))) == "why"
+
+
+class Interrupt(BaseException):
+    """As a KeyboardInterrupt."""
+
+
+@pytest.mark.attack
+@pytest.mark.watchdog(120)
+def test_interrupts_lose_nobodys_results(rounds: Callable[[int, int], int]) -> None:
+    """The main thread collects for all, and is interrupted anywhere; the other thread's results all arrive."""
+    over, armed = threading.Event(), threading.Event()
+    wrong: list[object] = []
+
+    def interrupt(*_: object) -> None:
+        if armed.is_set():
+            raise Interrupt
+
+    def disturb() -> None:
+        dice = random.Random(2)
+        main = threading.main_thread().ident
+        assert main is not None
+        while not over.wait(dice.random() * 0.002):
+            signal.pthread_kill(main, signal.SIGUSR1)
+
+    def work() -> None:
+        while not over.is_set():
+            if pool.map(tasks.square, range(300), 1) != [i * i for i in range(300)]:
+                wrong.append("map")
+            if list(pool.imap(tasks.square, range(100))) != [i * i for i in range(100)]:
+                wrong.append("imap")
+            calls = [pool.apply_async(tasks.square, (i,)) for i in range(30)]
+            if [call.get(30) for call in calls] != [i * i for i in range(30)]:
+                wrong.append("apply_async")
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    threads = [threading.Thread(target=function) for function in (disturb, work)]
+    with Pool(2) as pool:
+        for thread in threads:
+            thread.start()
+        for _ in range(rounds(300, 10_000)):
+            try:
+                armed.set()
+                while True:
+                    pool.map(tasks.square, range(200), 1)
+                    pool.apply(tasks.square, (3,))
+            except Interrupt:
+                armed.clear()
+        over.set()
+        for thread in threads:
+            thread.join()
+        signal.signal(signal.SIGUSR1, before)
+        assert wrong == []
+        pool.close()
+        pool.join()

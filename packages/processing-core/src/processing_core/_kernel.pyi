@@ -158,8 +158,19 @@ class Queue(Handle, Generic[_T]):
         :return: the message's number in the ring, which a claim names.
         """
 
-    def _send_many(self, a: int, b: int, objs: list[Any], /) -> list[tuple[int, BaseException]]:
-        """Send ``objs[i]`` with (a, b + i); what cannot be pickled is left out and returned as (i, exception)."""
+    def _send_many(
+        self,
+        a: int,
+        b: int,
+        objs: list[Any],
+        progress: list[int] = ...,
+        failures: list[tuple[int, BaseException]] = ...,
+        /,
+    ) -> list[tuple[int, BaseException]]:
+        """Send ``objs[i]`` with (a, b + i); of what cannot be pickled (b + i, exception) is appended to ``failures``.
+
+        ``progress[0]`` is the next number to send, up to date whatever is raised.
+        """
 
     def _receive(
         self, timeout: float | None = None, claims: Claims | None = None, place: int = 0, /

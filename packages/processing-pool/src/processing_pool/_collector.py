@@ -1,6 +1,6 @@
 """Collecting: who takes results from the ring, and how they reach whom they are for.
 
-README.md, beside this package's sources, draws the whole flow.  Any thread that waits for a result collects for all;
+README.md beside this file draws the whole flow.  Any thread that waits for a result collects for all;
 one at a time, which is to hold the *role*.  The others sleep, each on a lock of its own, until their target is ready
 or the role is handed to them.
 

@@ -59,7 +59,7 @@ class Mapping:
     """One ``map``.
 
     A task is an item, numbered by its index, if the chunksize is 1; else a chunk, whose number is an index into
-    ``_chunks``.  ``_sent`` and ``_refused`` are written under ``_guard``, ``_arrived`` under the collector's role.
+    ``_chunks``.  What sending needs is written under ``_guard``, ``_arrived`` under the collector's role.
     """
 
     def __init__(
@@ -84,9 +84,11 @@ class Mapping:
         self._filled = 0  # items before this one are there
         self._pace = Pace(engine.size, chunksize)
         self._guard = threading.RLock()
-        self._next = 0  # the first item that no message holds yet
+        self._next = 0  # the first item that is in no chunk yet
         self._chunks: list[tuple[int, int]] = []
-        self._sent = self._refused = self._arrived = 0  # messages
+        self._refusals: list[tuple[int, BaseException]] = []  # by the kernel, of messages that it left out
+        self._sent = [0]  # messages, those left out included; written by the kernel
+        self._refused = self._arrived = 0  # messages; never less than it is, so that the window never shuts
 
     def put(self, b: int, ok: bool, value: Any) -> None:
         """Take one row."""
@@ -147,56 +149,48 @@ class Mapping:
         return next((value.error for value in self._values if type(value) is Failed), None)
 
     def _in_flight(self) -> int:
-        return self._sent - self._refused - self._arrived
+        return self._sent[0] - self._refused - self._arrived
 
     def _feed(self) -> None:
-        """Send more whenever half a window is done."""
-        while self._next < len(self._items) and self._in_flight() <= self._pace.window // 2:
+        """Send more whenever half a window is done.  An interrupted call is resumed by the next."""
+        while self._is_unsent() and self._in_flight() <= self._pace.window // 2:
             with self._guard:
-                if self._sent:
+                if self._sent[0]:
                     self._pace.quicken()
-                try:
-                    self._send(max(1, self._pace.window - self._in_flight()))
-                except BaseException as error:
-                    self.abort(error)  # nobody can tell how much of it was sent
-                    raise
+                n = max(1, self._pace.window - self._in_flight())
+                first = self._sent[0]
+                payloads = self._items_from(first, n) if self._single else self._chunks_from(first, n)
+                self._engine.tasks._send_many(self.cell, first, payloads, self._sent, self._refusals)
+                while self._refusals:
+                    self._refuse(*self._refusals[0])
+                    del self._refusals[0]
 
-    def _send(self, n: int) -> None:
-        first = self._sent
-        payloads = self._take_items(n) if self._single else self._take_chunks(n)
-        self._sent += len(payloads)
-        for i, error in self._engine.tasks._send_many(self.cell, first, payloads):
-            self._refuse(first + i, payloads[i], error)
+    def _is_unsent(self) -> bool:
+        if self._single:
+            return self._sent[0] < len(self._items) or bool(self._refusals)
+        return self._next < len(self._items) or self._sent[0] < len(self._chunks) or bool(self._refusals)
 
-    def _take_items(self, n: int) -> list[Any]:
-        start = self._next
-        items = list(self._items[start : start + n])
-        self._next = start + len(items)
-        return items
+    def _items_from(self, first: int, n: int) -> list[Any]:
+        return list(self._items[first : first + n])
 
-    def _take_chunks(self, n: int) -> list[Any]:
-        chunks: list[Any] = []
-        while len(chunks) < n and self._next < len(self._items):
-            start = self._next
-            self._next = min(len(self._items), start + self._pace.next_chunk(len(self._items) - start))
-            self._chunks.append((start, self._next))
-            chunks.append(list(self._items[start : self._next]))
-        return chunks
+    def _chunks_from(self, first: int, n: int) -> list[Any]:
+        chunks, items = self._chunks, self._items
+        if chunks and chunks[-1][1] > self._next:
+            self._next = chunks[-1][1]  # an interrupt came between the two lines below
+        while len(chunks) - first < n and self._next < len(items):
+            chunks.append((self._next, min(len(items), self._next + self._pace.next_chunk(len(items) - self._next))))
+            self._next = chunks[-1][1]
+        return [list(items[start:end]) for start, end in chunks[first : first + n]]
 
-    def _refuse(self, b: int, payload: Any, error: BaseException) -> None:
-        """An argument cannot be pickled.  Of a chunk, every item is tried in a message of its own."""
-        self._refused += 1
+    def _refuse(self, b: int, error: BaseException) -> None:
+        """An argument cannot be pickled.  Of a chunk, every item gets a message of its own."""
         start, end = (b, b + 1) if self._single else self._chunks[b]
         if end - start == 1:
             self._failed = True
             self._values[start] = Failed(error)
-            return
-        for i, item in enumerate(payload, start):
-            number = self._sent
-            self._chunks.append((i, i + 1))
-            self._sent += 1
-            for _, problem in self._engine.tasks._send_many(self.cell, number, [[item]]):
-                self._refuse(number, [item], problem)
+        elif (start, start + 1) not in self._chunks:
+            self._chunks.extend((i, i + 1) for i in range(start, end))
+        self._refused += 1
 
     def _describe(self, start: int, end: int) -> str:
         if end - start == 1:
