@@ -442,7 +442,8 @@ static PyObject *get_waiters(PyObject *self, void *Py_UNUSED(closure))
     struct walk walk = walk_begin(condition_of(self));
     for (struct waiter *w; (w = walk_next(&walk));) {
         uint64_t seen = load_acquire(&w->place);
-        n += seen != 0 && !(seen & NOTIFIED);
+        owner_id owner = load_acquire(&w->owner);
+        n += seen != 0 && !(seen & NOTIFIED) && owner && member_alive(owner);
     }
     return PyLong_FromUnsignedLong(n);
 }
