@@ -7,7 +7,7 @@
 /* What a cell is.  A cell of another kind than FREE at count zero is *doomed*: it still owns something. */
 enum cell_kind {
     CELL_FREE, CELL_LOCK, CELL_RLOCK, CELL_SEMAPHORE, CELL_BOUNDED, CELL_EVENT, CELL_CONDITION,
-    CELL_VALUE, CELL_PARCEL, CELL_RING, CELL_CLAIMS, CELL_KINDS
+    CELL_VALUE, CELL_PARCEL, CELL_RING, CELL_CLAIMS, CELL_BLOCK, CELL_KINDS
 };
 
 /* generation (24) << 32 | index: what a handle holds and pickles. */

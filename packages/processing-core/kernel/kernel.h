@@ -90,6 +90,7 @@ bool semaphore_register(PyObject *module);
 bool event_register(PyObject *module);
 bool condition_register(PyObject *module);
 bool value_register(PyObject *module);
+bool block_register(PyObject *module);
 bool codec_register(PyObject *module);
 bool parcel_register(PyObject *module);
 bool queue_register(PyObject *module);

@@ -62,7 +62,7 @@ static const struct format *format_find(PyObject *typecode)
     Py_UCS4 code = PyUnicode_GetLength(typecode) == 1 ? PyUnicode_ReadChar(typecode, 0) : 0;
     for (size_t i = 0; i < FORMATS; i++)
         if ((Py_UCS4)formats[i].code == code) return &formats[i];
-    PyErr_Format(PyExc_ValueError, "typecode %R: it must be one of c b B h H i I l L q Q f d ? u", typecode);
+    PyErr_Format(PyExc_TypeError, "typecode %R: it must be one of c b B h H i I l L q Q f d ? u", typecode);
     return NULL;
 }
 
@@ -246,6 +246,16 @@ static PyObject *get_ctype(PyObject *self, void *Py_UNUSED(closure))
     return handle_usable(self) ? PyUnicode_FromString(format_of(value_of(self))->name) : NULL;
 }
 
+/* For a view by ctypes, whose accesses of such sizes are single ones, too. */
+static int get_buffer(PyObject *self, Py_buffer *view, int flags)
+{
+    if (!handle_usable(self)) {
+        view->obj = NULL;
+        return -1;
+    }
+    return PyBuffer_FillInfo(view, self, value_of(self)->data, format_of(value_of(self))->size, 0, flags);
+}
+
 static PyObject *create(PyTypeObject *type, PyObject *typecode, PyObject *initial)
 {
     uint64_t bits = 0;
@@ -352,7 +362,10 @@ static PyGetSetDef scalar_getset[] = {
     {"_ctype", get_ctype, NULL, "the name of its type in ctypes", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
-static PyType_Slot scalar_slots[] = {{Py_tp_new, scalar_new}, {Py_tp_getset, scalar_getset}, {0, NULL}};
+static PyType_Slot scalar_slots[] = {{Py_tp_new, scalar_new},
+                                     {Py_tp_getset, scalar_getset},
+                                     {Py_bf_getbuffer, get_buffer},
+                                     {0, NULL}};
 
 static PyMethodDef locked_methods[] = {
     {"get_lock", py_get_lock, METH_NOARGS, "get_lock($self, /)\n--\n\nThe lock beside the value."},

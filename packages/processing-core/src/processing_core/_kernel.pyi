@@ -302,6 +302,9 @@ class Scalar(Handle):
     def _ctype(self) -> str:
         """The name of its type in :mod:`ctypes`."""
 
+    def __buffer__(self, flags: int, /) -> memoryview:
+        """Its bytes, writable; a view keeps the cell alive."""
+
 class LockedScalar(Scalar):
     def __new__(cls, typecode: str, initial: Any, lock: Any) -> Self: ...
     def get_lock(self) -> Any: ...
@@ -314,3 +317,13 @@ class LockedScalar(Scalar):
     def __enter__(self) -> bool: ...
     def __exit__(self, *exc_info: object) -> None: ...
     def __setstate__(self, lock: Any, /) -> None: ...
+
+class Block(Handle):
+    """Plain memory, zeroed at first; aligned for every type.
+
+    Its buffer is writable, and a view of it keeps the memory alive in every process that has one.
+    :raises MemoryError: if the family's arena is full.
+    """
+
+    def __new__(cls, size: int) -> Self: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...

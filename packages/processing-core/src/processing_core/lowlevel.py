@@ -12,6 +12,7 @@ from processing_core._exit import at_exit as at_exit
 from processing_core._family import ensure_family as ensure_family
 from processing_core._forks import keep_private as keep_private
 from processing_core._forks import without_forks as without_forks
+from processing_core._kernel import Block as Block
 from processing_core._kernel import BoundedSemaphore as BoundedSemaphore
 from processing_core._kernel import Claims as Claims
 from processing_core._kernel import Condition as Condition
@@ -42,6 +43,7 @@ from processing_core._pickling import loads as loads
 from processing_core._process import checked_timeout as checked_timeout
 
 __all__ = [
+    "Block",
     "BoundedSemaphore",
     "Claims",
     "Condition",

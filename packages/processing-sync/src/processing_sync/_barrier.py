@@ -1,0 +1,263 @@
+"""`Barrier`, where a number of parties meet.
+
+The state is a row of 64-bit words in the arena, guarded by the lock of the barrier's condition::
+
+    [ phase | when to look next | party | party | ... ]
+
+A *party* is a thread that has come and not yet gone: its word names its process by slot and serial.
+As many words are not 0 as threads are between coming and going.
+
+    GATHERING   parties come, until there are enough          ──► LEAVING, by the last
+    LEAVING     they go; who comes now waits for the next time ──► GATHERING, by the last to go
+    RESETTING   the same, but they go with an error            ──► GATHERING, by the last to go
+    BROKEN      everybody goes and comes with an error         ──► by reset
+
+Every `_SLICE` one of the waiting parties looks whether all are alive.  One that died while others
+wait for it breaks the barrier; one that died on its way out is only struck out.  A process that
+dies while it holds the lock, such as in the action, breaks the barrier too.
+"""
+
+import operator
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import BrokenBarrierError
+from typing import Any
+
+from processing_core import NotHeldError, OwnerDied, lowlevel
+from processing_sync._condition import Condition
+from processing_sync._lock import RLock
+
+__all__ = ["Barrier"]
+
+_SLICE = 0.5
+"""Seconds between two looks at the life of the parties."""
+
+_GATHERING, _LEAVING, _RESETTING, _BROKEN = range(4)
+_PHASE, _NEXT_LOOK, _PARTIES = 0, 1, 2  # words
+_SLOT_BITS = 16
+
+
+class Barrier:
+    """A place where threads of several processes wait for each other; it can be sent anywhere in the family.
+
+    When as many as ``parties`` have called `wait`, all of them go on, and the barrier can be used
+    again.  If one of those that wait is interrupted by its timeout or by `abort`, or its process
+    dies, the others get :exc:`threading.BrokenBarrierError`, within a second, and so does everybody
+    who comes until `reset`.
+
+    Process- and thread-safe; not signal-safe.
+
+    :param parties: how many meet, at least 1.
+    :param action: called by one of them, when all have come and before any goes on, under the barrier's lock; if it
+        raises, the barrier is broken.  It is sent with the barrier.
+    :param timeout: seconds that `wait` waits where it is given none; ``None`` waits for ever.
+    :raises TypeError: if ``parties`` is not an integer.
+    :raises ValueError: if ``parties`` is less than 1.
+    :raises MemoryError: if the family's arena is full.
+
+    >>> import processing
+    >>> barrier = processing.Barrier(1, action=lambda: print("all here"))
+    >>> barrier.wait()
+    all here
+    0
+    """
+
+    _lock: RLock
+    _condition: Condition
+    _block: lowlevel.Block
+    _words: "memoryview[int]"
+    _action: Callable[[], object] | None
+    _timeout: float | None
+
+    def __init__(self, parties: int, action: Callable[[], object] | None = None, timeout: float | None = None) -> None:
+        if (count := operator.index(parties)) < 1:
+            raise ValueError(f"parties {parties!r}: there must be at least one")
+        lock = RLock()
+        self.__setstate__((lock, Condition(lock), lowlevel.Block(8 * (_PARTIES + count)), action, timeout))
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until all parties have come.
+
+        Blocks; a signal handler that raises interrupts it, and the others go on waiting.
+
+        :param timeout: seconds; ``None`` stands for the barrier's own timeout.  When they are over the barrier is
+            broken.
+        :return: a number from 0 to ``parties`` - 1, another for each party.
+        :raises threading.BrokenBarrierError: if the barrier is broken, or is broken or reset meanwhile.
+        :raises TypeError: if ``timeout`` is not a number.
+        """
+        timeout = self._timeout if timeout is None else timeout
+        with self._held():
+            self._await_entry()
+            place, index = self._come()
+            try:
+                if index + 1 == self.parties:
+                    self._complete()
+                else:
+                    self._await_others(None if timeout is None else time.monotonic() + timeout)
+            finally:
+                self._go(place)
+            return index
+
+    def reset(self) -> None:
+        """Make the barrier as new; those who wait get :exc:`threading.BrokenBarrierError`.
+
+        Does not block, but for the action.
+        """
+        with self._held():
+            self._strike_out_dead()
+            if not self._present():
+                self._change(_GATHERING)
+            elif self._phase in (_GATHERING, _BROKEN):
+                self._change(_RESETTING)
+
+    def abort(self) -> None:
+        """Break the barrier; those who wait, and who come, get :exc:`threading.BrokenBarrierError`.
+
+        Does not block, but for the action.
+        """
+        with self._held():
+            self._change(_BROKEN)
+
+    @property
+    def parties(self) -> int:
+        """How many must come."""
+        return len(self._words) - _PARTIES
+
+    @property
+    def n_waiting(self) -> int:
+        """How many wait now."""
+        return self._present() if self._phase == _GATHERING else 0
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is broken."""
+        return self._phase == _BROKEN
+
+    # -- all that follows is called with the lock held --
+
+    @property
+    def _phase(self) -> int:
+        return self._words[_PHASE]
+
+    def _present(self) -> int:
+        return sum(map(bool, self._words[_PARTIES:]))
+
+    def _change(self, phase: int) -> None:
+        self._words[_PHASE] = phase
+        self._condition.notify_all()
+
+    def _await_entry(self) -> None:
+        while self._phase in (_LEAVING, _RESETTING):
+            if not self._pause(_SLICE):
+                self._look_after()
+        self._require(_GATHERING)
+
+    def _come(self) -> tuple[int, int]:
+        """Take a place; which, and how many had come before."""
+        words, index = self._words, self._present()
+        place = next(place for place in range(_PARTIES, len(words)) if not words[place])
+        slot, serial = lowlevel.member() or (0, 0)
+        words[place] = serial << _SLOT_BITS | slot
+        return place, index
+
+    def _go(self, place: int) -> None:
+        self._words[place] = 0
+        self._finish_if_empty()
+
+    def _finish_if_empty(self) -> None:
+        if self._phase in (_LEAVING, _RESETTING) and not self._present():
+            self._change(_GATHERING)
+
+    def _complete(self) -> None:
+        try:
+            if self._action is not None:
+                self._action()
+        except BaseException:
+            self._change(_BROKEN)
+            raise
+        self._require(_GATHERING)  # the action may have called abort
+        self._change(_LEAVING)
+
+    def _await_others(self, deadline: float | None) -> None:
+        while self._phase == _GATHERING:
+            left = _SLICE if deadline is None else min(_SLICE, deadline - time.monotonic())
+            if left <= 0:
+                self._change(_BROKEN)
+            elif not self._pause(left):
+                self._look_after()
+        self._require(_LEAVING)
+
+    def _require(self, phase: int) -> None:
+        if self._phase != phase:
+            raise BrokenBarrierError
+
+    # -- the dead --
+
+    def _look_after(self) -> None:
+        """Once a slice, by whoever comes first: all parties' lives."""
+        now = time.monotonic_ns()
+        if now < self._words[_NEXT_LOOK]:
+            return
+        self._words[_NEXT_LOOK] = now + int(_SLICE * 0.9e9)
+        if self._strike_out_dead() and self._phase == _GATHERING:
+            self._change(_BROKEN)
+        self._finish_if_empty()
+
+    def _strike_out_dead(self) -> int:
+        dead = 0
+        for place in range(_PARTIES, len(self._words)):
+            word = self._words[place]
+            if word and not lowlevel.alive(word & (1 << _SLOT_BITS) - 1, word >> _SLOT_BITS):
+                self._words[place] = 0
+                dead += 1
+        return dead
+
+    def _pause(self, seconds: float) -> bool:
+        try:
+            return self._condition.wait(seconds)
+        except OwnerDied:  # and then the lock is not held
+            self._acquire()
+            return False
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        self._acquire()
+        try:
+            yield
+        finally:
+            # A signal handler may have raised while the lock was being taken back from the dead.
+            if self._lock._is_owned():
+                self._lock.release()
+
+    def _acquire(self) -> None:
+        while True:
+            try:
+                self._lock.acquire()
+                return
+            except OwnerDied:
+                self._repair()
+
+    def _repair(self) -> None:
+        """What a dead owner left is sound, for each step changes one word; but its action was not completed."""
+        try:
+            with self._lock.recover():
+                self._words[_PHASE] = _BROKEN
+        except NotHeldError:
+            os.sched_yield()  # another does it
+
+    # -- travelling, and being shown --
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self._lock, self._condition, self._block, self._action, self._timeout
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self._lock, self._condition, self._block, self._action, self._timeout = state
+        self._words = memoryview(self._block).cast("Q")
+
+    def __repr__(self) -> str:
+        kind = f"{type(self).__module__}.{type(self).__qualname__} at {id(self):#x}"
+        state = "broken" if self.broken else f"waiters={self.n_waiting}/{self.parties}"
+        return f"<{kind}: {state}>"
