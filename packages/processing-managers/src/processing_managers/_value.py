@@ -1,76 +1,63 @@
-"""`Value`: one number, character or truth value that processes share."""
+"""`Value`: one number, character, truth value or structure that processes share."""
 
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from processing_core import lowlevel
+from processing_managers._synchronized import LockLike, Synchronized, checked_lock
 from processing_sync import RLock
 
 if TYPE_CHECKING:
-    from ctypes import _SimpleCData
+    from ctypes import _CData, _SimpleCData
 
-__all__ = ["LockLike", "RawValue", "Value"]
+__all__ = ["FloatCode", "IntCode", "RawValue", "Value"]
 
 T = TypeVar("T")
+CT = TypeVar("CT", bound="_CData")
 
 IntCode = Literal["b", "B", "h", "H", "i", "I", "l", "L", "q", "Q"]
 FloatCode = Literal["f", "d"]
 
 
-class LockLike(Protocol):
-    """What may stand beside a value: a lock that is a context manager and can be pickled."""
-
-    def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
-        """Take it; whether that was done in time."""
-
-    def release(self) -> None:
-        """Let it go."""
-
-    def __enter__(self) -> Any: ...
-    def __exit__(self, *exc_info: object) -> None: ...
-
-
 _Lock = LockLike | Literal[True] | None
 
 
-@lowlevel.own_methods
-class RawValue(lowlevel.Scalar, Generic[T]):
-    """A value like `Value`, without a lock; it can be sent anywhere in the family.
+@overload
+def RawValue(typecode_or_type: IntCode, initial: int = ..., /) -> "_SimpleCData[int]": ...
+@overload
+def RawValue(typecode_or_type: FloatCode, initial: float = ..., /) -> "_SimpleCData[float]": ...
+@overload
+def RawValue(typecode_or_type: Literal["c"], initial: bytes = ..., /) -> "_SimpleCData[bytes]": ...
+@overload
+def RawValue(typecode_or_type: Literal["u"], initial: str = ..., /) -> "_SimpleCData[str]": ...
+@overload
+def RawValue(typecode_or_type: Literal["?"], initial: object = ..., /) -> "_SimpleCData[bool]": ...
+@overload
+def RawValue(typecode_or_type: "type[CT]", /, *initial: Any) -> CT: ...
+@overload
+def RawValue(typecode_or_type: str, /, *initial: Any) -> Any: ...
+def RawValue(typecode_or_type: Any, /, *initial: Any) -> Any:
+    """A value like `Value`, without a lock: an object of ctypes in shared memory.
 
-    Reading and writing ``value`` never shows half of another's write; but ``value += 1`` is a
-    reading and a writing, and another process may come between.
+    It can be sent anywhere in the family, and lives as long as anybody has it or a view of its buffer.
+    Neither reading nor writing a ``value`` ever shows half of another's write; but ``value += 1`` is a reading
+    and a writing, and another process may come between.  Numbers out of range wrap around, as ctypes has it.
+    Does not block.
 
-    :param typecode: as for `Value`.
+    :param typecode_or_type: as for `Value`.
     :param initial: as for `Value`.
+    :raises TypeError: if there is no such type, or the initial value is of another.
+    :raises MemoryError: if the family's arena is full.
 
     >>> import processing
-    >>> processing.Value("d", 0.5, lock=False)
+    >>> processing.RawValue("d", 0.5)
     c_double(0.5)
     """
+    from processing_managers import _raw
 
-    __slots__ = ()
-
-    if TYPE_CHECKING:
-        value: T
-
-    @overload
-    def __new__(cls, typecode: IntCode, initial: int = ..., /) -> "RawValue[int]": ...
-    @overload
-    def __new__(cls, typecode: FloatCode, initial: float = ..., /) -> "RawValue[float]": ...
-    @overload
-    def __new__(cls, typecode: Literal["c"], initial: bytes = ..., /) -> "RawValue[bytes]": ...
-    @overload
-    def __new__(cls, typecode: Literal["u"], initial: str = ..., /) -> "RawValue[str]": ...
-    @overload
-    def __new__(cls, typecode: Literal["?"], initial: object = ..., /) -> "RawValue[bool]": ...
-    @overload
-    def __new__(cls, typecode: "type[_SimpleCData[T]]", initial: T = ..., /) -> "RawValue[T]": ...
-    @overload
-    def __new__(cls, typecode: str, initial: Any = ..., /) -> "RawValue[Any]": ...
-    def __new__(cls, typecode: Any, /, *initial: Any) -> Any:
-        return super().__new__(cls, _code(typecode), *_at_most_one(initial))
-
-    def __repr__(self) -> str:
-        return f"{self._ctype}({self.value!r})"
+    obj = _raw.new_value(_raw.as_type(typecode_or_type))
+    if initial:
+        obj.__init__(*initial)
+    return obj
 
 
 @lowlevel.own_methods
@@ -80,15 +67,18 @@ class Value(lowlevel.LockedScalar, Generic[T]):
     ``value`` reads and writes it, without the lock; ``with v.get_lock():`` makes several of these
     one.  Neither reading nor writing ever shows half of another's write.
 
+    Of a structure it is a wrapper with a property for each field, which reads and writes that
+    under the lock; of other types see `Array` and :func:`processing_managers.sharedctypes.synchronized`.
+
     :param typecode: what it holds, as in :mod:`array` and :mod:`ctypes`: one of ``b B h H i I l L q
         Q`` (integers), ``f d`` (numbers), ``c`` (bytes of length 1), ``u`` (str of length 1),
-        ``?`` (bool); or a simple type of :mod:`ctypes`.
-    :param initial: the value at the beginning; without it, zero.
+        ``?`` (bool); or any type of :mod:`ctypes` that holds no Python objects.
+    :param initial: the value at the beginning, of a structure those of its fields; without it, zero.
     :param lock: ``True`` or ``None`` for an `RLock` of its own; a lock, such as another value's; or ``False``
         for none, which makes a `RawValue`.
-    :raises TypeError: if a value is set that is not of that type, or ``lock`` is no lock.
+    :raises TypeError: if there is no such type, or a value is set that is not of that type.
+    :raises AttributeError: if ``lock`` is no lock.
     :raises OverflowError: if a number is set that is out of the type's range.
-    :raises ValueError: if there is no such typecode.
     :raises MemoryError: if the family's arena is full.
 
     >>> import processing
@@ -119,40 +109,43 @@ class Value(lowlevel.LockedScalar, Generic[T]):
     @overload  # the checkers take what is no Value here as it is meant
     def __new__(  # type: ignore[misc]
         cls, typecode: IntCode, initial: int = ..., /, *, lock: Literal[False]
-    ) -> RawValue[int]: ...
+    ) -> "_SimpleCData[int]": ...
     @overload
     def __new__(  # type: ignore[misc]
         cls, typecode: FloatCode, initial: float = ..., /, *, lock: Literal[False]
-    ) -> RawValue[float]: ...
+    ) -> "_SimpleCData[float]": ...
     @overload
     def __new__(  # type: ignore[misc]
-        cls, typecode: "type[_SimpleCData[T]]", initial: T = ..., /, *, lock: Literal[False]
-    ) -> RawValue[T]: ...
+        cls, typecode: "type[CT]", /, *initial: Any, lock: Literal[False]
+    ) -> CT: ...
     @overload
-    def __new__(  # type: ignore[misc]
-        cls, typecode: str, initial: Any = ..., /, *, lock: Literal[False]
-    ) -> RawValue[Any]: ...
+    def __new__(cls, typecode: str, initial: Any = ..., /, *, lock: Literal[False]) -> Any: ...
     @overload
     def __new__(cls, typecode: str, initial: Any = ..., /, *, lock: _Lock = True) -> "Value[Any]": ...
+    @overload  # a wrapper with a property for each field of a structure
+    def __new__(cls, typecode: type[Any], /, *initial: Any, lock: _Lock = True) -> Any: ...
     def __new__(cls, typecode: Any, /, *initial: Any, lock: Any = True) -> Any:
         if lock is False:
             return RawValue(typecode, *initial)
-        if lock is True or lock is None:
-            lock = RLock()
-        elif not all(hasattr(lock, name) for name in ("acquire", "release", "__enter__", "__exit__")):
-            raise TypeError(f"lock {lock!r}: it must be True, False or a lock")
+        lock = RLock() if lock is True else checked_lock(lock)
+        code = typecode if isinstance(typecode, str) else _code(typecode)
+        if code is None:
+            return _of_other_type(typecode, initial, lock)
         first = _at_most_one(initial)
-        return super().__new__(cls, _code(typecode), first[0] if first else None, lock)
+        return super().__new__(cls, code, first[0] if first else None, lock)
 
-    def get_obj(self) -> RawValue[T]:
-        """The value without its lock: another handle to the same memory."""
-        return self._bare(RawValue)
+    def get_obj(self) -> "_SimpleCData[T]":
+        """The value without its lock: an object of ctypes on the same memory."""
+        from processing_managers import _raw
+
+        obj: _SimpleCData[T] = _raw.stand(_raw.as_type(self._typecode), self)
+        return obj
 
     def getlock(self) -> Any:
         """0.52's name of `get_lock`; permanent."""
         return self.get_lock()
 
-    def getobj(self) -> RawValue[T]:
+    def getobj(self) -> "_SimpleCData[T]":
         """0.52's name of `get_obj`; permanent."""
         return self.get_obj()
 
@@ -160,17 +153,21 @@ class Value(lowlevel.LockedScalar, Generic[T]):
         return f"<Synchronized wrapper for {self._ctype}({self.value!r})>"
 
 
-_CODES = frozenset("cbBhHiIlLqQfd?u")
+Synchronized.register(Value)
 
 
-def _code(typecode: object) -> Any:
-    """The typecode that a simple type of ctypes stands for; another object as it is, for the kernel to judge."""
-    if not isinstance(typecode, type):
-        return typecode
+def _code(typecode: Any) -> str | None:
+    """The typecode that a simple type of ctypes stands for; ``None`` for what has none."""
+    from processing_managers import _raw
+
     code = getattr(typecode, "_type_", None)
-    if isinstance(code, str) and code in _CODES:
-        return code
-    raise TypeError(f"type {typecode!r}: it must be a typecode or a simple type of ctypes, of numbers or characters")
+    return code if isinstance(code, str) and _raw.TYPES.get(code) is typecode else None
+
+
+def _of_other_type(type_: Any, initial: tuple[Any, ...], lock: Any) -> Any:
+    from processing_managers._wrapping import synchronized
+
+    return synchronized(RawValue(type_, *initial), lock)
 
 
 def _at_most_one(initial: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -27,6 +27,8 @@ from processing_core import get_start_method as get_start_method
 from processing_core import parent_process as parent_process
 from processing_core import set_arena_limit as set_arena_limit
 from processing_core import set_start_method as set_start_method
+from processing_managers import Array as Array
+from processing_managers import RawArray as RawArray
 from processing_managers import RawValue as RawValue
 from processing_managers import Value as Value
 from processing_pool import AsyncResult as AsyncResult
@@ -42,6 +44,7 @@ from processing_queues import Full as Full
 from processing_queues import Pipe as Pipe
 from processing_queues import Queue as Queue
 from processing_queues import wait as wait
+from processing_sync import Barrier as Barrier
 from processing_sync import BoundedSemaphore as BoundedSemaphore
 from processing_sync import Condition as Condition
 from processing_sync import Event as Event
@@ -70,6 +73,7 @@ __all__ = [
     "BoundedSemaphore",
     "Condition",
     "Event",
+    "Barrier",
     # pipes and queues
     "Pipe",
     "Connection",
@@ -80,6 +84,8 @@ __all__ = [
     # shared values
     "Value",
     "RawValue",
+    "Array",
+    "RawArray",
     # pools
     "Pool",
     "AsyncResult",
