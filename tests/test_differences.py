@@ -132,15 +132,6 @@ class TestValue:
         with value.get_lock():
             assert pool.apply(getattr, (value, "value")) == 41
 
-    def test_structures_are_refused(self) -> None:
-        import ctypes
-
-        class Point(ctypes.Structure):
-            _fields_ = [("x", ctypes.c_int)]
-
-        with pytest.raises(TypeError):
-            processing.Value(Point)  # type: ignore[call-overload]
-
 
 def die_holding(lock: Any, held: Any) -> None:
     lock.acquire()
