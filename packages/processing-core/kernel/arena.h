@@ -102,6 +102,7 @@ struct arena_header {
     word64 pages_warm;      /* free and committed */
     word64 slabs[SLAB_CLASSES];        /* lists of slab pages with a free object */
     word64 free_pages[2][ORDERS];      /* lists of free blocks: [0] cold (no memory), [1] warm */
+    word64 kept_runs;                  /* list of free runs larger than a step, warm, kept whole */
     _Alignas(64) struct journal journal;
     struct obituary obituaries[OBITUARIES];
 };

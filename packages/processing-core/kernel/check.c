@@ -180,8 +180,9 @@ static const char *check_pages(struct blocks *b)
         uint64_t state = load_relaxed(&arena_page(page)->state), kind = state >> 56, n = state & 0xffffffffffffull;
         uint64_t detail = (state >> 48) & 0xff, marked = b->objects[page];
         if (n == 0 || page + n > b->pages) return "a page belongs to no block";
-        if (kind == 1 && detail & 1) warm += n;
-        if (kind != 1) used += n;
+        bool kept = kind == 4;
+        if (kept || (kind == 1 && detail & 1)) warm += n;
+        if (kind != 1 && !kept) used += n;
         if (kind == 2 && !marked) return "a block of pages leaked";
         uint64_t all = detail == 0 ? ~0ull : (1ull << (64 >> detail)) - 1;
         if (kind == 3 && (marked | load_relaxed(&arena_page(page)->free)) != all) return "a small block leaked";

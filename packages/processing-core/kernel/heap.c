@@ -10,11 +10,12 @@
  * back to the system. */
 #include "heap.h"
 
-enum { PAGE_NONE, PAGE_FREE, PAGE_USED, PAGE_SLAB };
+enum { PAGE_NONE, PAGE_FREE, PAGE_USED, PAGE_SLAB, PAGE_KEPT };
 enum { COLD, WARM };
 #define STEP_ORDER 8u         /* commit 1 MiB at a time */
 #define WARM_PAGES 65536u     /* keep at most 256 MiB of free memory */
 #define RELEASE_ORDER 6u      /* do not punch holes smaller than 256 KiB */
+#define KEPT_LOOKS 16         /* kept runs that are looked at for one that fits */
 
 static uint64_t pack_state(uint64_t kind, uint64_t detail, uint64_t pages) { return kind << 56 | detail << 48 | pages; }
 static unsigned state_kind(uint64_t s) { return (unsigned)(s >> 56); }
@@ -120,9 +121,50 @@ static outcome commit_pages(uint64_t page, uint64_t n)
     return o == OK ? platform_memory_commit(arena.fd, page_address(page), n * PAGE_SIZE) : o;
 }
 
+/* Free a run and give its memory back. */
+static void run_release(uint64_t page, uint64_t n)
+{
+    /* Released before it is free: a taker must not find its block emptied.  Whoever undoes the rest finds the run as it
+     * was, and its contents matter to nobody. */
+    platform_memory_release(arena.fd, page_address(page), n * PAGE_SIZE);
+    run_add(page, n, COLD);
+}
+
+/* A kept run of n pages or an eighth more, whose size becomes *n; 0 if there is none. */
+static uint64_t kept_take(uint64_t *n)
+{
+    word64 *head = &arena.header->kept_runs;
+    uint64_t page = load_relaxed(head);
+    for (int looks = 0; page && looks < KEPT_LOOKS; looks++) {
+        uint64_t run = state_pages(load_relaxed(&arena_page(page)->state));
+        if (run >= *n && run - *n <= *n / 8) {
+            list_remove(head, page);
+            tx_set(&arena_page(page)->state, 0);
+            *n = run;
+            return page;
+        }
+        page = load_relaxed(&arena_page(page)->links) >> 32;
+    }
+    return 0;
+}
+
+static void kept_release_all(void)
+{
+    uint64_t page;
+    while ((page = load_relaxed(&arena.header->kept_runs))) {
+        uint64_t n = state_pages(load_relaxed(&arena_page(page)->state));
+        list_remove(&arena.header->kept_runs, page);
+        tx_set(&arena_page(page)->state, 0);
+        add(&arena.header->pages_warm, -(int64_t)n);
+        run_release(page, n);
+        tx_commit();
+    }
+}
+
 /* Turn all warm blocks cold, so that they merge with their cold neighbours: for when only their union is large enough. */
 static void chill_all(void)
 {
+    kept_release_all();
     for (unsigned order = 0; order < ORDERS; order++) {
         uint64_t page;
         while ((page = load_relaxed(&arena.header->free_pages[WARM][order]))) {
@@ -167,35 +209,46 @@ static uint64_t pages_find(unsigned order, int *warm)
     return block_take(order, COLD);
 }
 
-/* A run of n pages; 0 if there is none. */
-static uint64_t pages_take(uint64_t n, int *warm)
+/* A run of *n pages, which may become a few more; 0 if there is none. */
+static uint64_t pages_take(uint64_t *n, int *warm)
 {
-    unsigned order = n > 1 ? 64 - (unsigned)__builtin_clzll(n - 1) : 0;
+    unsigned order = *n > 1 ? 64 - (unsigned)__builtin_clzll(*n - 1) : 0;
     if (order >= ORDERS) return 0;
-    uint64_t page = pages_find(order, warm);
-    if (!page && load_relaxed(&arena.header->pages_warm)) {
-        tx_commit();
-        chill_all();
+    uint64_t whole = 1ull << order, page = order > STEP_ORDER ? kept_take(n) : 0;
+    *warm = WARM;
+    if (page) {
+        whole = *n;
+    } else {
         page = pages_find(order, warm);
+        if (!page && load_relaxed(&arena.header->pages_warm)) {
+            tx_commit();
+            chill_all();
+            page = pages_find(order, warm);
+        }
+        if (!page) return 0;
     }
-    if (!page) return 0;
-    if (*warm) add(&arena.header->pages_warm, -(int64_t)n);
-    run_add(page + n, (1ull << order) - n, *warm);
-    add(&arena.header->pages_used, (int64_t)n);
+    if (*warm) add(&arena.header->pages_warm, -(int64_t)*n);
+    run_add(page + *n, whole - *n, *warm);
+    add(&arena.header->pages_used, (int64_t)*n);
     return page;
 }
 
 static void pages_give(uint64_t page, uint64_t n)
 {
     struct arena_header *h = arena.header;
-    tx_set(&arena_page(page)->state, 0);
     add(&h->pages_used, -(int64_t)n);
-    bool keep = n < (1ull << RELEASE_ORDER) || load_relaxed(&h->pages_warm) + n <= WARM_PAGES;
-    if (keep) add(&h->pages_warm, (int64_t)n);
-    /* Released before it is free: a taker must not find its block emptied.  Whoever undoes this finds it used,
-     * and gives it away in turn: the contents matter to nobody. */
-    else platform_memory_release(arena.fd, page_address(page), n * PAGE_SIZE);
-    run_add(page, n, keep ? WARM : COLD);
+    tx_set(&arena_page(page)->state, 0);
+    if (n >= (1ull << RELEASE_ORDER) && load_relaxed(&h->pages_warm) + n > WARM_PAGES) {
+        run_release(page, n);
+        return;
+    }
+    add(&h->pages_warm, (int64_t)n);
+    if (n <= (1ull << STEP_ORDER)) {
+        run_add(page, n, WARM);
+    } else {
+        tx_set(&arena_page(page)->state, pack_state(PAGE_KEPT, 0, n));
+        list_push(&h->kept_runs, page);
+    }
 }
 
 /* -- slabs -- */
@@ -210,7 +263,7 @@ static uint64_t slab_full_mask(unsigned class) { return class == 0 ? ~0ull : (1u
 static uint64_t slab_make(unsigned class)
 {
     int warm;
-    uint64_t page = pages_take(1, &warm);
+    uint64_t one = 1, page = pages_take(&one, &warm);
     if (!page) return 0;
     tx_set(&arena_page(page)->state, pack_state(PAGE_SLAB, class, 1));
     tx_set(&arena_page(page)->free, slab_full_mask(class));
@@ -265,7 +318,7 @@ outcome heap_take(uint64_t bytes, uint64_t *offset, bool *cold)
     }
     uint64_t n = (bytes + PAGE_SIZE - 1) / PAGE_SIZE;
     int warm;
-    uint64_t page = pages_take(n, &warm);
+    uint64_t page = pages_take(&n, &warm);
     if (!page) return E_NOMEM;
     tx_set(&arena_page(page)->state, pack_state(PAGE_USED, 0, n));
     *cold = !warm;

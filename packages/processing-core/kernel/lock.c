@@ -97,33 +97,44 @@ static inline bool mine(PyObject *self, struct lock *l)
     return !reentrant(self) || load_relaxed(&l->thread) == this_thread();
 }
 
-bool lock_take(PyObject *self, int64_t deadline, bool *failed)
+static inline void hold(struct lock *l)
+{
+    store_relaxed(&l->depth, 1);
+    store_relaxed(&l->thread, this_thread());
+}
+
+/* What most calls come to: the lock is free, or this thread's own already. */
+static inline bool take_at_once(PyObject *self)
 {
     struct lock *l = lock_of(self);
-    *failed = false;
-    if (arena_usable() != OK) {
-        *failed = true;
-        return handle_usable(self);
-    }
-    bool again = reentrant(self);
-    if (again && mine(self, l)) {
-        store_relaxed(&l->depth, load_relaxed(&l->depth) + 1);
+    if (arena_usable() != OK) return false;
+    if (load_relaxed(&l->state) == 0 && cas64(&l->state, 0, arena.self)) {
+        hold(l);
         return true;
     }
-    if (!(load_relaxed(&l->state) == 0 && cas64(&l->state, 0, arena.self))) {
-        outcome o = deadline == 0 ? lock_attempt(l, true)
-                                  : park_until(&l->parked, &((handle_object *)self)->spin, lock_attempt, l, deadline);
-        if (o == BUSY) return false;
-        if (o != OK) {
-            *failed = true;
-            if (o == E_OWNER_DIED) raise_owner_died(l);
-            else raise_outcome(o);
-            return false;
-        }
-    }
-    if (again) store_relaxed(&l->depth, 1);
-    store_relaxed(&l->thread, this_thread());
+    if (!reentrant(self) || !mine(self, l)) return false;
+    store_relaxed(&l->depth, load_relaxed(&l->depth) + 1);
     return true;
+}
+
+static bool take_waiting(PyObject *self, int64_t deadline, bool *failed)
+{
+    struct lock *l = lock_of(self);
+    *failed = true;
+    if (!handle_usable(self)) return false;
+    outcome o = deadline == 0 ? lock_attempt(l, true)
+                              : park_until(&l->parked, &((handle_object *)self)->spin, lock_attempt, l, deadline);
+    *failed = o != OK && o != BUSY;
+    if (o == OK) hold(l);
+    else if (o == E_OWNER_DIED) raise_owner_died(l);
+    else if (o != BUSY) raise_outcome(o);
+    return o == OK;
+}
+
+bool lock_take(PyObject *self, int64_t deadline, bool *failed)
+{
+    *failed = false;
+    return take_at_once(self) || take_waiting(self, deadline, failed);
 }
 
 static void free_word(struct lock *l)
@@ -133,23 +144,24 @@ static void free_word(struct lock *l)
     park_wake(&l->parked, 1);
 }
 
+static PyObject *give_rlock(PyObject *self)
+{
+    struct lock *l = lock_of(self);
+    if (!mine(self, l)) {
+        PyErr_Format(error_not_held, "attempt to release recursive lock not owned by thread");
+        return NULL;
+    }
+    if (load_relaxed(&l->depth) > 1) store_relaxed(&l->depth, load_relaxed(&l->depth) - 1);
+    else free_word(l);
+    Py_RETURN_NONE;
+}
+
 PyObject *lock_give(PyObject *self)
 {
     struct lock *l = lock_of(self);
     if (arena_usable() != OK && !handle_usable(self)) return NULL;
-    uint64_t seen = atomic_load(&l->state);
-    if (reentrant(self)) {
-        if (!mine(self, l)) {
-            PyErr_Format(error_not_held, "attempt to release recursive lock not owned by thread");
-            return NULL;
-        }
-        if (load_relaxed(&l->depth) > 1) {
-            store_relaxed(&l->depth, load_relaxed(&l->depth) - 1);
-            Py_RETURN_NONE;
-        }
-        free_word(l);
-        Py_RETURN_NONE;
-    }
+    if (reentrant(self)) return give_rlock(self);
+    uint64_t seen = load_relaxed(&l->state);
     do {
         if (seen == 0) {
             PyErr_SetString(error_not_held, "semaphore or lock released too many times: release of an unlocked lock");
@@ -210,6 +222,7 @@ static PyObject *py_acquire(PyObject *self, PyObject *const *args, Py_ssize_t na
 {
     int64_t deadline = NO_DEADLINE;
     bool failed;
+    if (nargs == 0 && !kwnames && take_at_once(self)) return Py_NewRef(Py_True);
     if ((nargs || kwnames) && !parse_blocking("acquire", args, nargs, kwnames, 0, &deadline)) return NULL;
     bool taken = lock_take(self, deadline, &failed);
     return failed ? NULL : Py_NewRef(taken ? Py_True : Py_False);
