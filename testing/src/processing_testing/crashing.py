@@ -375,7 +375,7 @@ class Claim(Scenario[tuple[Any, Any, Tally]]):
         queue._settle()
         assert claims.read(0) == (7, taken)
         assert taken in (done.value, done.value + 1)
-        expected = {(7, taken - 1)}
+        expected: set[tuple[int, int] | None] = {(7, taken - 1)}
         if taken in (0, done.value):
             expected.add(None)  # it died before it took the next one, and what it took before is done
         assert claims.read(1) in expected, (claims.read(1), taken, done.value)
