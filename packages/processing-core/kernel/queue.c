@@ -3,6 +3,7 @@
  * Encoding, which may run any user code, is done before the ring is touched; decoding after.  A first try holds the
  * GIL, for a ring that is neither contended nor full takes 50 ns; all waiting is done without it. */
 #include "claims.h"
+#include "finish.h"
 #include "parcel.h"
 #include "ring.h"
 
@@ -686,6 +687,8 @@ static PyMethodDef methods[] = {
     {"_receive", py_receive, METH_VARARGS, NULL},
     {"_receive_many", py_receive_many, METH_VARARGS, NULL},
     {"_settle", py_settle, METH_NOARGS, NULL},
+    {"_task_done", finish_one, METH_NOARGS, NULL},
+    {"_join", finish_wait, METH_VARARGS, NULL},
     {"close", py_close, METH_NOARGS, close_doc},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL},
     {NULL, NULL, 0, NULL},

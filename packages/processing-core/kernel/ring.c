@@ -376,6 +376,15 @@ uint64_t ring_count(struct ring *r)
     return puts > gets ? puts - gets : 0;
 }
 
+/* Holding the guard is what tells that no producer is about to count, or has died before it did. */
+uint64_t ring_puts(struct ring *r)
+{
+    lock_put(r, false);
+    uint64_t puts = load_relaxed(&r->puts);
+    unlock_put(r);
+    return puts;
+}
+
 /* True at once after a put, whatever the counts say: positions decide. */
 bool ring_empty(struct ring *r)
 {

@@ -61,6 +61,8 @@ struct ring {
     _Alignas(64) word32 not_empty; /* event counts */
     word32 not_full;
     word64 spinner; /* the one consumer that spins, if any: see park_until_alone */
+    word32 all_finished; /* likewise; for those who wait until finished == puts */
+    word64 finished;     /* messages said to be finished, never more than puts; one CAS advances it (finish.c) */
 };
 enum { RING_SHUT = 1 };
 
@@ -99,6 +101,7 @@ bool ring_passed(uint32_t index, bool putting, uint64_t position); /* for recove
 /* Wait until what dead takers left is put right: from then on every dead taker's claim names a message that it took. */
 void ring_settle(struct ring *r);
 uint64_t ring_count(struct ring *r);
+uint64_t ring_puts(struct ring *r); /* how many were ever published, exactly; may wait for a producer */
 bool ring_empty(struct ring *r);
 void ring_look(struct ring *r); /* take guards over from the dead, so that counts are right */
 void ring_shut(struct ring *r);

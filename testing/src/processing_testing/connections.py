@@ -12,7 +12,7 @@ from typing import Any
 
 import processing_core
 from processing_core import lowlevel
-from processing_queues import Connection
+from processing_queues import Client, Connection
 
 
 def echo(connection: Connection, other: Connection) -> None:
@@ -80,3 +80,15 @@ class Echo(processing_core.Process):
     def run(self) -> None:
         """Send every object back."""
         echo(*self.ends)
+
+
+def dial(address: Any, key: bytes | None, *objects: Any) -> None:
+    """Connect to a listener, send the objects, and end."""
+    with Client(address, authkey=key) as connection:
+        send(connection, *objects)
+
+
+def dial_with_own_key(address: Any) -> None:
+    """Connect to a listener with the key that this process inherited."""
+    with Client(address, authenticate=True) as connection:
+        connection.send("family")

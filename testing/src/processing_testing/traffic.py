@@ -57,3 +57,34 @@ def get_for_ever(queue: Q, address: str) -> None:
 def answer(source: Q) -> None:
     """Get a queue, and put a word into it."""
     source.get(timeout=30).put("a word")
+
+
+def finish_tasks(queue: Q, n: int) -> None:
+    """Get so many tasks, and finish each."""
+    for _ in range(n):
+        queue.get()
+        queue.task_done()
+
+
+def put_and_finish_for_ever(queue: Q, address: str) -> None:
+    """Tell the test, then put tasks, get tasks and finish them until killed."""
+    Visit(address).say("here")
+    while True:
+        queue.put(b"x" * 100)
+        queue.get()
+        queue.task_done()
+
+
+def get_one(queue: Q) -> None:
+    """Get one item."""
+    queue.get()
+
+
+def join(queue: Q) -> None:
+    """Wait until every task is done."""
+    queue.join()
+
+
+def put_into_what_comes(source: Q, word: str) -> None:
+    """Get a queue, and put a word into it."""
+    source.get().put(word)

@@ -196,6 +196,15 @@ class Queue(Handle, Generic[_T]):
     def _settle(self) -> None:
         """Wait until what dead takers left is put right: from now on their claims are exact."""
 
+    def _task_done(self) -> None:
+        """Say that one of the messages ever put is dealt with; also after :meth:`close`.
+
+        :raises ValueError: if all of them are already.
+        """
+
+    def _join(self, timeout: float | None = None, /) -> bool:
+        """Wait until every message ever put is dealt with; whether that was so in time.  Also after :meth:`close`."""
+
     def close(self) -> None:
         """Refuse every later use of this handle."""
 

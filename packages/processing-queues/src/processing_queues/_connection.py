@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from processing_core import BufferTooShort, ClosedError
 from processing_core.lowlevel import Descriptor, checked_timeout, dumps, loads, readable
 from processing_queues._aliases import ConnectionAliases
-from processing_queues._frames import Inbox, Outbox, TooLong
+from processing_queues._frames import BadLength, Inbox, Outbox
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -93,7 +93,7 @@ class Connection(ConnectionAliases):
         :raises OSError: if it is closed, or only for sending.
         :raises Exception: what unpickling the object raises; the next call receives the next one.
         """
-        return loads(self._inbox.receive(self._receiving()))
+        return loads(self._receive(self._receiving()))
 
     def send_bytes(self, buf: "ReadableBuffer", offset: int = 0, size: int | None = None) -> None:
         """Send the bytes of a buffer as one message.  Blocks while the receiver is behind.
@@ -120,11 +120,7 @@ class Connection(ConnectionAliases):
         fd = self._receiving()
         if maxlength is not None and maxlength < 0:
             raise ValueError(f"negative maxlength: {maxlength}")
-        try:
-            return self._inbox.receive(fd, maxlength)
-        except TooLong:
-            self._stop_receiving()
-            raise OSError("bad message length") from None
+        return self._receive(fd, maxlength)
 
     def recv_bytes_into(self, buf: "WriteableBuffer", offset: int = 0) -> int:
         """Receive a message of bytes into a buffer.  Blocks until there is one.
@@ -140,7 +136,7 @@ class Connection(ConnectionAliases):
         """
         fd = self._receiving()
         room = _writable(buf, offset)
-        message = self._inbox.receive(fd)
+        message = self._receive(fd)
         if len(message) > len(room):
             raise BufferTooShort(message)
         room[: len(message)] = message
@@ -179,10 +175,15 @@ class Connection(ConnectionAliases):
             raise OSError("connection is write-only")
         return fd
 
-    def _stop_receiving(self) -> None:
-        self._readable = False
-        if not self._writable:
-            self.close()
+    def _receive(self, fd: int, longest: int | None = None) -> bytes:
+        try:
+            return self._inbox.receive(fd, longest)
+        except BadLength:
+            # Where the next message begins is not known.
+            self._readable = False
+            if not self._writable:
+                self.close()
+            raise OSError("bad message length") from None
 
 
 def _arrived(cls: type[Connection], descriptor: Descriptor, readable: bool, writable: bool) -> Connection:

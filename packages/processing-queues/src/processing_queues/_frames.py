@@ -14,7 +14,7 @@ import os
 import struct
 from io import BytesIO
 
-__all__ = ["Inbox", "Outbox", "TooLong"]
+__all__ = ["BadLength", "Inbox", "Outbox"]
 
 _SHORT = struct.Struct("!i")
 _LONG = struct.Struct("!Q")
@@ -22,8 +22,8 @@ _LONGEST_SHORT = 0x7FFFFFFF
 _CHUNK = 1 << 20  # bytes asked for at once: memory is taken as the message arrives, not as it is announced
 
 
-class TooLong(Exception):
-    """The message is longer than the receiver allows."""
+class BadLength(Exception):
+    """The message is longer than the receiver allows, or what came is no message."""
 
 
 class _Incoming:
@@ -37,8 +37,8 @@ class _Incoming:
     def fill(self, fd: int, longest: int | None) -> bytes:
         """Read to the end of it; blocks."""
         size = self._size(fd)
-        if longest is not None and size > longest:
-            raise TooLong
+        if size < 0 or (longest is not None and size > longest):
+            raise BadLength
         self._read(fd, self._body, size)
         return self._body.getvalue()
 
@@ -74,7 +74,7 @@ class Inbox:
 
         :param longest: bytes; ``None`` is no bound.
         :raises EOFError: if the sender is gone, with a text if it went in the middle of a message.
-        :raises TooLong: if the message is longer than ``longest``; nothing more can be received then.
+        :raises BadLength: if the message is longer than ``longest``, or none; nothing more can be received then.
         """
         try:
             message = self._incoming.fill(fd, longest)

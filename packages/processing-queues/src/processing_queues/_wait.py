@@ -2,18 +2,15 @@
 
 import select
 from collections.abc import Iterable
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
 from processing_core.lowlevel import checked_timeout, polled
 
 __all__ = ["wait"]
 
 
-class _HasFileno(Protocol):
-    def fileno(self) -> int: ...
-
-
-T = TypeVar("T", bound="int | _HasFileno")
+# Unbounded, for the checkers make a list of `object` of a connection beside a sentinel.
+T = TypeVar("T")
 
 
 def wait(object_list: Iterable[T], timeout: float | None = None) -> list[T]:
@@ -44,7 +41,7 @@ def wait(object_list: Iterable[T], timeout: float | None = None) -> list[T]:
     return [thing for fd, thing in waited if fd in ready]
 
 
-def _descriptor(thing: "int | _HasFileno") -> int:
+def _descriptor(thing: Any) -> int:
     try:
         fd = thing if isinstance(thing, int) else int(thing.fileno())
     except (AttributeError, TypeError, ValueError) as error:

@@ -38,11 +38,20 @@ from processing_pool import Pool as Pool
 from processing_pool import PoolBroken as PoolBroken
 from processing_pool import RemoteTraceback as RemoteTraceback
 from processing_pool import WorkerDied as WorkerDied
+from processing_queues import Client as Client
 from processing_queues import Connection as Connection
 from processing_queues import Empty as Empty
 from processing_queues import Full as Full
+from processing_queues import JoinableQueue as JoinableQueue
+from processing_queues import Listener as Listener
 from processing_queues import Pipe as Pipe
 from processing_queues import Queue as Queue
+from processing_queues import SimpleQueue as SimpleQueue
+from processing_queues import answer_challenge as answer_challenge
+from processing_queues import answerChallenge as answerChallenge
+from processing_queues import deliver_challenge as deliver_challenge
+from processing_queues import deliverChallenge as deliverChallenge
+from processing_queues import families as families
 from processing_queues import wait as wait
 from processing_sync import Barrier as Barrier
 from processing_sync import BoundedSemaphore as BoundedSemaphore
@@ -78,7 +87,14 @@ __all__ = [
     "Pipe",
     "Connection",
     "wait",
+    "Listener",
+    "Client",
+    "families",
+    "deliver_challenge",
+    "answer_challenge",
     "Queue",
+    "JoinableQueue",
+    "SimpleQueue",
     "Empty",
     "Full",
     # shared values
@@ -109,4 +125,6 @@ __all__ = [
     "currentProcess",
     "activeChildren",
     "cpuCount",
+    "deliverChallenge",
+    "answerChallenge",
 ]

@@ -1,0 +1,50 @@
+"""``JoinableQueue``: a queue whose items are tasks, which can be waited for."""
+
+from typing import TypeVar
+
+from processing_core.lowlevel import register_factory
+from processing_queues._queue import Queue
+
+__all__ = ["JoinableQueue"]
+
+T = TypeVar("T")
+
+
+class JoinableQueue(Queue[T]):
+    """A `Queue` that knows how many of the items put are not dealt with yet.
+
+    Whoever gets an item calls `task_done` when it has dealt with it, and `join` waits until that is said of every item.
+    A process that dies between the two leaves its item undone, so that a `join` waits on; that can be interrupted by
+    Ctrl-C, and ended by a `task_done` in the dead one's place.
+
+    The count is derived from the queue's own, so a producer's or consumer's death cannot set it wrong.
+
+    >>> import processing
+    >>> queue = processing.JoinableQueue()
+    >>> queue.put("a task")
+    >>> queue.get()
+    'a task'
+    >>> queue.task_done()
+    >>> queue.join()
+    """
+
+    __slots__ = ()
+
+    def task_done(self) -> None:
+        """Say that an item which was got has been dealt with.
+
+        Does not block; process- and thread-safe.
+
+        :raises ValueError: if it is called more often than items were put.
+        """
+        self._task_done()
+
+    def join(self) -> None:
+        """Wait until every item that was put has been dealt with.
+
+        Blocks; a signal handler that raises interrupts it.  Process- and thread-safe.
+        """
+        self._join()
+
+
+register_factory("JoinableQueue", JoinableQueue)

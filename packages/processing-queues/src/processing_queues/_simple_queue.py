@@ -1,0 +1,34 @@
+"""``SimpleQueue``: the least that a queue can be."""
+
+from typing import TypeVar
+
+from processing_core.lowlevel import Queue as _KernelQueue
+from processing_core.lowlevel import register_factory
+
+__all__ = ["SimpleQueue"]
+
+T = TypeVar("T")
+
+
+class SimpleQueue(_KernelQueue[T]):
+    """An unbounded first-in, first-out queue between processes and threads.
+
+    It keeps the promises of `Queue`, and is as fast: it only has fewer methods to know, `put`, `get`, `empty` and
+    `close`, and takes no bound.  Making one does not block.
+
+    :raises MemoryError: if the family's arena is full.
+
+    >>> import processing
+    >>> queue = processing.SimpleQueue()
+    >>> queue.put("hello")
+    >>> queue.get()
+    'hello'
+    """
+
+    __slots__ = ("__weakref__",)
+
+    def __new__(cls) -> "SimpleQueue[T]":
+        return super().__new__(cls)
+
+
+register_factory("SimpleQueue", SimpleQueue)
