@@ -47,25 +47,25 @@ class Engine:
         initargs: tuple[Any, ...],
         max_tasks: int | None,
     ) -> None:
-        self.pid = os.getpid()
+        self.pid: int = os.getpid()
         self.size = size
-        self.state = RUNNING
+        self.state: str = RUNNING
         self._dropped = False
         self._over: BaseException | None = None  # why nothing more will be done; set by the supervisor at its end
         self.broken: PoolBroken | None = None
         self.tasks: Queue[Any] = Queue()
         results: Queue[Any] = Queue()
-        self.calls = Calls()
+        self.calls: Calls = Calls()
         self.jobs: dict[int, Any] = {CALLS: self.calls, CONTROL: _Control(self)}
         self.outstanding: set[AsyncResult[Any]] = set()  # those that the background collects
-        self.collector = Collector(results, self.jobs, self.finished)
-        self.background = Background(self)
+        self.collector: Collector = Collector(results, self.jobs, self.finished)
+        self.background: Background = Background(self)
         self._numbers = itertools.count(1)
         self._named = Named()
         self._all_done = _AllDone(self)
         self._broken_target = _Broken(self)
         recipe = Recipe(self.tasks, results, Claims(size), initializer, initargs, max_tasks)
-        self.supervisor = Supervisor(self, context, recipe, size)
+        self.supervisor: Supervisor = Supervisor(self, context, recipe, size)
         self._forget_exit = at_exit(self.terminate, priority=15)
         self.supervisor.start()
 

@@ -78,7 +78,7 @@ class Mapping:
         self._star = star
         self._single = chunksize == 1
         self._parcel = pack((how(star, self._single), function))
-        self.cell = cell_number(self._parcel)
+        self.cell: int = cell_number(self._parcel)
         self._values: list[Any] = [MISSING] * len(items)
         self._failed = False
         self._filled = 0  # items before this one are there

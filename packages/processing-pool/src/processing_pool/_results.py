@@ -39,7 +39,7 @@ class AsyncResult(Target, Generic[R]):
         self._beds = []
         self._engine = engine
         self._pool = pool
-        self.task = task
+        self.task: Any = task
         self.parcel: object = None  # what the call's function is in
         self._callback = callback
         self._error_callback = error_callback

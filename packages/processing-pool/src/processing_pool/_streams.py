@@ -46,7 +46,7 @@ class Stream(Target):
         self._single = chunksize == 1
         self._ordered = ordered
         self._parcel = pack((how(False, self._single), function))
-        self.cell = cell_number(self._parcel)
+        self.cell: int = cell_number(self._parcel)
         self._pace = Pace(engine.size, chunksize, LARGEST_WINDOW)
         self._in_flight: dict[int, Any] = {}
         self._arrived: dict[int, list[Any]] = {}
