@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
+from processing_core._family import ensure_family
 from processing_core._native import _kernel as k
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _a_family() -> None:
+    ensure_family()
 
 
 def round_trip(value: Any) -> Any:

@@ -118,4 +118,4 @@ def _detach_stdin() -> None:
         os.dup2(null, sys.stdin.fileno())
     except (AttributeError, ValueError, OSError):
         pass  # something that is no file stood in its place
-    sys.stdin = open(null, encoding="utf-8")
+    sys.stdin = open(null, encoding="utf-8", closefd=False)  # open as long as the process lives
