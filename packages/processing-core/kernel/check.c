@@ -184,7 +184,7 @@ static const char *check_pages(struct blocks *b)
         if (kept || (kind == 1 && detail & 1)) warm += n;
         if (kind != 1 && !kept) used += n;
         if (kind == 2 && !marked) return "a block of pages leaked";
-        uint64_t all = detail == 0 ? ~0ull : (1ull << (64 >> detail)) - 1;
+        uint64_t all = kind == 3 && detail ? (1ull << (64 >> detail)) - 1 : ~0ull; /* the detail is a slab's class */
         if (kind == 3 && (marked | load_relaxed(&arena_page(page)->free)) != all) return "a small block leaked";
         page += n;
     }
