@@ -176,8 +176,9 @@ outcome cell_create(enum cell_kind kind, uint64_t size, bool zeroed, cell_id *id
     bool cold = false;
     outcome o = arena_usable();
     if (o != OK || (o = reference_reserve(ref)) != OK) return o;
+    struct reference *r = reference_at(*ref); /* before entering, which may release the GIL */
     arena_enter(&s, true);
-    o = create_inside(kind, size, id, reference_at(*ref), &cold);
+    o = create_inside(kind, size, id, r, &cold);
     if (o != OK) tx_abort();
     arena_leave(&s);
     if (o != OK) {
@@ -194,13 +195,14 @@ outcome cell_attach(enum cell_kind kind, cell_id id, refno *ref)
     struct section s;
     outcome o = arena_usable();
     if (o != OK || (o = reference_reserve(ref)) != OK) return o;
+    struct reference *r = reference_at(*ref); /* before entering, which may release the GIL */
     arena_enter(&s, true);
     o = check_id(id);
     struct cell *c = arena_cell(id_index(id));
     if (o == OK && word_kind(load_relaxed(&c->word)) != kind) o = E_KIND;
     if (o == OK && load_relaxed(&c->offset) + load_relaxed(&c->size) > arena.mapped) o = E_RANGE;
     if (o == OK) o = cell_count(id, +1);
-    if (o == OK) tx_set(&reference_at(*ref)->ref, id);
+    if (o == OK) tx_set(&r->ref, id);
     arena_leave(&s);
     if (o != OK) reference_return(*ref);
     return o;

@@ -50,6 +50,7 @@ typedef uint32_t refno;
 outcome reference_reserve(refno *n);
 void reference_return(refno n); /* its ref must be 0 */
 struct reference *reference_at(refno n);
+bool reference_holds(refno n, cell_id id);
 void references_adopt(void); /* take over the chunks that stand in this member's place */
 
 /* -- cells; call with the GIL.  Each counts one reference of this member. -- */

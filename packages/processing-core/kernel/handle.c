@@ -20,7 +20,7 @@ static enum cell_kind kind_of(PyTypeObject *type)
 struct local {
     cell_id id; /* 0: empty */
     uint64_t handles;
-    refno ref;
+    refno ref; /* NO_REF: the cell was gone before a fork's child could count it */
 };
 static struct {
     struct local *slots;
@@ -86,7 +86,7 @@ static PyObject *handle_alloc(PyTypeObject *type, cell_id id)
     if (!self) return NULL;
     self->id = id;
     self->block = cell_block(id);
-    self->spin.credit = SPIN_CREDIT;
+    store_relaxed(&self->spin.credit, SPIN_CREDIT);
     return (PyObject *)self;
 }
 
@@ -97,7 +97,7 @@ static void local_drop(cell_id id)
     if (!l || --l->handles > 0) return;
     refno ref = l->ref;
     local_remove(l);
-    if (arena_usable() == OK) cell_detach(ref);
+    if (ref != NO_REF && arena_usable() == OK) cell_detach(ref);
 }
 
 PyObject *handle_adopt(PyTypeObject *type, enum cell_kind kind, cell_id id, refno ref)
@@ -160,10 +160,24 @@ PyObject *handle_attach(PyTypeObject *type, cell_id id)
 bool handle_release(PyObject *handle, refno *ref)
 {
     struct local *l = local_find(((handle_object *)handle)->id);
-    if (!l || l->handles != 1) return false;
+    if (!l || l->handles != 1 || l->ref == NO_REF) return false;
     *ref = l->ref;
     local_remove(l);
     return true;
+}
+
+/* Other threads, and hooks that run after ours, may make handles between the copying of the references and the fork. */
+outcome handles_adopt(void)
+{
+    for (size_t i = 0; i < locals.room; i++) {
+        struct local *l = &locals.slots[i];
+        if (!l->id || reference_holds(l->ref, l->id)) continue;
+        refno ref;
+        outcome o = cell_attach(word_kind(load_relaxed(&arena_cell(id_index(l->id))->word)), l->id, &ref);
+        if (o != OK && o != E_STALE) return o;
+        l->ref = o == OK ? ref : NO_REF; /* stale: its parent dropped it since */
+    }
+    return OK;
 }
 
 bool handle_usable(PyObject *handle)

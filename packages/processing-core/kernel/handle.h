@@ -26,6 +26,8 @@ PyObject *handle_attach(PyTypeObject *type, cell_id id);
 PyObject *handle_adopt(PyTypeObject *type, enum cell_kind kind, cell_id id, refno ref);
 /* The entry that holds this process's one reference, if this is its only handle: it is no longer the handle's. */
 bool handle_release(PyObject *handle, refno *ref);
+/* In a fork's child, which took over its references: count the handles that were made since those were counted. */
+outcome handles_adopt(void);
 
 /* For types that hold more than the handle: the end of their dealloc, and their __reduce__ with a state (or NULL). */
 void handle_dealloc(PyObject *self);

@@ -4,6 +4,7 @@
  * never given again.  A reserved place lives as long as its token (a descriptor the child inherits); the child takes
  * its life lock before it says ALIVE, and closes the token after: at no instant does a living one look dead. */
 #include "member.h"
+#include "handle.h"
 #include "cells.h"
 #include "park.h"
 
@@ -263,7 +264,10 @@ static PyObject *py_fork_in_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUS
     if (arena.self == 0) Py_RETURN_NONE;
     owner_id parent = arena.self;
     arena.self = 0;
-    if (!fork_state.failed && member_adopt(fork_state.child) == OK) *arena.token = 1;
+    if (!fork_state.failed && member_adopt(fork_state.child) == OK) {
+        *arena.token = 1;
+        if (handles_adopt() != OK) *arena.token = 0;
+    }
     if (fork_state.token >= 0) close_token(fork_state.token);
     fork_state.token = -1;
     fork_state.reserved = false;

@@ -136,8 +136,9 @@ static PyObject *py_inheritance(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED
     cell_id id = load_relaxed(&m->inherits);
     if (!id) Py_RETURN_NONE;
     if ((o = reference_reserve(&ref)) != OK) return raise_outcome(o);
+    struct reference *r = reference_at(ref); /* before entering, which may release the GIL */
     arena_enter(&s, true);
-    tx_set(&reference_at(ref)->ref, id);
+    tx_set(&r->ref, id);
     tx_set(&m->inherits, 0);
     arena_leave(&s);
     return handle_adopt(parcel_type, CELL_PARCEL, id, ref);

@@ -46,9 +46,10 @@ static int usable_processors(void)
 static bool spin_pays(struct spin *s)
 {
     if (usable_processors() < 2) return false;
-    if (s->credit > 0) return true;
-    if (++s->skipped < SPIN_RETRY) return false;
-    s->skipped = 0;
+    if (load_relaxed(&s->credit) > 0) return true;
+    uint16_t skipped = load_relaxed(&s->skipped) + 1;
+    store_relaxed(&s->skipped, skipped < SPIN_RETRY ? skipped : 0);
+    if (skipped < SPIN_RETRY) return false;
     return true;
 }
 
@@ -59,13 +60,15 @@ static outcome spin_for(struct spin *s, attempt_fn attempt, void *ctx)
         for (int i = 0; i < 16; i++) {
             outcome o = attempt(ctx, false);
             if (o != BUSY) {
-                if (s->credit < SPIN_CREDIT) s->credit++;
+                int16_t credit = load_relaxed(&s->credit);
+                if (credit < SPIN_CREDIT) store_relaxed(&s->credit, credit + 1);
                 return o;
             }
             cpu_relax();
         }
     } while (monotonic_ns() < end);
-    s->credit = (int16_t)(s->credit > 1 ? s->credit - 2 : 0);
+    int16_t credit = load_relaxed(&s->credit);
+    store_relaxed(&s->credit, credit > 1 ? credit - 2 : 0);
     return BUSY;
 }
 

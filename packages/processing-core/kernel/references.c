@@ -19,6 +19,11 @@ struct reference *reference_at(refno n)
     return &mine.chunks[n / CHUNK_ENTRIES]->entries[n % CHUNK_ENTRIES];
 }
 
+bool reference_holds(refno n, cell_id id)
+{
+    return n / CHUNK_ENTRIES < mine.n_chunks && load_relaxed(&reference_at(n)->ref) == id;
+}
+
 void reference_return(refno n)
 {
     mine.free[mine.n_free++] = n; /* free_room counts every entry there is */
@@ -158,6 +163,7 @@ static outcome copy_chunk(const struct chunk *from, struct chunk *to)
         cell_id id = load_relaxed(&r->ref);
         if (!id || load_relaxed(&r->transfer)) continue;
         outcome o = cell_count(id, +1);
+        if (o == E_STALE) continue; /* a thread without the GIL has passed it on since: a transfer that we missed */
         if (o != OK) return o;
         store_relaxed(&to->entries[i].ref, id);
     }
@@ -168,12 +174,16 @@ outcome references_inherit(struct member *child)
 {
     struct section s;
     outcome o = OK;
+    uint32_t n = mine.n_chunks;
+    struct chunk **chunks = malloc((n + 1) * sizeof *chunks); /* entering may release the GIL, which guards the index */
+    if (!chunks) return E_NOMEM;
+    for (uint32_t i = 0; i < n; i++) chunks[i] = mine.chunks[i];
     arena_enter(&s, true);
     word64 *link = &child->references;
-    for (uint32_t i = 0; i < mine.n_chunks && o == OK; i++) {
+    for (uint32_t i = 0; i < n && o == OK; i++) {
         struct chunk *copy;
         o = chunk_append(link, &copy);
-        if (o == OK) o = copy_chunk(mine.chunks[i], copy);
+        if (o == OK) o = copy_chunk(chunks[i], copy);
         if (o == OK) {
             tx_commit();
             link = &copy->next;
@@ -181,5 +191,6 @@ outcome references_inherit(struct member *child)
     }
     if (o != OK) tx_abort();
     arena_leave(&s);
+    free(chunks);
     return o;
 }
