@@ -33,9 +33,9 @@ static inline void park_wake(word32 *w, int n)
     if (atomic_load(w) & 1) park_wake_slow(w, n);
 }
 
-/* How long spinning has paid of late, kept per process and object.  Threads write it without the GIL; all is relaxed,
- * for it matters to nobody if a change is lost.  A spin is worth its CPU only where another
- * processor can make the predicate true meanwhile. */
+/* How long spinning has paid of late, kept per process and object.  A spin is worth its CPU only where another
+ * processor can make the predicate true meanwhile.  Threads write it without the GIL, relaxed: it matters to nobody if
+ * a change is lost. */
 struct spin {
     _Atomic int16_t credit; /* 0 .. SPIN_CREDIT; spins happen while positive */
     _Atomic uint16_t skipped;
