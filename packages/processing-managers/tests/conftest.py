@@ -1,3 +1,28 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
+
+import processing_core
 from processing_testing.forking import fork as fork
+from processing_testing.meeting import Meeting, meeting
+
+
+@pytest.fixture(params=processing_core.get_all_start_methods())
+def method(request: pytest.FixtureRequest) -> str:
+    """A start method's name."""
+    return str(request.param)
+
+
+@pytest.fixture
+def context(method: str) -> processing_core.BaseContext:
+    """A start method's context."""
+    return processing_core.get_context(method)
+
+
+@pytest.fixture
+def place() -> Iterator[Meeting]:
+    """Where the test meets its children."""
+    with meeting() as place:
+        yield place

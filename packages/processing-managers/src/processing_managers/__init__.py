@@ -1,6 +1,7 @@
 """State shared between processes: values, arrays, memory, and objects behind managers.
 
-Programs import `processing`, which offers all of this and more.
+Programs import `processing`, which offers all of this and more.  What is not in ``__all__`` belongs to one of the
+submodules :mod:`~processing_managers.managers` and :mod:`~processing_managers.sharedctypes`.
 """
 
 from processing_core.lowlevel import register_factory as _register_factory
@@ -8,9 +9,35 @@ from processing_managers._array import Array as Array
 from processing_managers._array import RawArray as RawArray
 from processing_managers._value import RawValue as RawValue
 from processing_managers._value import Value as Value
+from processing_managers.managers import AcquirerProxy as AcquirerProxy
+from processing_managers.managers import ArrayProxy as ArrayProxy
+from processing_managers.managers import AsyncResultProxy as AsyncResultProxy
+from processing_managers.managers import AutoProxy as AutoProxy
+from processing_managers.managers import BarrierProxy as BarrierProxy
+from processing_managers.managers import BaseManager as BaseManager
+from processing_managers.managers import BaseProxy as BaseProxy
+from processing_managers.managers import ConditionProxy as ConditionProxy
+from processing_managers.managers import CreatorMethod as CreatorMethod
+from processing_managers.managers import DictProxy as DictProxy
+from processing_managers.managers import EventProxy as EventProxy
+from processing_managers.managers import IteratorProxy as IteratorProxy
+from processing_managers.managers import ListProxy as ListProxy
+from processing_managers.managers import MakeProxyType as MakeProxyType
+from processing_managers.managers import Manager as Manager
+from processing_managers.managers import Namespace as Namespace
+from processing_managers.managers import NamespaceProxy as NamespaceProxy
+from processing_managers.managers import PoolProxy as PoolProxy
+from processing_managers.managers import QueueProxy as QueueProxy
+from processing_managers.managers import RebuildProxy as RebuildProxy
+from processing_managers.managers import RemoteError as RemoteError
+from processing_managers.managers import ServerGone as ServerGone
+from processing_managers.managers import SetProxy as SetProxy
+from processing_managers.managers import SyncManager as SyncManager
+from processing_managers.managers import Token as Token
+from processing_managers.managers import ValueProxy as ValueProxy
 
-__all__ = ["Value", "RawValue", "Array", "RawArray"]
+__all__ = ["Value", "RawValue", "Array", "RawArray", "Manager", "RemoteError", "ServerGone"]
 
-for _name in __all__:
+for _name in ("Value", "RawValue", "Array", "RawArray"):
     globals()[_name].__module__ = __name__
     _register_factory(_name, globals()[_name])

@@ -28,8 +28,11 @@ from processing_core import parent_process as parent_process
 from processing_core import set_arena_limit as set_arena_limit
 from processing_core import set_start_method as set_start_method
 from processing_managers import Array as Array
+from processing_managers import Manager as Manager
 from processing_managers import RawArray as RawArray
 from processing_managers import RawValue as RawValue
+from processing_managers import RemoteError as RemoteError
+from processing_managers import ServerGone as ServerGone
 from processing_managers import Value as Value
 from processing_pool import AsyncResult as AsyncResult
 from processing_pool import IMapIterator as IMapIterator
@@ -102,6 +105,8 @@ __all__ = [
     "RawValue",
     "Array",
     "RawArray",
+    # managers
+    "Manager",
     # pools
     "Pool",
     "AsyncResult",
@@ -118,6 +123,8 @@ __all__ = [
     "BufferTooShort",
     "AuthenticationError",
     "WorkerDied",
+    "RemoteError",
+    "ServerGone",
     "PoolBroken",
     "MaybeEncodingError",
     "RemoteTraceback",

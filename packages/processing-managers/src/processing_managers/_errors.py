@@ -1,0 +1,47 @@
+"""The errors of managers.
+
+::
+
+    ProcessError (core)
+    ├── RemoteError                        what happened in the server, as text; stands as a __cause__
+    └── ServerGone (ConnectionError,       the manager's server ended, was killed, or cannot be reached
+        EOFError)
+
+A proxy whose referent is gone while its server lives raises :exc:`~processing.HandleError`.
+"""
+
+from typing import Any
+
+from processing_core import ProcessError
+
+__all__ = ["RemoteError", "ServerGone"]
+
+
+class RemoteError(ProcessError):
+    """The server's traceback of an exception; stands as its ``__cause__``, or for it if it cannot be sent.
+
+    :param text: The formatted traceback.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return f"\n{'-' * 75}\n{self.text}{'-' * 75}"
+
+
+class ServerGone(ProcessError, ConnectionRefusedError, ConnectionResetError, BrokenPipeError, EOFError):
+    """The manager's server ended, was killed, or cannot be reached.
+
+    It is each of the builtin errors that such an end shows itself by.
+
+    :param message: What happened.
+    :param address: The server's address.
+    :param pid: Its process's id; ``None`` if it was never reached.
+    """
+
+    def __init__(self, message: str, address: Any = None, pid: int | None = None) -> None:
+        super().__init__(message)
+        self.address = address
+        self.pid = pid

@@ -1,0 +1,206 @@
+"""The server: a process, or a thread, where a manager's objects live.
+
+A thread accepts connections; each connection has a thread of its own, which first has the peer prove that it knows the
+key and unpickles nothing before.  What they say to each other stands in :mod:`processing_managers._messages`.
+"""
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from processing_core import AuthenticationError
+from processing_core.lowlevel import dumps, keep_private, loads
+from processing_managers._keys import Seal
+from processing_managers._link import serve_here, stop_serving_here
+from processing_managers._messages import GET_VALUE, KEEPER, STR, pack_failure, pack_result
+from processing_managers._proxy import Token
+from processing_managers._registry import Registry
+from processing_managers._streams import hang_up, knock, private_address
+from processing_managers._table import Client, Referent, Table
+from processing_queues import Connection, Listener, answer_challenge, deliver_challenge
+
+__all__ = ["Server"]
+
+_BACKLOG = 128
+
+
+class Server:
+    """Serves the objects of a manager; `BaseManager.get_server` makes one.
+
+    :param registry: what can be created.
+    :param address: where to listen; ``None`` for an address that nobody else has.
+    :param authkey: what clients must know.
+    :raises OSError: if it cannot listen there.
+    """
+
+    def __init__(self, registry: Registry, address: Any, authkey: bytes) -> None:
+        self._registry = registry
+        self._authkey = authkey
+        self._seal = Seal(authkey)
+        self.sealed_key = self._seal.sealed
+        self._listener = Listener(private_address() if address is None else address, backlog=_BACKLOG)
+        self.address: Any = self._listener.address
+        self.table = Table()
+        self.residents = Client()
+        self.stop_event = threading.Event()
+        self._lock = threading.Lock()  # guards the two below
+        self._clients: dict[bytes, Client] = {}
+        self._connections: set[Connection] = set()
+
+    def serve_forever(self) -> None:
+        """Serve until ``stop_event`` is set, or Ctrl-C; blocks.  Call it once."""
+        serve_here(self)
+        accepting = threading.Thread(target=self._accept, daemon=True)
+        accepting.start()
+        try:
+            self.stop_event.wait()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self._stop(accepting)
+
+    def serveForever(self) -> None:
+        """0.52's name of `serve_forever`; permanent."""
+        self.serve_forever()
+
+    def perform(
+        self, client: Client, ident: str | None, method: str, args: tuple[Any, ...], kwds: Mapping[str, Any]
+    ) -> Any:
+        """What a client asks for.
+
+        :param ident: the referent's; ``None`` is the server itself.
+        """
+        if ident is None:
+            return getattr(self, f"_do_{method}")(client, *args, **kwds)
+        referent = self.table.find(ident)
+        if method not in referent.exposed:
+            return self._fallback(referent, method)
+        result = getattr(referent.obj, method)(*args, **kwds)
+        typeid = referent.methods.get(method)
+        return result if typeid is None else self._resident_proxy(typeid, result)
+
+    # -- what clients ask the server itself
+
+    def _do_create(self, client: Client, typeid: str, args: tuple[Any, ...], kwds: Mapping[str, Any]) -> Any:
+        if typeid not in self._registry:
+            raise ValueError(f"typeid {typeid!r} is not registered with the server")
+        return self._add(client, typeid, self._registry[typeid].make(args, kwds))
+
+    def _do_claim(self, client: Client, ident: str, loan: bytes | None) -> None:
+        self.table.claim(client, ident, loan)
+
+    def _do_exposed(self, client: Client, ident: str) -> tuple[str, ...]:
+        return tuple(sorted(self.table.find(ident).exposed))
+
+    def _do_dummy(self, client: Client) -> None: ...
+
+    def _do_number_of_objects(self, client: Client, posts: int = 0) -> int:
+        client.await_posts(posts)
+        return len(self.table.snapshot())
+
+    def _do_debug_info(self, client: Client, posts: int = 0) -> str:
+        client.await_posts(posts)
+        return "\n".join(
+            f"  {ident}:       refcount={referent.count}\n    {str(referent.obj)[:75]}"
+            for ident, referent in self.table.snapshot()
+        )
+
+    # -- referents
+
+    def _add(self, client: Client, typeid: str, obj: Any) -> tuple[str, tuple[str, ...]]:
+        entry = self._registry[typeid]
+        exposed = entry.exposed_of(obj)
+        return self.table.add(Referent(typeid, obj, exposed, entry.method_to_typeid), client), exposed
+
+    def _resident_proxy(self, typeid: str, obj: Any) -> Any:
+        """A proxy in this process, which becomes the client's by being sent."""
+        ident, exposed = self._add(self.residents, typeid, obj)
+        token = Token(typeid, self.address, ident)
+        return self._registry[typeid].proxytype(token, "pickle", authkey=self._authkey, exposed=exposed, incref=False)
+
+    @staticmethod
+    def _fallback(referent: Referent, method: str) -> Any:
+        """What every proxy may ask."""
+        if method == GET_VALUE:
+            return referent.obj
+        if method == STR:
+            return str(referent.obj)
+        if method == "__repr__":
+            return repr(referent.obj)
+        raise AttributeError(
+            f"method {method!r} of {type(referent.obj).__name__!r} object is not in exposed={sorted(referent.exposed)}"
+        )
+
+    # -- connections
+
+    def _accept(self) -> None:
+        while not self.stop_event.is_set():
+            try:
+                connection = self._listener.accept()
+            except OSError:
+                continue  # the peer left meanwhile, or there is no descriptor left at this moment
+            if not self.stop_event.is_set():
+                threading.Thread(target=self._attend, args=(connection,), daemon=True).start()
+        self._listener.close()
+
+    def _attend(self, connection: Connection) -> None:
+        with connection:
+            keep_private(connection)
+            with self._lock:
+                self._connections.add(connection)
+            try:
+                deliver_challenge(connection, self._authkey)
+                answer_challenge(connection, self._authkey)
+                self._serve(connection)
+            except (OSError, EOFError, AuthenticationError):
+                pass  # the client is gone, or was none
+            finally:
+                with self._lock:
+                    self._connections.discard(connection)
+
+    def _serve(self, connection: Connection) -> None:
+        role, client_id = loads(connection.recv_bytes())
+        if role == KEEPER:
+            self._keep(connection, client_id)
+            return
+        client = self._clients.get(client_id)
+        while client is not None:
+            connection.send_bytes(self._answer(client, connection.recv_bytes()))
+
+    def _answer(self, client: Client, request: bytes) -> bytes:
+        try:
+            return pack_result(self.perform(client, *loads(request)))
+        except BaseException as error:
+            return pack_failure(error)
+
+    def _keep(self, connection: Connection, client_id: bytes) -> None:
+        client = Client()
+        with self._lock:
+            self._clients[client_id] = client
+        try:
+            connection.send_bytes(dumps((os.getpid(), self.table.server_id, self.sealed_key)))
+            while True:
+                self._take_posts(client, loads(connection.recv_bytes()))
+                client.took_posts()
+        finally:
+            with self._lock:
+                del self._clients[client_id]
+            self.table.leave(client)
+
+    def _take_posts(self, client: Client, posts: list[tuple[str, str, bytes]]) -> None:
+        for what, ident, loan in posts:
+            if what == "lend":
+                self.table.lend(ident, loan)
+            else:
+                self.table.drop(client, ident)
+
+    def _stop(self, accepting: threading.Thread) -> None:
+        self.stop_event.set()
+        stop_serving_here(self)
+        knock(self.address)  # wakes the thread that accepts, and closes the listener
+        accepting.join()
+        with self._lock:
+            connections = list(self._connections)
+        for connection in connections:
+            hang_up(connection)

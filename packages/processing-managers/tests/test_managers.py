@@ -1,0 +1,478 @@
+"""Managers: their servers' lives, and proxies in other processes."""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import processing_core
+from processing_core import AuthenticationError, ProcessError, StateError
+from processing_managers import (
+    BaseManager,
+    CreatorMethod,
+    DictProxy,
+    ListProxy,
+    Manager,
+    RemoteError,
+    ServerGone,
+    SyncManager,
+)
+from processing_queues import Queue
+from processing_testing import managed, processes, scripts
+from processing_testing.leaks import leaves_nothing
+from processing_testing.managed import Account, Bank, Overdrawn
+from processing_testing.meeting import Meeting
+
+Context = Any
+
+
+@pytest.fixture
+def manager(context: Context) -> Iterator[SyncManager]:
+    with context.Manager() as manager:
+        yield manager
+
+
+@pytest.fixture
+def expected() -> Callable[[str], bool]:
+    """What a family keeps: the forkserver and what belongs to it."""
+    return lambda thing: "forkserver" in thing
+
+
+@pytest.fixture
+def serving() -> Iterator[Any]:
+    """A server in a thread of this process."""
+    server = Bank(("localhost", 0), b"key").get_server()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.stop_event.set()
+    thread.join()
+
+
+def run(context: Context, function: Callable[..., object], *args: Any) -> None:
+    child = context.Process(target=function, args=args)
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+
+
+def await_end(pid: int) -> None:
+    """Wait until a process that is not ours to reap runs no more."""
+    while (info := processes.read(pid)) and info.state != "Z":
+        os.sched_yield()
+
+
+class TestTheSeed:
+    def test_its_example(self, method: str) -> None:
+        source = """
+            import sys
+            import processing_core
+            from processing_managers import Manager
+
+            if __name__ == "__main__":
+                processing_core.set_start_method(sys.argv[1])
+                manager = Manager()
+                l = manager.list(range(10))
+                l.reverse()
+                print(l)
+                print(repr(l))
+        """
+        first, second = scripts.run(source, method).splitlines()
+        assert first == "[9, 8, 7, 6, 5, 4, 3, 2, 1, 0]"
+        assert second.startswith("<Proxy[list] object at 0x") and second.endswith(">")
+
+
+class TestOtherProcesses:
+    def test_as_argument(self, context: Context, manager: SyncManager) -> None:
+        items = manager.list()
+        run(context, managed.call, items, "append", 1)
+        run(context, managed.call_all, {"these": [items, items]}, "append", 2)
+        assert items == [1, 2, 2]
+
+    def test_through_a_queue(self, context: Context, manager: SyncManager) -> None:
+        queue: Queue[Any] = Queue()
+        queue.put(manager.list([1]))
+        assert queue.get() == [1]
+        requests, responses = manager.Queue(), manager.Queue()
+        child = context.Process(target=managed.answer, args=(requests, responses))
+        child.start()
+        for number in range(3):
+            requests.put(number)
+        requests.put(None)
+        requests.join()
+        assert [responses.get() for _ in range(3)] == [0, 2, 4]
+        child.join()
+        assert child.exitcode == 0
+
+    def test_an_argument_that_only_the_child_has(self, context: Context, manager: SyncManager) -> None:
+        before = manager._number_of_objects()
+        run(context, managed.call, manager.list(), "append", 1)
+        run(context, managed.call_all, {"these": [manager.list(), manager.list()]}, "append", 1)
+        if context.get_start_method() != "fork":  # where the child's loan ends only when it is due
+            gc.collect()
+            assert manager._number_of_objects() == before
+
+    def test_every_thread_of_every_process(self, context: Context, manager: SyncManager) -> None:
+        items = manager.list()
+        children = [context.Process(target=managed.append_many, args=(items, 20)) for _ in range(3)]
+        for child in children:
+            child.start()
+        managed.append_many(items, 20)
+        for child in children:
+            child.join()
+        assert items == [1] * 160
+
+    def test_a_managed_lock_between_them(self, context: Context, manager: SyncManager) -> None:
+        space, lock = manager.Namespace(count=0), manager.RLock()
+        children = [context.Process(target=managed.increment, args=(space, lock, 20)) for _ in range(3)]
+        for child in children:
+            child.start()
+        managed.increment(space, lock, 20)
+        for child in children:
+            child.join()
+        assert space.count == 80
+
+    def test_a_managed_barrier_between_them(self, context: Context, manager: SyncManager) -> None:
+        barrier, results = manager.Barrier(2), manager.list()
+        child = context.Process(target=managed.meet, args=(barrier, results))
+        child.start()
+        managed.meet(barrier, results)
+        child.join()
+        assert sorted(results) == [0, 1]
+
+    def test_a_managed_condition_between_them(self, context: Context, manager: SyncManager) -> None:
+        condition, items, results = manager.Condition(), manager.list(), manager.list()
+        child = context.Process(target=managed.consume, args=(condition, items, results))
+        child.start()
+        with condition:
+            items.append("item")
+            condition.notify()
+        child.join()
+        assert results == ["item"]
+
+    def test_a_manager_travels(self, manager: SyncManager) -> None:
+        other = pickle.loads(pickle.dumps(manager))
+        items = other.list([1])
+        assert items == [1] and other.address == manager.address
+        with pytest.raises(StateError):
+            other.shutdown()
+
+    def test_a_key_of_its_own_travels_with_its_proxies(self, context: Context) -> None:
+        with SyncManager(authkey="another", ctx=context) as manager:
+            items = manager.list()
+            assert b"another" not in pickle.dumps(items)
+            run(context, managed.call, items, "append", 1)
+            assert items == [1]
+
+    def test_a_killed_client_keeps_nothing(self, context: Context, manager: SyncManager, place: Meeting) -> None:
+        before = manager._number_of_objects()
+        items = manager.list()
+        child = context.Process(target=managed.hold, args=(items, place.address))
+        child.start()
+        place.hear()
+        del items
+        assert manager._number_of_objects() == before + 1
+        child.kill()
+        child.join()
+        while manager._number_of_objects() != before:
+            os.sched_yield()  # until the server has read the end of its connection
+
+    def test_functions_of_this_place_travel(self, manager: SyncManager) -> None:
+        items = manager.list(range(3))
+        items.sort(key=lambda number: -number)
+        assert items == [2, 1, 0]
+
+    def test_a_managed_pool(self, context: Context) -> None:
+        pytest.importorskip("processing_pool")
+        with SyncManager(ctx=context) as manager:
+            pool = manager.Pool(1)
+            assert pool.map(abs, [-1, -2]) == [1, 2]
+            assert pool.apply(abs, (-3,)) == 3
+            assert pool.apply_async(abs, (-4,)).get(30) == 4
+            assert list(pool.imap(abs, [-5, -6])) == [5, 6]
+            pool.close()
+            pool.join()
+
+
+class TestLife:
+    def test_nothing_is_left(self, context: Context, expected: Callable[[str], bool]) -> None:
+        run(context, managed.call, [], "append", 1)  # makes the family, and the forkserver
+        with leaves_nothing(expected=expected):
+            for _ in range(3):
+                with context.Manager() as manager:
+                    assert manager.list([1]) == [1]
+                del manager
+                gc.collect()
+
+    def test_nothing_is_left_of_one_that_is_dropped(self, expected: Callable[[str], bool]) -> None:
+        with leaves_nothing(expected=expected):
+            items = Manager().list([1])
+            assert items == [1]
+            del items
+            gc.collect()
+
+    @pytest.mark.parametrize("ending", ["", "raise SystemExit", "manager.shutdown()", "import os; os._exit(0)"])
+    def test_nothing_is_left_of_a_program(self, method: str, ending: str) -> None:
+        source = f"""
+            import sys
+            import processing_core
+            from processing_managers import Manager
+
+            if __name__ == "__main__":
+                processing_core.set_start_method(sys.argv[1])
+                manager = Manager()
+                items = manager.list([1])
+                print(manager._process.pid)
+                sys.stdout.flush()
+                {ending}
+        """
+        pid = int(scripts.run(source, method))
+        await_end(pid)
+
+    def test_it_dies_with_its_starter(self, context: Context, method: str, place: Meeting) -> None:
+        child = context.Process(target=managed.start_manager_and_tell, args=(method, place.address))
+        child.start()
+        _, server, length = place.hear()
+        assert length == 1
+        child.kill()
+        child.join()
+        await_end(server)
+
+    def test_states(self, context: Context) -> None:
+        manager = SyncManager(ctx=context)
+        assert manager.address is None
+        for early in (manager.list, manager.shutdown, manager.__reduce__):
+            with pytest.raises(StateError):
+                early()
+        manager.start()
+        assert manager.address is not None
+        for again in (manager.start, manager.connect, manager.get_server):
+            with pytest.raises(ProcessError, match="Already started server"):
+                again()
+        manager.shutdown()
+        manager.shutdown()
+        manager.join(1)
+        for late in (manager.start, manager.connect, manager.get_server):
+            with pytest.raises(ProcessError, match="Manager has shut down"):
+                late()
+        with pytest.raises(StateError, match="was shut down"):
+            manager.list()
+        with pytest.raises(StateError), manager:
+            pass
+
+    def test_the_initializer(self, context: Context) -> None:
+        class Remembering(BaseManager): ...
+
+        Remembering.register("get", managed.remembered)
+        manager: Any = Remembering(ctx=context)
+        manager.start(managed.remember, ("here",))
+        assert str(manager.get()) == "here"
+        manager.shutdown()
+
+    def test_an_initializer_that_fails(self, context: Context) -> None:
+        manager = BaseManager(ctx=context)
+        with pytest.raises(Overdrawn) as caught:
+            manager.start(managed.refuse)
+        assert isinstance(caught.value.__cause__, RemoteError)
+        with pytest.raises(ServerGone, match="exit code -9"):
+            manager.start(managed.die)
+        with pytest.raises(TypeError, match="initializer must be a callable"):
+            manager.start(5)  # type: ignore[arg-type]
+        assert manager._process is None
+
+    def test_an_address_that_is_taken(self, context: Context) -> None:
+        with socket.create_server(("localhost", 0)) as taken, pytest.raises(OSError, match="in use"):
+            BaseManager(taken.getsockname(), ctx=context).start()
+
+    def test_other_serializers(self) -> None:
+        with pytest.raises(ValueError, match="xmlrpclib"):
+            BaseManager(serializer="xmlrpclib")
+        with pytest.raises(TypeError, match="bytes or str"):
+            BaseManager(authkey=5)  # type: ignore[arg-type]
+
+    def test_ctrl_c_is_not_for_the_server(self, manager: SyncManager) -> None:
+        assert manager._process is not None and manager._process.pid is not None
+        os.kill(manager._process.pid, signal.SIGINT)
+        assert manager.list([1]) == [1]
+
+    def test_a_call_that_is_interrupted(self, manager: SyncManager) -> None:
+        class Rang(Exception): ...
+
+        def ring(*_: object) -> None:
+            raise Rang
+
+        lock = manager.Lock()
+        event, before = manager.Event(), signal.signal(signal.SIGUSR1, ring)
+        try:
+            threading.Timer(
+                0.05, lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+            ).start()
+            with pytest.raises(Rang):
+                event.wait(30)
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        assert lock.acquire() is True and event.is_set() is False
+
+
+class TestDeath:
+    def test_a_killed_server(self, context: Context) -> None:
+        manager = context.Manager()
+        items, event = manager.list([1]), manager.Event()
+        errors: list[Exception] = []
+
+        def wait() -> None:
+            ready.set()
+            try:
+                event.wait()
+            except ServerGone as error:
+                errors.append(error)
+
+        ready = threading.Event()
+        thread = threading.Thread(target=wait)
+        thread.start()
+        ready.wait()
+        pid = manager._process.pid
+        manager._process.kill()
+        thread.join()
+        assert len(errors) == 1
+        for call in (lambda: items[0], lambda: manager.list()):
+            with pytest.raises(ServerGone, match=f"process {pid}, at .* is gone") as caught:
+                call()
+            assert caught.value.pid == pid and caught.value.address == manager.address
+        with pytest.raises(ServerGone):
+            pickle.loads(pickle.dumps(items))
+        assert str(items) == f"{repr(items)[:-1]}; '__str__()' failed>"
+        manager.shutdown()
+
+    def test_after_shutdown(self, context: Context) -> None:
+        with context.Manager() as manager:
+            items = manager.list([1])
+        with pytest.raises(ServerGone):
+            items.append(2)
+
+    @pytest.mark.parametrize("kind", [ConnectionError, EOFError, OSError, ProcessError, BrokenPipeError])
+    def test_it_is_what_a_user_would_catch(self, kind: type[Exception]) -> None:
+        assert issubclass(ServerGone, kind)
+
+    def test_it_survives_pickling(self) -> None:
+        error = ServerGone("gone", ("localhost", 5), 6)
+        copied = pickle.loads(pickle.dumps(error))
+        assert (str(copied), copied.address, copied.pid) == ("gone", ("localhost", 5), 6)
+
+    def test_a_stopped_server_is_shut_down_all_the_same(self, context: Context) -> None:
+        manager = SyncManager(ctx=context, shutdown_timeout=0.1)
+        manager.start()
+        assert manager._process is not None and manager._process.pid is not None
+        os.kill(manager._process.pid, signal.SIGSTOP)
+        manager.shutdown()
+        assert manager._process.exitcode == -signal.SIGKILL
+
+
+class TestConnecting:
+    def test_from_this_process(self, serving: Any) -> None:
+        bank: Any = Bank(serving.address, b"key")
+        bank.connect()
+        assert bank.Account(1).deposit(1) == 2
+
+    def test_by_a_stranger(self, context: Context, serving: Any, place: Meeting) -> None:
+        run(context, managed.deposit_at, serving.address, b"key", place.address)
+        assert place.hear() == [15]
+
+    def test_with_a_wrong_key(self, serving: Any) -> None:
+        with pytest.raises(AuthenticationError):
+            Bank(serving.address, b"wrong").connect()
+        Bank(serving.address, b"key").connect()
+
+    def test_where_nobody_listens(self) -> None:
+        with socket.create_server(("localhost", 0)) as server:
+            address = server.getsockname()
+        manager = BaseManager(address)
+        with pytest.raises(ServerGone, match="refused") as caught:
+            manager.connect()
+        assert caught.value.address == address
+        with pytest.raises(ServerGone):
+            BaseManager("/nowhere/at/all").connect()
+
+    def test_a_file_is_removed(self, context: Context, tmp_path: Any) -> None:
+        folder = os.path.relpath(tmp_path)  # a socket's name is short
+        path = min(str(tmp_path / "s"), os.path.join(folder, "s"), key=len)
+        with SyncManager(path, ctx=context) as manager:
+            assert os.path.exists(path)
+            assert manager.address == path and manager.list([1]) == [1]
+        assert not os.path.exists(path)
+
+    def test_an_unauthenticated_peer_blocks_nobody(self, serving: Any) -> None:
+        with socket.create_connection(serving.address):
+            Bank(serving.address, b"key").connect()
+
+    def test_garbage_harms_nobody(self, serving: Any) -> None:
+        for garbage in (b"", b"\0\0\0\5hello", b"\x7f\xff\xff\xff", b"\xff" * 100):
+            with socket.create_connection(serving.address) as stream:
+                stream.sendall(garbage)
+        Bank(serving.address, b"key").connect()
+
+    def test_one_that_stops_hangs_up(self) -> None:
+        server = Bank(("localhost", 0), b"key").get_server()
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        bank: Any = Bank(server.address, b"key")
+        bank.connect()
+        account = bank.Account()
+        server.stop_event.set()
+        thread.join()
+        with pytest.raises(ServerGone):
+            account.deposit(1)
+        with pytest.raises(ServerGone):
+            Bank(server.address, b"key").connect()
+
+
+class TestNamesOf052:
+    def test_creator_methods(self, context: Context) -> None:
+        class Maths(BaseManager):
+            account = CreatorMethod(Account, exposed=("deposit",))
+            list = CreatorMethod(list, ListProxy, typeid="list of 0.52")
+
+        with Maths(ctx=context) as manager:
+            assert manager.account(1).deposit(1) == 2
+            assert manager.list("ab") == ["a", "b"]
+            assert repr(manager.list()).startswith("<Proxy[list of 0.52] object at")
+
+    def test_from_address_and_str_keys(self, serving: Any) -> None:
+        bank: Any = Bank.fromAddress(serving.address, "key")
+        assert bank.Account(1).deposit(1) == 2
+
+    def test_serve_forever_reaches_overrides(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        called: list[str] = []
+        monkeypatch.setattr(Bank, "serve_forever", lambda self: called.append("serve_forever"))
+        Bank().serveForever()
+        assert called == ["serve_forever"]
+
+
+class TestContexts:
+    def test_they_offer_managers(self, context: Context) -> None:
+        with context.Manager() as manager:
+            assert type(manager) is SyncManager
+            assert isinstance(manager.dict(), DictProxy)
+            assert type(manager._process) is context.Process
+
+    def test_a_registered_subclass(self, context: Context) -> None:
+        class Mine(SyncManager): ...
+
+        Mine.register("Account", Account)
+        assert not hasattr(SyncManager, "Account")
+        with Mine(ctx=context) as manager:
+            assert manager.Account(1).deposit(1) == 2  # type: ignore[attr-defined]
+            assert manager.list([1]) == [1]
+
+    def test_the_servers_name(self, context: Context) -> None:
+        with context.Manager() as manager:
+            assert manager._process.name.startswith("SyncManager-")
+            assert manager._process in processing_core.active_children()

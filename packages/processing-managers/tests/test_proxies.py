@@ -1,0 +1,574 @@
+"""Each proxy against the type that its referent has."""
+
+from __future__ import annotations
+
+import array
+import copy
+import gc
+import operator
+import pickle
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from processing_core import HandleError
+from processing_managers import (
+    ArrayProxy,
+    BaseManager,
+    BaseProxy,
+    DictProxy,
+    ListProxy,
+    Manager,
+    NamespaceProxy,
+    RemoteError,
+    SetProxy,
+    SyncManager,
+    ValueProxy,
+)
+from processing_testing.managed import Bank, DepositProxy, Overdrawn
+
+
+@pytest.fixture(scope="module")
+def manager() -> Iterator[SyncManager]:
+    with Manager() as manager:
+        yield manager
+
+
+@pytest.fixture(scope="module")
+def bank() -> Iterator[Any]:
+    with Bank() as bank:
+        yield bank
+
+
+def outcome(function: Callable[[Any], Any], subject: Any) -> Any:
+    """What it returns, in a form that is equal for a plain object and its proxy; or what it raises."""
+    try:
+        result = function(subject)
+    except Exception as error:
+        return type(error), str(error) if type(error) is not AttributeError else ""
+    if result is subject:
+        return "itself"
+    if type(result) in (type({}.keys()), type({}.items()), type({}.values())):
+        return list(result)
+    return list(result) if hasattr(result, "__next__") else result
+
+
+LIST = [3, 1, 2, 1]
+ON_LISTS: list[Callable[[Any], Any]] = [
+    lambda it: it.append(5),
+    lambda it: it.append([6]),
+    lambda it: it.clear(),
+    lambda it: it.copy(),
+    lambda it: it.count(1),
+    lambda it: it.extend([7, 8]),
+    lambda it: it.extend(iter([7, 8])),
+    lambda it: it.extend("ab"),
+    lambda it: it.extend(it),
+    lambda it: it.extend(5),
+    lambda it: it.index(1),
+    lambda it: it.index(1, 2),
+    lambda it: it.index(1, 2, 3),
+    lambda it: it.index(99),
+    lambda it: it.insert(1, 9),
+    lambda it: it.pop(),
+    lambda it: it.pop(0),
+    lambda it: it.pop(99),
+    lambda it: it.remove(1),
+    lambda it: it.remove(99),
+    lambda it: it.reverse(),
+    lambda it: it.sort(),
+    lambda it: it.sort(reverse=True),
+    lambda it: it.sort(key=operator.neg),
+    lambda it: it.sort(key=lambda number: -number),
+    lambda it: len(it),
+    lambda it: 3 in it,
+    lambda it: 99 in it,
+    lambda it: list(it),
+    lambda it: [*it],
+    lambda it: sorted(it),
+    lambda it: max(it),
+    lambda it: reversed(it),
+    lambda it: it[0],
+    lambda it: it[-1],
+    lambda it: it[99],
+    lambda it: it["x"],
+    lambda it: it[1:3],
+    lambda it: it[::-1],
+    lambda it: operator.setitem(it, 0, 9),
+    lambda it: operator.setitem(it, 99, 9),
+    lambda it: operator.setitem(it, slice(1, 2), [4, 4]),
+    lambda it: operator.setitem(it, slice(1, 2), iter([4, 4])),
+    lambda it: operator.delitem(it, 0),
+    lambda it: operator.delitem(it, slice(0, 2)),
+    lambda it: operator.delitem(it, 99),
+    lambda it: operator.add(it, [4]),
+    lambda it: it + it,
+    lambda it: operator.add([4], it),
+    lambda it: it * 2,
+    lambda it: 2 * it,
+    lambda it: operator.iadd(it, [4]),
+    lambda it: operator.iadd(it, it),
+    lambda it: operator.imul(it, 2),
+    lambda it: it == LIST,
+    lambda it: it == [1],
+    lambda it: it == 5,
+    lambda it: it != LIST,
+    lambda it: it < [9],
+    lambda it: it <= LIST,
+    lambda it: it > [9],
+    lambda it: it >= it,
+    lambda it: it == it,
+    lambda it: str(it),
+    lambda it: f"{it}",
+    lambda it: bool(it),
+    lambda it: copy.deepcopy(it),
+    lambda it: it.nonsense,
+]
+
+DICT = {"a": 1, "b": [2], 3: None}
+ON_DICTS: list[Callable[[Any], Any]] = [
+    lambda it: it.clear(),
+    lambda it: it.copy(),
+    lambda it: it.get("a"),
+    lambda it: it.get("x"),
+    lambda it: it.get("x", 5),
+    lambda it: it.items(),
+    lambda it: it.keys(),
+    lambda it: it.values(),
+    lambda it: it.pop("a"),
+    lambda it: it.pop("x"),
+    lambda it: it.pop("x", None),
+    lambda it: it.popitem(),
+    lambda it: it.setdefault("a"),
+    lambda it: it.setdefault("x"),
+    lambda it: it.setdefault("x", 5),
+    lambda it: it.update({"x": 1}),
+    lambda it: it.update(x=1, other=2),
+    lambda it: it.update([("x", 1)], y=2),
+    lambda it: it.update(iter([("x", 1)])),
+    lambda it: it.update(it),
+    lambda it: len(it),
+    lambda it: "a" in it,
+    lambda it: "x" in it,
+    lambda it: [] in it,
+    lambda it: list(it),
+    lambda it: dict(it),
+    lambda it: reversed(it),
+    lambda it: [key for key in it],  # noqa: C416
+    lambda it: it["a"],
+    lambda it: it["x"],
+    lambda it: operator.setitem(it, "a", 9),
+    lambda it: operator.setitem(it, [], 9),
+    lambda it: operator.delitem(it, "a"),
+    lambda it: operator.delitem(it, "x"),
+    lambda it: it | {"x": 1},
+    lambda it: {"x": 1, "a": 0} | it,
+    lambda it: it | it,
+    lambda it: operator.ior(it, {"x": 1}),
+    lambda it: operator.ior(it, [("x", 1)]),
+    lambda it: it == DICT,
+    lambda it: it != DICT,
+    lambda it: it == {},
+    lambda it: it == 5,
+    lambda it: str(it),
+    lambda it: bool(it),
+    lambda it: copy.deepcopy(it),
+    lambda it: it.nonsense,
+]
+
+SET = {1, 2, 3}
+ON_SETS: list[Callable[[Any], Any]] = [
+    lambda it: it.add(4),
+    lambda it: it.clear(),
+    lambda it: it.copy(),
+    lambda it: it.discard(1),
+    lambda it: it.discard(9),
+    lambda it: it.remove(1),
+    lambda it: it.remove(9),
+    lambda it: it.update([4, 5], {6}),
+    lambda it: it.difference_update([1]),
+    lambda it: it.intersection_update([1, 9]),
+    lambda it: it.symmetric_difference_update([1, 9]),
+    lambda it: it.difference({1}),
+    lambda it: it.intersection({1}),
+    lambda it: it.symmetric_difference({1, 9}),
+    lambda it: it.union([9], [8]),
+    lambda it: it.isdisjoint([9]),
+    lambda it: it.issubset([1, 2, 3, 4]),
+    lambda it: it.issuperset([1]),
+    lambda it: len(it),
+    lambda it: 1 in it,
+    lambda it: sorted(it),
+    lambda it: it & {1, 9},
+    lambda it: it | {9},
+    lambda it: it - {1},
+    lambda it: it ^ {1, 9},
+    lambda it: {1, 9} & it,
+    lambda it: {9} | it,
+    lambda it: {1, 9} - it,
+    lambda it: {1, 9} ^ it,
+    lambda it: operator.iand(it, {1, 9}),
+    lambda it: operator.ior(it, {9}),
+    lambda it: operator.isub(it, {1}),
+    lambda it: operator.ixor(it, {1, 9}),
+    lambda it: it == SET,
+    lambda it: it == {1},
+    lambda it: it < {1, 2, 3, 4},
+    lambda it: it <= SET,
+    lambda it: it > {1},
+    lambda it: it >= it,
+    lambda it: str(it),
+]
+
+
+class TestPlainTypes:
+    @pytest.mark.parametrize("number", range(len(ON_LISTS)))
+    def test_lists(self, manager: SyncManager, number: int) -> None:
+        ours, theirs = manager.list(LIST), list(LIST)
+        assert outcome(ON_LISTS[number], ours) == outcome(ON_LISTS[number], theirs)
+        assert ours._getvalue() == theirs
+
+    @pytest.mark.parametrize("number", range(len(ON_DICTS)))
+    def test_dicts(self, manager: SyncManager, number: int) -> None:
+        ours, theirs = manager.dict(DICT), dict(DICT)
+        assert outcome(ON_DICTS[number], ours) == outcome(ON_DICTS[number], theirs)
+        assert ours._getvalue() == theirs
+
+    @pytest.mark.parametrize("number", range(len(ON_SETS)))
+    def test_sets(self, manager: SyncManager, number: int) -> None:
+        ours, theirs = manager.set(SET), set(SET)
+        assert outcome(ON_SETS[number], ours) == outcome(ON_SETS[number], theirs)
+        assert ours._getvalue() == theirs
+
+    def test_what_they_are_made_of(self, manager: SyncManager) -> None:
+        assert manager.list() == [] and manager.list("ab") == ["a", "b"]
+        assert manager.dict() == {} and manager.dict(a=1) == {"a": 1} and manager.dict([(1, 2)]) == {1: 2}
+        assert manager.dict(manager.dict(a=1), b=2) == {"a": 1, "b": 2}
+        assert manager.set() == set() and manager.set([1]) == {1}
+
+    def test_an_iteration_sees_more_than_a_chunk(self, manager: SyncManager) -> None:
+        assert list(manager.list(range(1000))) == list(range(1000))
+
+    def test_a_popped_item_is_gone(self, manager: SyncManager) -> None:
+        items = manager.set({1})
+        assert items.pop() == 1 and len(items) == 0
+        with pytest.raises(KeyError):
+            items.pop()
+
+    def test_proxies_are_compared_by_value_and_usable_as_keys(self, manager: SyncManager) -> None:
+        one, other = manager.list([1]), manager.list([1])
+        assert one == other and one is not other
+        assert {one: "here"}[one] == "here"
+        assert manager.dict(a=1) == manager.dict(a=1) != manager.dict(a=2)
+
+
+class TestNesting:
+    def test_a_proxy_in_a_list(self, manager: SyncManager) -> None:
+        outer, inner = manager.list(), manager.list([1])
+        outer.append(inner)
+        outer[0].append(2)
+        assert inner == [1, 2] and isinstance(outer[0], ListProxy)
+        assert str(outer).startswith("[<Proxy[list] object at 0x")
+        inner.append(3)
+        del inner
+        assert outer.pop() == [1, 2, 3]
+
+    def test_a_proxy_in_a_dict_in_a_list(self, manager: SyncManager) -> None:
+        outer = manager.list([{"deep": manager.dict(x=1)}])
+        outer[0]["deep"]["x"] = 2
+        assert outer[0]["deep"] == {"x": 2}
+
+    def test_a_fetched_container_is_a_copy(self, manager: SyncManager) -> None:
+        outer = manager.list([[1]])
+        outer[0].append(2)
+        assert outer == [[1]]
+
+
+class TestOthers:
+    def test_namespace(self, manager: SyncManager) -> None:
+        space = manager.Namespace(x=1, _hidden=2)
+        space.y = [1]
+        assert (space.x, space.y) == (1, [1])
+        assert str(space) == "Namespace(x=1, y=[1])"
+        del space.x
+        with pytest.raises(AttributeError, match="no attribute 'x'"):
+            _ = space.x
+        with pytest.raises(AttributeError, match="_other"):
+            _ = space._other
+
+    def test_value(self, manager: SyncManager) -> None:
+        value = manager.Value("i", 5)
+        value.value += 1
+        assert value.value == value.get() == 6
+        value.set(7)
+        assert str(value) == "Value('i', 7)" and isinstance(value, ValueProxy)
+
+    def test_array(self, manager: SyncManager) -> None:
+        numbers = manager.Array("i", range(4))
+        numbers[0] = 9
+        assert (len(numbers), numbers[0], list(numbers), numbers[1:3]) == (4, 9, [9, 1, 2, 3], array.array("i", [1, 2]))
+        assert str(numbers) == "array('i', [9, 1, 2, 3])" and isinstance(numbers, ArrayProxy)
+        with pytest.raises(TypeError):
+            numbers[0] = "x"
+
+    @pytest.mark.parametrize("kind", ["Queue", "JoinableQueue"])
+    def test_queue(self, manager: SyncManager, kind: str) -> None:
+        tasks = getattr(manager, kind)(2)
+        tasks.put(1)
+        tasks.putMany([2])
+        assert tasks.full() and tasks.qsize() == 2
+        with pytest.raises(queue.Full):
+            tasks.put_nowait(3)
+        with pytest.raises(queue.Full):
+            tasks.put(3, timeout=0.01)
+        assert [tasks.get(), tasks.get_nowait()] == [1, 2] and tasks.empty()
+        with pytest.raises(queue.Empty):
+            tasks.get_nowait()
+        with pytest.raises(queue.Empty):
+            tasks.get(True, 0.01)
+        tasks.task_done()
+        tasks.task_done()
+        tasks.join()
+        with pytest.raises(ValueError, match="too many times"):
+            tasks.task_done()
+
+    def test_locks(self, manager: SyncManager) -> None:
+        lock = manager.Lock()
+        assert lock.acquire() and lock.locked() and not lock.acquire(False) and not lock.acquire(True, 0.01)
+        lock.release()
+        with pytest.raises(RuntimeError):
+            lock.release()
+        with lock:
+            assert lock.locked()
+
+    def test_an_rlock_belongs_to_a_thread(self, manager: SyncManager) -> None:
+        lock = manager.RLock()
+        with lock, lock:
+            seen: list[bool] = []
+            thread = threading.Thread(target=lambda: seen.append(lock.acquire(False)))
+            thread.start()
+            thread.join()
+            assert seen == [False]
+        with pytest.raises(RuntimeError):
+            lock.release()
+
+    def test_semaphores(self, manager: SyncManager) -> None:
+        semaphore = manager.Semaphore(2)
+        assert [semaphore.acquire(False) for _ in range(3)] == [True, True, False]
+        bounded = manager.BoundedSemaphore(1)
+        with bounded:
+            assert not bounded.acquire(False)
+        with pytest.raises(ValueError, match="released too many times"):
+            bounded.release()
+
+    def test_event(self, manager: SyncManager) -> None:
+        event = manager.Event()
+        assert not event.is_set() and not event.wait(0.01)
+        threading.Thread(target=event.set).start()
+        assert event.wait(30) and event.isSet()
+        event.clear()
+        assert not event.is_set()
+
+    @pytest.mark.parametrize("own", [True, False], ids=["own lock", "given lock"])
+    def test_condition(self, manager: SyncManager, own: bool) -> None:
+        lock = manager.RLock()
+        condition = manager.Condition() if own else manager.Condition(lock)
+        with pytest.raises(RuntimeError):
+            condition.notify()
+        with condition:
+            assert not condition.wait(0.01)
+            assert own or lock.acquire(False)
+            assert own or lock.release() is None
+            assert not condition.wait_for(lambda: False, 0.01)
+        reached: list[bool] = []
+
+        def wait() -> None:
+            with condition:
+                ready.set()
+                reached.append(condition.wait(30))
+
+        ready = threading.Event()
+        thread = threading.Thread(target=wait)
+        thread.start()
+        ready.wait()
+        with condition:  # free as soon as the thread waits
+            condition.notifyAll()
+        thread.join()
+        assert reached == [True]
+
+    def test_barrier(self, manager: SyncManager) -> None:
+        barrier = manager.Barrier(2)
+        assert (barrier.parties, barrier.n_waiting, barrier.broken) == (2, 0, False)
+        turns: list[int] = []
+        thread = threading.Thread(target=lambda: turns.append(barrier.wait(30)))
+        thread.start()
+        turns.append(barrier.wait(30))
+        thread.join()
+        assert sorted(turns) == [0, 1]
+        barrier.abort()
+        assert barrier.broken
+        with pytest.raises(threading.BrokenBarrierError):
+            barrier.wait()
+        barrier.reset()
+        assert not barrier.broken
+
+
+class TestCustom:
+    def test_all_public_methods(self, bank: Any) -> None:
+        account = bank.Account(5)
+        assert account.deposit(amount=10) == 15
+        assert type(account).__name__ == "AutoProxy[Account]"
+        assert not hasattr(account, "_secret") and not hasattr(account, "balance")
+        with pytest.raises(AttributeError, match="'_secret' of 'Account' object is not in exposed="):
+            account._callmethod("_secret")
+
+    def test_a_made_proxy_type(self, bank: Any) -> None:
+        account = bank.Deposit()
+        assert type(account) is DepositProxy
+        assert (account.deposit(1), account._secret()) == (1, "secret")
+        assert not hasattr(account, "numbers")
+
+    def test_methods_whose_results_stay(self, bank: Any) -> None:
+        account = bank.Counted(3)
+        assert not hasattr(account, "lock")
+        numbers = account.numbers()
+        assert isinstance(numbers, BaseProxy) and list(numbers) == [0, 1, 2]
+
+    def test_attributes(self, bank: Any) -> None:
+        point = bank.Point(1)
+        point.x += 1
+        assert isinstance(point, NamespaceProxy) and point.x == 2
+
+    def test_a_type_without_callable_keeps_its_argument(self, bank: Any) -> None:
+        assert bank.Same([1, 2])._getvalue() == [1, 2]
+        for wrong in [lambda: bank.Same(), lambda: bank.Same(1, 2), lambda: bank.Same(x=1)]:
+            with pytest.raises(ValueError, match="Without callable"):
+                wrong()
+
+    def test_arguments_that_do_not_fit(self, bank: Any) -> None:
+        with pytest.raises(TypeError, match="positional"):
+            bank.Account(1, 2)
+
+    def test_what_the_server_does_not_know(self, bank: Any) -> None:
+        class Newer(Bank): ...
+
+        Newer.register("Later", list)
+        assert not hasattr(Bank, "Later")
+        newer: Any = Newer(bank.address)
+        newer.connect()
+        with pytest.raises(ValueError, match="'Later' is not registered"):
+            newer.Later()
+
+
+class TestErrors:
+    def test_they_arrive_as_themselves(self, bank: Any) -> None:
+        with pytest.raises(Overdrawn) as caught:
+            bank.Account(5).deposit(-1)
+        assert (caught.value.balance, caught.value.amount) == (5, -1)
+        assert isinstance(caught.value.__cause__, RemoteError)
+        assert "raise Overdrawn(self.balance, amount)" in str(caught.value.__cause__)
+
+    def test_one_that_cannot_be_sent(self, bank: Any) -> None:
+        with pytest.raises(RemoteError, match="Unsendable"):
+            bank.Account().reject()
+
+    def test_a_result_that_cannot_be_sent(self, bank: Any) -> None:
+        account = bank.Account()
+        with pytest.raises(TypeError, match="pickle"):
+            account.lock()
+        assert account.deposit(1) == 1
+
+    def test_an_argument_that_cannot_be_sent(self, bank: Any) -> None:
+        account = bank.Account()
+        with pytest.raises(TypeError, match="pickle"):
+            account.deposit(threading.Lock())
+        assert account.deposit(1) == 1
+
+    def test_an_argument_that_does_not_arrive(self, manager: SyncManager) -> None:
+        from processing_testing.children import Unloadable
+
+        items = manager.list()
+        with pytest.raises(ValueError, match="does not load"):
+            items.append(Unloadable())
+        assert items == []
+
+    def test_a_remote_error_travels(self) -> None:
+        error = pickle.loads(pickle.dumps(RemoteError("text\n")))
+        assert error.text == "text\n" and "text" in str(error)
+
+
+class TestReferences:
+    def test_ten_thousand_leave_nothing(self, manager: SyncManager, rounds: Callable[[int, int], int]) -> None:
+        before = manager._number_of_objects()
+        for _ in range(rounds(500, 10_000)):
+            manager.list()
+        assert manager._number_of_objects() == before
+
+    def test_a_dropped_nest_leaves_nothing(self, manager: SyncManager) -> None:
+        before = manager._number_of_objects()
+        outer = manager.list([manager.dict(), manager.list([manager.list()])])
+        assert manager._number_of_objects() == before + 4
+        fetched = outer[1][0]
+        del outer
+        gc.collect()
+        assert manager._number_of_objects() == before + 1
+        assert fetched == []
+        del fetched
+        assert manager._number_of_objects() == before
+
+    def test_results_that_stay_go(self, bank: Any) -> None:
+        before = bank._number_of_objects()
+        account = bank.Counted(3)
+        for _ in range(5):
+            next(account.numbers())
+        del account
+        assert bank._number_of_objects() == before
+
+    def test_copies(self, manager: SyncManager) -> None:
+        before = manager._number_of_objects()
+        one = manager.list([1])
+        other = copy.copy(one)
+        data = pickle.dumps(one)
+        third = pickle.loads(data)
+        one.append(2)
+        assert other == third == [1, 2]
+        assert manager._number_of_objects() == before + 1
+        del one, third
+        assert other == [1, 2]
+        del other
+        assert manager._number_of_objects() == before
+        with pytest.raises(HandleError, match="is gone"):
+            pickle.loads(data)
+
+    def test_a_pickle_keeps_its_referent(self, manager: SyncManager) -> None:
+        before = manager._number_of_objects()
+        data = pickle.dumps(manager.list([1]))
+        assert manager._number_of_objects() == before + 1
+        assert pickle.loads(data) == [1]
+        assert manager._number_of_objects() == before
+
+    def test_debug_info(self, manager: SyncManager) -> None:
+        items = manager.list(["something"])
+        assert "['something']" in manager._debug_info()
+        assert f"{items._id}:       refcount=1" in manager._debug_info()
+
+
+class TestShape:
+    def test_reprs(self, manager: SyncManager) -> None:
+        items = manager.list(range(3))
+        assert repr(items) == f"<Proxy[list] object at {id(items):#x}>"
+        assert str(items) == "[0, 1, 2]"
+        assert repr(manager.Namespace()).startswith("<Proxy[Namespace] object at 0x")
+
+    def test_names_of_0_52(self, manager: SyncManager, monkeypatch: pytest.MonkeyPatch) -> None:
+        items = manager.list([1])
+        assert items._callMethod("__len__") == 1 and items._getValue() == [1]
+        monkeypatch.setattr(ListProxy, "_getvalue", lambda self: "overridden")
+        assert items._getValue() == "overridden"
+
+    def test_classes_say_where_they_are_from(self) -> None:
+        for cls in (BaseManager, SyncManager, BaseProxy, ListProxy, DictProxy, SetProxy, RemoteError):
+            assert cls.__module__ == "processing_managers"

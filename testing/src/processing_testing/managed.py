@@ -1,0 +1,178 @@
+"""What the tests of managers register, and the functions that their children run; found under every start method."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import processing_core
+from processing_managers import BaseManager, BaseProxy, MakeProxyType, NamespaceProxy
+from processing_testing.meeting import Visit
+
+
+class Account:
+    """A referent with a bit of everything."""
+
+    def __init__(self, balance: int = 0) -> None:
+        self.balance = balance
+
+    def deposit(self, amount: int) -> int:
+        if amount < 0:
+            raise Overdrawn(self.balance, amount)
+        self.balance += amount
+        return self.balance
+
+    def reject(self) -> None:
+        raise Unsendable(threading.Lock())
+
+    def lock(self) -> Any:
+        return threading.Lock()
+
+    def numbers(self) -> Iterator[int]:
+        yield from range(self.balance)
+
+    def _secret(self) -> str:
+        return "secret"
+
+
+class Overdrawn(Exception):
+    """An exception with attributes."""
+
+    def __init__(self, balance: int, amount: int) -> None:
+        super().__init__(balance, amount)
+        self.balance, self.amount = balance, amount
+
+
+class Unsendable(Exception):
+    """An exception that cannot be pickled."""
+
+
+class NumbersProxy(BaseProxy):
+    """An iterator's."""
+
+    _exposed_ = ("__next__",)
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        return self._callmethod("__next__")
+
+
+class Point:
+    """A referent with attributes."""
+
+    def __init__(self, x: int) -> None:
+        self.x = x
+
+
+DepositProxy = MakeProxyType("DepositProxy", ("deposit", "_secret"))
+
+
+class Bank(BaseManager):
+    """Makes accounts."""
+
+
+Bank.register("Account", Account)
+Bank.register("Deposit", Account, DepositProxy)
+Bank.register("Counted", Account, exposed=("deposit", "numbers"), method_to_typeid={"numbers": "Numbers"})
+Bank.register("Numbers", proxytype=NumbersProxy, create_method=False)
+Bank.register("Point", Point, NamespaceProxy)
+Bank.register("Same")
+
+
+def call(proxy: Any, method: str, *args: Any) -> None:
+    """Call a method."""
+    getattr(proxy, method)(*args)
+
+
+def call_all(proxies: dict[str, list[Any]], method: str, *args: Any) -> None:
+    """Call a method of every proxy in a nest of containers."""
+    for proxy in proxies["these"]:
+        call(proxy, method, *args)
+
+
+def append_many(proxy: Any, count: int) -> None:
+    """Append from two threads."""
+    threads = [threading.Thread(target=lambda: [proxy.append(1) for _ in range(count)]) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def deposit_at(address: Any, authkey: bytes, visit: str) -> None:
+    """Connect to a bank, as a stranger would, and tell the test what it did."""
+    processing_core.current_process().authkey = b"of another family"
+    bank: Any = Bank(address, authkey)
+    bank.connect()
+    Visit(visit).say([bank.Account(5).deposit(10)])
+
+
+def hold(proxy: Any, address: str) -> None:
+    """Keep a used proxy until the test ends this process."""
+    len(proxy)
+    visit = Visit(address)
+    visit.say(os.getpid())
+    visit.stay()
+    visit.leave()
+
+
+def start_manager_and_tell(method: str, address: str) -> None:
+    """Start a manager, tell the test its pid, and wait."""
+    manager = processing_core.get_context(method).Manager()
+    shared = manager.list([1])
+    visit = Visit(address)
+    visit.say([os.getpid(), manager._process.pid, len(shared)])
+    visit.stay()
+    visit.leave()
+
+
+def remember(where: str) -> None:
+    """An initializer."""
+    os.environ["REMEMBERED"] = where
+
+
+def remembered() -> str:
+    """What the initializer did."""
+    return os.environ["REMEMBERED"]
+
+
+def refuse() -> None:
+    """An initializer that raises."""
+    raise Overdrawn(1, 2)
+
+
+def die() -> None:
+    """An initializer that dies."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def increment(namespace: Any, lock: Any, times: int) -> None:
+    """Count under a managed lock."""
+    for _ in range(times):
+        with lock:
+            namespace.count += 1
+
+
+def meet(barrier: Any, results: Any) -> None:
+    """Wait at a barrier."""
+    results.append(barrier.wait())
+
+
+def answer(requests: Any, responses: Any) -> None:
+    """Answer each request until there is a None."""
+    for request in iter(requests.get, None):
+        responses.put(request * 2)
+        requests.task_done()
+    requests.task_done()
+
+
+def consume(condition: Any, items: Any, results: Any) -> None:
+    """Take one item as soon as there is one."""
+    with condition:
+        condition.wait_for(lambda: len(items) > 0, 30)
+        results.append(items.pop())
