@@ -4,40 +4,60 @@ Programs import `processing`, which offers all of this and more.  What is not in
 submodules :mod:`~processing_managers.managers` and :mod:`~processing_managers.sharedctypes`.
 """
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from processing_core.lowlevel import register_factory as _register_factory
 from processing_managers._array import Array as Array
 from processing_managers._array import RawArray as RawArray
+from processing_managers._factory import make_manager as _make_manager
 from processing_managers._value import RawValue as RawValue
 from processing_managers._value import Value as Value
-from processing_managers.managers import AcquirerProxy as AcquirerProxy
-from processing_managers.managers import ArrayProxy as ArrayProxy
-from processing_managers.managers import AsyncResultProxy as AsyncResultProxy
-from processing_managers.managers import AutoProxy as AutoProxy
-from processing_managers.managers import BarrierProxy as BarrierProxy
-from processing_managers.managers import BaseManager as BaseManager
-from processing_managers.managers import BaseProxy as BaseProxy
-from processing_managers.managers import ConditionProxy as ConditionProxy
-from processing_managers.managers import CreatorMethod as CreatorMethod
-from processing_managers.managers import DictProxy as DictProxy
-from processing_managers.managers import EventProxy as EventProxy
-from processing_managers.managers import IteratorProxy as IteratorProxy
-from processing_managers.managers import ListProxy as ListProxy
-from processing_managers.managers import MakeProxyType as MakeProxyType
-from processing_managers.managers import Manager as Manager
-from processing_managers.managers import Namespace as Namespace
-from processing_managers.managers import NamespaceProxy as NamespaceProxy
-from processing_managers.managers import PoolProxy as PoolProxy
-from processing_managers.managers import QueueProxy as QueueProxy
-from processing_managers.managers import RebuildProxy as RebuildProxy
-from processing_managers.managers import RemoteError as RemoteError
-from processing_managers.managers import ServerGone as ServerGone
-from processing_managers.managers import SetProxy as SetProxy
-from processing_managers.managers import SyncManager as SyncManager
-from processing_managers.managers import Token as Token
-from processing_managers.managers import ValueProxy as ValueProxy
+
+if _TYPE_CHECKING:
+    from processing_managers.managers import AcquirerProxy as AcquirerProxy
+    from processing_managers.managers import ArrayProxy as ArrayProxy
+    from processing_managers.managers import AsyncResultProxy as AsyncResultProxy
+    from processing_managers.managers import AutoProxy as AutoProxy
+    from processing_managers.managers import BarrierProxy as BarrierProxy
+    from processing_managers.managers import BaseManager as BaseManager
+    from processing_managers.managers import BaseProxy as BaseProxy
+    from processing_managers.managers import ConditionProxy as ConditionProxy
+    from processing_managers.managers import CreatorMethod as CreatorMethod
+    from processing_managers.managers import DictProxy as DictProxy
+    from processing_managers.managers import EventProxy as EventProxy
+    from processing_managers.managers import IteratorProxy as IteratorProxy
+    from processing_managers.managers import ListProxy as ListProxy
+    from processing_managers.managers import MakeProxyType as MakeProxyType
+    from processing_managers.managers import Manager as Manager
+    from processing_managers.managers import Namespace as Namespace
+    from processing_managers.managers import NamespaceProxy as NamespaceProxy
+    from processing_managers.managers import PoolProxy as PoolProxy
+    from processing_managers.managers import QueueProxy as QueueProxy
+    from processing_managers.managers import RebuildProxy as RebuildProxy
+    from processing_managers.managers import RemoteError as RemoteError
+    from processing_managers.managers import ServerGone as ServerGone
+    from processing_managers.managers import SetProxy as SetProxy
+    from processing_managers.managers import SyncManager as SyncManager
+    from processing_managers.managers import Token as Token
+    from processing_managers.managers import ValueProxy as ValueProxy
 
 __all__ = ["Value", "RawValue", "Array", "RawArray", "Manager", "RemoteError", "ServerGone"]
 
 for _name in ("Value", "RawValue", "Array", "RawArray"):
     globals()[_name].__module__ = __name__
     _register_factory(_name, globals()[_name])
+_register_factory("Manager", _make_manager, takes_context=True)
+
+
+def __getattr__(name: str) -> object:
+    # A child that only uses a `Value` does without the 5 ms that managers take.
+    if not name.startswith("_"):
+        managers = _import_module("processing_managers.managers")
+        if name in managers.__all__:
+            return getattr(managers, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

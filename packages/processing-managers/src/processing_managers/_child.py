@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from processing_core import BaseContext, Process
+from processing_core.lowlevel import loads
 from processing_managers._errors import ServerGone
 from processing_managers._keys import Seal, unseal
 from processing_managers._messages import failure, pack_failure
@@ -83,8 +84,6 @@ def _heard(report: Queue[_Report], process: Process) -> Any:
             raise ServerGone(f"the manager's server ended at its start, exit code {process.exitcode}") from None
         if isinstance(message, tuple):
             return message[0]
-        from processing_core.lowlevel import loads
-
         raise failure(*loads(message))
 
 

@@ -15,7 +15,6 @@ so that what is owned by threads, such as a managed `RLock`, is owned by the cli
 ident is for the server itself.
 """
 
-import traceback
 from typing import Any, Final
 
 from processing_core.lowlevel import dumps, loads
@@ -43,6 +42,8 @@ def pack_result(value: Any) -> bytes:
 
 def pack_failure(error: BaseException) -> bytes:
     """The answer that says that ``error`` was raised."""
+    import traceback  # here, for only servers that fail need its 2 ms
+
     text = "".join(traceback.format_exception(error))
     try:
         pickled = dumps(error)

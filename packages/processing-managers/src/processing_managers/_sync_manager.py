@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, overload
 
 from processing_core import BaseContext, get_context
-from processing_core.lowlevel import register_factory
 from processing_managers._dict_proxy import DictProxy, IteratorProxy, SetProxy
 from processing_managers._list_proxy import ListProxy
 from processing_managers._manager import BaseManager
@@ -191,5 +190,3 @@ _TYPES: dict[str, tuple[Callable[..., Any] | None, type[BaseProxy]]] = {
 
 for _typeid, (_callable, _proxytype) in _TYPES.items():
     SyncManager.register(_typeid, _callable, _proxytype, create_method=False)
-
-register_factory("Manager", Manager, takes_context=True)

@@ -1,0 +1,17 @@
+"""What contexts offer of managers, without importing them before they are wanted."""
+
+from typing import TYPE_CHECKING
+
+from processing_core import BaseContext
+
+if TYPE_CHECKING:
+    from processing_managers._sync_manager import SyncManager
+
+__all__ = ["make_manager"]
+
+
+def make_manager(*, context: BaseContext | None = None) -> "SyncManager":
+    """`Manager`."""
+    from processing_managers._sync_manager import Manager
+
+    return Manager(context=context)
