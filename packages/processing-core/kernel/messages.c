@@ -1,0 +1,169 @@
+/* Objects on their way through a ring.
+ *
+ * Encoding, which may run any user code, is done before the ring is touched; decoding after.  A first try holds the
+ * GIL, for a ring that is neither contended nor full takes 50 ns; all waiting is done without it. */
+#include "messages.h"
+
+#include <string.h>
+
+#define LONGEST_INLINE (INLINE_MAX - 24)
+
+bool queue_usable(PyObject *self)
+{
+    if (!queue_of(self)->closed) return handle_usable(self);
+    PyErr_Format(error_closed, "Queue %R is closed: after close() this process cannot use it", self);
+    return false;
+}
+
+static PyObject *raise_from_queue(const char *name)
+{
+    PyObject *module = PyImport_ImportModule("queue");
+    PyObject *error = module ? PyObject_GetAttrString(module, name) : NULL;
+    if (error) PyErr_SetNone(error);
+    Py_XDECREF(error);
+    Py_XDECREF(module);
+    return NULL;
+}
+
+PyObject *raise_put(outcome o)
+{
+    return o == BUSY ? raise_from_queue("Full") : raise_outcome(o);
+}
+
+PyObject *raise_get(outcome o)
+{
+    return o == BUSY ? raise_from_queue("Empty") : raise_outcome(o);
+}
+/* -- in -- */
+
+bool sending_begin(struct sending *s, PyObject *object, const uint64_t *header)
+{
+    memset(&s->m, 0, sizeof s->m);
+    s->ref = NO_REF;
+    encoding_begin(&s->e);
+    if (!encode(&s->e, object)) {
+        encoding_end(&s->e);
+        return false;
+    }
+    if (s->e.refs.n || encoding_size(&s->e) > LONGEST_INLINE) {
+        outcome o = parcel_make(&s->e, &s->m.prefix[0], &s->ref);
+        if (o != OK) {
+            encoding_end(&s->e);
+            raise_outcome(o);
+            return false;
+        }
+        s->m.flags = MESSAGE_PARCEL;
+        s->m.prefix_size = 8;
+        s->m.ref = reference_at(s->ref);
+    } else {
+        s->m.head = s->e.head;
+        s->m.head_size = (uint32_t)s->e.head_size;
+        s->m.tail = s->e.tail;
+        s->m.tail_size = (uint32_t)s->e.tail_size;
+    }
+    if (header) {
+        memcpy((uint8_t *)s->m.prefix + s->m.prefix_size, header, 16);
+        s->m.prefix_size += 16;
+        s->m.flags |= MESSAGE_HEADED;
+    }
+    return true;
+}
+
+/* After a put the ring owns the parcel, and the entry is free again; without one the parcel goes. */
+void sending_end(struct sending *s, bool put)
+{
+    encoding_end(&s->e);
+    if (s->ref == NO_REF) return;
+    if (put) reference_return(s->ref);
+    else cell_detach(s->ref);
+}
+
+struct put_attempt {
+    struct ring *ring;
+    uint32_t index, n;
+    const struct outgoing *messages;
+    uint64_t number;
+};
+
+static outcome put_attempt(void *ctx, bool look)
+{
+    struct put_attempt *a = ctx;
+    if (look) ring_look(a->ring);
+    return ring_put(a->ring, a->index, a->messages, a->n, false, &a->number);
+}
+
+outcome queue_send(PyObject *self, const struct outgoing *m, uint32_t n, int64_t deadline, uint64_t *number)
+{
+    struct put_attempt a = {ring_of(self), index_of(self), n, m, 0};
+    outcome o = ring_put(a.ring, a.index, m, n, true, &a.number);
+    if (o == BUSY && deadline == 0) {
+        PyThreadState *thread = PyEval_SaveThread();
+        o = put_attempt(&a, true);
+        PyEval_RestoreThread(thread);
+    } else if (o == BUSY) {
+        o = park_until(&a.ring->not_full, &((struct queue_object *)self)->put_spin, put_attempt, &a, deadline);
+    }
+    *number = a.number;
+    return o;
+}
+
+PyObject *queue_put(PyObject *self, PyObject *object, const uint64_t *header, int64_t deadline, uint64_t *number)
+{
+    struct sending s;
+    if (!queue_usable(self) || !sending_begin(&s, object, header)) return NULL;
+    outcome o = queue_send(self, &s.m, 1, deadline, number);
+    sending_end(&s, o == OK);
+    if (o != OK) return raise_put(o);
+    Py_RETURN_NONE;
+}
+/* -- out -- */
+
+struct get_attempt {
+    struct ring *ring;
+    uint32_t index;
+    struct incoming *message;
+};
+
+static outcome get_attempt(void *ctx, bool look)
+{
+    struct get_attempt *a = ctx;
+    if (look) ring_look(a->ring);
+    return ring_get(a->ring, a->index, a->message, false);
+}
+
+outcome queue_receive(PyObject *self, struct receiving *r, struct claim *claim, int64_t deadline)
+{
+    outcome o = reference_reserve(&r->ref);
+    if (o != OK) return o;
+    r->m = (struct incoming){.data = r->data, .entry = reference_at(r->ref), .claim = claim};
+    struct get_attempt a = {ring_of(self), index_of(self), &r->m};
+    o = ring_get(a.ring, a.index, &r->m, true);
+    if (o == BUSY && deadline == 0) {
+        PyThreadState *thread = PyEval_SaveThread();
+        o = get_attempt(&a, true);
+        PyEval_RestoreThread(thread);
+    } else if (o == BUSY) {
+        o = park_until_alone(&a.ring->not_empty, &a.ring->spinner, &((struct queue_object *)self)->get_spin, get_attempt, &a,
+                             deadline);
+        ring_pass_on(a.ring);
+    }
+    if (o != OK || !(r->m.flags & MESSAGE_PARCEL)) reference_return(r->ref);
+    return o;
+}
+
+/* The object; `header` (two numbers) is filled in if the message has one. */
+PyObject *received_object(struct receiving *r, uint64_t header[2])
+{
+    size_t at = r->m.flags & MESSAGE_PARCEL ? 8 : 0;
+    if (r->m.flags & MESSAGE_HEADED) {
+        memcpy(header, r->data + at, 16);
+        at += 16;
+    }
+    if (r->m.flags & MESSAGE_PARCEL) return parcel_open(r->ref);
+    bool kept;
+    PyObject *object = decode(r->data + at, r->m.size - at, &kept);
+    if (object == NULL || !kept) return object;
+    Py_DECREF(object); /* it looks into this stack frame: no unpickler of ours does that */
+    PyErr_SetString(PyExc_BufferError, "an unpickled object kept a view of its message");
+    return NULL;
+}

@@ -1,0 +1,50 @@
+/* Objects on their way through a ring: what the users' methods and the pools' have in common. */
+#ifndef PROCESSING_MESSAGES_H
+#define PROCESSING_MESSAGES_H
+
+#include "claims.h"
+#include "parcel.h"
+#include "ring.h"
+
+struct queue_object {
+    handle_object base;
+    struct spin put_spin, get_spin;
+    bool closed;        /* by close(): this handle refuses everything.  One test of a byte that is in the cache anyway */
+    PyObject *leftover; /* what get_many took before the item that could not be unpickled; NULL or a list */
+};
+
+static inline struct ring *ring_of(PyObject *self) { return ((handle_object *)self)->block; }
+static inline uint32_t index_of(PyObject *self) { return id_index(((handle_object *)self)->id); }
+static inline struct queue_object *queue_of(PyObject *self) { return (struct queue_object *)self; }
+
+bool queue_usable(PyObject *self); /* false with an exception */
+PyObject *raise_put(outcome o);    /* BUSY is queue.Full */
+PyObject *raise_get(outcome o);    /* BUSY is queue.Empty */
+
+/* -- in -- */
+struct sending {
+    struct encoding e;
+    struct outgoing m;
+    refno ref;
+};
+bool sending_begin(struct sending *s, PyObject *object, const uint64_t *header); /* false with an exception */
+void sending_end(struct sending *s, bool put);
+outcome queue_send(PyObject *self, const struct outgoing *m, uint32_t n, int64_t deadline, uint64_t *number);
+PyObject *queue_put(PyObject *self, PyObject *object, const uint64_t *header, int64_t deadline, uint64_t *number);
+
+/* -- out -- */
+struct receiving {
+    struct incoming m;
+    refno ref;
+    uint8_t data[INLINE_MAX];
+};
+outcome queue_receive(PyObject *self, struct receiving *r, struct claim *claim, int64_t deadline);
+PyObject *received_object(struct receiving *r, uint64_t header[2]);
+
+/* -- rows, for pools (rows.c) -- */
+PyObject *rows_send(PyObject *self, PyObject *args);
+PyObject *rows_send_many(PyObject *self, PyObject *args);
+PyObject *rows_receive(PyObject *self, PyObject *args);
+PyObject *rows_receive_many(PyObject *self, PyObject *args);
+
+#endif
