@@ -34,7 +34,7 @@ def _a_clean_arena():
     gc.collect()
     k.sweep()
     k.check()
-    assert k.stats()["cells"] == before
+    assert k.stats()["cells"] <= before  # what earlier tests left to be collected may go meanwhile
 
 
 def start(body: Callable[[], None]) -> int:

@@ -37,7 +37,7 @@ def context(method: str) -> Iterator[processing_core.BaseContext]:
                 thread.join(10)
     lowlevel.sweep()
     lowlevel.check()
-    assert lowlevel.stats()["cells"] == cells
+    assert lowlevel.stats()["cells"] <= cells  # what earlier tests left to be collected may go meanwhile
 
 
 @pytest.fixture
