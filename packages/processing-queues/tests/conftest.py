@@ -41,7 +41,7 @@ def _a_sound_arena() -> Iterator[None]:
     gc.collect()
     lowlevel.sweep()
     lowlevel.check()
-    assert lowlevel.stats()["cells"] == cells
+    assert lowlevel.stats()["cells"] <= cells  # what earlier tests left to be collected may go meanwhile
 
 
 @pytest.fixture
