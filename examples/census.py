@@ -1,10 +1,11 @@
-"""Counts the identifiers of the standard library: a pool does the work, a queue reports it, a shared value adds it up.
+"""Counts the identifiers of the standard library: a pool does the work, a queue reports it, a shared value adds it
+up, a managed list keeps the ten slowest files.
 
     python examples/census.py                     every .py file of this interpreter's standard library
     python examples/census.py FOLDER --limit 100  the first hundred files below a folder
 
-The queue and the value stand in the tasks themselves, as any other argument does. The census is checked against the
-same work done by this process alone; the exit status is 1 if they differ.
+The queue, the value, the list and its lock stand in the tasks themselves, as any other argument does. The census is
+checked against the same work done by this process alone; the exit status is 1 if they differ.
 """
 
 from __future__ import annotations
@@ -25,11 +26,15 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from queue import Empty
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import processing
 
+if TYPE_CHECKING:
+    from processing_managers import ListProxy
+
 SKIPPED = {"site-packages", "dist-packages", "__pycache__"}
+SLOWEST = 10
 PATIENCE = 0.5
 """Seconds without a report after which the pool is asked whether it has finished."""
 
@@ -52,11 +57,16 @@ class Report(NamedTuple):
     pid: int
 
 
+Slow = tuple[float, str]
+"""A file by the seconds that it took."""
+
+
 class Census(NamedTuple):
     """What all files hold, in whatever order they were counted."""
 
     names: Counter[str]
     tallies: list[Tally]
+    slowest: list[Slow]
     seconds: float
 
     @property
@@ -99,14 +109,27 @@ def identifiers(source: bytes) -> Iterator[str]:
             yield token.string
 
 
-def count_and_tell(path: str, reports: processing.Queue[Report], total: processing.Value[int]) -> Tally:
-    """What a worker does: count a file, add to the total, report."""
+def count_and_tell(
+    path: str,
+    reports: processing.Queue[Report],
+    total: processing.Value[int],
+    slowest: ListProxy[Slow],
+    lock: processing.Lock,
+) -> Tally:
+    """What a worker does: count a file, add to the total, see whether it is among the slowest, report."""
     tally = count(path)
     found = sum(tally.names.values())
     with total.get_lock():
         total.value += found
+    with lock:
+        slowest[:] = slowest_of([*slowest, (tally.seconds, path)])
     reports.put(Report(path, found, tally.seconds, os.getpid()))
     return tally
+
+
+def slowest_of(files: Iterable[Slow]) -> list[Slow]:
+    """The slowest files, the slowest first."""
+    return sorted(files, reverse=True)[:SLOWEST]
 
 
 # -- by one process and by many --------------------------------------------------------------------
@@ -121,13 +144,15 @@ def alone(paths: list[str]) -> Census:
 def together(paths: list[str], processes: int | None, progress: Progress) -> tuple[Census, int]:
     """Count by a pool.
 
-    :return: the census, and the total that the workers added up in shared memory.
+    :return: the census, its slowest files as the manager has them, and the total that the workers added up in shared
+        memory.
     """
     start = time.perf_counter()
     reports: processing.Queue[Report] = processing.Queue()
     total = processing.Value("q", 0)
-    with processing.Pool(processes) as pool:
-        task = partial(count_and_tell, reports=reports, total=total)
+    with processing.Manager() as manager, processing.Pool(processes) as pool:
+        slowest: ListProxy[Slow] = manager.list()
+        task = partial(count_and_tell, reports=reports, total=total, slowest=slowest, lock=processing.Lock())
         result = pool.map_async(task, paths, chunksize=1)
         reported = 0
         while reported < len(paths):
@@ -137,7 +162,7 @@ def together(paths: list[str], processes: int | None, progress: Progress) -> tup
             except Empty:
                 if result.ready():
                     break  # a worker died before it could report; `get` says which
-        return gather(result.get(), start), total.value
+        return gather(result.get(), start)._replace(slowest=slowest.copy()), total.value
 
 
 def gather(tallies: Iterable[Tally], start: float) -> Census:
@@ -147,7 +172,8 @@ def gather(tallies: Iterable[Tally], start: float) -> Census:
     for tally in tallies:
         names.update(tally.names)
         kept.append(tally)
-    return Census(names, kept, time.perf_counter() - start)
+    slowest = slowest_of((tally.seconds, tally.path) for tally in kept)
+    return Census(names, kept, slowest, time.perf_counter() - start)
 
 
 def differences(shared: Census, single: Census, total: int) -> list[str]:
@@ -162,6 +188,8 @@ def differences(shared: Census, single: Census, total: int) -> list[str]:
         found.append(f"{len(shared.problems)} files had problems, not {len(single.problems)}")
     if [tally.path for tally in shared.tallies] != [tally.path for tally in single.tallies]:
         found.append(f"{len(shared.tallies)} files were counted, not {len(single.tallies)}")
+    if shared.slowest != slowest_of((tally.seconds, tally.path) for tally in shared.tallies):
+        found.append("the managed list does not hold the slowest files")
     return found
 
 
@@ -225,8 +253,8 @@ def show(shared: Census, single: Census, folder: Path) -> None:
     for number, (name, times) in enumerate(shared.names.most_common(20), 1):
         print(f"{number:4}. {name:<24}{times:10,}")
     print("\nThe slowest files:")
-    for tally in sorted(shared.tallies, key=lambda tally: -tally.seconds)[:10]:
-        print(f"  {tally.seconds * 1e3:8.1f} ms  {relative(tally.path, folder)}")
+    for seconds, path in shared.slowest:
+        print(f"  {seconds * 1e3:8.1f} ms  {relative(path, folder)}")
     print(f"\n{len(shared.problems)} files do not decode or parse:")
     for path, problem in sorted(shared.problems.items()):
         print(f"  {relative(path, folder)}: {problem.replace(path, 'it')[:100]}")

@@ -96,6 +96,7 @@ class TestCheck:
         other = census.gather(right.tallies[4:], 0.0)
         found = census.differences(other, right, other.identifiers)
         assert len(found) == 4
+        assert len(census.differences(other._replace(slowest=[]), right, other.identifiers)) == 5
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="there is no terminal to watch from")

@@ -7,6 +7,9 @@ import os
 import pickle
 import signal
 import socket
+import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -244,6 +247,30 @@ class TestLife:
         assert length == 1
         child.kill()
         child.join()
+        await_end(server)
+
+    def test_ctrl_c_in_a_terminal(self, method: str) -> None:
+        source = """
+            import sys
+            import processing_core
+            from processing_managers import Manager
+
+            if __name__ == "__main__":
+                processing_core.set_start_method(sys.argv[1])
+                manager = Manager()
+                event = manager.Event()
+                print(manager._process.pid, flush=True)
+                event.wait()
+        """
+        command = [sys.executable, "-c", textwrap.dedent(source), method]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        ) as program:
+            assert program.stdout is not None
+            server = int(program.stdout.readline())
+            os.killpg(program.pid, signal.SIGINT)
+            _, errors = program.communicate()
+        assert errors.count("Traceback") == 1 and errors.rstrip().endswith("KeyboardInterrupt"), errors
         await_end(server)
 
     def test_states(self, context: Context) -> None:

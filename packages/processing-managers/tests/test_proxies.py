@@ -335,6 +335,13 @@ class TestOthers:
         with pytest.raises(ValueError, match="too many times"):
             tasks.task_done()
 
+    @pytest.mark.skipif(not hasattr(queue.Queue, "shutdown"), reason="queue.Queue has no shutdown before 3.13")
+    def test_a_queue_that_is_shut_down(self, manager: SyncManager) -> None:
+        tasks = manager.Queue()
+        tasks.shutdown()
+        with pytest.raises(queue.ShutDown):
+            tasks.get()
+
     def test_locks(self, manager: SyncManager) -> None:
         lock = manager.Lock()
         assert lock.acquire() and lock.locked() and not lock.acquire(False) and not lock.acquire(True, 0.01)

@@ -241,7 +241,14 @@ class SetProxy(BaseProxy, Generic[T]):
     def __xor__(self, other: "set[T] | SetProxy[T]", /) -> set[T]:
         return self.copy() ^ _operand(other)
 
-    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+    def __rand__(self, other: set[Any], /) -> set[T]:
+        return self & other
+
+    def __ror__(self, other: set[T], /) -> set[T]:
+        return self | other
+
+    def __rxor__(self, other: set[T], /) -> set[T]:
+        return self ^ other
 
     def __rsub__(self, other: set[T], /) -> set[T]:
         return _operand(other) - self.copy()

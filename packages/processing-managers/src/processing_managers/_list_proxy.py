@@ -138,7 +138,8 @@ class ListProxy(BaseProxy, Generic[T]):
         result: list[T] = self._callmethod("__mul__", (times,))
         return result
 
-    __rmul__ = __mul__
+    def __rmul__(self, times: SupportsIndex, /) -> list[T]:
+        return self * times
 
     def __imul__(self, times: SupportsIndex, /) -> "ListProxy[T]":
         self._callmethod("__imul__", (times,))

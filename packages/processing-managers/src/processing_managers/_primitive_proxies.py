@@ -216,3 +216,11 @@ class QueueProxy(QueueProxyAliases[T], BaseProxy):
     def join(self) -> None:
         """Wait until all that was put is done.  Blocks."""
         self._callmethod("join")
+
+    def shutdown(self, immediate: bool = False) -> None:
+        """Let ``put`` raise from now on, and ``get`` as soon as the queue is empty; where the server's Python has that.
+
+        :param immediate: empty it at once.
+        :raises AttributeError: if the server's Python is older than 3.13.
+        """
+        self._callmethod("shutdown", (immediate,))

@@ -38,12 +38,12 @@ class Server:
         self._registry = registry
         self._authkey = authkey
         self._seal = Seal(authkey)
-        self.sealed_key = self._seal.sealed
+        self.sealed_key: bytes = self._seal.sealed
         self._listener = Listener(private_address() if address is None else address, backlog=_BACKLOG)
         self.address: Any = self._listener.address
-        self.table = Table()
-        self.residents = Client()
-        self.stop_event = threading.Event()
+        self.table: Table = Table()
+        self.residents: Client = Client()
+        self.stop_event: threading.Event = threading.Event()
         self._lock = threading.Lock()  # guards the two below
         self._clients: dict[bytes, Client] = {}
         self._connections: set[Connection] = set()

@@ -29,10 +29,11 @@ class Referent:
     __slots__ = ("count", "exposed", "methods", "obj", "typeid")
 
     def __init__(self, typeid: str, obj: Any, exposed: tuple[str, ...], methods: Mapping[str, str]) -> None:
-        self.typeid, self.obj = typeid, obj
-        self.exposed = frozenset(exposed)
-        self.methods = methods
-        self.count = 0
+        self.typeid: str = typeid
+        self.obj: Any = obj
+        self.exposed: frozenset[str] = frozenset(exposed)
+        self.methods: Mapping[str, str] = methods
+        self.count: int = 0
 
 
 class Client:
@@ -61,7 +62,7 @@ class Table:
     """Who refers to what.  Thread-safe; a dropped object is destroyed outside the lock."""
 
     def __init__(self) -> None:
-        self.server_id = os.urandom(8).hex()
+        self.server_id: str = os.urandom(8).hex()
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()  # guards all below but _dropped
         self._referents: dict[str, Referent] = {}
