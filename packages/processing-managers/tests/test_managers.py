@@ -168,6 +168,11 @@ class TestOtherProcesses:
         with pytest.raises(StateError):
             other.shutdown()
 
+    def test_a_manager_is_used_by_a_child(self, context: Context, manager: SyncManager) -> None:
+        items = manager.list()
+        run(context, managed.make_and_append, manager, items)
+        assert items[0] == [1] and manager.list([2]) == [2]
+
     def test_a_key_of_its_own_travels_with_its_proxies(self, context: Context) -> None:
         with SyncManager(authkey="another", ctx=context) as manager:
             items = manager.list()

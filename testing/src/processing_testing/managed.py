@@ -112,6 +112,11 @@ def deposit_at(address: Any, authkey: bytes, visit: str) -> None:
     Visit(visit).say([bank.Account(5).deposit(10)])
 
 
+def make_and_append(manager: Any, items: Any) -> None:
+    """Make an object by way of a manager that came from elsewhere, and put it into another."""
+    items.append(manager.list([1]))
+
+
 def hold(proxy: Any, address: str) -> None:
     """Keep a used proxy until the test ends this process."""
     len(proxy)

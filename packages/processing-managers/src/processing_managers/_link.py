@@ -62,7 +62,7 @@ class Link:
         self._posting = threading.Lock()  # held by whoever sends through the keeper
         self._posts: deque[tuple[str, str, bytes]] = deque()
         self.posted = 0  # messages sent through the keeper
-        self._abandoned = False
+        self.abandoned = False
 
     def open(self) -> None:
         """Connect, unless it is; blocks.
@@ -122,7 +122,7 @@ class Link:
 
     def abandon(self) -> None:
         """In a forked child: this is the parent's."""
-        self._abandoned = True
+        self.abandoned = True
 
     def _connect_caller(self) -> Connection:
         self.open()
@@ -146,7 +146,7 @@ class Link:
 
     def _post(self, post: tuple[str, str, bytes]) -> None:
         """Send through the keeper; whoever is sending already, perhaps below us, does it for us."""
-        if self._abandoned:
+        if self.abandoned:
             return
         self._posts.append(post)
         while self._posts and self._posting.acquire(blocking=False):

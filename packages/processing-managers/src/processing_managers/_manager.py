@@ -10,7 +10,7 @@ from processing_core.lowlevel import at_exit
 from processing_managers import _child
 from processing_managers._aliases import ManagerAliases
 from processing_managers._keys import checked_key, unseal
-from processing_managers._link import AnyLink, Link, remote_link
+from processing_managers._link import Link, remote_link
 from processing_managers._proxy import AutoProxy, Token
 from processing_managers._registry import Entry, Registry
 
@@ -65,7 +65,7 @@ class BaseManager(ManagerAliases):
         self._ctx = ctx or get_context()
         self._shutdown_timeout = shutdown_timeout
         self._state = _INITIAL
-        self._link: AnyLink | None = None
+        self._link: Link | None = None
         self._process: Process | None = None
 
     # -- its life
@@ -172,8 +172,7 @@ class BaseManager(ManagerAliases):
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         link = self._started()
-        if isinstance(link, Link):
-            link.open()
+        link.open()
         return _arrived, (type(self), self._address, link.sealed_key)
 
     # -- what it makes
@@ -234,11 +233,13 @@ class BaseManager(ManagerAliases):
         link = self._started()
         return link.call(None, what, (link.posted,), {})
 
-    def _started(self) -> AnyLink:
+    def _started(self) -> Link:
         if self._state != _STARTED or self._link is None:
             raise StateError(
                 "the manager was shut down" if self._state == _SHUTDOWN else "the manager was not started or connected"
             )
+        if self._link.abandoned:  # by a fork: this is the child
+            self._link = remote_link(self._address, self._authkey)
         return self._link
 
     def _check_initial(self) -> None:
