@@ -14,6 +14,7 @@ import pytest
 import processing_core
 from processing_core import lowlevel
 from processing_sync import Barrier
+from processing_testing import sharing
 from processing_testing.forking import Child, Line
 
 Fork = Callable[[Callable[[Line], object]], Child]
@@ -174,13 +175,9 @@ class TestMaking:
     def test_a_pickle_is_the_same_barrier(self) -> None:
         barrier = Barrier(2, os.getpid, timeout=0.05)
         other = pickle.loads(pickle.dumps(barrier))
+        assert other == barrier != Barrier(2) and hash(other) == hash(barrier)
         assert other.parties == 2 and outcome(other) == BROKEN
         assert barrier.broken
-
-
-def meet(barrier: Barrier, times: int) -> None:
-    for _ in range(times):
-        barrier.wait()
 
 
 class TestBetweenProcesses:
@@ -188,10 +185,10 @@ class TestBetweenProcesses:
     def test_under_every_start_method(self, method: str) -> None:
         context = processing_core.get_context(method)
         barrier = context.Barrier(3)
-        children = [context.Process(target=meet, args=(barrier, 20)) for _ in range(2)]
+        children = [context.Process(target=sharing.meet, args=(barrier, 20)) for _ in range(2)]
         for child in children:
             child.start()
-        meet(barrier, 20)
+        sharing.meet(barrier, 20)
         for child in children:
             child.join()
             assert child.exitcode == 0

@@ -257,6 +257,12 @@ class Barrier:
         self._lock, self._condition, self._block, self._action, self._timeout = state
         self._words = memoryview(self._block).cast("Q")
 
+    def __eq__(self, other: object) -> bool:
+        return self._block == other._block if isinstance(other, Barrier) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._block)
+
     def __repr__(self) -> str:
         kind = f"{type(self).__module__}.{type(self).__qualname__} at {id(self):#x}"
         state = "broken" if self.broken else f"waiters={self.n_waiting}/{self.parties}"
