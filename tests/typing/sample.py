@@ -49,6 +49,8 @@ def synchronization() -> None:
     with condition:
         condition.notify_all()
     assert_type(processing.Event().wait(1), bool)
+    barrier: processing.Barrier = processing.Barrier(3, action=lambda: print("all here"))
+    assert_type(barrier.wait(timeout=1.0), int)
 
 
 def queues() -> None:
@@ -65,6 +67,18 @@ def values() -> None:
     assert_type(processing.Value("d").value, float)
     assert_type(processing.Value("?", True).value, bool)
     counter.value = "one"  # type: ignore[assignment]
+    assert_type(processing.RawValue("i", 1).value, int)
+
+
+def arrays() -> None:
+    numbers: processing.Array[int] = processing.Array("i", [1, 2, 3])
+    with numbers.get_lock():
+        numbers[0] += 1
+    assert_type(numbers[1], int)
+    assert_type(numbers[1:], list[int])
+    assert_type(processing.Array("d", 3)[0], float)
+    assert_type(processing.Array("c", b"hello").value, bytes)
+    numbers[0] = "one"  # type: ignore[call-overload]
 
 
 def handles() -> None:

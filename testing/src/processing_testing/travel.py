@@ -69,6 +69,19 @@ def _changed(value: Any) -> bool:
     return bool(value.value == 42)
 
 
+def _add_one_to_an_item(array: Any) -> None:
+    with array.get_lock():
+        assert array[1] == 41
+        array[1] += 1
+
+
+def _item_changed(array: Any) -> bool:
+    deadline = time.monotonic() + TIMEOUT
+    while array[1] == 41 and time.monotonic() < deadline:
+        os.sched_yield()
+    return bool(array[1] == 42)
+
+
 def _nothing(_: Any) -> None: ...
 
 
@@ -84,6 +97,10 @@ KINDS = {
     "Queue": Kind(
         processing.Queue, _nothing, lambda it: it.put("a word"), lambda it: it.get(timeout=TIMEOUT) == "a word"
     ),
+    "Barrier": Kind(
+        lambda: processing.Barrier(2), _nothing, lambda it: it.wait(TIMEOUT), lambda it: it.wait(TIMEOUT) in (0, 1)
+    ),
+    "Array": Kind(lambda: processing.Array("i", [0, 41]), _nothing, _add_one_to_an_item, _item_changed),
     "Value": Kind(lambda: processing.Value("i", 41), _nothing, _add_one, _changed),
 }
 

@@ -1,13 +1,15 @@
 """State shared between processes: values, arrays, memory, and objects behind managers.
 
 Programs import `processing`, which offers all of this and more.  What is not in ``__all__`` belongs to one of the
-submodules :mod:`~processing_managers.managers` and :mod:`~processing_managers.sharedctypes`.
+submodules :mod:`~processing_managers.managers`, :mod:`~processing_managers.sharedctypes` and
+:mod:`~processing_managers.shared_memory`.
 """
 
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from processing_core.lowlevel import register_factory as _register_factory
+from processing_managers import _leftovers  # for what it does when the program ends
 from processing_managers._array import Array as Array
 from processing_managers._array import RawArray as RawArray
 from processing_managers._factory import make_manager as _make_manager
@@ -43,6 +45,8 @@ if _TYPE_CHECKING:
     from processing_managers.managers import ValueProxy as ValueProxy
 
 __all__ = ["Value", "RawValue", "Array", "RawArray", "Manager", "RemoteError", "ServerGone"]
+
+_loaded = _leftovers
 
 for _name in ("Value", "RawValue", "Array", "RawArray"):
     globals()[_name].__module__ = __name__

@@ -47,7 +47,7 @@ def checked_lock(lock: Any) -> Any:
 
 
 class SynchronizedBase(metaclass=ABCMeta):
-    """A shared ctypes object and its lock; it can be sent anywhere in the family.
+    """A shared ctypes object and its lock; it can be sent anywhere in the family, and equals itself there.
 
     :param obj: the object.
     :param lock: its lock; ``None`` makes an `RLock`.
@@ -96,8 +96,21 @@ class SynchronizedBase(metaclass=ABCMeta):
 
         return synchronized, (self._obj, self._lock)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SynchronizedBase):
+            return NotImplemented
+        return bool(_identity(self._obj) == _identity(other._obj) and self._lock == other._lock)
+
+    def __hash__(self) -> int:
+        return hash(_identity(self._obj))
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} wrapper for {self._obj}>"
+
+
+def _identity(obj: Any) -> object:
+    """What is the same in each process: the handle of shared memory; of a private object, its id."""
+    return getattr(obj.__reduce_ex__, "memory", id(obj))
 
 
 def guarded(name: str) -> property:
