@@ -13,6 +13,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The headers of CPython 3.12 and 3.13.0 return the singletons uncounted even where 3.11's stable ABI is asked for, and
+ * 3.11 ends them: what was built there must run here. */
+#undef Py_RETURN_NONE
+#undef Py_RETURN_TRUE
+#undef Py_RETURN_FALSE
+#undef Py_RETURN_NOTIMPLEMENTED
+#define Py_RETURN_NONE return Py_NewRef(Py_None)
+#define Py_RETURN_TRUE return Py_NewRef(Py_True)
+#define Py_RETURN_FALSE return Py_NewRef(Py_False)
+#define Py_RETURN_NOTIMPLEMENTED return Py_NewRef(Py_NotImplemented)
+
 /* A word in the arena.  Plain loads and stores of it are sequentially consistent; where less is enough the
  * code says which weaker order it uses and what that pairs with. */
 typedef _Atomic uint64_t word64;
