@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import assert_type
 
 import processing
+from processing_managers.managers import DictProxy, ListProxy
 
 
 def square(number: int) -> int:
@@ -106,3 +107,18 @@ def pools() -> None:
         anyhow: Iterator[int] = pool.imap_unordered(square, range(3))
         assert_type(next(lazily) + next(anyhow), int)
         pool.map(square, ["a"])  # type: ignore[arg-type]
+
+
+def managers() -> None:
+    with processing.Manager() as manager:
+        numbers = manager.list([1])
+        assert_type(numbers, ListProxy[int])
+        assert_type(numbers[0], int)
+        assert_type(numbers[:1], list[int])
+        stock: DictProxy[str, int] = manager.dict()
+        stock["apples"] = 1
+        assert_type(stock.get("apples"), int | None)
+        assert_type(manager.dict(apples=1), DictProxy[str, int])
+        assert_type(manager.Value("i", 1).value, int)
+        assert_type(manager.Event().wait(1), bool)
+        stock["apples"] = "one"  # type: ignore[assignment]
