@@ -29,6 +29,18 @@ from processing_core._errors import ProcessError as ProcessError
 from processing_core._errors import StateError as StateError
 from processing_core._errors import TimeoutError as TimeoutError
 from processing_core._family import set_arena_limit as set_arena_limit
+from processing_core._logging import DEBUG as DEBUG
+from processing_core._logging import INFO as INFO
+from processing_core._logging import NOTSET as NOTSET
+from processing_core._logging import SUBDEBUG as SUBDEBUG
+from processing_core._logging import SUBWARNING as SUBWARNING
+from processing_core._logging import enableLogging as enableLogging
+from processing_core._logging import get_logger as get_logger
+from processing_core._logging import getLogger as getLogger
+from processing_core._logging import log_to_stderr as log_to_stderr
+from processing_core._start._frozen import freeze_support as freeze_support
+from processing_core._start._settings import set_executable as set_executable
+from processing_core._start._settings import set_forkserver_preload as set_forkserver_preload
 
 __all__ = [
     "Process",
@@ -36,15 +48,28 @@ __all__ = [
     "parent_process",
     "active_children",
     "cpu_count",
+    "freeze_support",
     "currentProcess",
     "activeChildren",
     "cpuCount",
+    "freezeSupport",
     "BaseContext",
     "get_context",
     "get_start_method",
     "get_all_start_methods",
     "set_start_method",
+    "set_executable",
+    "set_forkserver_preload",
     "set_arena_limit",
+    "get_logger",
+    "log_to_stderr",
+    "getLogger",
+    "enableLogging",
+    "NOTSET",
+    "SUBDEBUG",
+    "DEBUG",
+    "INFO",
+    "SUBWARNING",
     "ProcessError",
     "HandleError",
     "OwnerDied",
@@ -63,6 +88,7 @@ _loaded = (_native, _pickling, _relatives)  # for what they install in the kerne
 currentProcess = current_process
 activeChildren = active_children
 cpuCount = cpu_count
+freezeSupport = freeze_support
 
 for _name in __all__:
     if isinstance(globals()[_name], type):

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from processing_core import _current, _exit
+from processing_core import _current, _exit, _logging
 from processing_core._family import shown_name
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
@@ -52,8 +52,11 @@ def live(process: BaseProcess, parent: Parent) -> int:
         _default.force(method)
     _kernel.rename(shown_name(process.name))
     _detach_stdin()
+    _logging.name_records()
     try:
-        return exit_code(lambda: _run(process), process.name)
+        code = exit_code(lambda: _run(process), process.name)
+        _logging.info("process exiting with exitcode %d", code)
+        return code
     finally:
         # Joins the threads that are no daemons, as the interpreter does at its end.
         threading._shutdown()  # type: ignore[attr-defined]
@@ -77,6 +80,7 @@ def exit_code(function: Callable[[], object], name: str) -> int:
 
 def _run(process: BaseProcess) -> None:
     try:
+        _logging.info("child process calling self.run()")
         process.run()
     finally:
         _exit.run()

@@ -10,9 +10,9 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
-from processing_core import _current, _errors
+from processing_core import _current, _errors, _logging
 from processing_core._process import BaseProcess
-from processing_core._start import _default
+from processing_core._start import _default, _frozen, _settings
 from processing_core._start._select import METHODS, check, start_method
 
 if TYPE_CHECKING:
@@ -96,6 +96,15 @@ class BaseContext:
     active_children: ClassVar[staticmethod[[], list[BaseProcess]]] = staticmethod(_current.active_children)
     currentProcess = current_process
     activeChildren = active_children
+
+    freeze_support: ClassVar[staticmethod[[], None]] = staticmethod(_frozen.freeze_support)
+    freezeSupport = freeze_support
+    set_executable = staticmethod(_settings.set_executable)
+    set_forkserver_preload = staticmethod(_settings.set_forkserver_preload)
+    get_logger = staticmethod(_logging.get_logger)
+    log_to_stderr = staticmethod(_logging.log_to_stderr)
+    getLogger = staticmethod(_logging.getLogger)
+    enableLogging = staticmethod(_logging.enableLogging)
 
     def cpu_count(self) -> int:
         """The number of CPUs of this machine.

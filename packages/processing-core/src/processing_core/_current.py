@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from processing_core import _exit
+from processing_core import _exit, _logging
 
 if TYPE_CHECKING:
     from processing_core._process import BaseProcess
@@ -78,11 +78,13 @@ def become(process: "BaseProcess", parent: "ParentProcess") -> None:
 def _terminate_daemons() -> None:
     for child in active_children():
         if child.daemon:
+            _logging.info("calling terminate() for daemon %s", child.name)
             child.terminate()
 
 
 def _join_all() -> None:
     for child in active_children():
+        _logging.info("calling join() for process %s", child.name)
         child.join()
 
 

@@ -12,12 +12,15 @@ import os
 import sys
 from collections.abc import Callable
 
-__all__ = ["at_exit", "run", "set_children_functions"]
+from processing_core import _logging
+
+__all__ = ["at_exit", "exiting", "run", "set_children_functions"]
 
 _Function = Callable[[], object]
 
 
 class _State:
+    exiting = False
     functions: dict[tuple[int, int], _Function] = {}
     counter = itertools.count(1)
     terminate_children: _Function = lambda: None
@@ -46,10 +49,18 @@ def set_children_functions(terminate: _Function, join: _Function) -> None:
 
 def run() -> None:
     """Run the exit functions and end the children; blocks until they have ended."""
+    if not _State.exiting:
+        _State.exiting = True
+        _logging.info("process shutting down")
     _run_functions(lowest=0)
     _State.terminate_children()
     _State.join_children()
     _run_functions(lowest=None)
+
+
+def exiting() -> bool:
+    """Whether this process has begun to end."""
+    return _State.exiting
 
 
 def _run_functions(lowest: int | None) -> None:
@@ -66,7 +77,7 @@ def _run_functions(lowest: int | None) -> None:
 
 
 def _after_fork_in_child() -> None:
-    _State.functions = {}
+    _State.functions, _State.exiting = {}, False
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -3,6 +3,11 @@
 Each name belongs to the package that defines it; this is the one namespace over them all.
 """
 
+from processing_core import DEBUG as DEBUG
+from processing_core import INFO as INFO
+from processing_core import NOTSET as NOTSET
+from processing_core import SUBDEBUG as SUBDEBUG
+from processing_core import SUBWARNING as SUBWARNING
 from processing_core import AuthenticationError as AuthenticationError
 from processing_core import BaseContext as BaseContext
 from processing_core import BufferTooShort as BufferTooShort
@@ -21,11 +26,19 @@ from processing_core import cpu_count as cpu_count
 from processing_core import cpuCount as cpuCount
 from processing_core import current_process as current_process
 from processing_core import currentProcess as currentProcess
+from processing_core import enableLogging as enableLogging
+from processing_core import freeze_support as freeze_support
+from processing_core import freezeSupport as freezeSupport
 from processing_core import get_all_start_methods as get_all_start_methods
 from processing_core import get_context as get_context
+from processing_core import get_logger as get_logger
 from processing_core import get_start_method as get_start_method
+from processing_core import getLogger as getLogger
+from processing_core import log_to_stderr as log_to_stderr
 from processing_core import parent_process as parent_process
 from processing_core import set_arena_limit as set_arena_limit
+from processing_core import set_executable as set_executable
+from processing_core import set_forkserver_preload as set_forkserver_preload
 from processing_core import set_start_method as set_start_method
 from processing_managers import Array as Array
 from processing_managers import Manager as Manager
@@ -71,12 +84,15 @@ __all__ = [
     "parent_process",
     "active_children",
     "cpu_count",
+    "freeze_support",
     # start methods and the family
     "BaseContext",
     "get_context",
     "get_start_method",
     "get_all_start_methods",
     "set_start_method",
+    "set_executable",
+    "set_forkserver_preload",
     "set_arena_limit",
     # synchronization
     "Lock",
@@ -111,6 +127,14 @@ __all__ = [
     "Pool",
     "AsyncResult",
     "IMapIterator",
+    # logging
+    "get_logger",
+    "log_to_stderr",
+    "NOTSET",
+    "SUBDEBUG",
+    "DEBUG",
+    "INFO",
+    "SUBWARNING",
     # errors
     "ProcessError",
     "HandleError",
@@ -132,6 +156,9 @@ __all__ = [
     "currentProcess",
     "activeChildren",
     "cpuCount",
+    "freezeSupport",
+    "getLogger",
+    "enableLogging",
     "deliverChallenge",
     "answerChallenge",
 ]

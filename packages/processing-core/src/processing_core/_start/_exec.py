@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from processing_core._family import shown_name
 from processing_core._native import _kernel
+from processing_core._start import _frozen, _settings
 from processing_core._start._child import Place
 
 __all__ = ["execute", "reserved", "signals_blocked"]
@@ -64,9 +65,8 @@ def execute(module: str, place: Place, token: int, *descriptors: int) -> int:
     :raises OSError: if the system refuses.
     """
     arguments = (_kernel.arena_fd(), token, *place, *descriptors)
-    command = _COMMAND.format(home=ascii(_HOME), module=module, arguments=", ".join(map(str, arguments)))
     inherited = [fd for fd in (arguments[0], token, *descriptors) if fd >= 0]
-    process = subprocess.Popen([sys.executable, *_interpreter_options(), "-c", command], pass_fds=inherited)
+    process = subprocess.Popen(_command(module, arguments), pass_fds=inherited)
     # From here on the child is ours to wait for.
     process.returncode = 0
     return process.pid
@@ -80,6 +80,13 @@ def signals_blocked(signals: Iterable[signal.Signals]) -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _command(module: str, arguments: tuple[int, ...]) -> list[str]:
+    if _frozen.frozen():
+        return _frozen.command(_settings.executable(), module, arguments)
+    code = _COMMAND.format(home=ascii(_HOME), module=module, arguments=", ".join(map(str, arguments)))
+    return [_settings.executable(), *_interpreter_options(), "-c", code]
 
 
 def _interpreter_options() -> list[str]:

@@ -18,7 +18,7 @@ from processing_core._lifeline import Lifeline
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._start import _forkserver_protocol as protocol
-from processing_core._start import _preparation, _server
+from processing_core._start import _preparation, _server, _settings
 from processing_core._start._child import UNKNOWN_EXIT, Child, DirectChild, Place
 from processing_core._start._exec import execute, reserved, signals_blocked
 
@@ -87,7 +87,8 @@ class ForkServer:
 
     @staticmethod
     def _execute(control: int) -> DirectChild:
-        prepared = _preparation.prepare(current_process())._replace(name="ForkServer")
+        prepared = _preparation.prepare(current_process())
+        prepared = prepared._replace(name="ForkServer", logging=None, preload=_settings.preload())
         parcel = _kernel.pack(tuple(prepared))
         lifeline = Lifeline()
         with reserved("ForkServer") as (place, token):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from processing_core import _main_module
+from processing_core import _logging, _main_module, _pickling
 from processing_core._current import current_process
 from processing_core._luggage import Luggage
 from processing_core._native import _kernel
@@ -31,6 +31,8 @@ class Preparation(NamedTuple):
     directory: str | None
     main: _main_module.Source | None
     signal_mask: list[int]
+    logging: bytes | None  # packed by itself, for the handler's class may be the main module's
+    preload: tuple[str, ...]  # modules that a forkserver imports
 
 
 def prepare(process: BaseProcess) -> Preparation:
@@ -46,6 +48,8 @@ def prepare(process: BaseProcess) -> Preparation:
         directory=_directory(),
         main=_main_module.source(),
         signal_mask=[int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, ())],
+        logging=_logging_setup(),
+        preload=(),
     )
 
 
@@ -98,11 +102,18 @@ def apply(prepared: Preparation) -> None:
     if prepared.directory is not None:
         os.chdir(prepared.directory)
     _main_module.load(prepared.main)
+    if prepared.logging is not None:
+        _logging.repeat(_pickling.loads(prepared.logging))
 
 
 def _absolute_path() -> list[str]:
     """``sys.path`` with the entry that means "where the program was started" spelled out."""
     return [entry or _main_module.START_DIRECTORY for entry in sys.path]
+
+
+def _logging_setup() -> bytes | None:
+    made = _logging.setup()
+    return None if made is None else _pickling.dumps(made)
 
 
 def _directory() -> str | None:

@@ -4,11 +4,13 @@ It has one thread and no state but its children.  It ends when the control socke
 lifeline if it is busy with the main module then.
 """
 
+import importlib
 import os
 import select
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import NamedTuple
 
@@ -42,11 +44,15 @@ def main(arena: int, token: int, slot: int, serial: int, lifeline: int, control:
 def _prepare() -> None:
     parcel = _kernel.inheritance()
     assert parcel is not None
+    prepared = _preparation.Preparation(*_kernel.unpack(parcel))
     try:
-        _preparation.apply(_preparation.Preparation(*_kernel.unpack(parcel)))
+        _preparation.apply(prepared)
     except BaseException:
         # The main module cannot be loaded.  Each child meets the same error, and tells.
         pass
+    for name in prepared.preload:
+        with suppress(Exception):  # it is for the children to meet it
+            importlib.import_module(name)
 
 
 class _Served(NamedTuple):

@@ -1,0 +1,35 @@
+"""Children of a frozen program, which has no interpreter to give a command to: it runs itself.
+
+The program is started with arguments that only `freeze_support` understands.
+"""
+
+import importlib
+import sys
+
+__all__ = ["command", "freeze_support", "frozen"]
+
+_FLAG = "--processing-child"
+
+
+def frozen() -> bool:
+    """Whether this program is frozen, such as by PyInstaller or cx_Freeze."""
+    return bool(getattr(sys, "frozen", False))
+
+
+def command(program: str, module: str, arguments: tuple[int, ...]) -> list[str]:
+    """The command that calls ``main`` of ``module`` in a fresh run of the program."""
+    return [program, _FLAG, module, *map(str, arguments)]
+
+
+def freeze_support() -> None:
+    """Let a frozen program have children; to be called first in the main guard.
+
+    In a process that was started as a child it does not return: it runs the child, and ends.  Otherwise, and in a
+    program that is not frozen, it does nothing.
+
+    >>> import processing
+    >>> processing.freeze_support()
+    """
+    if frozen() and sys.argv[1:2] == [_FLAG]:
+        importlib.import_module(sys.argv[2]).main(*map(int, sys.argv[3:]))
+        sys.exit(0)
