@@ -6,7 +6,18 @@ from importlib import import_module
 
 from benchmarks.comparison import Row
 
-SUBJECTS = ["queue_stream", "ping_pong", "lock", "value", "pool_map", "pool_apply", "start_join", "import_time"]
+SUBJECTS = [
+    "queue_stream",
+    "ping_pong",
+    "lock",
+    "value",
+    "pool_map",
+    "pool_apply",
+    "pool_arrays",
+    "manager",
+    "start_join",
+    "import_time",
+]
 
 ROWS: dict[str, Row] = {
     row.name: row for subject in SUBJECTS for row in import_module(f"benchmarks.rows.{subject}").ROWS

@@ -53,6 +53,38 @@ def faster_fifo(n: int) -> float:
     return ping_pong(fork.Process, Queue(), Queue(), n)
 
 
+def pipe_echo(connection: Any) -> None:
+    while (request := connection.recv()) is not None:
+        connection.send(request)
+
+
+def pipe(library: Any, n: int) -> float:
+    mine, theirs = library.Pipe()
+    child = library.Process(target=pipe_echo, args=(theirs,))
+    child.start()
+    for _ in range(10):
+        mine.send(0)
+        mine.recv()
+    start = perf_counter()
+    for _ in repeat(None, n):
+        mine.send(1)
+        mine.recv()
+    taken = perf_counter() - start
+    mine.send(None)
+    child.join()
+    return taken
+
+
+def our_pipe(n: int) -> float:
+    import processing
+
+    return pipe(processing, n)
+
+
+def mp_pipe(n: int) -> float:
+    return pipe(fork, n)
+
+
 ROWS = [
     Row(
         "ping-pong",
@@ -65,5 +97,6 @@ ROWS = [
             Peer("faster-fifo", faster_fifo, requires="faster_fifo"),
         ),
         first=100,
-    )
+    ),
+    Row("pipe-ping-pong", "pipe ping-pong", "round trip", our_pipe, (Peer("mp.Pipe", mp_pipe, 5, 25),), first=100),
 ]
