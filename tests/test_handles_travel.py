@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import processing
-from processing_testing import travel
+from processing_testing import connections, travel
 
 METHODS = processing.get_all_start_methods()
 
@@ -120,3 +120,25 @@ class TestPool:
         for thing in things:
             assert travel.KINDS[kind].seen(thing)
         result.get()
+
+
+class TestConnections:
+    """They are no handles, and travel by a way of their own; between running processes, once for each pickle."""
+
+    def test_in_a_task_and_back(self, pool: Any) -> None:
+        ours, theirs = processing.Pipe()
+        with pool.apply(connections.send_through, (theirs, "there")) as back:
+            assert ours.recv() == "there"
+            back.send("back")
+            assert ours.recv() == "back"
+
+    def test_in_each_task_of_a_map(self, pool: Any) -> None:
+        receiver, sender = processing.Pipe(False)
+        pool.starmap(connections.send, [(sender, number) for number in range(5)])
+        assert sorted(receiver.recv() for _ in range(5)) == [0, 1, 2, 3, 4]
+
+    def test_to_the_initializer_of_workers(self, method: str) -> None:
+        receiver, sender = processing.Pipe(False)
+        with processing.get_context(method).Pool(2, connections.send, (sender, "here")) as pool:
+            pool.apply(len, ([],))
+            assert [receiver.recv() for _ in range(2)] == ["here", "here"]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -218,8 +217,3 @@ def test_a_thousand_leave_nothing(duplex: bool) -> None:
             theirs.send(0)
             ours.recv()
         del ours, theirs
-
-
-def test_outside_of_a_start() -> None:
-    with pytest.raises(pickle.PicklingError, match="only with a process that is being started"):
-        pickle.dumps(Pipe()[0])

@@ -12,7 +12,7 @@ from typing import Any
 
 import processing_core
 from processing_core import lowlevel
-from processing_queues import Client, Connection
+from processing_queues import Client, Connection, Pipe
 
 
 def echo(connection: Connection, other: Connection) -> None:
@@ -92,3 +92,32 @@ def dial_with_own_key(address: Any) -> None:
     """Connect to a listener with the key that this process inherited."""
     with Client(address, authenticate=True) as connection:
         connection.send("family")
+
+
+def answer_what_comes(source: Any, word: str) -> None:
+    """Get a connection from a queue or a connection, and send a word through it."""
+    with source.recv() if isinstance(source, Connection) else source.get() as connection:
+        connection.send(word)
+
+
+def send_an_end_away(target: Any) -> None:
+    """Put one end of a pipe into a queue, or send it, and tell what comes through."""
+    ours, theirs = Pipe()
+    if isinstance(target, Connection):
+        target.send(theirs)
+    else:
+        target.put(theirs)
+    theirs.close()
+    ours.send(ours.recv() * 2)
+
+
+def send_an_end_and_die(target: Connection) -> None:
+    """Send one end of a pipe, and die before anybody can fetch it."""
+    target.send(Pipe()[1])
+    os._exit(0)
+
+
+def send_through(connection: Connection, word: str) -> Connection:
+    """Send a word, and return the connection."""
+    connection.send(word)
+    return connection

@@ -82,6 +82,11 @@ def _item_changed(array: Any) -> bool:
     return bool(array[1] == 42)
 
 
+def _joined(queue: Any) -> bool:
+    queue.join()
+    return True
+
+
 def _nothing(_: Any) -> None: ...
 
 
@@ -101,6 +106,8 @@ KINDS = {
         lambda: processing.Barrier(2), _nothing, lambda it: it.wait(TIMEOUT), lambda it: it.wait(TIMEOUT) in (0, 1)
     ),
     "Array": Kind(lambda: processing.Array("i", [0, 41]), _nothing, _add_one_to_an_item, _item_changed),
+    "SimpleQueue": Kind(processing.SimpleQueue, _nothing, lambda it: it.put("a word"), lambda it: it.get() == "a word"),
+    "JoinableQueue": Kind(processing.JoinableQueue, lambda it: it.put(1), lambda it: it.task_done(), _joined),
     "Value": Kind(lambda: processing.Value("i", 41), _nothing, _add_one, _changed),
 }
 

@@ -1,18 +1,17 @@
 """File descriptors that have an owner, and waiting for some."""
 
 import os
-import pickle
 import select
 import time
 from collections.abc import Callable
 
-__all__ = ["Descriptor", "polled", "readable"]
+__all__ = ["Deposits", "Descriptor", "polled", "readable"]
 
 
 class Descriptor:
     """A file descriptor that is closed when its owner drops it.
 
-    It can be pickled as part of a ``Process`` that is being started, and then arrives as a copy in the child.
+    Where it is unpickled, a copy of it arrives; each pickle is good for one.
     """
 
     def __init__(self, fd: int) -> None:
@@ -37,13 +36,19 @@ class Descriptor:
         if self._fd >= 0:
             _close(self._fd)
 
-    def __reduce__(self) -> tuple[Callable[[int], "Descriptor"], tuple[int]]:
-        from processing_core import _luggage  # here, for most programs need not import `socket`
+    def __reduce__(self) -> tuple[Callable[..., "Descriptor"], tuple[object, ...]]:
+        from processing_core import _broker, _luggage  # here, for most programs need not import `socket`
 
         number = _luggage.put_in(self._fd)
-        if number is None:
-            raise pickle.PicklingError("a descriptor can be sent only with a process that is being started")
-        return _luggage.take_out, (number,)
+        if number is not None:
+            return _luggage.take_out, (number,)
+        return _broker.fetch, _broker.deposit(self._fd)
+
+
+class Deposits:
+    """How many descriptors were deposited for others to fetch; changed with forks kept out."""
+
+    made = 0
 
 
 def readable(fd: int, timeout: float | None) -> bool:

@@ -11,6 +11,7 @@ from pickle import loads as loads
 from typing import Any
 
 from processing_core import _main_module
+from processing_core._descriptors import Deposits
 from processing_core._native import _kernel
 
 __all__ = ["dumps", "loads"]
@@ -28,20 +29,37 @@ def dumps(obj: Any) -> bytes:
 
     :raises Exception: whatever the pickling of ``obj`` raises, if neither way serves.
     """
+    made = Deposits.made
     try:
         data = pickle.dumps(obj, _PROTOCOL)
     except _REFUSALS:
-        return _dumps_by_value(obj)
+        return _dumps_by_value(obj, made)
+    except BaseException:
+        _take_back(made)
+        raise
     if not _main_module.importable() and b"__main__" in data:
-        return _dumps_by_value(obj)
+        return _dumps_by_value(obj, made)
     return data
 
 
-def _dumps_by_value(obj: Any) -> bytes:
+def _dumps_by_value(obj: Any, made: int) -> bytes:
     import cloudpickle
 
-    data: bytes = cloudpickle.dumps(obj, _PROTOCOL)
+    _take_back(made)
+    try:
+        data: bytes = cloudpickle.dumps(obj, _PROTOCOL)
+    except BaseException:
+        _take_back(made)
+        raise
     return data
+
+
+def _take_back(made: int) -> None:
+    """Take back the descriptors that were deposited for a pickle which is not used."""
+    if Deposits.made != made:
+        from processing_core import _broker
+
+        _broker.recall(made)
 
 
 # Children know the main module as ``__mp_main__``; what they pickle by that name must load here.

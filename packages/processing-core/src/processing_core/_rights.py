@@ -7,13 +7,22 @@ from collections.abc import Sequence
 __all__ = ["receive", "send"]
 
 
-def send(connection: socket.socket, message: bytes, descriptors: Sequence[int]) -> None:
+def send(
+    connection: socket.socket,
+    message: bytes,
+    descriptors: Sequence[int],
+    flags: int = 0,
+    address: bytes | None = None,
+) -> None:
     """Send a short message, and copies of descriptors with it; blocks while the receiver is behind.
 
     :param descriptors: at most 253 of them, the system's bound.
+    :param address: where a socket that is not connected sends to.
     :raises OSError: if the receiver is gone, or the system refuses.
     """
-    socket.send_fds(connection, [message], descriptors)
+    # ``socket.send_fds`` ignores flags and address.
+    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+    connection.sendmsg([message], ancillary, flags, *(() if address is None else (address,)))
 
 
 def receive(connection: socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:

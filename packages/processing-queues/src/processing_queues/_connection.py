@@ -1,6 +1,7 @@
 """``Connection``: one end of a pipe, or of a stream socket."""
 
 import operator
+import os
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,8 +19,10 @@ __all__ = ["Connection"]
 class Connection(ConnectionAliases):
     """One end of a pipe, or of a socket; objects and messages of bytes go through it whole.
 
-    `Pipe` makes two that belong together; `Listener` and `Client` make them across programs.  It can be sent to a
-    process as an argument, and is then a copy of its own there; the other end is gone when every copy is closed.
+    `Pipe` makes two that belong together; `Listener` and `Client` make them across programs.  It can be sent anywhere
+    in the family, as an argument of a process, through a queue or a connection, in a task, and is a copy of its own
+    there; the other end is gone when every copy is closed.  A copy that was sent to a process which runs already is
+    fetched when it is received, once, and its sender must live until then.
 
     One thread at a time may send, and one receive; other threads and processes that use copies of the same end need a
     `Lock`.  A signal handler that raises interrupts a wait; the stream stays whole.
@@ -187,7 +190,8 @@ class Connection(ConnectionAliases):
 
 
 def _arrived(cls: type[Connection], descriptor: Descriptor, readable: bool, writable: bool) -> Connection:
-    return cls(descriptor.detach(), readable, writable)
+    # Not `detach`: to `copy.copy` this is the descriptor of the original.
+    return cls(os.dup(descriptor.fileno()), readable, writable)
 
 
 def _part(view: memoryview, offset: int, size: int | None) -> memoryview:
