@@ -17,7 +17,12 @@
 
 #include "kernel.h"
 
-#define SLICE_NS 400000000ll /* the longest sleep between two looks at the predicate */
+/* The longest sleep between two looks at the predicate; where the other side is killed all the time, shorter. */
+#ifdef PROCESSING_CRASH_POINTS
+#define SLICE_NS 4000000ll
+#else
+#define SLICE_NS 400000000ll
+#endif
 #define ALL_WAITERS 0x7fffffff
 
 /* -- the platform (park_<platform>.c) -- */
