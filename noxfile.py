@@ -265,7 +265,7 @@ def tests(session: nox.Session) -> None:
 def attack(session: nox.Session) -> None:
     """Run the attacks with their full counts, on one interpreter."""
     install_for_tests(session)
-    pytest(session, "--attack=full", "--watchdog=900", *(session.posargs or ["-m", "attack"]))
+    pytest(session, "--attack=full", "--watchdog=900", "-rP", *(session.posargs or ["-m", "attack"]))
 
 
 @nox.session(python=FOUND[:1])
