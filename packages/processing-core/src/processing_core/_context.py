@@ -33,10 +33,12 @@ __all__ = [
     "get_context",
     "get_start_method",
     "register_factory",
+    "register_loader",
     "set_start_method",
 ]
 
 _factories: dict[str, tuple[Callable[..., Any], bool]] = {}
+_loaders: list[Callable[[], object]] = []
 
 
 def register_factory(name: str, factory: Callable[..., Any], *, takes_context: bool = False) -> None:
@@ -45,6 +47,11 @@ def register_factory(name: str, factory: Callable[..., Any], *, takes_context: b
     :param takes_context: call ``factory`` with the context as the keyword argument ``context``.
     """
     _factories[name] = (factory, takes_context)
+
+
+def register_loader(loader: Callable[[], object]) -> None:
+    """Call ``loader`` when a context is asked for what it does not have; it imports what may register that."""
+    _loaders.append(loader)
 
 
 class Process(BaseProcess):
@@ -140,7 +147,7 @@ class BaseContext:
 
     def __getattr__(self, name: str) -> Any:
         try:
-            factory, takes_context = _factories[name]
+            factory, takes_context = _factory(name)
         except KeyError:
             raise AttributeError(
                 f"{type(self).__name__!r} object has no attribute {name!r}; where a package of "
@@ -150,6 +157,13 @@ class BaseContext:
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[str | None]]:
         return _context_of, (self._name,)
+
+
+def _factory(name: str) -> tuple[Callable[..., Any], bool]:
+    if name not in _factories and not name.startswith("_"):
+        for loader in _loaders:
+            loader()
+    return _factories[name]
 
 
 class ForkContext(BaseContext):

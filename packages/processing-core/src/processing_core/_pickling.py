@@ -10,7 +10,7 @@ import sys
 from pickle import loads as loads
 from typing import Any
 
-from processing_core import _main_module
+from processing_core import _main_module, _reducers
 from processing_core._descriptors import Deposits
 from processing_core._native import _kernel
 
@@ -31,7 +31,7 @@ def dumps(obj: Any) -> bytes:
     """
     made = Deposits.made
     try:
-        data = pickle.dumps(obj, _PROTOCOL)
+        data = _reducers.plain(obj) if _reducers.registered() else pickle.dumps(obj, _PROTOCOL)
     except _REFUSALS:
         return _dumps_by_value(obj, made)
     except BaseException:
@@ -43,11 +43,9 @@ def dumps(obj: Any) -> bytes:
 
 
 def _dumps_by_value(obj: Any, made: int) -> bytes:
-    import cloudpickle
-
     _take_back(made)
     try:
-        data: bytes = cloudpickle.dumps(obj, _PROTOCOL)
+        data = _reducers.by_value(obj)
     except BaseException:
         _take_back(made)
         raise

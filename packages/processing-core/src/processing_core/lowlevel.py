@@ -4,12 +4,23 @@ The kernel's handle types and what makes, packs and watches members; the exit fu
 those packages put what contexts offer.
 """
 
+from processing_core._context import DefaultContext as DefaultContext
+from processing_core._context import ForkContext as ForkContext
+from processing_core._context import ForkProcess as ForkProcess
+from processing_core._context import ForkServerContext as ForkServerContext
+from processing_core._context import ForkServerProcess as ForkServerProcess
+from processing_core._context import SpawnContext as SpawnContext
+from processing_core._context import SpawnProcess as SpawnProcess
 from processing_core._context import register_factory as register_factory
+from processing_core._context import register_loader as register_loader
 from processing_core._descriptors import Descriptor as Descriptor
 from processing_core._descriptors import polled as polled
 from processing_core._descriptors import readable as readable
 from processing_core._exit import at_exit as at_exit
+from processing_core._exit import exiting as exiting
 from processing_core._family import ensure_family as ensure_family
+from processing_core._finalize import Finalize as Finalize
+from processing_core._finalize import register_after_fork as register_after_fork
 from processing_core._forks import keep_private as keep_private
 from processing_core._forks import without_forks as without_forks
 from processing_core._kernel import Block as Block
@@ -38,17 +49,31 @@ from processing_core._kernel import pack as pack
 from processing_core._kernel import stats as stats
 from processing_core._kernel import sweep as sweep
 from processing_core._kernel import unpack as unpack
+from processing_core._logging import debug as debug
+from processing_core._logging import info as info
+from processing_core._logging import sub_debug as sub_debug
+from processing_core._logging import sub_warning as sub_warning
 from processing_core._pickling import dumps as dumps
 from processing_core._pickling import loads as loads
+from processing_core._process import BaseProcess as BaseProcess
 from processing_core._process import checked_timeout as checked_timeout
+from processing_core._reducers import ForkingPickler as ForkingPickler
 
 __all__ = [
+    "BaseProcess",
     "Block",
     "BoundedSemaphore",
     "Claims",
     "Condition",
+    "DefaultContext",
     "Descriptor",
     "Event",
+    "Finalize",
+    "ForkContext",
+    "ForkProcess",
+    "ForkServerContext",
+    "ForkServerProcess",
+    "ForkingPickler",
     "Handle",
     "Lock",
     "LockedScalar",
@@ -57,15 +82,20 @@ __all__ = [
     "RLock",
     "Scalar",
     "Semaphore",
+    "SpawnContext",
+    "SpawnProcess",
     "alive",
     "at_exit",
     "attach",
     "bury",
     "check",
     "checked_timeout",
+    "debug",
     "dumps",
     "ensure_family",
+    "exiting",
     "family",
+    "info",
     "keep_private",
     "loads",
     "member",
@@ -75,8 +105,12 @@ __all__ = [
     "pack",
     "polled",
     "readable",
+    "register_after_fork",
     "register_factory",
+    "register_loader",
     "stats",
+    "sub_debug",
+    "sub_warning",
     "sweep",
     "unpack",
     "without_forks",

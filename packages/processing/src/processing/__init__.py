@@ -1,7 +1,11 @@
 """Python code in separate processes, through the API of `threading`.
 
-Each name belongs to the package that defines it; this is the one namespace over them all.
+Each name belongs to the package that defines it; this is the one namespace over them all.  The packages above
+``processing_core``, and the submodules that users know, are imported when they are first asked for.
 """
+
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from processing_core import DEBUG as DEBUG
 from processing_core import INFO as INFO
@@ -40,42 +44,111 @@ from processing_core import set_arena_limit as set_arena_limit
 from processing_core import set_executable as set_executable
 from processing_core import set_forkserver_preload as set_forkserver_preload
 from processing_core import set_start_method as set_start_method
-from processing_managers import Array as Array
-from processing_managers import Manager as Manager
-from processing_managers import RawArray as RawArray
-from processing_managers import RawValue as RawValue
-from processing_managers import RemoteError as RemoteError
-from processing_managers import ServerGone as ServerGone
-from processing_managers import Value as Value
-from processing_pool import AsyncResult as AsyncResult
-from processing_pool import IMapIterator as IMapIterator
-from processing_pool import MaybeEncodingError as MaybeEncodingError
-from processing_pool import Pool as Pool
-from processing_pool import PoolBroken as PoolBroken
-from processing_pool import RemoteTraceback as RemoteTraceback
-from processing_pool import WorkerDied as WorkerDied
-from processing_queues import Client as Client
-from processing_queues import Connection as Connection
-from processing_queues import Empty as Empty
-from processing_queues import Full as Full
-from processing_queues import JoinableQueue as JoinableQueue
-from processing_queues import Listener as Listener
-from processing_queues import Pipe as Pipe
-from processing_queues import Queue as Queue
-from processing_queues import SimpleQueue as SimpleQueue
-from processing_queues import answer_challenge as answer_challenge
-from processing_queues import answerChallenge as answerChallenge
-from processing_queues import deliver_challenge as deliver_challenge
-from processing_queues import deliverChallenge as deliverChallenge
-from processing_queues import families as families
-from processing_queues import wait as wait
-from processing_sync import Barrier as Barrier
-from processing_sync import BoundedSemaphore as BoundedSemaphore
-from processing_sync import Condition as Condition
-from processing_sync import Event as Event
-from processing_sync import Lock as Lock
-from processing_sync import RLock as RLock
-from processing_sync import Semaphore as Semaphore
+from processing_core.lowlevel import register_loader as _register_loader
+
+if _TYPE_CHECKING:
+    from processing import connection as connection
+    from processing import context as context
+    from processing import dummy as dummy
+    from processing import logger as logger
+    from processing import managers as managers
+    from processing import pool as pool
+    from processing import process as process
+    from processing import queue as queue
+    from processing import queues as queues
+    from processing import reduction as reduction
+    from processing import shared_memory as shared_memory
+    from processing import sharedctypes as sharedctypes
+    from processing import synchronize as synchronize
+    from processing import util as util
+    from processing_managers import Array as Array
+    from processing_managers import Manager as Manager
+    from processing_managers import RawArray as RawArray
+    from processing_managers import RawValue as RawValue
+    from processing_managers import RemoteError as RemoteError
+    from processing_managers import ServerGone as ServerGone
+    from processing_managers import Value as Value
+    from processing_pool import AsyncResult as AsyncResult
+    from processing_pool import IMapIterator as IMapIterator
+    from processing_pool import MaybeEncodingError as MaybeEncodingError
+    from processing_pool import Pool as Pool
+    from processing_pool import PoolBroken as PoolBroken
+    from processing_pool import RemoteTraceback as RemoteTraceback
+    from processing_pool import WorkerDied as WorkerDied
+    from processing_queues import Client as Client
+    from processing_queues import Connection as Connection
+    from processing_queues import Empty as Empty
+    from processing_queues import Full as Full
+    from processing_queues import JoinableQueue as JoinableQueue
+    from processing_queues import Listener as Listener
+    from processing_queues import Pipe as Pipe
+    from processing_queues import Queue as Queue
+    from processing_queues import SimpleQueue as SimpleQueue
+    from processing_queues import answer_challenge as answer_challenge
+    from processing_queues import answerChallenge as answerChallenge
+    from processing_queues import deliver_challenge as deliver_challenge
+    from processing_queues import deliverChallenge as deliverChallenge
+    from processing_queues import families as families
+    from processing_queues import wait as wait
+    from processing_sync import Barrier as Barrier
+    from processing_sync import BoundedSemaphore as BoundedSemaphore
+    from processing_sync import Condition as Condition
+    from processing_sync import Event as Event
+    from processing_sync import Lock as Lock
+    from processing_sync import RLock as RLock
+    from processing_sync import Semaphore as Semaphore
+
+# What each package offers here, beside processing_core.
+_PLACES = {
+    "processing_sync": ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event", "Barrier"],
+    "processing_queues": [
+        "Pipe",
+        "Connection",
+        "wait",
+        "Listener",
+        "Client",
+        "families",
+        "deliver_challenge",
+        "answer_challenge",
+        "Queue",
+        "JoinableQueue",
+        "SimpleQueue",
+        "Empty",
+        "Full",
+        "deliverChallenge",
+        "answerChallenge",
+    ],
+    "processing_managers": ["Value", "RawValue", "Array", "RawArray", "Manager", "RemoteError", "ServerGone"],
+    "processing_pool": [
+        "Pool",
+        "AsyncResult",
+        "IMapIterator",
+        "WorkerDied",
+        "PoolBroken",
+        "MaybeEncodingError",
+        "RemoteTraceback",
+    ],
+}
+_PACKAGE_OF = {name: package for package, names in _PLACES.items() for name in names}
+
+_SUBMODULES = frozenset(
+    [
+        "connection",
+        "context",
+        "dummy",
+        "logger",
+        "managers",
+        "pool",
+        "process",
+        "queue",
+        "queues",
+        "reduction",
+        "shared_memory",
+        "sharedctypes",
+        "synchronize",
+        "util",
+    ]
+)
 
 __all__ = [
     # processes
@@ -162,3 +235,26 @@ __all__ = [
     "deliverChallenge",
     "answerChallenge",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name in _SUBMODULES:
+        return _import_module(f"{__name__}.{name}")
+    if name == "reducer":
+        return _import_module(f"{__name__}.reduction")
+    if name not in _PACKAGE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(_import_module(_PACKAGE_OF[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_SUBMODULES})
+
+
+def _import_all() -> None:
+    for package in _PLACES:
+        _import_module(package)
+
+
+_register_loader(_import_all)  # a context offers what the packages register

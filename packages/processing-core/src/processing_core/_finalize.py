@@ -1,0 +1,96 @@
+"""What programs know from ``multiprocessing.util``: finalizers, and functions to call in forked children."""
+
+import itertools
+import os
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from processing_core import _exit
+
+__all__ = ["Finalize", "register_after_fork"]
+
+T = TypeVar("T")
+
+
+class Finalize:
+    """Calls a function once: when asked to, when an object is gone, or when the process ends.
+
+    Thread-safe.  Belongs to the process that made it: nothing is called in a child forked from that.
+
+    :param obj: the object; ``None`` for none, and then there must be a priority.
+    :param callback: the function.
+    :param args: its arguments.
+    :param kwargs: its keyword arguments.
+    :param exitpriority: call it when the process ends normally, those of the highest priority first, and those below
+        zero after the children were joined; ``None`` for not at all.
+    :raises TypeError: if ``exitpriority`` is not an integer.
+    :raises ValueError: if there is neither object nor priority.
+    """
+
+    def __init__(
+        self,
+        obj: object,
+        callback: Callable[..., Any],
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        exitpriority: int | None = None,
+    ) -> None:
+        if exitpriority is not None and not isinstance(exitpriority, int):
+            raise TypeError(f"Exitpriority ({exitpriority!r}) must be None or int, not {type(exitpriority)!s}")
+        if obj is None and exitpriority is None:
+            raise ValueError("Without object, exitpriority cannot be None")
+        self._call: Callable[[], Any] | None = lambda: callback(*args, **(kwargs or {}))
+        self._pid = os.getpid()
+        self._forget = None if exitpriority is None else _exit.at_exit(self, priority=exitpriority)
+        _living[id(self)] = self
+        self._reference = None if obj is None else weakref.ref(obj, lambda _: self())
+
+    def __call__(self) -> Any:
+        """Call the function, unless it was called or cancelled before; what it returns."""
+        call = self._end()
+        return call() if call is not None and self._pid == os.getpid() else None
+
+    def cancel(self) -> None:
+        """Never call it.  Does not block."""
+        self._end()
+
+    def still_active(self) -> bool:
+        """Whether it waits to be called.  Does not block."""
+        return self._call is not None
+
+    def __repr__(self) -> str:
+        state = "waiting" if self.still_active() else "dead"
+        return f"<{type(self).__name__} object, {state}>"
+
+    def _end(self) -> Callable[[], Any] | None:
+        if _living.pop(id(self), None) is None:  # one of two threads finds it
+            return None
+        call, self._call, self._reference = self._call, None, None
+        if self._forget is not None:
+            self._forget()
+        return call
+
+
+_living: dict[int, Finalize] = {}  # so that they live until they are called
+
+_numbers = itertools.count()
+_after_fork: weakref.WeakValueDictionary[tuple[int, Callable[[Any], object]], Any] = weakref.WeakValueDictionary()
+
+
+def register_after_fork(obj: T, func: Callable[[T], object]) -> None:
+    """Call ``func(obj)`` in every child that is forked from this process, as long as the object lives.
+
+    Does not block; thread-safe.  The start method ``spawn`` forks nothing, nor does ``forkserver`` fork this process.
+
+    :param obj: any object that can be referred to weakly.
+    """
+    _after_fork[next(_numbers), func] = obj
+
+
+def _after_fork_in_child() -> None:
+    for (_, func), obj in sorted(_after_fork.items(), key=lambda item: item[0][0]):
+        func(obj)
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

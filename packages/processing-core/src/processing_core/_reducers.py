@@ -1,0 +1,83 @@
+"""Reducers of the program's own: how objects of a type are pickled for other processes."""
+
+import collections
+import copyreg
+import functools
+import io
+import pickle
+from collections.abc import Callable
+from pickle import loads
+from typing import Any, ClassVar, SupportsIndex, TypeVar
+
+__all__ = ["ForkingPickler", "by_value", "plain", "registered"]
+
+T = TypeVar("T")
+
+_PROTOCOL = 5
+
+_table: dict[type[Any], Callable[[Any], Any]] = {}
+
+
+class ForkingPickler(pickle.Pickler):
+    """The pickler of what travels between processes; a program may teach it types.
+
+    What it was taught counts for everything that goes to another process: arguments, tasks, results, messages.
+    Thread-safe; a child must be taught again, unless it was forked.
+
+    >>> from processing.reduction import ForkingPickler
+    >>> ForkingPickler.loads(ForkingPickler.dumps([1, 2]))
+    [1, 2]
+    """
+
+    loads: ClassVar[Callable[..., Any]] = staticmethod(loads)
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.dispatch_table = {**copyreg.dispatch_table, **_table}
+
+    @classmethod
+    def register(cls, type: type[T], reduce: Callable[[T], Any]) -> None:  # noqa: A002
+        """Pickle objects of a type by a function.  Does not block.
+
+        :param type: that very type, not those derived from it.
+        :param reduce: returns what ``__reduce__`` would.
+        """
+        _table[type] = reduce
+
+    @classmethod
+    def dumps(cls, obj: Any, protocol: SupportsIndex | None = None) -> memoryview:
+        """The bytes of an object.  Does not block, but for what the object's own code does.
+
+        :param protocol: pickle's; ``None`` for its default.
+        :raises Exception: whatever the pickling raises.
+        """
+        buffer = io.BytesIO()
+        cls(buffer, protocol).dump(obj)
+        return buffer.getbuffer()
+
+
+def registered() -> bool:
+    """Whether anything was registered."""
+    return bool(_table)
+
+
+def plain(obj: Any) -> bytes:
+    """``obj`` as plain pickle writes it, with the registered reducers."""
+    return bytes(ForkingPickler.dumps(obj, _PROTOCOL))
+
+
+def by_value(obj: Any) -> bytes:
+    """``obj`` as cloudpickle writes it, with the registered reducers."""
+    buffer = io.BytesIO()
+    _by_value_pickler()(buffer, _PROTOCOL).dump(obj)
+    return buffer.getvalue()
+
+
+@functools.cache
+def _by_value_pickler() -> Any:
+    import cloudpickle
+
+    class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
+        dispatch_table = collections.ChainMap(_table, cloudpickle.Pickler.dispatch_table)
+
+    return ByValuePickler

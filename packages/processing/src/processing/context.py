@@ -1,0 +1,31 @@
+"""Contexts: the API bound to a start method."""
+
+from processing_core import AuthenticationError as AuthenticationError
+from processing_core import BaseContext as BaseContext
+from processing_core import BufferTooShort as BufferTooShort
+from processing_core import Process as Process
+from processing_core import ProcessError as ProcessError
+from processing_core import TimeoutError as TimeoutError
+from processing_core.lowlevel import DefaultContext as DefaultContext
+from processing_core.lowlevel import ForkContext as ForkContext
+from processing_core.lowlevel import ForkProcess as ForkProcess
+from processing_core.lowlevel import ForkServerContext as ForkServerContext
+from processing_core.lowlevel import ForkServerProcess as ForkServerProcess
+from processing_core.lowlevel import SpawnContext as SpawnContext
+from processing_core.lowlevel import SpawnProcess as SpawnProcess
+
+__all__ = [
+    "BaseContext",
+    "DefaultContext",
+    "ForkContext",
+    "SpawnContext",
+    "ForkServerContext",
+    "Process",
+    "ForkProcess",
+    "SpawnProcess",
+    "ForkServerProcess",
+    "ProcessError",
+    "BufferTooShort",
+    "TimeoutError",
+    "AuthenticationError",
+]

@@ -1,0 +1,216 @@
+"""`ThreadPool`: a pool whose workers are threads."""
+
+import os
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NoReturn, Self, TypeVar
+
+from processing.dummy._results import AsyncResult, Callback, ErrorCallback, IMapIterator, together
+
+__all__ = ["ThreadPool"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_WINDOW = 4  # tasks that `imap` has under way for each worker
+
+
+class ThreadPool:
+    """Threads that run the tasks given to them, with the interface of `processing.Pool`.
+
+    Thread-safe.  As a context manager it takes no more tasks at the end, and drops those that have not begun.
+
+    :param processes: how many threads; ``None`` for as many as there are CPUs.
+    :param initializer: what each thread calls first.
+    :param initargs: its arguments.
+    :raises ValueError: if ``processes`` is below 1.
+    :raises TypeError: if the initializer cannot be called.
+
+    >>> from processing.pool import ThreadPool
+    >>> with ThreadPool(2) as pool:
+    ...     pool.map(abs, [-1, 2, -3])
+    [1, 2, 3]
+    """
+
+    def __init__(
+        self,
+        processes: int | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[Any] = (),
+    ) -> None:
+        size = (os.cpu_count() or 1) if processes is None else processes
+        if size < 1:
+            raise ValueError("Number of processes must be at least 1")
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        self._size, self._closed = size, False
+        self._streams: weakref.WeakSet[IMapIterator[Any]] = weakref.WeakSet()
+        self._executor = ThreadPoolExecutor(size, "ThreadPool", initializer, tuple(initargs))
+
+    def apply(self, func: Callable[..., R], args: Iterable[Any] = (), kwds: Mapping[str, Any] | None = None) -> R:
+        """Call ``func(*args, **kwds)`` in a thread of the pool; what it returns.  Blocks."""
+        return self.apply_async(func, args, kwds).get()
+
+    def apply_async(
+        self,
+        func: Callable[..., R],
+        args: Iterable[Any] = (),
+        kwds: Mapping[str, Any] | None = None,
+        callback: Callback[R] = None,
+        error_callback: ErrorCallback = None,
+    ) -> AsyncResult[R]:
+        """Begin ``func(*args, **kwds)`` in a thread of the pool.  Does not block.
+
+        :param callback: is called with the result, in that thread.
+        :param error_callback: is called with the exception, likewise.
+        """
+        return AsyncResult(self._submit(func, *args, **(kwds or {})), callback, error_callback)
+
+    def map(self, func: Callable[[T], R], iterable: Iterable[T], chunksize: int | None = None) -> list[R]:
+        """Call ``func`` with each item, in the threads; the results, in order.  Blocks.
+
+        :param chunksize: for the signature of `processing.Pool`; means nothing.
+        :raises BaseException: what the first of the items raised that failed, when all are done.
+        """
+        return self.map_async(func, iterable, chunksize).get()
+
+    def map_async(
+        self,
+        func: Callable[[T], R],
+        iterable: Iterable[T],
+        chunksize: int | None = None,
+        callback: Callback[list[R]] = None,
+        error_callback: ErrorCallback = None,
+    ) -> AsyncResult[list[R]]:
+        """Begin :meth:`map`.  Does not block, but the iterable is read to its end."""
+        return self._gather([self._submit(func, item) for item in iterable], callback, error_callback)
+
+    def starmap(
+        self, func: Callable[..., R], iterable: Iterable[Iterable[Any]], chunksize: int | None = None
+    ) -> list[R]:
+        """As :meth:`map`, but each item holds the arguments of one call."""
+        return self.starmap_async(func, iterable, chunksize).get()
+
+    def starmap_async(
+        self,
+        func: Callable[..., R],
+        iterable: Iterable[Iterable[Any]],
+        chunksize: int | None = None,
+        callback: Callback[list[R]] = None,
+        error_callback: ErrorCallback = None,
+    ) -> AsyncResult[list[R]]:
+        """As :meth:`map_async`, but each item holds the arguments of one call."""
+        return self._gather([self._submit(func, *item) for item in iterable], callback, error_callback)
+
+    def imap(self, func: Callable[[T], R], iterable: Iterable[T], chunksize: int = 1) -> IMapIterator[R]:
+        """Call ``func`` with each item, in the threads, and iterate over the results in order.
+
+        Does not block.  Items are pulled as the iteration goes on: the iterable may be endless.
+
+        :param chunksize: for the signature of `processing.Pool`; means nothing.
+        """
+        return self._imap(func, iterable, chunksize, True)
+
+    def imap_unordered(self, func: Callable[[T], R], iterable: Iterable[T], chunksize: int = 1) -> IMapIterator[R]:
+        """As :meth:`imap`, but the results come as they are done."""
+        return self._imap(func, iterable, chunksize, False)
+
+    def close(self) -> None:
+        """Take no more tasks; the threads end when all are done.  Does not block."""
+        self._closed = True
+        if not any(stream.begun() for stream in self._streams):
+            self._executor.shutdown(wait=False)
+
+    def terminate(self) -> None:
+        """Take no more tasks, and drop those that have not begun.  Does not block: threads cannot be killed."""
+        self._closed = True
+        for stream in list(self._streams):
+            stream.stop()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def join(self) -> None:
+        """Wait until the threads have ended, of a pool that was closed or terminated.  Blocks.
+
+        What `imap` has not pulled yet is pulled now.
+
+        :raises ValueError: if it still runs.
+        """
+        if not self._closed:
+            raise ValueError("Pool is still running")
+        for stream in list(self._streams):
+            stream.pull_all()
+        self._executor.shutdown(wait=True)
+
+    def __enter__(self) -> Self:
+        self._check()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.terminate()
+
+    def __reduce__(self) -> NoReturn:
+        raise NotImplementedError("pool objects cannot be passed between processes or pickled")
+
+    def __repr__(self) -> str:
+        cls, state = type(self), "CLOSE" if self._closed else "RUN"
+        return f"<{cls.__module__}.{cls.__qualname__} state={state} pool_size={self._size}>"
+
+    def applyAsync(
+        self,
+        func: Callable[..., R],
+        args: Iterable[Any] = (),
+        kwds: Mapping[str, Any] | None = None,
+        callback: Callback[R] = None,
+    ) -> AsyncResult[R]:
+        """0.52's name of `apply_async`; permanent."""
+        return self.apply_async(func, args, kwds, callback)
+
+    def mapAsync(
+        self,
+        func: Callable[[T], R],
+        iterable: Iterable[T],
+        chunksize: int | None = None,
+        callback: Callback[list[R]] = None,
+    ) -> AsyncResult[list[R]]:
+        """0.52's name of `map_async`; permanent."""
+        return self.map_async(func, iterable, chunksize, callback)
+
+    def imapUnordered(self, func: Callable[[T], R], iterable: Iterable[T], chunksize: int = 1) -> IMapIterator[R]:
+        """0.52's name of `imap_unordered`; permanent."""
+        return self.imap_unordered(func, iterable, chunksize)
+
+    def _submit(self, func: Callable[..., R], /, *args: Any, **kwds: Any) -> "Future[R]":
+        self._check()
+        return self._executor.submit(func, *args, **kwds)
+
+    def _check(self) -> None:
+        if self._closed:
+            raise ValueError("Pool not running")
+
+    def _gather(
+        self, futures: "list[Future[R]]", callback: Callback[list[R]], error_callback: ErrorCallback
+    ) -> AsyncResult[list[R]]:
+        self._check()
+        return AsyncResult(together(futures), callback, error_callback)
+
+    def _imap(self, func: Callable[[T], R], iterable: Iterable[T], chunksize: int, ordered: bool) -> IMapIterator[R]:
+        self._check()
+        if chunksize < 1:
+            raise ValueError(f"Chunksize must be 1+, not {chunksize}")
+        stream = IMapIterator(self._each(func, iter(iterable)), _WINDOW * self._size, ordered)
+        self._streams.add(stream)
+        return stream
+
+    def _each(self, func: Callable[[T], R], items: Iterator[T]) -> "Iterator[Future[R]]":
+        while True:
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+            except Exception as error:  # the iterable's own, which is raised in its turn
+                failed: Future[R] = Future()
+                failed.set_exception(error)
+                yield failed
+                return
+            yield self._executor.submit(func, item)

@@ -1,0 +1,177 @@
+"""Results of a pool of threads: to come, or to iterate over."""
+
+import collections
+import itertools
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future, wait
+from concurrent.futures import TimeoutError as _NotYet
+from typing import Any, Generic, Self, TypeVar
+
+from processing_core import ClosedError, TimeoutError
+
+__all__ = ["AsyncResult", "Callback", "ErrorCallback", "IMapIterator", "together"]
+
+R = TypeVar("R")
+
+Callback = Callable[[R], object] | None
+ErrorCallback = Callable[[BaseException], object] | None
+
+
+class AsyncResult(Generic[R]):
+    """A result to come, of ``apply_async`` and its kin.  Thread-safe."""
+
+    def __init__(self, future: "Future[R]", callback: Callback[R] = None, error_callback: ErrorCallback = None) -> None:
+        self._future: Future[R] = Future()
+        self._callback, self._error_callback = callback, error_callback
+        future.add_done_callback(self._finish)
+
+    def get(self, timeout: float | None = None) -> R:
+        """The result.  Blocks until it is there.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        :raises TimeoutError: if it was not there in time.
+        :raises BaseException: what the task raised.
+        """
+        self.wait(timeout)
+        if not self.ready():
+            raise TimeoutError
+        return self._future.result()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until it is there.  Blocks.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        """
+        wait([self._future], timeout)
+
+    def ready(self) -> bool:
+        """Whether it is there.  Does not block."""
+        return self._future.done()
+
+    def successful(self) -> bool:
+        """Whether the task raised nothing.  Does not block.
+
+        :raises ValueError: if it is not done.
+        """
+        if not self.ready():
+            raise ValueError(f"{self!r} not ready")
+        return self._future.exception() is None
+
+    def _finish(self, future: "Future[R]") -> None:
+        error = _error_of(future)
+        try:
+            if error is not None and self._error_callback is not None:
+                self._error_callback(error)
+            elif error is None and self._callback is not None:
+                self._callback(future.result())
+        finally:
+            if error is None:
+                self._future.set_result(future.result())
+            else:
+                self._future.set_exception(error)
+
+
+class IMapIterator(Generic[R]):
+    """Iterates over results as they come; of ``imap`` and ``imap_unordered``."""
+
+    def __init__(self, futures: "Iterator[Future[R]]", window: int, ordered: bool) -> None:
+        self._futures: Iterator[Future[R]] | None = futures  # None: all of them are under way, or done
+        self._ordered = ordered
+        self._guard = threading.Lock()  # guards pulling from `_futures`
+        self._due: collections.deque[Future[R]] = collections.deque()  # in order
+        self._done: queue.SimpleQueue[Future[R]] = queue.SimpleQueue()
+        self._under_way = 0
+        for _ in range(window):
+            self._pull()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> R:
+        return self.next()
+
+    def next(self, timeout: float | None = None) -> R:
+        """The next result.  Blocks until it is there.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        :raises TimeoutError: if it was not there in time.
+        :raises StopIteration: if there is none.
+        :raises BaseException: what its task raised.
+        """
+        if not self._under_way:
+            raise StopIteration
+        try:
+            future = self._next_in_order(timeout) if self._ordered else self._done.get(timeout=timeout)
+        except (queue.Empty, _NotYet):
+            raise TimeoutError from None
+        self._under_way -= 1
+        self._pull()
+        error = _error_of(future)
+        if error is not None:
+            raise error
+        return future.result()
+
+    def _next_in_order(self, timeout: float | None) -> "Future[R]":
+        done, _ = wait([self._due[0]], timeout)
+        if not done:
+            raise _NotYet
+        return self._due.popleft()
+
+    def begun(self) -> bool:
+        """Whether there is something left to pull.  Does not block."""
+        return self._futures is not None
+
+    def pull_all(self) -> None:
+        """Pull what is left."""
+        while self._pull():
+            pass
+
+    def stop(self) -> None:
+        """Pull nothing more."""
+        with self._guard:
+            self._futures = None
+
+    def _pull(self) -> bool:
+        with self._guard:
+            future = None if self._futures is None else next(self._futures, None)
+            if future is None:
+                self._futures = None
+                return False
+            self._under_way += 1
+            if self._ordered:
+                self._due.append(future)
+        if not self._ordered:
+            future.add_done_callback(self._done.put)
+        return True
+
+
+def together(futures: "list[Future[R]]") -> "Future[list[R]]":
+    """What is done when all are."""
+    whole: Future[list[R]] = Future()
+    left = itertools.count(len(futures) - 1, -1)
+    guard = threading.Lock()  # guards `left`
+
+    def finish(_: object) -> None:
+        with guard:
+            if next(left) > 0:
+                return
+        error = next((error for error in map(_error_of, futures) if error is not None), None)
+        if error is None:
+            whole.set_result([future.result() for future in futures])
+        else:
+            whole.set_exception(error)
+
+    for future in futures:
+        future.add_done_callback(finish)
+    if not futures:
+        whole.set_result([])
+    return whole
+
+
+def _error_of(future: "Future[Any]") -> BaseException | None:
+    try:
+        return future.exception()
+    except CancelledError:
+        return ClosedError("the pool was terminated before this was done")

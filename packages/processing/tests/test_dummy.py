@@ -1,0 +1,309 @@
+"""`processing.dummy`: the API over threads."""
+
+import ctypes
+import itertools
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import processing
+from processing import dummy
+from processing.dummy import connection
+from processing.pool import ThreadPool
+
+
+class TestProcess:
+    def test_life(self) -> None:
+        entered, leave = dummy.Event(), dummy.Event()
+
+        def work() -> None:
+            entered.set()
+            leave.wait()
+
+        process = dummy.Process(target=work, name="worker")
+        assert (process.exitcode, process.pid, process.is_alive()) == (None, None, False)
+        process.start()
+        entered.wait()
+        assert dummy.active_children() == [process]
+        assert (process.exitcode, process.is_alive()) == (None, True)
+        leave.set()
+        process.join()
+        assert (process.exitcode, process.is_alive()) == (0, False)
+        assert dummy.active_children() == []
+
+    def test_names_of_0_52(self) -> None:
+        process = dummy.Process()
+        process.setName("worker")
+        process.setDaemon(True)
+        assert (process.getName(), process.isDaemon(), process.isAlive()) == ("worker", True, False)
+        assert (process.getExitCode(), process.getPid()) == (None, None)
+
+    def test_relatives(self) -> None:
+        seen: list[Any] = []
+        process = dummy.Process(target=lambda: seen.extend([dummy.current_process(), dummy.parent_process()]))
+        process.start()
+        process.join()
+        assert seen == [process, threading.current_thread()]
+        assert dummy.parent_process() is None
+
+    def test_only_its_maker_starts_it(self) -> None:
+        process = dummy.Process()
+        errors: list[str] = []
+
+        def start() -> None:
+            try:
+                process.start()
+            except RuntimeError as error:
+                errors.append(str(error))
+
+        other = dummy.Process(target=start)
+        other.start()
+        other.join()
+        assert len(errors) == 1 and "Parent is" in errors[0]
+
+
+class TestPrimitives:
+    def test_they_are_those_of_threading(self) -> None:
+        for name in ("Lock", "RLock", "Semaphore", "BoundedSemaphore", "Barrier"):
+            assert getattr(dummy, name) is getattr(threading, name)
+        assert issubclass(dummy.Condition, threading.Condition)
+        assert issubclass(dummy.Event, threading.Event)
+
+    def test_names_of_0_52_are_silent(self) -> None:
+        condition, event = dummy.Condition(), dummy.Event()
+        with condition:
+            condition.notifyAll()
+        assert not event.isSet()
+
+
+class TestQueue:
+    @pytest.mark.parametrize("make", [dummy.Queue, dummy.JoinableQueue, dummy.SimpleQueue])
+    def test_in_and_out(self, make: Any) -> None:
+        items = make()
+        items.put_many([1, 2])
+        items.putMany([3])
+        items.putNoWait(4)
+        assert [items.get(), items.get_nowait(), items.getNoWait(), items.get(timeout=1)] == [1, 2, 3, 4]
+        with pytest.raises(queue.Empty):
+            items.get_nowait()
+        for _ in range(4):
+            items.task_done()
+        items.join()
+
+    def test_bounds(self) -> None:
+        items: dummy.Queue[int] = dummy.Queue(1)
+        with pytest.raises(queue.Full):
+            items.put_many([1, 2], timeout=0.01)
+        assert items.full()
+
+    def test_closed(self) -> None:
+        items: dummy.Queue[int] = dummy.Queue()
+        items.close()
+        items.joinThread()
+        items.cancelJoin()
+        for call in (items.get_nowait, lambda: items.put(1)):
+            with pytest.raises(ValueError, match="closed"):
+                call()
+
+
+class TestShared:
+    def test_value(self) -> None:
+        value = dummy.Value("i", 3)
+        with value.get_lock():
+            value.value += 1
+        assert value.acquire() is True
+        value.release()
+        with value:
+            assert (value.getobj().value, repr(value)) == (4, "<Value('i', 4)>")
+        assert value.getlock() is value.get_lock()
+
+    def test_without_a_lock(self) -> None:
+        with pytest.raises(AttributeError):
+            dummy.Value("i", 3, lock=False).get_lock()
+
+    def test_array(self) -> None:
+        assert list(dummy.Array("i", 3)) == [0, 0, 0]
+        numbers = dummy.Array(ctypes.c_double, [1, 2])
+        with numbers.get_lock():
+            numbers[0] = 5
+        assert numbers[:].tolist() == [5.0, 2.0]
+        assert numbers.get_obj() is numbers
+        with pytest.raises(ValueError, match="negative"):
+            dummy.Array("i", -1)
+
+    def test_manager(self) -> None:
+        with dummy.Manager() as manager:
+            manager.start()
+            assert manager.list([1]) == [1]
+            assert manager.dict(a=1) == {"a": 1}
+            space = manager.Namespace(x=1, _y=2)
+            space.z = 3
+            assert repr(space) == "Namespace(x=1, z=3)"
+            with manager.Lock():
+                manager.Queue().put(1)
+
+
+class TestConnection:
+    def test_both_ways(self) -> None:
+        ours, theirs = dummy.Pipe()
+        thing = object()
+        ours.send(thing)
+        assert theirs.poll()
+        assert theirs.recv() is thing
+        theirs.sendBytes(b"hello")
+        assert ours.recvBytes() == b"hello"
+        assert not ours.poll(0.01)
+
+    def test_one_way(self) -> None:
+        reader, writer = dummy.Pipe(duplex=False)
+        assert (reader.readable, reader.writable, writer.readable, writer.writable) == (True, False, False, True)
+        writer.send_bytes(b"hello", 1, 3)
+        with pytest.raises(OSError, match="bad message length"):
+            reader.recv_bytes(2)
+        with pytest.raises(OSError, match="read-only"):
+            reader.send(1)
+        with pytest.raises(OSError, match="write-only"):
+            writer.recv()
+
+    def test_the_end(self) -> None:
+        ours, theirs = dummy.Pipe()
+        with ours:
+            ours.send(1)
+        assert ours.closed
+        assert theirs.recv() == 1
+        with pytest.raises(EOFError):
+            theirs.recv()
+        with pytest.raises(BrokenPipeError):
+            theirs.send(1)
+        with pytest.raises(OSError, match="closed"):
+            ours.recv()
+
+    def test_wait(self) -> None:
+        pipes = [dummy.Pipe() for _ in range(3)]
+        readers = [reader for reader, _ in pipes]
+        assert connection.wait(readers, 0.01) == []
+        sender = dummy.Process(target=pipes[1][1].send, args=(1,))
+        sender.start()
+        assert connection.wait(readers) == [readers[1]]
+        sender.join()
+
+    def test_listener(self) -> None:
+        def work(address: Any) -> None:
+            with connection.Client(address) as client:
+                client.send("hello")
+
+        with connection.Listener() as listener:
+            process = dummy.Process(target=work, args=(listener.address,))
+            process.start()
+            with listener.accept() as accepted:
+                assert accepted.recv() == "hello"
+            process.join()
+            with pytest.raises(OSError, match="in use"):
+                connection.Listener(listener.address)
+        with pytest.raises(OSError, match="closed"):
+            listener.accept()
+        with pytest.raises(ConnectionRefusedError):
+            connection.Client(listener.address)
+
+
+class TestThreadPool:
+    @pytest.fixture
+    def pool(self) -> Iterator[Any]:
+        pool = ThreadPool(2)
+        yield pool
+        pool.terminate()
+        pool.join()
+
+    def test_calls(self, pool: Any) -> None:
+        seen: list[Any] = []
+        assert pool.apply(pow, (2, 3)) == 8
+        result = pool.apply_async(int, ("7",), callback=seen.append)
+        assert (result.get(), result.ready(), result.successful(), seen) == (7, True, True, [7])
+        result = pool.applyAsync(int, ("x",))
+        with pytest.raises(ValueError, match="invalid literal"):
+            result.get()
+        assert not result.successful()
+        pool.apply_async(int, ("x",), error_callback=seen.append).wait()
+        assert isinstance(seen[1], ValueError)
+
+    def test_maps(self, pool: Any) -> None:
+        assert pool.map(abs, range(-3, 0)) == [3, 2, 1]
+        assert pool.map(abs, []) == []
+        assert pool.mapAsync(abs, [-1]).get(timeout=60) == [1]
+        assert pool.starmap(pow, [(2, 3), (3, 2)]) == [8, 9]
+        assert list(pool.imap(abs, range(-100, 0))) == list(range(100, 0, -1))
+        assert sorted(pool.imapUnordered(abs, range(-100, 0))) == list(range(1, 101))
+        with pytest.raises(ValueError, match="'x'"):
+            pool.map(int, ["1", "x", "y"])
+
+    def test_an_endless_iterable(self, pool: Any) -> None:
+        results = pool.imap(abs, itertools.count())
+        assert [next(results) for _ in range(50)] == list(range(50))
+
+    def test_an_iterable_that_fails(self, pool: Any) -> None:
+        def items() -> Iterator[int]:
+            yield 1
+            raise KeyError("mine")
+
+        results = pool.imap(abs, items())
+        assert next(results) == 1
+        with pytest.raises(KeyError):
+            next(results)
+        with pytest.raises(StopIteration):
+            next(results)
+
+    def test_closed_before_the_iteration(self, pool: Any) -> None:
+        results = pool.imap(abs, range(100))
+        pool.close()
+        pool.join()
+        assert list(results) == list(range(100))
+        with pytest.raises(ValueError, match="not running"):
+            pool.apply(abs, (1,))
+
+    def test_timeouts(self, pool: Any) -> None:
+        leave = threading.Event()
+        result, results = pool.apply_async(leave.wait), pool.imap(lambda _: leave.wait(), [1])
+        for get in (result.get, results.next, pool.imap_unordered(lambda _: leave.wait(), [1]).next):
+            with pytest.raises(processing.TimeoutError):
+                get(timeout=0.01)
+        with pytest.raises(ValueError, match="not ready"):
+            result.successful()
+        leave.set()
+
+    def test_terminated(self, pool: Any) -> None:
+        entered, leave = threading.Semaphore(0), threading.Event()
+
+        def work() -> None:
+            entered.release()
+            leave.wait()
+
+        running = [pool.apply_async(work) for _ in range(2)]
+        waiting = pool.apply_async(work)
+        for _ in running:
+            entered.acquire()
+        pool.terminate()
+        with pytest.raises(ValueError, match="terminated"):
+            waiting.get(timeout=60)
+        leave.set()
+        for result in running:
+            assert result.get() is None
+
+    def test_initializer(self) -> None:
+        seen: list[int] = []
+        with ThreadPool(1, seen.append, (1,)) as pool:
+            pool.apply(time.time)
+        assert seen == [1]
+
+    def test_misuse(self, pool: Any) -> None:
+        with pytest.raises(ValueError, match="at least 1"):
+            ThreadPool(0)
+        with pytest.raises(TypeError, match="callable"):
+            ThreadPool(1, 3)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="Chunksize"):
+            pool.imap(abs, [], 0)
+        with pytest.raises(ValueError, match="still running"):
+            pool.join()
