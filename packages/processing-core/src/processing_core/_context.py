@@ -7,7 +7,7 @@ family.  What the packages above offer in a context, they register: see :func:`r
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 from processing_core import _current, _errors, _logging
@@ -16,6 +16,9 @@ from processing_core._start import _default, _frozen, _settings
 from processing_core._start._select import METHODS, check, start_method
 
 if TYPE_CHECKING:
+    import logging
+    import os
+
     from processing_core._relatives import ParentProcess
     from processing_core._start._child import Child
 
@@ -106,12 +109,33 @@ class BaseContext:
 
     freeze_support: ClassVar[staticmethod[[], None]] = staticmethod(_frozen.freeze_support)
     freezeSupport = freeze_support
-    set_executable = staticmethod(_settings.set_executable)
-    set_forkserver_preload = staticmethod(_settings.set_forkserver_preload)
-    get_logger = staticmethod(_logging.get_logger)
-    log_to_stderr = staticmethod(_logging.log_to_stderr)
-    getLogger = staticmethod(_logging.getLogger)
-    enableLogging = staticmethod(_logging.enableLogging)
+    get_logger: ClassVar[staticmethod[[], logging.Logger]] = staticmethod(_logging.get_logger)
+    getLogger: ClassVar[staticmethod[[], logging.Logger | None]] = staticmethod(_logging.getLogger)
+
+    @staticmethod
+    def set_executable(executable: str | bytes | os.PathLike[str] | os.PathLike[bytes] | None) -> None:
+        """As :func:`processing_core.set_executable`."""
+        _settings.set_executable(executable)
+
+    @staticmethod
+    def set_forkserver_preload(module_names: Iterable[str]) -> None:
+        """As :func:`processing_core.set_forkserver_preload`."""
+        _settings.set_forkserver_preload(module_names)
+
+    @staticmethod
+    def log_to_stderr(level: int | str | None = None) -> logging.Logger:
+        """As :func:`processing_core.log_to_stderr`."""
+        return _logging.log_to_stderr(level)
+
+    @staticmethod
+    def enableLogging(
+        level: int,
+        HandlerType: Callable[..., logging.Handler] | None = None,
+        handlerArgs: Iterable[Any] = (),
+        format: str | None = None,  # noqa: A002
+    ) -> None:
+        """As :func:`processing_core.enableLogging`."""
+        _logging.enableLogging(level, HandlerType, handlerArgs, format)
 
     def cpu_count(self) -> int:
         """The number of CPUs of this machine.
@@ -169,21 +193,21 @@ def _factory(name: str) -> tuple[Callable[..., Any], bool]:
 class ForkContext(BaseContext):
     """The API with the start method ``fork``."""
 
-    Process = ForkProcess
+    Process: ClassVar[type[_Process]] = ForkProcess
     _name = "fork"
 
 
 class SpawnContext(BaseContext):
     """The API with the start method ``spawn``."""
 
-    Process = SpawnProcess
+    Process: ClassVar[type[_Process]] = SpawnProcess
     _name = "spawn"
 
 
 class ForkServerContext(BaseContext):
     """The API with the start method ``forkserver``."""
 
-    Process = ForkServerProcess
+    Process: ClassVar[type[_Process]] = ForkServerProcess
     _name = "forkserver"
 
 

@@ -5,7 +5,7 @@ import copyreg
 import functools
 import io
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pickle import loads
 from typing import Any, ClassVar, SupportsIndex, TypeVar
 
@@ -33,7 +33,7 @@ class ForkingPickler(pickle.Pickler):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.dispatch_table = {**copyreg.dispatch_table, **_table}
+        self.dispatch_table: Mapping[type, Callable[[Any], Any]] = {**copyreg.dispatch_table, **_table}
 
     @classmethod
     def register(cls, type: type[T], reduce: Callable[[T], Any]) -> None:  # noqa: A002
