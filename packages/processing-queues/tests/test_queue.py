@@ -308,7 +308,7 @@ def test_promise_5_joined_before_it_is_drained(context: BaseContext) -> None:
 
 
 @pytest.mark.attack
-@pytest.mark.watchdog(120)
+@pytest.mark.watchdog(1200)
 def test_promise_4_kills(context: BaseContext, place: Meeting, rounds: Callable[[int, int], int]) -> None:
     """Whoever is killed in the middle of whatever, the survivors go on, in time and intact."""
     dice = random.Random(4)
