@@ -25,9 +25,16 @@ class TestNames:
         assert processing_core.INFO < processing_core.SUBWARNING < logging.WARNING
 
     def test_contexts_have_them(self) -> None:
-        context = processing_core.get_context()
-        for name in ("get_logger", "log_to_stderr", "getLogger", "enableLogging"):
-            assert getattr(context, name) is getattr(processing_core, name)
+        scripts.run(
+            """
+            import processing_core
+            context = processing_core.get_context()
+            logger = processing_core.get_logger()
+            assert context.getLogger() is None
+            context.enableLogging(processing_core.DEBUG)
+            assert context.getLogger() is context.get_logger() is context.log_to_stderr("ERROR") is logger
+            """
+        )
 
 
 def test_nothing_imports_logging_before_it_is_asked_for() -> None:

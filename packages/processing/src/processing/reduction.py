@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Callable
 from typing import IO, Any
 
 from processing_core.lowlevel import Descriptor
@@ -10,7 +11,7 @@ from processing_queues import Connection
 
 __all__ = ["ForkingPickler", "register", "dump", "send_handle", "recv_handle", "DupFd"]
 
-register = ForkingPickler.register
+register: Callable[[type[Any], Callable[[Any], Any]], None] = ForkingPickler.register
 
 
 def dump(obj: Any, file: IO[bytes], protocol: int | None = None) -> None:

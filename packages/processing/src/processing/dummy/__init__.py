@@ -4,6 +4,9 @@ A program that imports this in place of `processing` runs in one process: to fin
 rather than computes.
 """
 
+from builtins import dict as dict  # threads share the builtin ones
+from builtins import list as list
+
 from processing.dummy import connection as connection
 from processing.dummy._manager import Manager as Manager
 from processing.dummy._manager import Namespace as Namespace
@@ -73,7 +76,6 @@ __all__ = [
 ]
 
 Pool = ThreadPool
-dict, list = dict, list  # threads share the builtin ones
 
 # The names of 0.52.
 currentProcess = current_process

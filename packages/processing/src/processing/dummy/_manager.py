@@ -1,5 +1,8 @@
 """`Manager`, which needs no server: threads share objects as they are."""
 
+from __future__ import annotations
+
+import threading
 from typing import TYPE_CHECKING, Any, Self
 
 from processing.dummy import _queue, _shared, _sync
@@ -46,14 +49,20 @@ class Manager:
     Array = _shared.Array
     Queue = _queue.Queue
     JoinableQueue = _queue.JoinableQueue
-    Lock = staticmethod(_sync.Lock)
-    RLock = staticmethod(_sync.RLock)
     Semaphore = _sync.Semaphore
     BoundedSemaphore = _sync.BoundedSemaphore
     Condition = _sync.Condition
     Event = _sync.Event
     Barrier = _sync.Barrier
     Pool = ThreadPool
+
+    def Lock(self) -> threading.Lock:
+        """A lock."""
+        return threading.Lock()
+
+    def RLock(self) -> threading.RLock:
+        """A lock that its holder can acquire again."""
+        return threading.RLock()
 
     def start(self) -> None:
         """Do nothing: there is no server."""

@@ -12,7 +12,7 @@ from processing_core import ClosedError
 
 __all__ = ["Client", "Connection", "Listener", "Pipe", "families", "wait"]
 
-families = [None]
+families: list[None] = [None]
 """The families of addresses: there is one, which has no name."""
 
 
@@ -20,9 +20,10 @@ class _Lane:
     """One direction of a pipe: what was sent and not yet received."""
 
     def __init__(self) -> None:
-        self.changed = threading.Condition()
+        self.changed: threading.Condition = threading.Condition()
         self.messages: collections.deque[Any] = collections.deque()
-        self.sender_gone = self.receiver_gone = False
+        self.sender_gone: bool = False
+        self.receiver_gone: bool = False
 
     def readable(self) -> bool:
         return bool(self.messages) or self.sender_gone
