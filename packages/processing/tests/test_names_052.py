@@ -182,7 +182,7 @@ def test_authkeys_may_be_text() -> None:
 )
 def test_authentication(listening: dict[str, Any], connecting: dict[str, Any]) -> None:
     with connection.Listener(("localhost", 0), **listening) as listener:
-        assert listener.last_accepted is None
+        assert not listener.last_accepted
         greeter = threading.Thread(target=greet, args=(listener.address, connecting))
         greeter.start()
         with listener.accept() as accepted:

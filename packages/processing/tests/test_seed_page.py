@@ -85,13 +85,13 @@ def dedented(text: str) -> str:
 
 def run(command: list[str], text: str | None = None) -> str:
     variables = {**os.environ, "PYTHONFAULTHANDLER": "1", "PYTHONSTARTUP": ""}
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         result = subprocess.run(command, input=text, capture_output=True, text=True, env=variables, check=False)
-        if "TimeoutError" not in result.stderr:
-            break
-    assert result.returncode == 0, result.stderr
-    assert "Traceback" not in result.stderr, result.stderr
-    return result.stdout
+        if "TimeoutError" not in result.stderr or attempt == ATTEMPTS - 1:
+            assert result.returncode == 0, result.stderr
+            assert "Traceback" not in result.stderr, result.stderr
+            return result.stdout
+    raise AssertionError
 
 
 @METHODS
