@@ -10,7 +10,6 @@ import select
 import signal
 import threading
 import time
-import traceback
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +96,8 @@ class Supervisor:
                 self._tell()
                 self._fill_places()
         except BaseException:
+            import traceback  # here, for its import takes 2 ms
+
             self._engine.break_down(PoolBroken("the pool's supervisor failed:\n" + traceback.format_exc()))
         finally:
             self._end_workers()
