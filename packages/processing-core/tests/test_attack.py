@@ -155,6 +155,12 @@ class Victim(Worker):
             assert inner is None or k.unpack(inner) == content(tag, number)
 
 
+def drain(world: World) -> None:
+    while not world.queue.empty():
+        tag, number, inner = world.queue.get(True, 5)
+        assert inner is None or k.unpack(inner) == content(tag, number)
+
+
 @pytest.mark.watchdog(1200)
 def test_survivors_carry_on_after_random_kills(rounds: Callable[[int, int], int]) -> None:
     print(f"seed {SEED}")
@@ -182,10 +188,7 @@ def test_survivors_carry_on_after_random_kills(rounds: Callable[[int, int], int]
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     k.sweep()
-    while not world.queue.empty():
-        tag, number, inner = world.queue.get(True, 5)
-        assert inner is None or k.unpack(inner) == content(tag, number)
-    del tag, number, inner
+    drain(world)
     print(f"{count} random kills; the members went on")
 
 
