@@ -13,6 +13,8 @@ from processing_core import lowlevel
 TIMES = 300
 
 
+# From 3.12 on they are immortal: the interpreter leaves their counts alone, extensions for 3.11 do not, and both may.
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="the counts of immortal objects say nothing")
 @pytest.mark.parametrize("singleton", [None, True, False, NotImplemented], ids=repr)
 @pytest.mark.parametrize("use", [
     lambda lock: lock.release() if lock.acquire() else None,
