@@ -378,7 +378,7 @@ class TestArguments:
             (ValueError, {"processes": -1}),
             (TypeError, {"processes": "two"}),
             (ValueError, {"maxtasksperchild": 0}),
-            (TypeError, {"maxtasksperchild": 1.5}),
+            (ValueError, {"maxtasksperchild": 1.5}),
             (TypeError, {"initializer": 5}),
         ],
     )
@@ -396,6 +396,14 @@ class TestArguments:
             with pytest.raises(TypeError, match="'soon'"):
                 pool.apply_async(time.sleep, (1,)).get("soon")  # type: ignore[arg-type]
             assert result.get(30) == 1
+
+    @pytest.mark.parametrize("function", [3, None, "abs"])
+    def test_what_cannot_be_called(self, function: object) -> None:
+        with Pool(1) as pool:
+            results = [pool.apply_async(function, (1,)), pool.map_async(function, [1])]  # type: ignore[arg-type]
+            for result in results:
+                with pytest.raises(TypeError, match=f"'{type(function).__name__}' object is not callable"):
+                    result.get(30)
 
     def test_the_default_size(self) -> None:
         with Pool() as pool:

@@ -214,6 +214,13 @@ class TestClose:
             use(queue)
         assert isinstance(caught.value, ValueError)
 
+    def test_only_then_it_can_be_joined(self) -> None:
+        queue: Queue[int] = Queue()
+        with pytest.raises(AssertionError, match="not closed"):
+            queue.join_thread()
+        queue.close()
+        queue.join_thread()
+
     def test_concerns_this_process_only(self, context: BaseContext) -> None:
         queue: Queue[int] = Queue()
         back: Queue[int] = Queue()

@@ -4,6 +4,7 @@
 
     ProcessError (core)
     ├── RemoteError                        what happened in the server, as text; stands as a __cause__
+    │   └── NotExposed (AttributeError)    a method that proxies may not call
     └── ServerGone (ConnectionError,       the manager's server ended, was killed, or cannot be reached
         EOFError)
 
@@ -14,11 +15,13 @@ from typing import Any
 
 from processing_core import ProcessError
 
-__all__ = ["RemoteError", "ServerGone"]
+__all__ = ["NotExposed", "RemoteError", "ServerGone"]
 
 
 class RemoteError(ProcessError):
-    """The server's traceback of an exception; stands as its ``__cause__``, or for it if it cannot be sent.
+    """The server's traceback of an exception; stands as its ``__cause__``.
+
+    It is raised itself where the server could not make an object, or could not send a result or an exception.
 
     :param text: The formatted traceback.
     """
@@ -29,6 +32,10 @@ class RemoteError(ProcessError):
 
     def __str__(self) -> str:
         return f"\n{'-' * 75}\n{self.text}{'-' * 75}"
+
+
+class NotExposed(RemoteError, AttributeError):
+    """A proxy called a method that the server does not expose; ``multiprocessing`` raises a :exc:`RemoteError`."""
 
 
 class ServerGone(ProcessError, ConnectionRefusedError, ConnectionResetError, BrokenPipeError, EOFError):

@@ -20,7 +20,7 @@ from typing import Any, Final
 from processing_core.lowlevel import dumps, loads
 from processing_managers._errors import RemoteError
 
-__all__ = ["CALLER", "GET_VALUE", "KEEPER", "STR", "failure", "pack_failure", "pack_result", "result_of"]
+__all__ = ["CALLER", "GET_VALUE", "KEEPER", "STR", "failure", "pack_failure", "pack_result", "result_of", "text_of"]
 
 KEEPER: Final = "keeper"
 CALLER: Final = "caller"
@@ -42,14 +42,19 @@ def pack_result(value: Any) -> bytes:
 
 def pack_failure(error: BaseException) -> bytes:
     """The answer that says that ``error`` was raised."""
-    import traceback  # here, for only servers that fail need its 2 ms
-
-    text = "".join(traceback.format_exception(error))
+    text = text_of(error)
     try:
         pickled = dumps(error)
     except Exception:
         pickled = b""
     return dumps((pickled, text))
+
+
+def text_of(error: BaseException) -> str:
+    """The traceback of an exception."""
+    import traceback  # here, for only servers that fail need its 2 ms
+
+    return "".join(traceback.format_exception(error))
 
 
 def result_of(answer: bytes) -> Any:

@@ -11,9 +11,10 @@ from typing import Any
 
 from processing_core import AuthenticationError
 from processing_core.lowlevel import dumps, keep_private, loads
+from processing_managers._errors import NotExposed, RemoteError
 from processing_managers._keys import Seal
 from processing_managers._link import serve_here, stop_serving_here
-from processing_managers._messages import GET_VALUE, KEEPER, STR, pack_failure, pack_result
+from processing_managers._messages import GET_VALUE, KEEPER, STR, pack_failure, pack_result, text_of
 from processing_managers._proxy import Token
 from processing_managers._registry import Registry
 from processing_managers._streams import hang_up, knock, private_address
@@ -84,8 +85,12 @@ class Server:
 
     def _do_create(self, client: Client, typeid: str, args: tuple[Any, ...], kwds: Mapping[str, Any]) -> Any:
         if typeid not in self._registry:
-            raise ValueError(f"typeid {typeid!r} is not registered with the server")
-        return self._add(client, typeid, self._registry[typeid].make(args, kwds))
+            raise RemoteError(f"typeid {typeid!r} is not registered with the server\n")
+        try:
+            obj = self._registry[typeid].make(args, kwds)
+        except Exception as error:
+            raise RemoteError(text_of(error)) from error
+        return self._add(client, typeid, obj)
 
     def _do_claim(self, client: Client, ident: str, loan: bytes | None) -> None:
         self.table.claim(client, ident, loan)
@@ -128,9 +133,8 @@ class Server:
             return str(referent.obj)
         if method == "__repr__":
             return repr(referent.obj)
-        raise AttributeError(
-            f"method {method!r} of {type(referent.obj).__name__!r} object is not in exposed={sorted(referent.exposed)}"
-        )
+        kind, exposed = type(referent.obj).__name__, sorted(referent.exposed)
+        raise NotExposed(f"method {method!r} of {kind!r} object is not in {exposed=}\n")
 
     # -- connections
 
@@ -170,9 +174,13 @@ class Server:
 
     def _answer(self, client: Client, request: bytes) -> bytes:
         try:
-            return pack_result(self.perform(client, *loads(request)))
+            result = self.perform(client, *loads(request))
         except BaseException as error:
             return pack_failure(error)
+        try:
+            return pack_result(result)
+        except Exception as error:
+            return pack_failure(RemoteError(text_of(error)))
 
     def _keep(self, connection: Connection, client_id: bytes) -> None:
         client = Client()

@@ -13,7 +13,7 @@ from processing_core.lowlevel import Claims, Queue, at_exit
 from processing_pool._background import Background
 from processing_pool._collector import Collector, Target
 from processing_pool._errors import PoolBroken
-from processing_pool._functions import Named
+from processing_pool._functions import Named, uncallable
 from processing_pool._jobs import Calls
 from processing_pool._messages import CALLS, CONTROL, Failure, error_of
 from processing_pool._outcomes import cell_number
@@ -82,7 +82,7 @@ class Engine:
         """Send the call that ``result`` is for."""
         number = next(self._numbers)
         self.calls.pending[number] = result
-        task = result.task
+        task = result.task if callable(result.task[0]) else (uncallable, (type(result.task[0]).__name__,), {})
         try:
             parcel = self._named.get(task[0])
             if parcel is not None:

@@ -12,7 +12,7 @@ from typing import Any
 from processing_core.lowlevel import Parcel, attach, dumps, family, pack, unpack
 from processing_pool._messages import Partial, failure_of, untaken
 
-__all__ = ["CALL", "CHUNK", "ITEM", "STAR", "STAR_CHUNK", "Functions", "Initializer", "Named"]
+__all__ = ["CALL", "CHUNK", "ITEM", "STAR", "STAR_CHUNK", "Functions", "Initializer", "Named", "uncallable"]
 
 Function = Callable[..., Any]
 Initializer = Callable[..., object]
@@ -37,6 +37,14 @@ NAMED = 64
 """Functions that the parent keeps packed for its calls."""
 
 BY_NAME = (FunctionType, BuiltinFunctionType, type)
+
+
+def uncallable(kind: str) -> None:
+    """What a call of something that cannot be called does in the worker.
+
+    :raises TypeError: always.
+    """
+    raise TypeError(f"{kind!r} object is not callable")
 
 
 class Named:

@@ -58,7 +58,7 @@ class Pool(PoolAliases):
     ) -> None:
         size = _usable_cpus() if processes is None else _positive(processes, "processes", "Number of processes")
         if maxtasksperchild is not None:
-            _positive(maxtasksperchild, "maxtasksperchild", "maxtasksperchild")
+            _check_lifetime(maxtasksperchild)
         if initializer is not None and not callable(initializer):
             raise TypeError(f"initializer must be a callable, not {initializer!r}")
         ensure_family()
@@ -245,6 +245,11 @@ def _positive(number: int, name: str, shown: str) -> int:
     if number < 1:
         raise ValueError(f"{shown} must be at least 1, not {number}")
     return number
+
+
+def _check_lifetime(tasks: object) -> None:
+    if not isinstance(tasks, int) or tasks < 1:
+        raise ValueError(f"maxtasksperchild must be a positive int or None, not {tasks!r}")
 
 
 register_factory("Pool", Pool, takes_context=True)

@@ -7,6 +7,7 @@ beside the word that every operation reads first.
 
 from typing import TypeVar
 
+from processing_core import StateError
 from processing_core.lowlevel import Queue as _KernelQueue
 from processing_core.lowlevel import register_factory
 from processing_queues._aliases import QueueAliases
@@ -41,7 +42,12 @@ class Queue(QueueAliases[T], _KernelQueue[T]):
     __slots__ = ("__weakref__",)
 
     def join_thread(self) -> None:
-        """Do nothing: what was put is in shared memory already, and no thread feeds it."""
+        """Do nothing: what was put is in shared memory already, and no thread feeds it.
+
+        :raises StateError: if the queue was not closed.
+        """
+        if not self._closed:
+            raise StateError(f"Queue {self!r} not closed")
 
     def cancel_join_thread(self) -> None:
         """Do nothing: ending never waits for a queue, and loses nothing that was put."""
