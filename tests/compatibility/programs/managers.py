@@ -43,10 +43,10 @@ def lists(manager):
     print(numbers, len(numbers), numbers[2], numbers[-2:], 7 in numbers, numbers.index(7), numbers.count(0))
     numbers.remove("x")
     numbers.sort(key=operator.neg)
-    print(numbers.pop(), numbers[:], [item for item in numbers], numbers * 2)
+    print(numbers.pop(), numbers[:], [item for item in numbers], numbers * 2)  # noqa: C416
     del numbers[1:3]
     numbers[0] = "first"
-    print(str(numbers), numbers._getvalue(), numbers + ["end"])
+    print(str(numbers), numbers._getvalue(), numbers + ["end"])  # noqa: RUF005
     attempt(lambda: numbers[100])
     attempt(lambda: numbers.remove("absent"))
     attempt(lambda: manager.list().pop())
