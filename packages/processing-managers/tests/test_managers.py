@@ -465,6 +465,25 @@ class TestConnecting:
         with pytest.raises(ServerGone):
             Bank(server.address, b"key").connect()
 
+    def test_one_that_hung_up_is_not_taken_for_connected(self) -> None:
+        server = Bank(("localhost", 0), b"key").get_server()
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        bank: Any = Bank(server.address, b"key")
+        bank.connect()
+        server.stop_event.set()
+        thread.join()
+        with pytest.raises(ServerGone):
+            Bank(server.address, b"key").connect()
+        again = Bank(server.address, b"key").get_server()
+        thread = threading.Thread(target=again.serve_forever)
+        thread.start()
+        anew: Any = Bank(server.address, b"key")
+        anew.connect()
+        assert anew.Account(1).deposit(1) == 2
+        again.stop_event.set()
+        thread.join()
+
 
 class TestNamesOf052:
     def test_creator_methods(self, context: Context) -> None:

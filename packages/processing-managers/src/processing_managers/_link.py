@@ -83,6 +83,10 @@ class Link:
                 self._keeper = keeper
                 _State.by_server[self.server_id] = self
 
+    def ended(self) -> bool:
+        """Whether the server hung up: it tells the keeper nothing but who it is."""
+        return self._keeper is not None and self._keeper.poll()
+
     def call(self, ident: str | None, method: str, args: tuple[Any, ...], kwds: Mapping[str, Any]) -> Any:
         """What a method of a referent returns, or of the server itself, if ``ident`` is ``None``; blocks.
 
@@ -224,7 +228,7 @@ def remote_link(address: Any, authkey: bytes) -> Link:
     """The link to whatever server listens at this address."""
     with _State.guard:
         link = _State.by_address.get((address, authkey))
-        if link is None:
+        if link is None or link.ended():
             link = _State.by_address[address, authkey] = Link(address, authkey)
         return link
 
