@@ -137,7 +137,7 @@ def install(session: nox.Session, *requirements: str, testing: bool = False, fla
 
 def install_for_tests(session: nox.Session, flags: str = "") -> None:
     """Install what `tests`, `attack` and `sanitize` need."""
-    install(session, "pytest>=8", testing=True, flags=flags)
+    install(session, "pytest>=8", "hypothesis", "numpy", testing=True, flags=flags)
     # Only for the watchdog's report, and there is not a wheel for every platform.
     session.run("python", "-m", "pip", "install", "--quiet", "py-spy", success_codes=[0, 1], silent=True)
 
@@ -317,7 +317,7 @@ def sanitize(session: nox.Session, kind: str) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the packages by mypy, their public types by pyright, and a user's program by both."""
-    install(session, "mypy", "pyright[nodejs]", "pytest", testing=True)
+    install(session, "mypy", "pyright[nodejs]", "pytest", "hypothesis", "numpy", testing=True)
     for name, source in zip(IMPORT_NAMES, SOURCES, strict=True):
         session.run("mypy", str(source / "src" / name))
     session.run("mypy", "testing/src/processing_testing")

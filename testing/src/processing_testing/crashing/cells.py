@@ -1,0 +1,85 @@
+"""Cells are made, found, and dropped."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+from processing_testing.crashing.scenario import Scenario, scenario
+
+
+@scenario
+class Create(Scenario[list[Any]]):
+    """Cells of several kinds and sizes are made and dropped, in another order."""
+
+    def prepare(self) -> list[Any]:
+        return []
+
+    def act(self, world: list[Any]) -> None:
+        world.extend([self.k.Lock(), self.k.pack(b"x" * 3000), self.k.Queue(), self.k.pack(b"y" * 70_000)])
+        del world[1], world[0]
+        world.append(self.k.pack(b"z" * 20_000))
+        world.clear()
+
+
+@scenario
+class Attach(Scenario[tuple[Any, bytes]]):
+    """Handles arrive as bytes; the object outlives their killed receiver."""
+
+    def prepare(self) -> tuple[Any, bytes]:
+        lock = self.k.Lock()
+        return lock, pickle.dumps(lock)
+
+    def act(self, world: tuple[Any, bytes]) -> None:
+        handles = [pickle.loads(world[1]) for _ in range(3)]
+        other = self.k.Lock()
+        handles.append(pickle.loads(pickle.dumps(other)))
+        handles.clear()
+
+    def verify(self, world: tuple[Any, bytes]) -> None:
+        assert pickle.loads(world[1]) == world[0]
+
+
+@scenario
+class Pages(Scenario[list[Any]]):
+    """Runs of pages of many sizes are cut from and merged into their neighbours."""
+
+    def prepare(self) -> list[Any]:
+        return [self.k.pack(bytes(n)) for n in (5000, 90_000, 13_000)]
+
+    def act(self, world: list[Any]) -> None:
+        more = [self.k.pack(bytes(n)) for n in (4000, 9000, 33_000, 1_300_000)]
+        del more[1], more[1]
+        more.append(self.k.pack(bytes(17_000)))
+        more.clear()
+
+
+@scenario
+class Chunks(Scenario[None]):
+    """So many references that their table grows."""
+
+    def prepare(self) -> None:
+        return None
+
+    def act(self, world: None) -> None:
+        locks = [self.k.Lock() for _ in range(150)]
+        locks.clear()
+
+
+@scenario
+class Parcels(Scenario[Any]):
+    """Parcels that carry references, in parcels."""
+
+    def prepare(self) -> Any:
+        return self.k.Lock()
+
+    def act(self, world: Any) -> None:
+        inner = self.k.pack([world, self.k.Lock()])
+        outer = self.k.pack({"inner": inner, "lock": world})
+        del inner
+        value = self.k.unpack(outer)
+        del outer
+        assert self.k.unpack(value["inner"])[0] == world
+
+    def verify(self, world: Any) -> None:
+        world.acquire(True, 0)

@@ -1,0 +1,228 @@
+"""Messages pass through a ring."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from processing_testing.crashing.scenario import Scenario, Tally, scenario
+
+
+def drain(queue: Any) -> list[Any]:
+    """All that is in a queue."""
+    items = []
+    while not queue.empty():
+        items.append(queue.get(True, 5))
+    return items
+
+
+class _Ring(Scenario[tuple[Any, Any, Tally]]):
+    """A queue, a lock that items may carry, and how many operations the child finished."""
+
+    filled = 0
+
+    def item(self, lock: Any, i: int) -> Any:
+        """The i-th item."""
+        return i
+
+    def number(self, item: Any) -> int:
+        """Which item it is."""
+        return int(item)
+
+    def prepare(self) -> tuple[Any, Any, Tally]:
+        queue, lock = self.k.Queue(), self.k.Lock()
+        for i in range(self.filled):
+            queue.put(self.item(lock, i))
+        return queue, lock, Tally()
+
+
+class _Put(_Ring):
+    count = 4
+
+    def act(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, lock, done = world
+        for i in range(self.count):
+            queue.put(self.item(lock, i))
+            done.add()
+
+    def verify(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, lock, done = world
+        finished = done.value
+        assert queue.qsize() in (finished, finished + 1), (queue.qsize(), finished)
+        queue.put(self.item(lock, 99), True, 5)
+        counted = queue.qsize()
+        numbers = [self.number(item) for item in drain(queue)]
+        assert counted == len(numbers), (counted, numbers)
+        assert numbers[-1] == 99
+        assert numbers[:-1] == list(range(len(numbers) - 1))
+        assert len(numbers) - 1 in (finished, finished + 1), (numbers, finished)
+        assert queue.qsize() == 0
+
+
+class _Get(_Ring):
+    filled = 6
+    count = 4
+
+    def act(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, _, done = world
+        for _ in range(self.count):
+            queue.get()
+            done.add()
+
+    def verify(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, lock, done = world
+        finished = done.value
+        queue.put(self.item(lock, self.filled), True, 5)
+        counted = queue.qsize()
+        numbers = [self.number(item) for item in drain(queue)]
+        assert numbers in (
+            list(range(finished, self.filled + 1)),
+            list(range(finished + 1, self.filled + 1)),
+        ), (numbers, finished)
+        assert queue.qsize() == 0
+        assert counted in (len(numbers), len(numbers) + 1), (counted, numbers)
+        queue.put(self.item(lock, 0), False)
+        assert self.number(queue.get(True, 5)) == 0
+
+
+class _Large:
+    """Items that travel as parcels and carry a reference."""
+
+    def item(self, lock: Any, i: int) -> Any:
+        return [i, lock]
+
+    def number(self, item: Any) -> int:
+        item[1].acquire(False)
+        return int(item[0])
+
+
+class _Long:
+    """Items of which three fill a segment."""
+
+    def item(self, lock: Any, i: int) -> Any:
+        return bytes([i]) * 1300
+
+    def number(self, item: Any) -> int:
+        return int(item[0])
+
+
+@scenario
+class Put(_Put):
+    """Small items."""
+
+
+@scenario
+class Get(_Get):
+    """Small items."""
+
+
+@scenario
+class PutLarge(_Large, _Put):
+    """Items with references: transfer records decide whose the parcels are."""
+
+
+@scenario
+class GetLarge(_Large, _Get):
+    """Items with references: transfer records decide whose the parcels are."""
+
+
+@scenario
+class PutLong(_Long, _Put):
+    """Across segments, which are made under way."""
+
+    count = 8
+
+
+@scenario
+class GetLong(_Long, _Get):
+    """Across segments, which are freed under way."""
+
+    filled = 9
+    count = 8
+
+
+@scenario
+class PutMany(_Large, _Ring):
+    """A block of items is one operation: all or none."""
+
+    def act(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, lock, done = world
+        queue.put_many([self.item(lock, i) for i in range(5)])
+        done.add()
+
+    def verify(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, lock, done = world
+        queue.put(self.item(lock, 99), True, 5)
+        numbers = [self.number(item) for item in drain(queue)]
+        assert numbers == [0, 1, 2, 3, 4, 99] or (numbers == [99] and done.value == 0), numbers
+
+
+@scenario
+class Bounded(_Ring):
+    """A queue for one item: a dead consumer must not leave it full, nor a dead producer empty."""
+
+    def prepare(self) -> tuple[Any, Any, Tally]:
+        return self.k.Queue(1), self.k.Lock(), Tally()
+
+    def act(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, _, done = world
+        for i in range(3):
+            queue.put(i)
+            queue.get()
+            done.add()
+
+    def verify(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, _, _ = world
+        left = drain(queue)
+        assert len(left) <= 1, left
+        queue.put("mine", True, 5)
+        assert queue.full() and queue.get(True, 5) == "mine"
+
+
+@scenario
+class DropRing(_Large, _Ring):
+    """The last handle to a full queue is the child's own."""
+
+    def act(self, world: tuple[Any, Any, Tally]) -> None:
+        _, lock, _ = world
+        mine = self.k.Queue()
+        for i in range(4):
+            mine.put(self.item(lock, i))
+        del mine
+
+
+@scenario
+class Claim(Scenario[tuple[Any, Any, Tally]]):
+    """What a taker had taken can be told after its death, though another has taken the next message meanwhile."""
+
+    filled = 6
+    count = 4
+
+    def prepare(self) -> tuple[Any, Any, Tally]:
+        queue = self.k.Queue()
+        for i in range(self.filled):
+            queue._send(7, i, [queue] if i % 2 else i)
+        return queue, self.k.Claims(2), Tally()
+
+    def act(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, claims, done = world
+        for _ in range(self.count):
+            queue._receive(None, claims, 1)
+            done.add()
+
+    def verify(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, claims, done = world
+        taken = queue._receive(5, claims, 0)[1]
+        queue._settle()
+        assert claims.read(0) == (7, taken)
+        assert taken in (done.value, done.value + 1)
+        expected: set[tuple[int, int] | None] = {(7, taken - 1)}
+        if taken in (0, done.value):
+            expected.add(None)  # it died before it took the next one, and what it took before is done
+        assert claims.read(1) in expected, (claims.read(1), taken, done.value)
+        drain_rows(queue)
+
+
+def drain_rows(queue: Any) -> None:
+    """Take all that is in a queue of rows."""
+    while not queue.empty():
+        queue._receive(5)
