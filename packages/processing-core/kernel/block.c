@@ -2,7 +2,9 @@
  *
  * A view of the buffer holds its handle, and the handle the cell, so the memory lives as long as any view in any
  * process.  Nothing here orders accesses: that is for the locks which its users hold. */
-#include "handle.h"
+#include "block.h"
+
+static PyTypeObject *block_type;
 
 static uint64_t block_size(PyObject *self) { return load_relaxed(&arena_cell(id_index(((handle_object *)self)->id))->size); }
 
@@ -24,11 +26,28 @@ static PyObject *block_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return handle_create(type, CELL_BLOCK, (uint64_t)size);
 }
 
+PyObject *block_of(const void *data, size_t size)
+{
+    PyObject *block = handle_create_raw(block_type, CELL_BLOCK, size);
+    if (block) copy_bytes(((handle_object *)block)->block, data, size);
+    return block;
+}
+
+PyObject *block_attach(cell_id id) { return handle_attach(block_type, id); }
+
+PyObject *block_copy(PyObject *block)
+{
+    PyObject *copy = PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)block_size(block));
+    if (copy) copy_bytes(PyByteArray_AsString(copy), ((handle_object *)block)->block, (size_t)block_size(block));
+    return copy;
+}
+
 static PyType_Slot slots[] = {{Py_tp_new, block_new},
                               {Py_bf_getbuffer, get_buffer},
                               {0, NULL}};
 
 bool block_register(PyObject *module)
 {
-    return handle_type(module, "processing_core._kernel.Block", CELL_BLOCK, sizeof(handle_object), slots, true) != NULL;
+    block_type = handle_type(module, "processing_core._kernel.Block", CELL_BLOCK, sizeof(handle_object), slots, true);
+    return block_type != NULL;
 }

@@ -10,7 +10,6 @@
 
 #define CELL_STEP 1024u /* cells committed at a time */
 #define LAST_GENERATION 0xffffffu
-#define LARGE (1u << 20) /* bytes from which on committing and zeroing are done without the GIL */
 #define END_STEPS 8      /* steps of ending that a detach does in its own section */
 
 static uint64_t make_word(uint32_t kind, uint32_t generation, uint32_t count)

@@ -4,24 +4,54 @@
 
 #include "handle.h"
 
-/* What `encode` makes: a head, and a tail that stands in a Python object (a large bytes object, a pickle). */
+/* Bytes of somebody else's, copied once, behind the first `at` bytes of the head. */
+struct piece {
+    Py_buffer view;
+    size_t at;
+};
+
+/* What `encode` makes: a head, and pieces that stand in Python objects (a large bytes object, a pickle), in order.
+ * Large buffers are in neither: each went to a block of its own, and the message has a reference to it. */
 struct encoding {
     uint8_t *head;
     size_t head_size, room;
-    const void *tail;
-    size_t tail_size;
-    PyObject *keeper; /* owns the tail */
-    struct collection refs;
+    struct piece *pieces;
+    uint32_t n_pieces, pieces_room;
+    size_t pieces_size;
+    struct collection refs; /* those of the blocks first */
+    PyObject *blocks;       /* list of their handles, or NULL */
+    struct piece few[2];
     uint8_t space[240];
 };
 
 void encoding_begin(struct encoding *e);
 bool encode(struct encoding *e, PyObject *object); /* false: exception, e.g. of the object's own __reduce__ */
 void encoding_end(struct encoding *e);
-static inline size_t encoding_size(const struct encoding *e) { return e->head_size + e->tail_size; }
-void encoding_copy(const struct encoding *e, void *to);
+static inline size_t encoding_size(const struct encoding *e) { return e->head_size + e->pieces_size; }
+void encoding_copy(const struct encoding *e, void *to); /* with the GIL, which is released to copy what is large */
+
+bool encoding_join(struct encoding *e); /* all of it into the head; false: exception */
+
+/* -- writing: what codec.c and pickled.c share -- */
+uint8_t *encoding_grow(struct encoding *e, size_t n); /* n bytes more of head; NULL: no memory */
+bool encoding_append(struct encoding *e, PyObject *bytes); /* a piece; false: exception */
+bool encode_pickle(struct encoding *e, PyObject *object);
+
+/* The blocks that a message brings: the first `n` of its references.  `copy`: do not stand on them. */
+struct blocks {
+    const uint64_t *ids;
+    uint64_t n;
+    bool copy;
+};
 
 /* A new object from bytes.  `*kept` is set if something still looks into the bytes: they must never be freed. */
-PyObject *decode(const void *data, size_t size, bool *kept);
+PyObject *decode(const void *data, size_t size, const struct blocks *blocks, bool *kept);
+PyObject *decode_pickle(const uint8_t *data, size_t size, const struct blocks *blocks, bool *kept);
+
+/* The first byte of a message. */
+enum {
+    TAG_NONE, TAG_TRUE, TAG_FALSE, TAG_INT, TAG_FLOAT, TAG_STR, TAG_BYTES, TAG_TUPLE, TAG_LIST, TAG_DICT, TAG_PICKLE,
+    TAG_LONG_BYTES, TAG_BYTEARRAY, TAG_REST /* bytes up to the end of the message */
+};
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* The headers of CPython 3.12 and 3.13.0 return the singletons uncounted even where 3.11's stable ABI is asked for, and
  * 3.11 ends them: what was built there must run here. */
@@ -53,6 +54,16 @@ static inline void cpu_relax(void)
 #endif
 }
 
+#define LARGE (1u << 20) /* bytes from which on copying, committing and zeroing are done without the GIL */
+
+/* With the GIL, which is released meanwhile if there is much to copy. */
+static inline void copy_bytes(void *to, const void *from, size_t n)
+{
+    PyThreadState *thread = n >= LARGE ? PyEval_SaveThread() : NULL;
+    memcpy(to, from, n);
+    if (thread) PyEval_RestoreThread(thread);
+}
+
 /* Outcomes of functions that hold no GIL and so can raise nothing; `raise_outcome` turns them into exceptions. */
 typedef enum {
     OK = 0,
@@ -92,6 +103,9 @@ bool parse_blocking(const char *name, PyObject *const *args, Py_ssize_t nargs, P
 /* The same for queues, where a negative timeout does not wait (threading's locks wait for ever at -1). */
 bool parse_waiting(const char *name, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, Py_ssize_t skip,
                    int64_t *deadline);
+/* And with the keyword copy=False. */
+bool parse_getting(const char *name, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, Py_ssize_t skip,
+                   int64_t *deadline, bool *copy);
 
 /* One registration function per file that defines Python types or functions. */
 bool member_register(PyObject *module);

@@ -56,10 +56,15 @@ bool sending_begin(struct sending *s, PyObject *object, const uint64_t *header)
         s->m.prefix_size = 8;
         s->m.ref = reference_at(s->ref);
     } else {
+        const struct piece *piece = s->e.pieces;
+        if (s->e.n_pieces > 1 && !encoding_join(&s->e)) {
+            encoding_end(&s->e);
+            return false;
+        }
         s->m.head = s->e.head;
         s->m.head_size = (uint32_t)s->e.head_size;
-        s->m.tail = s->e.tail;
-        s->m.tail_size = (uint32_t)s->e.tail_size;
+        s->m.tail = s->e.n_pieces ? piece->view.buf : NULL;
+        s->m.tail_size = (uint32_t)s->e.pieces_size;
     }
     if (header) {
         memcpy((uint8_t *)s->m.prefix + s->m.prefix_size, header, 16);
@@ -135,6 +140,7 @@ outcome queue_receive(PyObject *self, struct receiving *r, struct claim *claim, 
 {
     outcome o = reference_reserve(&r->ref);
     if (o != OK) return o;
+    r->copy = false;
     r->m = (struct incoming){.data = r->data, .entry = reference_at(r->ref), .claim = claim};
     struct get_attempt a = {ring_of(self), index_of(self), &r->m};
     o = ring_get(a.ring, a.index, &r->m, true);
@@ -159,9 +165,9 @@ PyObject *received_object(struct receiving *r, uint64_t header[2])
         memcpy(header, r->data + at, 16);
         at += 16;
     }
-    if (r->m.flags & MESSAGE_PARCEL) return parcel_open(r->ref);
+    if (r->m.flags & MESSAGE_PARCEL) return parcel_open(r->ref, r->copy);
     bool kept;
-    PyObject *object = decode(r->data + at, r->m.size - at, &kept);
+    PyObject *object = decode(r->data + at, r->m.size - at, NULL, &kept);
     if (object == NULL || !kept) return object;
     Py_DECREF(object); /* it looks into this stack frame: no unpickler of ours does that */
     PyErr_SetString(PyExc_BufferError, "an unpickled object kept a view of its message");

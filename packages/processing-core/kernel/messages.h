@@ -36,6 +36,7 @@ PyObject *queue_put(PyObject *self, PyObject *object, const uint64_t *header, in
 struct receiving {
     struct incoming m;
     refno ref;
+    bool copy; /* let the object not stand on its message's blocks; false from queue_receive on */
     uint8_t data[INLINE_MAX];
 };
 outcome queue_receive(PyObject *self, struct receiving *r, struct claim *claim, int64_t deadline);

@@ -73,6 +73,7 @@ static int keyword_index(PyObject *name)
     if (PyUnicode_CompareWithASCIIString(name, "block") == 0) return 0;
     if (PyUnicode_CompareWithASCIIString(name, "blocking") == 0) return 0;
     if (PyUnicode_CompareWithASCIIString(name, "timeout") == 0) return 1;
+    if (PyUnicode_CompareWithASCIIString(name, "copy") == 0) return 2;
     return -1;
 }
 
@@ -95,9 +96,9 @@ static bool blocking_deadline(PyObject *const value[2], bool minus_one_waits, in
 }
 
 static bool parse(const char *name, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, Py_ssize_t skip,
-                  bool minus_one_waits, int64_t *deadline)
+                  bool minus_one_waits, int64_t *deadline, bool *copy)
 {
-    PyObject *value[2] = {NULL, NULL};
+    PyObject *value[3] = {NULL, NULL, NULL};
     if (nargs - skip > 2) {
         PyErr_Format(PyExc_TypeError, "%s() takes at most block and timeout, %zd arguments were given", name, nargs - skip);
         return false;
@@ -107,23 +108,31 @@ static bool parse(const char *name, PyObject *const *args, Py_ssize_t nargs, PyO
     for (Py_ssize_t i = 0; i < n; i++) {
         PyObject *keyword = PyTuple_GetItem(kwnames, i);
         int at = keyword_index(keyword);
-        if (at < 0 || value[at]) {
+        if (at < 0 || value[at] || (at == 2 && !copy)) {
             PyErr_Format(PyExc_TypeError, "%s() got an unexpected or repeated argument %R", name, keyword);
             return false;
         }
         value[at] = args[nargs + i];
     }
-    return blocking_deadline(value, minus_one_waits, deadline);
+    int truth = value[2] ? PyObject_IsTrue(value[2]) : 0;
+    if (copy) *copy = truth == 1;
+    return truth >= 0 && blocking_deadline(value, minus_one_waits, deadline);
 }
 
 bool parse_blocking(const char *name, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, Py_ssize_t skip,
                     int64_t *deadline)
 {
-    return parse(name, args, nargs, kwnames, skip, true, deadline);
+    return parse(name, args, nargs, kwnames, skip, true, deadline, NULL);
 }
 
 bool parse_waiting(const char *name, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, Py_ssize_t skip,
                    int64_t *deadline)
 {
-    return parse(name, args, nargs, kwnames, skip, false, deadline);
+    return parse(name, args, nargs, kwnames, skip, false, deadline, NULL);
+}
+
+bool parse_getting(const char *name, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, Py_ssize_t skip,
+                   int64_t *deadline, bool *copy)
+{
+    return parse(name, args, nargs, kwnames, skip, false, deadline, copy);
 }

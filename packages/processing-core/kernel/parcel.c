@@ -4,7 +4,6 @@
 #include "member.h"
 
 #define REFS_A_TRANSACTION 256
-#define LARGE (1u << 20)
 
 static struct parcel *parcel_at(cell_id id) { return cell_block(id); }
 
@@ -42,18 +41,20 @@ outcome parcel_make(const struct encoding *e, cell_id *id, refno *ref)
         cell_detach(*ref);
         return o;
     }
-    PyThreadState *thread = size >= LARGE ? PyEval_SaveThread() : NULL;
     encoding_copy(e, parcel_data(p));
-    if (thread) PyEval_RestoreThread(thread);
     return OK;
 }
 
-PyObject *parcel_open(refno ref)
+static PyObject *parcel_decode(struct parcel *p, bool copy, bool *kept)
 {
-    cell_id id = load_relaxed(&reference_at(ref)->ref);
-    struct parcel *p = parcel_at(id);
+    struct blocks blocks = {p->refs, load_relaxed(&p->n_refs), copy};
+    return decode(parcel_data(p), p->size, &blocks, kept);
+}
+
+PyObject *parcel_open(refno ref, bool copy)
+{
     bool kept;
-    PyObject *object = decode(parcel_data(p), p->size, &kept);
+    PyObject *object = parcel_decode(parcel_at(load_relaxed(&reference_at(ref)->ref)), copy, &kept);
     if (!kept) cell_detach(ref);
     return object;
 }
@@ -95,13 +96,16 @@ static bool check_parcel(PyObject *object)
     return false;
 }
 
-static PyObject *py_unpack(PyObject *Py_UNUSED(module), PyObject *object)
+/* unpack(parcel, take=False) */
+static PyObject *py_unpack(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
 {
-    if (!check_parcel(object)) return NULL;
-    struct parcel *p = parcel_at(((handle_object *)object)->id);
+    static char *names[] = {"", "take", NULL};
+    PyObject *object;
+    int take = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|p:unpack", names, &object, &take) || !check_parcel(object)) return NULL;
     bool kept;
     Py_INCREF(object);
-    PyObject *result = decode(parcel_data(p), p->size, &kept);
+    PyObject *result = parcel_decode(parcel_at(((handle_object *)object)->id), !take, &kept);
     if (!kept) Py_DECREF(object); /* else this handle lives for ever, and with it the bytes */
     return result;
 }
@@ -146,7 +150,7 @@ static PyObject *py_inheritance(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED
 
 static PyMethodDef functions[] = {
     {"pack", py_pack, METH_O, NULL},
-    {"unpack", py_unpack, METH_O, NULL},
+    {"unpack", (PyCFunction)(void (*)(void))py_unpack, METH_VARARGS | METH_KEYWORDS, NULL},
     {"give", py_give, METH_VARARGS, NULL},
     {"inheritance", py_inheritance, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},

@@ -10,13 +10,14 @@ struct parcel {
     uint64_t refs_room; /* constant: where the data begin */
     uint64_t size;      /* bytes of data */
     uint64_t spare;
-    uint64_t refs[]; /* cell_id; then the data */
+    uint64_t refs[]; /* cell_id, those of the message's blocks first; then the data */
 };
 static inline uint8_t *parcel_data(struct parcel *p) { return (uint8_t *)(p->refs + p->refs_room); }
 
 /* A cell with what was encoded, referred to by `ref`.  The GIL is held; it is released to copy what is large. */
 outcome parcel_make(const struct encoding *e, cell_id *id, refno *ref);
-/* The object in a parcel that `ref` refers to; the reference is dropped unless the object looks into the parcel. */
-PyObject *parcel_open(refno ref);
+/* The object in a parcel that `ref` refers to; the reference is dropped unless the object looks into the parcel.  It stands
+ * on the parcel's blocks, unless `copy`: the caller is the parcel's only receiver. */
+PyObject *parcel_open(refno ref, bool copy);
 
 #endif

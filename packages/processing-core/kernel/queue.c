@@ -109,27 +109,29 @@ static PyObject *take_leftover(PyObject *self)
     return first;
 }
 
-static PyObject *get_object(PyObject *self, int64_t deadline)
+static PyObject *get_object(PyObject *self, int64_t deadline, bool copy)
 {
     struct receiving r;
     uint64_t header[2];
     if (!queue_usable(self)) return NULL;
     if (queue_of(self)->leftover) return take_leftover(self);
     outcome o = queue_receive(self, &r, NULL, deadline);
+    r.copy = copy;
     return o == OK ? received_object(&r, header) : raise_get(o);
 }
 
 static PyObject *py_get(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     int64_t deadline = NO_DEADLINE;
-    if ((nargs || kwnames) && !parse_waiting("get", args, nargs, kwnames, 0, &deadline)) return NULL;
-    return get_object(self, deadline);
+    bool copy = false;
+    if ((nargs || kwnames) && !parse_getting("get", args, nargs, kwnames, 0, &deadline, &copy)) return NULL;
+    return get_object(self, deadline, copy);
 }
 
-static PyObject *py_get_nowait(PyObject *self, PyObject *Py_UNUSED(none)) { return get_object(self, 0); }
+static PyObject *py_get_nowait(PyObject *self, PyObject *Py_UNUSED(none)) { return get_object(self, 0, false); }
 
 /* Append up to `limit` objects; waits for the first only.  False with an exception, and what came before it stays. */
-static bool get_into(PyObject *list, PyObject *self, Py_ssize_t limit, int64_t deadline)
+static bool get_into(PyObject *list, PyObject *self, Py_ssize_t limit, int64_t deadline, bool copy)
 {
     struct receiving r;
     uint64_t header[2];
@@ -140,6 +142,7 @@ static bool get_into(PyObject *list, PyObject *self, Py_ssize_t limit, int64_t d
         } else {
             if (i > 0 && ring_empty(ring_of(self))) break;
             outcome o = queue_receive(self, &r, NULL, i ? 0 : deadline);
+            r.copy = copy;
             if (i > 0 && (o == BUSY || o == E_CLOSED)) break; /* another consumer was quicker */
             object = o == OK ? received_object(&r, header) : raise_get(o);
         }
@@ -166,6 +169,7 @@ static void keep_leftover(PyObject *self, PyObject *list)
 static PyObject *py_get_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     int64_t deadline;
+    bool copy;
     Py_ssize_t limit = nargs > 0 ? PyLong_AsSsize_t(args[0]) : -1;
     if (nargs > 0 && limit == -1 && PyErr_Occurred()) return NULL;
     if (limit < 1) {
@@ -173,9 +177,9 @@ static PyObject *py_get_many(PyObject *self, PyObject *const *args, Py_ssize_t n
         else PyErr_Format(PyExc_ValueError, "get_many() limit %zd: it must be at least 1", limit);
         return NULL;
     }
-    if (!queue_usable(self) || !parse_waiting("get_many", args, nargs, kwnames, 1, &deadline)) return NULL;
+    if (!queue_usable(self) || !parse_getting("get_many", args, nargs, kwnames, 1, &deadline, &copy)) return NULL;
     PyObject *list = PyList_New(0);
-    if (!list || get_into(list, self, limit, deadline)) return list;
+    if (!list || get_into(list, self, limit, deadline, copy)) return list;
     PyObject *type, *value, *trace;
     PyErr_Fetch(&type, &value, &trace);
     keep_leftover(self, list);
@@ -295,11 +299,14 @@ static const char put_doc[] =
     ":raises MemoryError: if the family's arena is full.\n"
     ":raises Exception: what pickling the object raises.";
 static const char get_doc[] =
-    "get($self, /, block=True, timeout=None)\n--\n\n"
+    "get($self, /, block=True, timeout=None, *, copy=False)\n--\n\n"
     "Take an object.  Blocks while the queue is empty.\n\n"
     "Process- and thread-safe; a signal handler that raises interrupts the wait, and then nothing was taken.\n\n"
+    "A large buffer in the object, such as a NumPy array, is not copied: the object stands on shared memory, which it\n"
+    "alone refers to, and which is freed with the last view of it.\n\n"
     ":param block: whether to wait for one.\n"
     ":param timeout: seconds; None waits for ever.\n"
+    ":param copy: whether to copy such a buffer into this process's own memory.\n"
     ":raises queue.Empty: if none came in time.\n"
     ":raises ClosedError: if the queue was closed in this process.\n"
     ":raises Exception: what unpickling the object raises; the next call takes the next one.";
@@ -316,7 +323,7 @@ static const char put_many_doc[] =
     ":param objs: an iterable.\n"
     ":raises queue.Full: if there was no room for all in time.";
 static const char get_many_doc[] =
-    "get_many($self, limit, /, block=True, timeout=None)\n--\n\n"
+    "get_many($self, limit, /, block=True, timeout=None, *, copy=False)\n--\n\n"
     "Take what is there, at most limit objects.  Blocks while the queue is empty.\n\n"
     "Otherwise as get().  When an object cannot be unpickled, the next call returns those that came before it.\n\n"
     ":param limit: how many at most; at least 1.\n"

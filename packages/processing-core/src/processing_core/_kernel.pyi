@@ -6,6 +6,7 @@ runs signal handlers, and keeps its deadline to 0.1 s.
 """
 
 from collections.abc import Callable, Iterable
+from pickle import PickleBuffer
 from typing import Any, Generic, Self, TypeVar, final
 
 _T = TypeVar("_T")
@@ -101,8 +102,14 @@ def check() -> None:
 
 # -- messages ------------------------------------------------------------------------------------
 
-def set_pickler(dumps: Callable[[Any], bytes], loads: Callable[[Any], Any]) -> None:
-    """Install the functions that serve what the kernel's own codec does not."""
+def set_pickler(
+    dumps: Callable[[Any], bytes | tuple[list[Any], list[PickleBuffer]]], loads: Callable[..., Any]
+) -> None:
+    """Install the functions that serve what the kernel's own codec does not.
+
+    :param dumps: returns a pickle; or its pieces, which are copied once, and the buffers that travel in blocks of their own.
+    :param loads: is called with a view of the pickle, and with the ``buffers`` if there are any.
+    """
 
 class Handle:
     """One shared cell, by (index, generation).  Handles are compared and hashed by these two."""
@@ -117,8 +124,11 @@ class Parcel(Handle):
 def pack(obj: object) -> Parcel:
     """Pickle ``obj`` into a parcel."""
 
-def unpack(parcel: Parcel) -> Any:
-    """A new object from a parcel; may be called several times."""
+def unpack(parcel: Parcel, /, take: bool = False) -> Any:
+    """A new object from a parcel; may be called several times.
+
+    :param take: let the object stand on the parcel's large buffers, not on copies: nobody else may unpack it.
+    """
 
 def give(parcel: Parcel, slot: int, serial: int) -> None:
     """Let a reserved member own one reference to ``parcel`` as its inheritance."""
@@ -143,9 +153,11 @@ class Queue(Handle, Generic[_T]):
     def put(self, obj: _T, block: bool = True, timeout: float | None = None) -> None: ...
     def put_nowait(self, obj: _T) -> None: ...
     def put_many(self, objs: Iterable[_T], block: bool = True, timeout: float | None = None) -> None: ...
-    def get(self, block: bool = True, timeout: float | None = None) -> _T: ...
+    def get(self, block: bool = True, timeout: float | None = None, *, copy: bool = False) -> _T: ...
     def get_nowait(self) -> _T: ...
-    def get_many(self, limit: int, block: bool = True, timeout: float | None = None) -> list[_T]: ...
+    def get_many(
+        self, limit: int, block: bool = True, timeout: float | None = None, *, copy: bool = False
+    ) -> list[_T]: ...
     def qsize(self) -> int: ...
     def empty(self) -> bool: ...
     def full(self) -> bool: ...

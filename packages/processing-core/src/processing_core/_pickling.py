@@ -7,16 +7,24 @@ reference into a ``__main__`` that no other process can import: that of a REPL, 
 
 import pickle
 import sys
+from collections.abc import Callable
 from pickle import loads as loads
-from typing import Any
+from typing import Any, TypeAlias
 
 from processing_core import _main_module, _reducers
 from processing_core._descriptors import Deposits
 from processing_core._native import _kernel
 
-__all__ = ["dumps", "loads"]
+__all__ = ["dumps", "loads", "pieces"]
 
 _PROTOCOL = 5
+
+# Bytes from which on a buffer travels in a block of its own: where that takes no longer than to copy it twice more.
+OUT_OF_BAND = 32 << 10
+_NEVER = sys.maxsize
+
+_Written: TypeAlias = tuple[list[Any], list[pickle.PickleBuffer]]
+"""A pickle in pieces, and the buffers that it lacks."""
 
 # What plain pickle raises for things that it does not know how to name.
 _REFUSALS = (pickle.PicklingError, AttributeError, TypeError)
@@ -29,27 +37,93 @@ def dumps(obj: Any) -> bytes:
 
     :raises Exception: whatever the pickling of ``obj`` raises, if neither way serves.
     """
+    pieces, _ = _write(obj, _NEVER)
+    return bytes(pieces[0]) if len(pieces) == 1 else b"".join(pieces)
+
+
+def pieces(obj: Any) -> _Written:
+    """Pickle ``obj`` as :func:`dumps` does, without joining what the pickler wrote, and without the large buffers.
+
+    :return: the pickle in pieces, of which the long ones are objects of the sender's own; and the buffers that are
+        not in it, which ``loads`` wants back in this order.
+    """
+    return _write(obj, OUT_OF_BAND)
+
+
+class _Writer:
+    """A pickler, and what it writes: frames, and whatever is long as it is.
+
+    Used again and again, by one thread at a time: to make a pickler takes as long as to pickle a small object.
+    """
+
+    __slots__ = ("_buffers", "_least", "_pickler", "_pieces", "write")
+
+    def __init__(self, least: int, make: Callable[..., Any]) -> None:
+        """
+        :param least: bytes from which on a buffer stays out of band.
+        :param make: the class of the pickler.
+        """
+        self._least = least
+        self._pieces: list[Any] = []
+        self._buffers: list[pickle.PickleBuffer] = []
+        self.write = self._pieces.append
+        self._pickler = make(self, _PROTOCOL, buffer_callback=self._keep_in)
+
+    def _keep_in(self, buffer: pickle.PickleBuffer) -> bool:
+        with buffer.raw() as view:
+            if view.nbytes < self._least:
+                return True
+        self._buffers.append(buffer)
+        return False
+
+    def run(self, obj: Any) -> _Written:
+        """Pickle an object.  If it raises, this writer is of no further use."""
+        self._pickler.dump(obj)
+        self._pickler.clear_memo()
+        written = self._pieces[:], self._buffers[:]
+        self._pieces.clear()
+        self._buffers.clear()
+        return written
+
+
+_idle: dict[int, list[_Writer]] = {OUT_OF_BAND: [], _NEVER: []}
+"""Writers that nobody uses, by their `least`; taken and given back by single operations of a list."""
+
+
+def _write(obj: Any, least: int) -> _Written:
     made = Deposits.made
     try:
-        data = _reducers.plain(obj) if _reducers.registered() else pickle.dumps(obj, _PROTOCOL)
+        written = _write_plain(obj, least)
     except _REFUSALS:
-        return _dumps_by_value(obj, made)
+        return _write_by_value(obj, least, made)
     except BaseException:
         _take_back(made)
         raise
-    if not _main_module.importable() and b"__main__" in data:
-        return _dumps_by_value(obj, made)
-    return data
+    if not _main_module.importable() and any(type(piece) is bytes and b"__main__" in piece for piece in written[0]):
+        return _write_by_value(obj, least, made)
+    return written
 
 
-def _dumps_by_value(obj: Any, made: int) -> bytes:
+def _write_plain(obj: Any, least: int) -> _Written:
+    if _reducers.registered():
+        return _Writer(least, _reducers.ForkingPickler).run(obj)
+    idle = _idle[least]
+    try:
+        writer = idle.pop()
+    except IndexError:
+        writer = _Writer(least, pickle.Pickler)
+    written = writer.run(obj)
+    idle.append(writer)
+    return written
+
+
+def _write_by_value(obj: Any, least: int, made: int) -> _Written:
     _take_back(made)
     try:
-        data = _reducers.by_value(obj)
+        return _Writer(least, _reducers.by_value_pickler()).run(obj)
     except BaseException:
         _take_back(made)
         raise
-    return data
 
 
 def _take_back(made: int) -> None:
@@ -63,4 +137,4 @@ def _take_back(made: int) -> None:
 # Children know the main module as ``__mp_main__``; what they pickle by that name must load here.
 sys.modules.setdefault("__mp_main__", sys.modules["__main__"])
 
-_kernel.set_pickler(dumps, loads)
+_kernel.set_pickler(pieces, loads)

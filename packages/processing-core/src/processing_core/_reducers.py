@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pickle import loads
 from typing import Any, ClassVar, SupportsIndex, TypeVar
 
-__all__ = ["ForkingPickler", "by_value", "plain", "registered"]
+__all__ = ["ForkingPickler", "by_value_pickler", "registered"]
 
 T = TypeVar("T")
 
@@ -31,8 +31,8 @@ class ForkingPickler(pickle.Pickler):
 
     loads: ClassVar[Callable[..., Any]] = staticmethod(loads)
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, *args: Any, **kwds: Any) -> None:
+        super().__init__(*args, **kwds)
         self.dispatch_table: Mapping[type, Callable[[Any], Any]] = {**copyreg.dispatch_table, **_table}
 
     @classmethod
@@ -61,20 +61,9 @@ def registered() -> bool:
     return bool(_table)
 
 
-def plain(obj: Any) -> bytes:
-    """``obj`` as plain pickle writes it, with the registered reducers."""
-    return bytes(ForkingPickler.dumps(obj, _PROTOCOL))
-
-
-def by_value(obj: Any) -> bytes:
-    """``obj`` as cloudpickle writes it, with the registered reducers."""
-    buffer = io.BytesIO()
-    _by_value_pickler()(buffer, _PROTOCOL).dump(obj)
-    return buffer.getvalue()
-
-
 @functools.cache
-def _by_value_pickler() -> Any:
+def by_value_pickler() -> Any:
+    """The pickler of cloudpickle, with the registered reducers."""
     import cloudpickle
 
     class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]

@@ -27,11 +27,17 @@ def load_crash_kernel() -> Any:
     package.__path__ = []
     sys.modules["processing_core"] = package
     sys.modules["processing_core._kernel"] = kernel
-    kernel.set_pickler(lambda value: pickle.dumps(value, 5), pickle.loads)
+    kernel.set_pickler(pickle_out_of_band, pickle.loads)
     os.register_at_fork(
         before=kernel.fork_before, after_in_parent=kernel.fork_in_parent, after_in_child=kernel.fork_in_child
     )
     return kernel
+
+
+def pickle_out_of_band(value: object) -> tuple[list[bytes], list[pickle.PickleBuffer]]:
+    """Pickle with every buffer in a block of its own, however small."""
+    buffers: list[pickle.PickleBuffer] = []
+    return [pickle.dumps(value, 5, buffer_callback=buffers.append)], buffers
 
 
 def forked(body: Callable[[], None]) -> int:

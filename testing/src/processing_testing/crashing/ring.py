@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 from processing_testing.crashing.scenario import Scenario, Tally, scenario
@@ -95,6 +96,18 @@ class _Large:
         return int(item[0])
 
 
+class _Buffers:
+    """Items with large buffers, each in a block of its own."""
+
+    def item(self, lock: Any, i: int) -> Any:
+        return [i, pickle.PickleBuffer(bytearray([i]) * 5000), pickle.PickleBuffer(bytes([i]) * 70), lock]
+
+    def number(self, item: Any) -> int:
+        assert bytes(item[1]) == bytes([item[0]]) * 5000 and bytes(item[2]) == bytes([item[0]]) * 70
+        item[3].acquire(False)
+        return int(item[0])
+
+
 class _Long:
     """Items of which three fill a segment."""
 
@@ -123,6 +136,16 @@ class PutLarge(_Large, _Put):
 @scenario
 class GetLarge(_Large, _Get):
     """Items with references: transfer records decide whose the parcels are."""
+
+
+@scenario
+class PutBuffers(_Buffers, _Put):
+    """A message owns its blocks from its publication on."""
+
+
+@scenario
+class GetBuffers(_Buffers, _Get):
+    """Whoever received a message owns its blocks; nobody else does."""
 
 
 @scenario

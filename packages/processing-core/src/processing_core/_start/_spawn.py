@@ -50,7 +50,7 @@ def run_inherited(luggage: int) -> int:
     def unpack() -> None:
         _preparation.apply(prepared)
         with unpacking(luggage):
-            processes.append(_kernel.unpack(packed.pop()))
+            processes.append(_kernel.unpack(packed.pop(), take=True))
 
     code = _bootstrap.exit_code(unpack, prepared.name)
     if not processes:

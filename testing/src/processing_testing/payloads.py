@@ -1,0 +1,61 @@
+"""What the children of tests with large buffers do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from processing_testing.meeting import Visit
+
+
+def own_memory() -> int:
+    """Bytes that this process has for itself."""
+    return next(
+        int(line.split()[1]) << 10
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("RssAnon")
+    )
+
+
+def pass_array_on(source: Any, target: Any) -> None:
+    """Get an array, double it in its place, put the sum, and tell by how much one's own memory has grown."""
+    before = own_memory()
+    array = source.get(timeout=300)
+    array *= 2
+    target.put((float(array.sum()), bool(array.flags.writeable), own_memory() - before))
+
+
+def hold_array(queue: Any, address: str) -> None:
+    """Get an array and hold it until killed."""
+    array = queue.get(timeout=30)
+    visit = Visit(address)
+    visit.say(float(array.sum()))
+    visit.stay()
+
+
+def put_arrays_for_ever(queue: Any, address: str) -> None:
+    """Tell the test, then put arrays until killed."""
+    Visit(address).say("here")
+    i = 0
+    while True:
+        queue.put((i, np.full(5000 + i % 7, i)))
+        i += 1
+
+
+def get_arrays_for_ever(queue: Any, address: str) -> None:
+    """Tell the test, then get arrays until killed, and hold the last few."""
+    Visit(address).say("here")
+    held: list[Any] = []
+    while True:
+        i, array = queue.get()
+        assert (array == i).all()
+        held = [*held[-3:], array]
+
+
+def sum_of(array: Any, target: Any) -> None:
+    """Put the sum of an array that came as an argument, and whether it may be written to."""
+    before = own_memory()
+    array += 1
+    target.put((float(array.sum()), own_memory() - before))
