@@ -17,6 +17,8 @@ EXAMPLES = [
     processing_core.OwnerDied("text", 12, "Process-1", -9),
     processing_core.OwnerDied(),
     processing_core.NotHeldError("text"),
+    processing_core.NotPicklableError("args[0].lock", "cannot pickle it"),
+    processing_core.NotPicklableError(),
     processing_core.ForkError("text"),
     processing_core.StateError("text"),
     processing_core.ClosedError("text"),
@@ -30,6 +32,7 @@ BUILTINS = {
     "HandleError": (ValueError,),
     "ForkError": (RuntimeError,),
     "StateError": (AssertionError, RuntimeError),
+    "NotPicklableError": (pickle.PicklingError, TypeError, AttributeError),
     "ClosedError": (ValueError, OSError),
     "TimeoutError": (builtins.TimeoutError, OSError),
 }

@@ -24,6 +24,7 @@ from processing_core._errors import ClosedError as ClosedError
 from processing_core._errors import ForkError as ForkError
 from processing_core._errors import HandleError as HandleError
 from processing_core._errors import NotHeldError as NotHeldError
+from processing_core._errors import NotPicklableError as NotPicklableError
 from processing_core._errors import OwnerDied as OwnerDied
 from processing_core._errors import ProcessError as ProcessError
 from processing_core._errors import StateError as StateError
@@ -74,6 +75,7 @@ __all__ = [
     "HandleError",
     "OwnerDied",
     "NotHeldError",
+    "NotPicklableError",
     "ForkError",
     "StateError",
     "ClosedError",

@@ -10,6 +10,8 @@
     │   RuntimeError)
     ├── NotHeldError (AssertionError,      you: released what you do not hold
     │   RuntimeError, ValueError)
+    ├── NotPicklableError (PicklingError,  you: sent what cannot travel between processes
+    │   TypeError, AttributeError)
     ├── ClosedError (ValueError, OSError)  you: closed it before
     ├── TimeoutError (TimeoutError)        the time was up
     ├── BufferTooShort                     a message larger than the buffer given for it
@@ -20,6 +22,9 @@ attributes.
 """
 
 import builtins
+import pickle
+from collections.abc import Mapping
+from typing import Self
 
 __all__ = [
     "AuthenticationError",
@@ -28,6 +33,7 @@ __all__ = [
     "ForkError",
     "HandleError",
     "NotHeldError",
+    "NotPicklableError",
     "OwnerDied",
     "ProcessError",
     "StateError",
@@ -83,6 +89,37 @@ class NotHeldError(ProcessError, AssertionError, RuntimeError, ValueError):
     ``threading`` raises :exc:`RuntimeError` here, ``multiprocessing`` :exc:`ValueError` or
     :exc:`AssertionError`; this is each of them.
     """
+
+
+class NotPicklableError(ProcessError, pickle.PicklingError, TypeError, AttributeError):
+    """Something cannot be pickled, neither by pickle nor by cloudpickle, and so cannot travel to another process.
+
+    It is each of the errors that pickle raises, by the kind of thing; the one that it raised here is its
+    ``__cause__``.
+
+    :param path: Where in the object it stands, like ``args[0].session.lock``; empty if it is the object itself.
+    :param reason: What the pickler said.
+    """
+
+    def __init__(self, path: str = "", reason: str = "cannot be pickled") -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}" if self.path else self.reason
+
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """The same error, for a part of a larger object that the reader does not know.
+
+        :param names: what the beginnings of the path are called, like ``{"[1]": "args"}``.
+        """
+        for begin, name in names.items():
+            if self.path.startswith(begin):
+                self.path = name + self.path[len(begin) :]
+                self.args = self.path, self.reason
+                break
+        return self
 
 
 class ClosedError(ProcessError, ValueError, OSError):

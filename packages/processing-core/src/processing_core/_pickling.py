@@ -15,7 +15,7 @@ from processing_core import _main_module, _reducers
 from processing_core._descriptors import Deposits
 from processing_core._native import _kernel
 
-__all__ = ["dumps", "loads", "pieces"]
+__all__ = ["dumps", "loads", "path_to_culprit", "pieces"]
 
 _PROTOCOL = 5
 
@@ -33,9 +33,11 @@ _REFUSALS = (pickle.PicklingError, AttributeError, TypeError)
 def dumps(obj: Any) -> bytes:
     """Pickle ``obj`` for any member of the family.
 
-    Does not block; calls the code of ``obj`` (``__reduce__``, ``__getstate__``), at most twice.
+    Does not block; calls the code of ``obj`` (``__reduce__``, ``__getstate__``), at most twice, and a few
+    times more if neither way serves.
 
-    :raises Exception: whatever the pickling of ``obj`` raises, if neither way serves.
+    :raises NotPicklableError: if something in it cannot be pickled; it names the path to that.
+    :raises Exception: whatever else the pickling of ``obj`` raises, with a note that names the path.
     """
     pieces, _ = _write(obj, _NEVER)
     return bytes(pieces[0]) if len(pieces) == 1 else b"".join(pieces)
@@ -94,14 +96,30 @@ def _write(obj: Any, least: int) -> _Written:
     made = Deposits.made
     try:
         written = _write_plain(obj, least)
+        if _main_module.importable() or not any(type(piece) is bytes and b"__main__" in piece for piece in written[0]):
+            return written
     except _REFUSALS:
-        return _write_by_value(obj, least, made)
-    except BaseException:
-        _take_back(made)
+        pass
+    except BaseException as error:
+        _explain(error, obj, made)
         raise
-    if not _main_module.importable() and any(type(piece) is bytes and b"__main__" in piece for piece in written[0]):
-        return _write_by_value(obj, least, made)
-    return written
+    return _write_by_value(obj, least, made)
+
+
+def path_to_culprit(obj: Any) -> str:
+    """Where in ``obj`` stands what cannot be pickled, like ``args[0].session.lock``; :func:`dumps` tells it already.
+
+    Does not block; calls the code of ``obj``.
+
+    :return: the empty string if it is ``obj`` itself, or if ``obj`` can be pickled.
+    """
+    from processing_core import _culprit  # here, for it is seldom needed
+
+    made = Deposits.made
+    try:
+        return _culprit.path_to_culprit(obj)
+    finally:
+        _take_back(made)
 
 
 def _write_plain(obj: Any, least: int) -> _Written:
@@ -121,9 +139,20 @@ def _write_by_value(obj: Any, least: int, made: int) -> _Written:
     _take_back(made)
     try:
         return _Writer(least, _reducers.by_value_pickler()).run(obj)
-    except BaseException:
+    except BaseException as error:
+        refusal = _explain(error, obj, made)
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+def _explain(error: BaseException, obj: Any, made: int) -> Exception | None:
+    from processing_core import _culprit
+
+    try:
+        return _culprit.explain(error, obj)
+    finally:
         _take_back(made)
-        raise
 
 
 def _take_back(made: int) -> None:

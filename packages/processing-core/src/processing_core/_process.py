@@ -8,7 +8,7 @@ class.  A ``Process`` goes from *initial* to *started* to *stopped*, and may be 
 import os
 import signal
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVarTuple, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVarTuple, overload
 
 from processing_core import _main_module
 from processing_core._aliases import ProcessAliases
@@ -51,6 +51,7 @@ class BaseProcess(ProcessAliases):
     """
 
     _popen: "Child | None"
+    _names_when_pickled: ClassVar[dict[str, str]] = {"_target": "target", "_args": "args", "_kwargs": "kwargs"}
 
     # Where there are no keyword arguments, the checkers compare the positional ones with the target's.
     @overload

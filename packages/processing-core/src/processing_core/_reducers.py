@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pickle import loads
 from typing import Any, ClassVar, SupportsIndex, TypeVar
 
-__all__ = ["ForkingPickler", "by_value_pickler", "registered"]
+__all__ = ["ForkingPickler", "by_value_pickler", "registered", "visit_by_value"]
 
 T = TypeVar("T")
 
@@ -59,6 +59,24 @@ class ForkingPickler(pickle.Pickler):
 def registered() -> bool:
     """Whether anything was registered."""
     return bool(_table)
+
+
+def visit_by_value(obj: Any, visit: Callable[[Any], None] = lambda _: None) -> None:
+    """Pickle ``obj`` by value, for nothing but to call ``visit`` with each object that is pickled.
+
+    :raises Exception: as the pickling does; what was visited last is what could not be pickled.
+    """
+
+    class Visitor(by_value_pickler()):  # type: ignore[misc]
+        def persistent_id(self, obj: Any) -> None:
+            visit(obj)
+
+    Visitor(_Nowhere(), _PROTOCOL).dump(obj)
+
+
+class _Nowhere(io.RawIOBase):
+    def write(self, data: Any) -> int:
+        return len(data)
 
 
 @functools.cache

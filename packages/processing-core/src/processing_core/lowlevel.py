@@ -55,6 +55,7 @@ from processing_core._logging import sub_debug as sub_debug
 from processing_core._logging import sub_warning as sub_warning
 from processing_core._pickling import dumps as dumps
 from processing_core._pickling import loads as loads
+from processing_core._pickling import path_to_culprit as path_to_culprit
 from processing_core._process import BaseProcess as BaseProcess
 from processing_core._process import checked_timeout as checked_timeout
 from processing_core._reducers import ForkingPickler as ForkingPickler
@@ -103,6 +104,7 @@ __all__ = [
     "obituary",
     "own_methods",
     "pack",
+    "path_to_culprit",
     "polled",
     "readable",
     "register_after_fork",

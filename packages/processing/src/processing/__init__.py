@@ -19,6 +19,7 @@ from processing_core import ClosedError as ClosedError
 from processing_core import ForkError as ForkError
 from processing_core import HandleError as HandleError
 from processing_core import NotHeldError as NotHeldError
+from processing_core import NotPicklableError as NotPicklableError
 from processing_core import OwnerDied as OwnerDied
 from processing_core import Process as Process
 from processing_core import ProcessError as ProcessError
@@ -215,6 +216,7 @@ __all__ = [
     "ForkError",
     "StateError",
     "NotHeldError",
+    "NotPicklableError",
     "ClosedError",
     "TimeoutError",
     "BufferTooShort",
