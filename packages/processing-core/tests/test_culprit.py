@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import pickle
 import threading
 from collections import OrderedDict, deque, namedtuple
@@ -216,6 +217,7 @@ class TestProcess:
         first = context.Process(target=children.nothing)
         first.start()
         first.join()
+        gc.collect()  # what earlier tests left in the frames of their tracebacks
         before = lowlevel.stats()
         with leaks.leaves_nothing():
             process = context.Process(**options)
