@@ -34,6 +34,7 @@ struct journal {
     word64 guard;  /* owner_id of the holder, 0 if free */
     word32 parked; /* event count of those who wait for the guard */
     word32 count;  /* entries that must be undone if the holder dies; release store pairs with the undoer's acquire */
+    word64 undone; /* how often something was undone; by the holder, read by who chose outside a section (below) */
     struct {
         uint64_t offset, old;
     } entries[JOURNAL_ENTRIES];
@@ -157,6 +158,11 @@ void arena_leave(struct section *s); /* commits */
 void tx_set(word64 *word, uint64_t value);
 void tx_commit(void); /* keeps the lock: what follows is a transaction of its own */
 void tx_abort(void);  /* undo all since the last commit */
+
+/* Words read outside a section may be those of a dead holder's transaction, which is undone before the next section
+ * begins.  Comparing the words that one acts on is enough where they decide alone.  Where the choice rests on other
+ * words too (the oldest, none), compare this as well: taken before they are read, and again in the section. */
+static inline uint64_t arena_undone(void) { return atomic_load(&arena.header->journal.undone); }
 
 /* -- making and mapping (arena.c) -- */
 outcome arena_found(uint64_t cap);

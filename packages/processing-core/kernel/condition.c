@@ -9,7 +9,8 @@
  * Rule: a place that is not 0 is changed in an arena section only.  What moves a notification from one entry to
  * another changes two words, as one transaction; nothing else may change them beneath its undo log.  Who enters a
  * section has looked for candidates outside, and compares the place with what it saw: a ticket is never given
- * twice, so an equal place is the same wait.
+ * twice, so an equal place is the same wait.  That it is the oldest rests on the other places, and some of those may
+ * have been a killed passer's, undone since; so who gives a notification also compares `arena_undone`.
  *
  * A notification is never lost: a waiter consumes its own after it has the lock again.  Killed before, it leaves a
  * NOTIFIED entry with a dead owner, which whoever looks (every notifier, and every waiter once a slice) passes on;
@@ -92,19 +93,25 @@ static bool all_in_reach(struct condition *c)
 
 /* -- one entry -- */
 
-/* Change a place from what was seen to another; false if it is another already. */
-static bool place_change(struct waiter *w, uint64_t seen, uint64_t place, uint64_t horizon, bool has_gil)
+/* In a section: the horizon first, for NOTIFIED says that it is there. */
+static void place_notified(struct waiter *w, uint64_t place, uint64_t horizon)
+{
+    crash_point();
+    store_relaxed(&w->horizon, horizon);
+    crash_point();
+    atomic_store(&w->place, place | NOTIFIED); /* pairs with park_prepare */
+    crash_point();
+}
+
+/* Leave: the place from what was seen to 0; false if it is another already. */
+static bool place_leave(struct waiter *w, uint64_t seen)
 {
     struct section s;
-    arena_enter(&s, has_gil);
+    arena_enter(&s, true);
     bool same = load_relaxed(&w->place) == seen;
-    if (same) {
-        crash_point();
-        if (place & NOTIFIED) store_relaxed(&w->horizon, horizon);
-        crash_point();
-        atomic_store(&w->place, place); /* pairs with park_prepare */
-        crash_point();
-    }
+    crash_point();
+    if (same) atomic_store(&w->place, 0);
+    crash_point();
     arena_leave(&s);
     return same;
 }
@@ -125,23 +132,35 @@ static void waiter_clear(struct waiter *w, owner_id dead, uint64_t seen, bool ha
     arena_leave(&s);
 }
 
-/* The oldest living waiter with a ticket below the horizon, and its place; dead ones on the way are cleared. */
-static struct waiter *oldest_waiting(struct condition *c, uint64_t horizon, uint64_t *place, bool has_gil)
+/* Who is next to be notified, as seen outside a section. */
+struct choice {
+    struct waiter *waiter; /* NULL: nobody waits */
+    uint64_t place, undone;
+};
+
+/* In a section: whether the choice is still right. */
+static bool choice_holds(const struct choice *choice)
+{
+    if (arena_undone() != choice->undone) return false;
+    return !choice->waiter || load_relaxed(&choice->waiter->place) == choice->place;
+}
+
+/* The oldest living waiter with a ticket below the horizon; dead ones on the way are cleared. */
+static struct choice oldest_waiting(struct condition *c, uint64_t horizon, bool has_gil)
 {
     for (;;) {
-        struct waiter *oldest = NULL;
+        struct choice oldest = {NULL, horizon << 1, arena_undone()};
         struct walk walk = walk_begin(c);
-        *place = horizon << 1;
         for (struct waiter *w; (w = walk_next(&walk));) {
             uint64_t seen = load_acquire(&w->place);
-            if (seen == 0 || seen & NOTIFIED || seen >= *place) continue;
-            oldest = w;
-            *place = seen;
+            if (seen == 0 || seen & NOTIFIED || seen >= oldest.place) continue;
+            oldest.waiter = w;
+            oldest.place = seen;
         }
-        if (!oldest) return NULL;
-        owner_id owner = load_acquire(&oldest->owner);
+        if (!oldest.waiter) return oldest;
+        owner_id owner = load_acquire(&oldest.waiter->owner);
         if (owner && member_alive(owner)) return oldest;
-        if (owner) waiter_clear(oldest, owner, *place, has_gil); /* 0: it left meanwhile */
+        if (owner) waiter_clear(oldest.waiter, owner, oldest.place, has_gil); /* 0: it left meanwhile */
     }
 }
 
@@ -150,23 +169,23 @@ static struct waiter *oldest_waiting(struct condition *c, uint64_t horizon, uint
 /* Move the notification of one entry to the oldest waiter that has a claim to it; nothing if it is gone already. */
 static void pass_on(struct condition *c, struct waiter *from, uint64_t seen, bool has_gil)
 {
-    uint64_t horizon = load_acquire(&from->horizon), place;
+    uint64_t horizon = load_acquire(&from->horizon);
     bool passed = false, gone = false;
-    struct waiter *to = NULL;
-    while (!passed && !gone) {
+    struct choice to;
+    do {
         struct section s;
-        to = oldest_waiting(c, horizon, &place, has_gil);
+        to = oldest_waiting(c, horizon, has_gil);
         arena_enter(&s, has_gil);
         gone = load_relaxed(&from->place) != seen || load_relaxed(&from->horizon) != horizon;
-        passed = !gone && (!to || load_relaxed(&to->place) == place);
-        if (passed && to) {
-            tx_set(&to->horizon, horizon);
-            tx_set(&to->place, place | NOTIFIED);
+        passed = !gone && choice_holds(&to);
+        if (passed && to.waiter) {
+            tx_set(&to.waiter->horizon, horizon);
+            tx_set(&to.waiter->place, to.place | NOTIFIED);
         }
         if (passed) tx_set(&from->place, 0);
         arena_leave(&s);
-    }
-    if (passed && to) park_wake(&to->parked, 1);
+    } while (!passed && !gone);
+    if (passed && to.waiter) park_wake(&to.waiter->parked, 1);
 }
 
 /* Pass on what dead processes were notified of. */
@@ -246,7 +265,7 @@ static outcome waiter_leave(struct waiter *w, outcome o)
     do {
         seen = load_acquire(&w->place);
         if (o == OK && !(seen & NOTIFIED)) return E_STALE;
-    } while (!place_change(w, seen, 0, 0, true));
+    } while (!place_leave(w, seen));
     crash_point();
     store_release(&w->owner, 0);
     return seen & NOTIFIED ? OK : BUSY;
@@ -257,7 +276,7 @@ static void waiter_flee(struct condition *c, struct waiter *w)
 {
     for (uint64_t seen; (seen = load_acquire(&w->place));) {
         if (seen & NOTIFIED) pass_on(c, w, seen, true);
-        else place_change(w, seen, 0, 0, true);
+        else place_leave(w, seen);
     }
     crash_point();
     store_release(&w->owner, 0);
@@ -350,24 +369,47 @@ static PyObject *py_wait(PyObject *self, PyObject *args, PyObject *kwargs)
 
 static void notify_oldest(struct condition *c, uint64_t n)
 {
-    uint64_t horizon = atomic_load(&c->next_ticket) + 1, place;
-    struct waiter *w;
-    while (n > 0 && (w = oldest_waiting(c, horizon, &place, true))) {
-        if (!place_change(w, place, place | NOTIFIED, horizon, true)) continue;
-        park_wake(&w->parked, 1);
+    uint64_t horizon = atomic_load(&c->next_ticket) + 1;
+    while (n > 0) {
+        struct choice to = oldest_waiting(c, horizon, true);
+        struct section s;
+        arena_enter(&s, true);
+        bool right = choice_holds(&to);
+        if (right && to.waiter) place_notified(to.waiter, to.place, horizon);
+        arena_leave(&s);
+        if (!right) continue;
+        if (!to.waiter) return;
+        park_wake(&to.waiter->parked, 1);
         n--;
     }
 }
 
 /* Everybody at once: nobody is left that a notification could pass on to, so the dead are as good as the living. */
-static void notify_everybody(struct condition *c)
+static void notify_seen(struct condition *c, uint64_t horizon)
 {
-    uint64_t horizon = atomic_load(&c->next_ticket) + 1;
     struct walk walk = walk_begin(c);
     for (struct waiter *w; (w = walk_next(&walk));) {
         uint64_t seen = load_acquire(&w->place);
         if (seen == 0 || seen & NOTIFIED) continue;
-        if (place_change(w, seen, seen | NOTIFIED, horizon, true)) park_wake(&w->parked, 1);
+        struct section s;
+        arena_enter(&s, true);
+        bool same = load_relaxed(&w->place) == seen;
+        if (same) place_notified(w, seen, horizon);
+        arena_leave(&s);
+        if (same) park_wake(&w->parked, 1);
+    }
+}
+
+static void notify_everybody(struct condition *c)
+{
+    uint64_t horizon = atomic_load(&c->next_ticket) + 1;
+    for (bool all = false; !all;) { /* not all where one had seemed notified and was not */
+        struct choice none = {NULL, 0, arena_undone()};
+        struct section s;
+        notify_seen(c, horizon);
+        arena_enter(&s, true);
+        all = choice_holds(&none);
+        arena_leave(&s);
     }
 }
 

@@ -3,7 +3,10 @@
  * Invariant: while nobody holds the guard, count is 0 and tables and heap are consistent.  The holder logs (offset,
  * old word) and advances count *before* it stores (release; pairs with the acquire of whoever undoes), so at any
  * instant undoing the first `count` entries, newest first, gives the state of the last commit.  Undoing only
- * rewrites old words and clears count last: it is idempotent, and a killed undoer leaves the same work again. */
+ * rewrites old words and clears count last: it is idempotent, and a killed undoer leaves the same work again.
+ *
+ * `undone` advances after the old words are back and before the section goes on.  So whoever read one of the undone
+ * words had loaded `undone` before it advanced, and finds another number once it is in a section itself. */
 #include "arena.h"
 #include "park.h"
 
@@ -13,6 +16,8 @@ static void undo(struct journal *j)
         crash_point();
         atomic_store((word64 *)arena_at(j->entries[n].offset), j->entries[n].old);
     }
+    crash_point();
+    atomic_store(&j->undone, load_relaxed(&j->undone) + 1);
     crash_point();
     store_release(&j->count, 0);
 }

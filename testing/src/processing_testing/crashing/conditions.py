@@ -121,6 +121,13 @@ class PassOn(_Waiting):
 
 
 @scenario
+class PassOnToLast(PassOn):
+    """Likewise, where nobody else waits: a notification that finds nobody would end."""
+
+    count = 2
+
+
+@scenario
 class Notify(_Waiting):
     """The notifier dies, with the lock held but for the last steps."""
 
