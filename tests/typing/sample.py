@@ -68,6 +68,11 @@ def values() -> None:
     assert_type(processing.Value("d").value, float)
     assert_type(processing.Value("?", True).value, bool)
     counter.value = "one"  # type: ignore[assignment]
+    counter.add(1)
+    assert_type(counter.fetch_add(-1), int)
+    assert_type(processing.Value("c").exchange(b"a"), bytes)
+    assert_type(counter.compare_exchange(1, 2), bool)
+    counter.add("one")  # type: ignore[arg-type]
     assert_type(processing.RawValue("i", 1).value, int)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import ctypes
 import math
 import pickle
@@ -12,6 +13,7 @@ import pytest
 from processing_core import OwnerDied, lowlevel
 from processing_managers import RawValue, Value
 from processing_sync import Lock, RLock
+from processing_testing import sharing
 from processing_testing.forking import Child, Line
 
 Fork = Callable[[Callable[[Line], object]], Child]
@@ -149,6 +151,152 @@ class TestMaking:
         for _ in range(300):
             Value("i"), Value("i", lock=False)
         assert lowlevel.stats()["cells"] == before
+
+
+class TestAtomics:
+    @pytest.mark.parametrize("code", INTEGERS)
+    def test_sums_to_the_limits(self, code: str) -> None:
+        least, most = limits(code)
+        value = Value(code, least)
+        assert value.fetch_add(1) == least
+        assert value.add(-1) is None and value.value == least
+        value.value = most - 1
+        value.add(1)
+        assert value.value == most
+        for amount, stays in ((1, most), (most, most), (-1, least), (least - 1, least), (2**70, 0), (-(2**70), 0)):
+            value.value = stays
+            with pytest.raises(OverflowError):
+                value.add(amount)
+            with pytest.raises(OverflowError):
+                value.fetch_add(amount)
+            assert value.value == stays
+        value.value = most
+        assert value.fetch_add(-most) == most and value.value == 0
+
+    def test_a_sum_that_does_not_fit_says_so(self) -> None:
+        with pytest.raises(OverflowError, match=r"100 \+ 28: typecode 'b' \(c_byte\) has no room"):
+            Value("b", 100).add(28)
+
+    @pytest.mark.parametrize("code", "fd")
+    def test_sums_of_floats(self, code: str) -> None:
+        value = Value(code, 0.5)
+        value.add(1)
+        assert value.fetch_add(-3.25) == 1.5 and value.value == -1.75
+        value.add(math.inf)
+        assert value.value == math.inf
+        value.add(-math.inf)
+        assert math.isnan(value.value)
+        value.add(1.0)
+        assert math.isnan(value.value)
+
+    def test_a_sum_beyond_single_precision(self) -> None:
+        value = Value("f", 3e38)
+        with pytest.raises(OverflowError):
+            value.add(3e38)
+        assert value.value == RawValue("f", 3e38).value
+
+    @pytest.mark.parametrize(("code", "wrong"), [("i", 1.0), ("i", "1"), ("Q", None), ("d", "1"), ("f", b"")])
+    def test_what_is_no_amount(self, code: str, wrong: Any) -> None:
+        with pytest.raises(TypeError, match="takes a"):
+            Value(code).add(wrong)  # type: ignore[misc]
+
+    @pytest.mark.parametrize("code", "cu?")
+    def test_what_has_no_sum(self, code: str) -> None:
+        with pytest.raises(TypeError, match="no sum"):
+            Value(code).add(1)
+
+    def test_an_index_that_raises(self) -> None:
+        class Index:
+            def __index__(self) -> int:
+                raise KeyError("mine")
+
+        with pytest.raises(KeyError, match="mine"):
+            Value("i").add(Index())  # type: ignore[type-var]
+
+    @pytest.mark.parametrize(
+        ("code", "old", "new"),
+        [
+            *((code, limits(code)[0], limits(code)[1]) for code in INTEGERS),
+            *(
+                ("d", 0.5, math.inf),
+                ("f", 0.5, -1.5),
+                ("c", b"a", b"\xff"),
+                ("u", "a", "\U0001f40d"),
+                ("?", False, True),
+            ),
+        ],
+    )
+    def test_exchanges(self, code: str, old: Any, new: Any) -> None:
+        value = Value(code, old)
+        assert value.exchange(new) == old and value.value == new
+        assert value.compare_exchange(old, new) is False and value.value == new
+        assert value.compare_exchange(new, old) is True and value.value == old
+
+    def test_floats_are_compared_as_numbers(self) -> None:
+        value = Value("d", -0.0)
+        assert value.compare_exchange(0.0, math.nan)
+        assert value.compare_exchange(math.nan, 1.0)  # the same bits
+        single = Value("f", 0.1)
+        assert single.compare_exchange(0.1, 2.0) and single.value == 2.0
+
+    def test_misuse_of_exchanges(self) -> None:
+        value = Value("b", 5)
+        for wrong, error in ((128, OverflowError), ("5", TypeError), (None, TypeError)):
+            for act in (
+                value.exchange,
+                lambda it: value.compare_exchange(it, 1),
+                lambda it: value.compare_exchange(5, it),
+            ):
+                with pytest.raises(error):
+                    act(wrong)  # type: ignore[operator]
+        with pytest.raises(TypeError, match="2 arguments"):
+            value.compare_exchange(5)  # type: ignore[call-arg]
+        assert value.value == 5
+
+    def test_they_need_no_lock(self, fork: Fork) -> None:
+        value = Value("i", 5)
+        with value:
+            assert fork(lambda line: value.add(1)).join() == 0
+        fork(lambda line: value.acquire()).join()  # its owner is dead
+        assert value.fetch_add(1) == 6 and value.exchange(9) == 7
+
+    def test_tickets(self, fork: Fork) -> None:
+        value = Value("q")
+
+        def draw(line: Line) -> None:
+            line.say(repr([value.fetch_add(1) for _ in range(5_000)]))
+
+        children = [fork(draw) for _ in range(3)]
+        drawn = [ticket for child in children for ticket in ast.literal_eval(child.hear())]
+        assert sorted(drawn) == list(range(15_000))
+        assert [child.join() for child in children] == [0] * 3
+
+    @pytest.mark.attack
+    def test_sums_are_exact_with_kills_in_between(self, context: Any, rounds: Callable[[int, int], int]) -> None:
+        """Steady children add 1, victims 2^40, so that the sum's halves tell what each kind has done."""
+        times, total = rounds(100_000, 1_000_000), context.Value("q")
+        counts = [context.Value("q") for _ in range(rounds(3, 12))]
+        victims = [context.Process(target=sharing.add_and_count, args=(total, 2**40, count)) for count in counts]
+        steady = [context.Process(target=sharing.add_at_once, args=(total, 1, times)) for _ in range(4)]
+        for child in (*victims, *steady):
+            child.start()
+        for victim, count in zip(victims, counts, strict=True):
+            while count.value < 50:
+                assert victim.is_alive()
+            victim.kill()
+        for child in (*victims, *steady):
+            child.join()
+        assert [child.exitcode for child in steady] == [0] * 4
+        assert total.value % 2**40 == 4 * times
+        done = sum(count.value for count in counts)
+        assert done <= total.value >> 40 <= done + len(victims)
+
+    @pytest.mark.parametrize("code", "hifd")
+    def test_each_size_adds_up(self, fork: Fork, code: str) -> None:
+        value = Value(code)
+        children = [fork(lambda line: sharing.add_at_once(value, 1, 8_000)) for _ in range(4)]
+        assert [child.join() for child in children] == [0] * 4
+        assert value.value == 32_000
 
 
 class TestLock:

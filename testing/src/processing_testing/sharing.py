@@ -45,3 +45,16 @@ def add(array: Any, times: int) -> None:
     for _ in range(times):
         with array.get_lock():
             array[0] += 1
+
+
+def add_at_once(value: Any, amount: Any, times: int) -> None:
+    """Add to a value, again and again."""
+    for _ in range(times):
+        value.add(amount)
+
+
+def add_and_count(value: Any, amount: Any, count: Any) -> None:
+    """Add to a value and count that, for ever."""
+    while True:
+        value.add(amount)
+        count.add(1)

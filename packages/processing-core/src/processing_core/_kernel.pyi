@@ -323,6 +323,21 @@ class Scalar(Handle):
     def _ctype(self) -> str:
         """The name of its type in :mod:`ctypes`."""
 
+    def add(self, amount: Any, /) -> None:
+        """Add to a number at once: one atomic read-modify-write, sequentially consistent, as the next three are.
+
+        :raises OverflowError: if the type has no room for the sum; the value stays.
+        """
+
+    def fetch_add(self, amount: Any, /) -> Any:
+        """Add, and return what the value was."""
+
+    def exchange(self, value: Any, /) -> Any:
+        """Set the value and return what it was."""
+
+    def compare_exchange(self, expected: Any, value: Any, /) -> bool:
+        """Set the value if it equals what was expected; whether it did."""
+
     def __buffer__(self, flags: int, /) -> memoryview:
         """Its bytes, writable; a view keeps the cell alive."""
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["FloatCode", "IntCode", "RawValue", "Value"]
 
 T = TypeVar("T")
+N = TypeVar("N", bound=float)
 CT = TypeVar("CT", bound="_CData")
 
 IntCode = Literal["b", "B", "h", "H", "i", "I", "l", "L", "q", "Q"]
@@ -67,6 +68,10 @@ class Value(lowlevel.LockedScalar, Generic[T]):
     ``value`` reads and writes it, without the lock; ``with v.get_lock():`` makes several of these
     one.  Neither reading nor writing ever shows half of another's write.
 
+    `add`, `fetch_add`, `exchange` and `compare_exchange` need no lock, and are the quickest way to count: each
+    reads and writes at once, so that of many in many processes none is lost, and who is killed has done all of it
+    or nothing.  (The lock does not keep them out; guard a value by the one or by the others.)
+
     Of a structure it is a wrapper with a property for each field, which reads and writes that
     under the lock; of other types see `Array` and :func:`processing_managers.sharedctypes.synchronized`.
 
@@ -87,12 +92,20 @@ class Value(lowlevel.LockedScalar, Generic[T]):
     ...     counter.value += 1
     >>> counter.value
     42
+    >>> counter.add(8)
+    >>> counter.fetch_add(-10), counter.exchange(7), counter.compare_exchange(7, 0), counter.value
+    (50, 40, True, 0)
     """
 
     __slots__ = ()
 
-    if TYPE_CHECKING:
+    if TYPE_CHECKING:  # the kernel's, as this class types them
         value: T
+
+        def add(self: "Value[N]", amount: N, /) -> None: ...
+        def fetch_add(self: "Value[N]", amount: N, /) -> N: ...
+        def exchange(self, value: T, /) -> T: ...
+        def compare_exchange(self, expected: T, value: T, /) -> bool: ...
 
     @overload
     def __new__(cls, typecode: IntCode, initial: int = ..., /, *, lock: _Lock = True) -> "Value[int]": ...
