@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_type
 
+import numpy
+
 import processing
 from processing_managers.managers import DictProxy, ListProxy
 
@@ -85,6 +87,15 @@ def arrays() -> None:
     assert_type(processing.Array("d", 3)[0], float)
     assert_type(processing.Array("c", b"hello").value, bytes)
     numbers[0] = "one"  # type: ignore[call-overload]
+
+
+def shared_arrays() -> None:
+    matrix: processing.SharedArray[numpy.float64] = processing.SharedArray((2, 3))
+    matrix.array += 1.5
+    assert_type(processing.SharedArray(5, numpy.int16), processing.SharedArray[numpy.int16])
+    assert_type(processing.SharedArray.from_array(numpy.zeros(3, numpy.uint8)), processing.SharedArray[numpy.uint8])
+    assert_type(matrix.shape, tuple[int, ...])
+    processing.SharedArray("3")  # type: ignore[arg-type]
 
 
 def handles() -> None:

@@ -19,11 +19,12 @@ static int get_buffer(PyObject *self, Py_buffer *view, int flags)
 
 static PyObject *block_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"size", NULL};
+    static char *names[] = {"size", "zeroed", NULL};
     Py_ssize_t size;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "n:Block", names, &size)) return NULL;
+    int zeroed = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "n|p:Block", names, &size, &zeroed)) return NULL;
     if (size < 0) return PyErr_Format(PyExc_ValueError, "a block of %zd bytes: the size must not be negative", size);
-    return handle_create(type, CELL_BLOCK, (uint64_t)size);
+    return (zeroed ? handle_create : handle_create_raw)(type, CELL_BLOCK, (uint64_t)size);
 }
 
 PyObject *block_of(const void *data, size_t size)

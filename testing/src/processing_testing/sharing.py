@@ -58,3 +58,32 @@ def add_and_count(value: Any, amount: Any, count: Any) -> None:
     while True:
         value.add(amount)
         count.add(1)
+
+
+def anonymous_memory() -> int:
+    """Bytes of this process's private memory that no file stands behind."""
+    with open("/proc/self/status", encoding="ascii") as lines:
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("RssAnon:"))
+
+
+def fill(shared: Any, value: Any, grown: Any) -> None:
+    """Fill a `SharedArray`; ``grown`` becomes by how much this process's own memory grew meanwhile."""
+    before = anonymous_memory()
+    shared.array[...] = value
+    grown.value = anonymous_memory() - before
+
+
+def sum_up(shared: Any, total: Any, grown: Any) -> None:
+    """Add its sum to ``total``; as `fill`."""
+    before = anonymous_memory()
+    total.add(int(shared.array.sum()))
+    grown.value = anonymous_memory() - before
+
+
+def hold_a_part(shared: Any, count: Any) -> None:
+    """Keep parts of an array, and arrays of one's own, until killed."""
+    parts = []
+    while True:
+        parts.append((shared[1:], type(shared)((100, 100)), shared[::-1].array))
+        parts = parts[-20:]
+        count.add(1)

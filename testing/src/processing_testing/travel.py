@@ -82,6 +82,18 @@ def _item_changed(array: Any) -> bool:
     return bool(array[1] == 42)
 
 
+def _double(shared: Any) -> None:
+    assert shared[1] == 21
+    shared[1] = 42
+
+
+def _doubled(shared: Any) -> bool:
+    deadline = time.monotonic() + TIMEOUT
+    while shared[1] == 21 and time.monotonic() < deadline:
+        os.sched_yield()
+    return bool(shared[1] == 42)
+
+
 def _joined(queue: Any) -> bool:
     queue.join()
     return True
@@ -108,6 +120,7 @@ KINDS = {
         lambda: processing.Barrier(2), _nothing, lambda it: it.wait(TIMEOUT), lambda it: it.wait(TIMEOUT) in (0, 1)
     ),
     "Array": Kind(lambda: processing.Array("i", [0, 41]), _nothing, _add_one_to_an_item, _item_changed),
+    "SharedArray": Kind(lambda: processing.SharedArray.from_array([0.0, 21.0, 0.0])[:2], _nothing, _double, _doubled),
     "SimpleQueue": Kind(processing.SimpleQueue, _nothing, lambda it: it.put("a word"), lambda it: it.get() == "a word"),
     "JoinableQueue": Kind(processing.JoinableQueue, lambda it: it.put(1), lambda it: it.task_done(), _joined),
     "Value": Kind(lambda: processing.Value("i", 41), _nothing, _add_one, _changed),

@@ -355,11 +355,11 @@ class LockedScalar(Scalar):
     def __setstate__(self, lock: Any, /) -> None: ...
 
 class Block(Handle):
-    """Plain memory, zeroed at first; aligned for every type.
+    """Plain memory, aligned for every type; zeroed at first, or with whatever was there.
 
     Its buffer is writable, and a view of it keeps the memory alive in every process that has one.
     :raises MemoryError: if the family's arena is full.
     """
 
-    def __new__(cls, size: int) -> Self: ...
+    def __new__(cls, size: int, zeroed: bool = True) -> Self: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...

@@ -13,6 +13,7 @@ from processing_managers import _leftovers  # for what it does when the program 
 from processing_managers._array import Array as Array
 from processing_managers._array import RawArray as RawArray
 from processing_managers._factory import make_manager as _make_manager
+from processing_managers._shared_array import SharedArray as SharedArray
 from processing_managers._value import RawValue as RawValue
 from processing_managers._value import Value as Value
 
@@ -44,10 +45,11 @@ if _TYPE_CHECKING:
     from processing_managers.managers import Token as Token
     from processing_managers.managers import ValueProxy as ValueProxy
 
-__all__ = ["Value", "RawValue", "Array", "RawArray", "Manager", "RemoteError", "ServerGone"]
+__all__ = ["Value", "RawValue", "Array", "RawArray", "SharedArray", "Manager", "RemoteError", "ServerGone"]
 
 _loaded = _leftovers
 
+SharedArray.__module__ = __name__
 for _name in ("Value", "RawValue", "Array", "RawArray"):
     globals()[_name].__module__ = __name__
     _register_factory(_name, globals()[_name])

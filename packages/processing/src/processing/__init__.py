@@ -68,6 +68,7 @@ if _TYPE_CHECKING:
     from processing_managers import RawValue as RawValue
     from processing_managers import RemoteError as RemoteError
     from processing_managers import ServerGone as ServerGone
+    from processing_managers import SharedArray as SharedArray
     from processing_managers import Value as Value
     from processing_pool import AsyncResult as AsyncResult
     from processing_pool import IMapIterator as IMapIterator
@@ -119,7 +120,16 @@ _PLACES = {
         "deliverChallenge",
         "answerChallenge",
     ],
-    "processing_managers": ["Value", "RawValue", "Array", "RawArray", "Manager", "RemoteError", "ServerGone"],
+    "processing_managers": [
+        "Value",
+        "RawValue",
+        "Array",
+        "RawArray",
+        "SharedArray",
+        "Manager",
+        "RemoteError",
+        "ServerGone",
+    ],
     "processing_pool": [
         "Pool",
         "AsyncResult",
@@ -195,6 +205,7 @@ __all__ = [
     "RawValue",
     "Array",
     "RawArray",
+    "SharedArray",
     # managers
     "Manager",
     # pools
