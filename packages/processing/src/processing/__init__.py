@@ -85,6 +85,7 @@ if _TYPE_CHECKING:
     from processing_queues import Listener as Listener
     from processing_queues import Pipe as Pipe
     from processing_queues import Queue as Queue
+    from processing_queues import ShutDown as ShutDown
     from processing_queues import SimpleQueue as SimpleQueue
     from processing_queues import answer_challenge as answer_challenge
     from processing_queues import answerChallenge as answerChallenge
@@ -117,6 +118,7 @@ _PLACES = {
         "SimpleQueue",
         "Empty",
         "Full",
+        "ShutDown",
         "deliverChallenge",
         "answerChallenge",
     ],
@@ -200,6 +202,7 @@ __all__ = [
     "SimpleQueue",
     "Empty",
     "Full",
+    "ShutDown",
     # shared values
     "Value",
     "RawValue",
