@@ -215,7 +215,7 @@ static bool single_threaded(void)
 
 /* A normal exit.  While other threads run they may stand in the arena, parked or computing on a view: then nothing is
  * dropped, and whoever notices this process's end buries it.  Called also when the interpreter is gone: no GIL here. */
-void member_leave(void)
+static void leave(uint64_t exitcode)
 {
     if (arena_usable() != OK || !single_threaded()) return;
     struct member *m = arena_member(owner_slot(arena.self));
@@ -223,12 +223,14 @@ void member_leave(void)
     references_recover(m, arena.self, false);
     struct section s;
     arena_enter(&s, false);
-    write_obituary(m, arena.self, UNKNOWN_EXIT);
+    write_obituary(m, arena.self, exitcode);
     arena_leave(&s);
     /* Outside any section, and last: who holds a guard must look alive. */
     atomic_store(&m->owner, 0);
     arena.self = 0;
 }
+
+void member_leave(void) { leave(UNKNOWN_EXIT); }
 
 /* -- forks through Python -- */
 
@@ -390,18 +392,25 @@ static PyObject *py_alive(PyObject *Py_UNUSED(module), PyObject *args)
     return PyBool_FromLong(member_alive(who));
 }
 
+/* An exit code as obituaries have it: UNKNOWN_EXIT for None. */
+static bool parse_exitcode(PyObject *exitcode, uint64_t *code)
+{
+    *code = UNKNOWN_EXIT;
+    if (exitcode == Py_None) return true;
+    long value = PyLong_AsLong(exitcode);
+    if (value == -1 && PyErr_Occurred()) return false;
+    *code = (uint64_t)((int64_t)value + (1ll << 32));
+    return true;
+}
+
 static PyObject *py_bury(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *exitcode = Py_None;
     unsigned int slot;
     unsigned long long serial;
     if (!PyArg_ParseTuple(args, "IK|O", &slot, &serial, &exitcode)) return NULL;
-    uint64_t code = UNKNOWN_EXIT;
-    if (exitcode != Py_None) {
-        long value = PyLong_AsLong(exitcode);
-        if (value == -1 && PyErr_Occurred()) return NULL;
-        code = (uint64_t)((int64_t)value + (1ll << 32));
-    }
+    uint64_t code;
+    if (!parse_exitcode(exitcode, &code)) return NULL;
     outcome o = arena_usable();
     if (o != OK || slot >= MEMBER_SLOTS) Py_RETURN_FALSE;
     return PyBool_FromLong(member_bury(make_owner(serial, slot), code) == OK);
@@ -412,9 +421,12 @@ static PyObject *py_sweep(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none)
     return PyLong_FromLong(arena_usable() == OK ? member_sweep() : 0);
 }
 
-static PyObject *py_leave(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+static PyObject *py_leave(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    member_leave();
+    PyObject *exitcode = Py_None;
+    uint64_t code;
+    if (!PyArg_ParseTuple(args, "|O", &exitcode) || !parse_exitcode(exitcode, &code)) return NULL;
+    leave(code);
     Py_RETURN_NONE;
 }
 
@@ -477,7 +489,7 @@ static PyMethodDef functions[] = {
     {"alive", py_alive, METH_VARARGS, NULL},
     {"bury", py_bury, METH_VARARGS, NULL},
     {"sweep", py_sweep, METH_NOARGS, NULL},
-    {"leave", py_leave, METH_NOARGS, NULL},
+    {"leave", py_leave, METH_VARARGS, NULL},
     {"rename", py_rename, METH_VARARGS, NULL},
     {"members", py_members, METH_NOARGS, NULL},
     {"obituary", py_obituary, METH_VARARGS, NULL},

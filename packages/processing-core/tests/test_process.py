@@ -493,32 +493,6 @@ class TestMessages:
         assert errors.endswith("ValueError: does not load\n")
 
 
-class TestForkServer:
-    def test_killed_first(self, place: Meeting) -> None:
-        from processing_core._start import _forkserver
-
-        context = processing_core.get_context("forkserver")
-        process = run(context, children.stay, place.address)
-        guest = place.welcome()
-        server = _forkserver.running_server()
-        os.kill(server.pid, signal.SIGKILL)
-        assert process.sentinel != -1 and process.is_alive()
-        again = run(context, children.exit_with, 4)
-        assert ended(again) == 4
-        assert _forkserver.running_server().pid != server.pid
-        guest.dismiss()
-        assert ended(process) == 255
-
-    def test_is_one_per_process(self) -> None:
-        from processing_core._start import _forkserver
-
-        context = processing_core.get_context("forkserver")
-        ended(run(context, children.nothing))
-        server = _forkserver.running_server()
-        ended(run(context, children.nothing))
-        assert _forkserver.running_server() is server
-
-
 class TestFork:
     def test_stranger_is_a_member_without_our_children(self, place: Meeting) -> None:
         context = processing_core.get_context("spawn")

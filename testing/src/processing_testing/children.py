@@ -192,3 +192,10 @@ def list_descriptors(address: str) -> None:
 
 def _is_open(name: str) -> bool:
     return int(name) > 2 and os.path.lexists(f"/proc/self/fd/{name}")
+
+
+def tell_surroundings(*variables: str) -> None:
+    """Print the directory, the umask, some environment variables and the last entry of ``sys.path``."""
+    mask = os.umask(0)
+    os.umask(mask)
+    print(os.getcwd(), oct(mask), *(os.environ.get(name) for name in variables), sys.path[-1], flush=True)

@@ -8,6 +8,7 @@ purpose, such as the arena's descriptor or the forkserver, must be there before 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -75,7 +76,16 @@ def nothing_left() -> Iterator[None]:
 
 
 def _processes() -> dict[object, str]:
-    return {(info.pid, info.started): str(info) for info in processes.family(os.getpid())}
+    spares = _spares()
+    return {(info.pid, info.started): str(info) for info in processes.family(os.getpid()) if info.pid not in spares}
+
+
+def _spares() -> set[int]:
+    """The children that the forkserver keeps in reserve: they come and go as it sees fit."""
+    lowlevel = sys.modules.get("processing_core.lowlevel")
+    if lowlevel is None:
+        return set()
+    return {pid for _, _, pid, name in lowlevel.members() if name == "ForkServer spare"}
 
 
 def _descriptors() -> dict[object, str]:

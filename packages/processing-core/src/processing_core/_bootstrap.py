@@ -6,7 +6,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from typing import NoReturn
+from typing import IO, NoReturn
 
 from processing_core import _current, _exit, _logging
 from processing_core._family import shown_name
@@ -15,7 +15,7 @@ from processing_core._process import BaseProcess
 from processing_core._relatives import ParentProcess
 from processing_core._start import _default
 
-__all__ = ["Parent", "end_forked", "exit_code", "flush_streams", "live"]
+__all__ = ["Parent", "detach_stdin", "end_forked", "exit_code", "flush_streams", "live"]
 
 Parent = tuple[str, int, tuple[int, int]]
 """The parent's name, pid and place."""
@@ -31,9 +31,9 @@ def end_forked(body: Callable[[], int]) -> NoReturn:
     try:
         atexit._clear()
         atexit.register(_exit.run)
-        code = body()
+        code = body() & 0xFF  # what the system keeps of it
         atexit._run_exitfuncs()
-        _kernel.leave()
+        _kernel.leave(code)
     except BaseException:
         traceback.print_exc(file=sys.stderr)
     finally:
@@ -51,7 +51,7 @@ def live(process: BaseProcess, parent: Parent) -> int:
     if method is not None:
         _default.force(method)
     _kernel.rename(shown_name(process.name))
-    _detach_stdin()
+    detach_stdin()
     _logging.name_records()
     try:
         code = exit_code(lambda: _run(process), process.name)
@@ -110,9 +110,13 @@ def flush_streams() -> None:
             pass
 
 
-def _detach_stdin() -> None:
-    # Two readers of one terminal or pipe would steal from each other.
-    if sys.stdin is None:
+class _State:
+    null: IO[str] | None = None  # what stands in the place of stdin
+
+
+def detach_stdin() -> None:
+    """Read nothing from what the parent reads: two readers of one terminal or pipe would steal from each other."""
+    if sys.stdin is None or sys.stdin is _State.null:
         return
     try:
         null = os.open(os.devnull, os.O_RDONLY)
@@ -122,4 +126,5 @@ def _detach_stdin() -> None:
         os.dup2(null, sys.stdin.fileno())
     except (AttributeError, ValueError, OSError):
         pass  # something that is no file stood in its place
-    sys.stdin = open(null, encoding="utf-8", closefd=False)  # open as long as the process lives
+    # Open as long as the process lives.
+    sys.stdin = _State.null = open(null, encoding="utf-8", closefd=False)

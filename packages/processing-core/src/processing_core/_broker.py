@@ -20,13 +20,12 @@ What nobody fetches stays deposited until the sender ends.
 import os
 import signal
 import socket
-import struct
 import threading
 from contextlib import suppress
 from typing import NamedTuple
 
 from processing_core import _rights
-from processing_core._descriptors import Deposits, Descriptor, readable
+from processing_core._descriptors import Deposits, Descriptor, readable, timeval
 from processing_core._errors import HandleError, TimeoutError
 from processing_core._forks import keep_private, without_forks
 
@@ -132,7 +131,7 @@ def fetch(address: bytes, key: bytes) -> Descriptor:
         try:
             _request(address, key[:_HALF], theirs.fileno())
             theirs.close()
-            ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(_PATIENCE))
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval(_PATIENCE))
             proof, descriptors = _rights.receive(ours, _HALF, 1)
         except BlockingIOError:
             raise TimeoutError(f"the process that sent a descriptor has not answered in {_PATIENCE} s") from None
@@ -148,9 +147,5 @@ def fetch(address: bytes, key: bytes) -> Descriptor:
 
 def _request(address: bytes, half: bytes, answer: int) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(_PATIENCE))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(_PATIENCE))
         _rights.send(connection, half, [answer], 0, address)
-
-
-def _timeval(seconds: int) -> bytes:
-    return struct.pack("@ll", seconds, 0)

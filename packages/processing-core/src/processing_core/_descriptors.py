@@ -2,10 +2,11 @@
 
 import os
 import select
+import struct
 import time
 from collections.abc import Callable
 
-__all__ = ["Deposits", "Descriptor", "polled", "readable"]
+__all__ = ["Deposits", "Descriptor", "polled", "readable", "timeval"]
 
 
 class Descriptor:
@@ -79,3 +80,8 @@ def polled(poller: select.poll, timeout: float | None) -> list[tuple[int, int]]:
         # Rounded up, lest the last millisecond be spent spinning.
         if (ready := poller.poll(min(left * 1000 + 0.999, 1e9))) or left == 0.0:
             return ready
+
+
+def timeval(seconds: int) -> bytes:
+    """A time as socket options take it (``SO_RCVTIMEO``, socket(7))."""
+    return struct.pack("@ll", seconds, 0)

@@ -82,8 +82,11 @@ def bury(slot: int, serial: int, exitcode: int | None = None) -> bool:
 def sweep() -> int:
     """Bury every dead member; how many there were."""
 
-def leave() -> None:
-    """End this process's membership: drop its references, free its slot.  For a normal exit."""
+def leave(exitcode: int | None = None) -> None:
+    """End this process's membership: drop its references, free its slot, leave word of the exit code.
+
+    For a normal exit.  While other threads run it does nothing: who notices this process's death buries it.
+    """
 
 def rename(name: str) -> None:
     """Set the name that the member table shows for this process."""
@@ -161,13 +164,8 @@ class Queue(Handle, Generic[_T]):
     def qsize(self) -> int: ...
     def empty(self) -> bool: ...
     def full(self) -> bool: ...
-    def shutdown(self, immediate: bool = False) -> None: ...
-    @property
-    def is_shutdown(self) -> bool: ...
-    @property
-    def _max_bytes(self) -> int: ...
     def _shut(self) -> None:
-        """No more puts; gets drain what is there, then raise ``ShutDown``, and ``_receive`` ``ValueError``."""
+        """No more puts; gets drain what is there, then raise ``ValueError``."""
 
     def _send(self, a: int, b: int, obj: object, /) -> int:
         """Put an object with two numbers (64 bits) that are readable even if it cannot be unpickled.

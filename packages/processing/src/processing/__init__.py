@@ -85,7 +85,6 @@ if _TYPE_CHECKING:
     from processing_queues import Listener as Listener
     from processing_queues import Pipe as Pipe
     from processing_queues import Queue as Queue
-    from processing_queues import ShutDown as ShutDown
     from processing_queues import SimpleQueue as SimpleQueue
     from processing_queues import answer_challenge as answer_challenge
     from processing_queues import answerChallenge as answerChallenge
@@ -118,7 +117,6 @@ _PLACES = {
         "SimpleQueue",
         "Empty",
         "Full",
-        "ShutDown",
         "deliverChallenge",
         "answerChallenge",
     ],
@@ -202,7 +200,6 @@ __all__ = [
     "SimpleQueue",
     "Empty",
     "Full",
-    "ShutDown",
     # shared values
     "Value",
     "RawValue",

@@ -17,8 +17,8 @@ from processing_core._forks import keep_private, without_forks
 from processing_core._lifeline import Lifeline
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
+from processing_core._start import _environment, _preparation, _server, _settings
 from processing_core._start import _forkserver_protocol as protocol
-from processing_core._start import _preparation, _server, _settings
 from processing_core._start._child import UNKNOWN_EXIT, Child, DirectChild, Place
 from processing_core._start._exec import execute, reserved, signals_blocked
 
@@ -28,16 +28,13 @@ _ATTEMPTS = 3
 _PATIENCE = 1.0  # seconds; for a server that has nothing else to do
 
 
-class _ServerDied(Exception):
-    """The server died before it took a request on."""
-
-
 class ForkServer:
     """The forkserver of this process."""
 
     def __init__(self) -> None:
+        self._environment = _environment.snapshot()
         with without_forks():
-            ours, theirs = socket.socketpair()
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             self._control = keep_private(ours)
         with theirs:
             self._process = self._execute(theirs.fileno())
@@ -51,11 +48,20 @@ class ForkServer:
         """Whether it has not ended."""
         return self._process.poll() is None
 
-    def request(self, name: str, place: Place, token: int, lifeline: int, luggage: int) -> "ServedChild | None":
-        """Have a child born into ``place``.
+    def prepare(self, process: BaseProcess) -> _preparation.Preparation:
+        """What a child of this server will need to be ``process``."""
+        environment = _environment.snapshot()
+        return _preparation.prepare(process)._replace(
+            umask=_environment.umask(),
+            environment=None if environment == self._environment else environment,
+        )
+
+    def request(self, parcel: _kernel.Parcel, lifeline: int, luggage: int) -> "ServedChild | None":
+        """Have a child born.
 
         Blocks until it is.
 
+        :param parcel: What it will be.
         :param lifeline: The child's end of it; -1 for none.
         :param luggage: Likewise.
         :return: the child, without its own lifeline yet; ``None`` if the server is gone.
@@ -65,17 +71,15 @@ class ForkServer:
         report = Descriptor(ours.detach())
         with theirs:
             try:
-                request = protocol.Request(*place, name, token, theirs.fileno(), lifeline, luggage)
-                protocol.send_request(self._control, request)
+                protocol.send_request(self._control, parcel, theirs.fileno(), lifeline, luggage)
             except (BrokenPipeError, ConnectionResetError):
                 return None
         answer = protocol.receive_report(report.fileno())
-        if answer is None:
+        if answer is None or answer.kind == protocol.EXITED:
             return None
-        kind, value, pidfd = answer
-        if kind == protocol.FAILED:
-            raise OSError(value, os.strerror(value))
-        return ServedChild(value, Descriptor(pidfd), place, report, self)
+        if answer.kind == protocol.FAILED:
+            raise OSError(answer.value, os.strerror(answer.value))
+        return ServedChild(answer.value, Descriptor(answer.pidfd), answer.place, report, self)
 
     def stop(self) -> None:
         """End it; blocks for a second at most."""
@@ -119,13 +123,21 @@ class ServedChild(Child):
         self._report.close()
 
     def _collect(self) -> None:
-        if not readable(self._report.fileno(), _PATIENCE):
-            return  # the server has been stopped (SIGSTOP): nobody knows yet
-        # Not taken out, so that every thread that waits reads the same.
-        answer = protocol.peek_report(self._report.fileno())
-        code = UNKNOWN_EXIT if answer is None else answer
-        _kernel.bury(*self.place, code)
+        code = self._last_words()
+        if code is None:
+            if not readable(self._report.fileno(), _PATIENCE):
+                return  # the server has been stopped (SIGSTOP): nobody knows yet
+            # Not taken out, so that every thread that waits reads the same.
+            code = protocol.peek_report(self._report.fileno())
+            if code is None:
+                code = UNKNOWN_EXIT
+            _kernel.bury(*self.place, code)
         self.returncode = code
+
+    def _last_words(self) -> int | None:
+        """The exit code that stands in the arena: put there by the child at its end, or by who buried it."""
+        obituary = _kernel.obituary(self.place[1])
+        return None if obituary is None else obituary[2]
 
 
 class _State:
@@ -143,8 +155,14 @@ def start(process: BaseProcess) -> Child:
     """
     lifeline = Lifeline() if process.daemon else None
     end = -1 if lifeline is None else lifeline.child_end()
-    with _preparation.packed(process) as (parcel, luggage):
-        child = _request(process.name, parcel, end, luggage)
+    for _ in range(_ATTEMPTS):
+        server = running_server()
+        with _preparation.packed(process, server.prepare(process)) as (parcel, luggage):
+            child = server.request(parcel, end, luggage)
+        if child is not None:
+            break
+    else:
+        raise ProcessError(f"the forkserver died {_ATTEMPTS} times while it started {process.name}")
     if lifeline is not None:
         lifeline.handed_over()
     child.watch(lifeline)
@@ -158,21 +176,6 @@ def running_server() -> ForkServer:
             _State.server = ForkServer()
             _exit.at_exit(_State.server.stop, priority=-100)
         return _State.server
-
-
-def _request(name: str, parcel: _kernel.Parcel, lifeline: int, luggage: int) -> ServedChild:
-    for _ in range(_ATTEMPTS):
-        server = running_server()
-        try:
-            with reserved(name) as (place, token):
-                _kernel.give(parcel, *place)
-                child = server.request(name, place, token, lifeline, luggage)
-                if child is None:
-                    raise _ServerDied
-        except _ServerDied:
-            continue
-        return child
-    raise ProcessError(f"the forkserver died {_ATTEMPTS} times while it started {name}")
 
 
 def _after_fork_in_child() -> None:

@@ -1,16 +1,21 @@
-"""What passes between a forkserver and the process that it serves.
+"""What passes between a process, its forkserver, and the forkserver's spare children.
 
-The client sends a request over the control socket, and with it the token of the place, a socket for
-what concerns this child alone, and the child's ends of its lifeline and its luggage, if it has them::
+A request goes over the control socket, whose far end the server and all of its spares read: whichever spare waits takes
+it.  With it go a socket for what concerns this child alone, and the child's ends of its lifeline and its luggage, if it
+has them.  The spare hands the socket on to the server, which from then on reports over it, and then answers::
 
-    client ──── request (token, report[, lifeline][, luggage]) ──▶ server      control socket
-    client ◀─── BORN pid (pidfd)   or   FAILED errno ───────────── server      report socket
-    client ◀─── EXITED code ────────────────────────────────────── server      report socket
+    client ─── request: parcel (report[, lifeline][, luggage]) ──▶ spare       control socket
+                                     spare ─── pid (report) ─────▶ server      desk
+    client ◀── BORN pid place (pidfd) ──────────────────────────── spare       report socket
+    client ◀── FAILED errno ────────────────────────────────────── server      report socket, if it cannot fork
+    client ◀── EXITED code ─────────────────────────────────────── server      report socket
 
-Every message is far below what the system takes in one piece, and is read in one piece.  Requests
-need no lock, since no answer comes over the socket that they share.
+Nothing of the program has run before BORN is sent, so that a client which reads anything else may ask again.  Every
+message is far below what the system takes in one piece, and is read in one piece.  Requests need no lock, since no
+answer comes over the socket that they share.
 """
 
+import pickle
 import socket
 import struct
 from collections.abc import Iterator
@@ -18,71 +23,106 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from processing_core import _rights
+from processing_core._native import _kernel
+from processing_core._start._child import Place
 
 __all__ = [
     "BORN",
     "EXITED",
     "FAILED",
+    "Report",
     "Request",
     "peek_report",
     "receive_report",
     "receive_request",
+    "receive_taken",
     "send_report",
     "send_request",
+    "send_taken",
 ]
 
 BORN = b"B"
 EXITED = b"X"
 FAILED = b"F"
 
-_REQUEST = struct.Struct("=iQ??64s")  # slot, serial, whether a lifeline and a luggage come along, name
-_REPORT = struct.Struct("=ci")
+_FLAGS = struct.Struct("=??")  # whether a lifeline and a luggage come along; the pickled parcel follows
+_MOST = 512  # bytes of a request: a pickled handle has 120
+_TAKEN = struct.Struct("=i")
+_REPORT = struct.Struct("=ciiQ")
 
 
 class Request(NamedTuple):
-    """A child that shall be born."""
+    """A child that shall be born.
 
-    slot: int
-    serial: int
-    name: str
-    token: int
+    Its parcel is pickled without a reference: the client holds it until it has the answer.
+    """
+
+    parcel: bytes
     report: int
     lifeline: int  # -1: none
     luggage: int  # -1: none
 
 
-def send_request(control: socket.socket, request: Request) -> None:
+class Report(NamedTuple):
+    """What the client is told: of BORN the pid, of EXITED the code, of FAILED the errno; of BORN the child's place."""
+
+    kind: bytes
+    value: int
+    place: Place
+    pidfd: int  # -1: none
+
+
+def send_request(control: socket.socket, parcel: _kernel.Parcel, report: int, lifeline: int, luggage: int) -> None:
     """Ask for a child.
 
     :raises OSError: if the server is gone.
     """
-    optional = [request.lifeline, request.luggage]
-    message = _REQUEST.pack(request.slot, request.serial, *(fd >= 0 for fd in optional), _name_bytes(request.name))
-    _rights.send(control, message, [request.token, request.report, *(fd for fd in optional if fd >= 0)])
+    message = _FLAGS.pack(lifeline >= 0, luggage >= 0) + pickle.dumps(parcel, 5)
+    _rights.send(control, message, [report, *(fd for fd in (lifeline, luggage) if fd >= 0)])
 
 
 def receive_request(control: socket.socket) -> Request | None:
-    """The next request; ``None`` if the client is gone.  Blocks."""
-    message, descriptors = _rights.receive(control, _REQUEST.size, 4)
+    """The next request; ``None`` if the client is gone.  Blocks.
+
+    :raises BlockingIOError: if the socket's time is up.
+    """
+    message, descriptors = _rights.receive(control, _MOST, 3)
     if not message:
         return None
-    slot, serial, has_lifeline, has_luggage, name = _REQUEST.unpack(message)
+    has_lifeline, has_luggage = _FLAGS.unpack_from(message)
     luggage = descriptors.pop() if has_luggage else -1
     lifeline = descriptors.pop() if has_lifeline else -1
-    token, report = descriptors
-    return Request(slot, serial, name.rstrip(b"\0").decode(errors="replace"), token, report, lifeline, luggage)
+    (report,) = descriptors
+    return Request(message[_FLAGS.size :], report, lifeline, luggage)
 
 
-def send_report(report: socket.socket, kind: bytes, value: int, *descriptors: int) -> None:
+def send_taken(desk: socket.socket, pid: int, report: int) -> None:
+    """Tell the server that its spare ``pid`` has taken a request.
+
+    :raises OSError: if the server is gone.
+    """
+    _rights.send(desk, _TAKEN.pack(pid), [report])
+
+
+def receive_taken(desk: socket.socket) -> tuple[int, int] | None:
+    """The pid of a spare that has taken a request, and the report socket of that; ``None`` if none waits."""
+    try:
+        message, (report,) = _rights.receive(desk, _TAKEN.size, 1)
+    except BlockingIOError:
+        return None
+    return _TAKEN.unpack(message)[0], report
+
+
+def send_report(report: socket.socket, kind: bytes, value: int, place: Place = (0, 0), pidfd: int = -1) -> None:
     """Tell the client about a child; nothing happens if it does not listen any more."""
     try:
-        _rights.send(report, _REPORT.pack(kind, value), descriptors)
+        _rights.send(report, _REPORT.pack(kind, value, *place), [pidfd] if pidfd >= 0 else [])
     except OSError:
         pass  # it has dropped the process, or is gone
 
 
-def receive_report(report: int) -> tuple[bytes, int, int] | None:
-    """What the server has to tell: (kind, value, descriptor or -1); ``None`` if it is gone.
+def receive_report(report: int) -> Report | None:
+    """What there is to be told; ``None`` if nobody is left to tell it.
 
     Blocks.
 
@@ -92,8 +132,8 @@ def receive_report(report: int) -> tuple[bytes, int, int] | None:
         message, descriptors = _rights.receive(connection, _REPORT.size, 1)
     if not message:
         return None
-    kind, value = _REPORT.unpack(message)
-    return kind, value, (*descriptors, -1)[0]
+    kind, value, *place = _REPORT.unpack(message)
+    return Report(kind, value, (place[0], place[1]), (*descriptors, -1)[0])
 
 
 def peek_report(report: int) -> int | None:
@@ -103,7 +143,7 @@ def peek_report(report: int) -> int | None:
     """
     with _borrowed(report) as connection:
         message = connection.recv(_REPORT.size, socket.MSG_PEEK)
-    return _REPORT.unpack(message)[1] if message else None
+    return int(_REPORT.unpack(message)[1]) if message else None
 
 
 @contextmanager
@@ -113,7 +153,3 @@ def _borrowed(fd: int) -> Iterator[socket.socket]:
         yield connection
     finally:
         connection.detach()
-
-
-def _name_bytes(name: str) -> bytes:
-    return name.encode(errors="replace")[:64]

@@ -12,10 +12,10 @@ from processing_core._current import current_process
 from processing_core._luggage import Luggage
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
-from processing_core._start import _default
+from processing_core._start import _default, _environment
 from processing_core._start._child import Place
 
-__all__ = ["Preparation", "apply", "inherit", "packed", "prepare"]
+__all__ = ["Preparation", "apply", "packed", "parent", "prepare", "unpacked"]
 
 
 class Preparation(NamedTuple):
@@ -32,7 +32,10 @@ class Preparation(NamedTuple):
     main: _main_module.Source | None
     signal_mask: list[int]
     logging: bytes | None  # packed by itself, for the handler's class may be the main module's
-    preload: tuple[str, ...]  # modules that a forkserver imports
+    preload: tuple[str, ...] = ()  # modules that a forkserver imports
+    # What a program that is executed inherits anyway, and a forkserver's child must be told:
+    umask: int | None = None
+    environment: dict[bytes, bytes] | None = None
 
 
 def prepare(process: BaseProcess) -> Preparation:
@@ -49,7 +52,6 @@ def prepare(process: BaseProcess) -> Preparation:
         main=_main_module.source(),
         signal_mask=[int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, ())],
         logging=_logging_setup(),
-        preload=(),
     )
 
 
@@ -61,7 +63,7 @@ def parent() -> tuple[str, int, Place]:
 
 
 @contextmanager
-def packed(process: BaseProcess) -> Iterator[tuple[_kernel.Parcel, int]]:
+def packed(process: BaseProcess, prepared: Preparation) -> Iterator[tuple[_kernel.Parcel, int]]:
     """The inheritance of a child that has to unpickle ``process``, and the child's end of its luggage (-1: none).
 
     The luggage is held until the end of the body.
@@ -73,15 +75,13 @@ def packed(process: BaseProcess) -> Iterator[tuple[_kernel.Parcel, int]]:
     try:
         with luggage.packing():
             parcel = _kernel.pack(process)
-        yield _kernel.pack((tuple(prepare(process)), parcel)), luggage.child_end()
+        yield _kernel.pack((tuple(prepared), parcel)), luggage.child_end()
     finally:
         luggage.close()
 
 
-def inherit() -> tuple[Preparation, _kernel.Parcel]:
+def unpacked(parcel: _kernel.Parcel) -> tuple[Preparation, _kernel.Parcel]:
     """In the child: the preparation, and the process still packed."""
-    parcel = _kernel.inheritance()
-    assert parcel is not None
     prepared, process = _kernel.unpack(parcel)
     return Preparation(*prepared), process
 
@@ -101,6 +101,10 @@ def apply(prepared: Preparation) -> None:
     sys.argv[:] = prepared.argv
     if prepared.directory is not None:
         os.chdir(prepared.directory)
+    if prepared.umask is not None:
+        os.umask(prepared.umask)
+    if prepared.environment is not None:
+        _environment.become(prepared.environment)
     _main_module.load(prepared.main)
     if prepared.logging is not None:
         _logging.repeat(_pickling.loads(prepared.logging))

@@ -1,30 +1,32 @@
-"""The forkserver's own side: it forks on request, waits for its children, and reports.
+"""The forkserver's own side: it keeps spare children waiting, waits for all that it forked, and reports.
 
-It has one thread and no state but its children.  It ends when the control socket does, and by its
-lifeline if it is busy with the main module then.
+It has one thread and no state but its children.  It ends when the control socket does, and by its lifeline if it is
+busy with the main module then.
+
+How many spares: one more whenever the last was taken, up to a bound; none once they gave themselves up, or one could
+not be forked or died, until the next request.  While there is none, the server itself looks at the control socket, and
+forks one that takes what lies there.
 """
 
+import errno
+import gc
 import importlib
 import os
 import select
 import signal
 import socket
-from collections.abc import Callable
 from contextlib import suppress
-from types import FrameType
 from typing import NamedTuple
 
 from processing_core import _bootstrap, _lifeline
-from processing_core._forks import keep_private
 from processing_core._native import _kernel
 from processing_core._start import _forkserver_protocol as protocol
-from processing_core._start import _preparation
+from processing_core._start import _preparation, _spare
 from processing_core._start._child import Place, exit_code, reap
-from processing_core._start._spawn import run_inherited
 
 __all__ = ["main"]
 
-_Handler = Callable[[int, FrameType | None], object] | int | None
+_MOST_SPARES = 4
 
 
 def main(arena: int, token: int, slot: int, serial: int, lifeline: int, control: int) -> None:
@@ -33,9 +35,9 @@ def main(arena: int, token: int, slot: int, serial: int, lifeline: int, control:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     _lifeline.arm(lifeline)
     _kernel.adopt(arena, token, slot, serial)
+    _bootstrap.detach_stdin()
     _prepare()
     with socket.socket(fileno=control) as client:
-        keep_private(client)
         _Server(client, interrupt_handler).serve()
     _kernel.leave()
     os._exit(0)
@@ -53,82 +55,128 @@ def _prepare() -> None:
     for name in prepared.preload:
         with suppress(Exception):  # it is for the children to meet it
             importlib.import_module(name)
+    # What is there now is everybody's: a child's collector that does not look at it does not copy it either.
+    gc.collect()
+    gc.freeze()
 
 
-class _Served(NamedTuple):
+class _Forked(NamedTuple):
+    pid: int
     place: Place
-    report: socket.socket
 
 
 class _Server:
-    def __init__(self, control: socket.socket, interrupt_handler: _Handler) -> None:
+    def __init__(self, control: socket.socket, interrupt_handler: _spare.Handler) -> None:
         self._control = control
         self._interrupt_handler = interrupt_handler
-        self._children: dict[int, _Served] = {}  # by pidfd
+        _spare.bound_waiting(control)
+        self._desk, self._desk_of_spares = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._desk.setblocking(False)
+        self._forked: dict[int, _Forked] = {}  # by pidfd
+        self._reports: dict[int, socket.socket] = {}  # by pid, of those that are no spares
+        self._wanted = 0
         self._poller = select.poll()
-        self._poller.register(control, select.POLLIN)
+        self._poller.register(self._desk, select.POLLIN)
+        self._watch_control()
 
     def serve(self) -> None:
         """Serve until the client is gone."""
         while True:
-            for fd, _ in self._poller.poll():
-                if fd != self._control.fileno():
+            short = self._spares() < self._wanted
+            for fd, event in self._poller.poll(0 if short else None):
+                if fd == self._desk.fileno():
+                    self._note_taken()
+                elif fd != self._control.fileno():
                     self._bury(fd)
-                elif not self._accept():
+                elif event & select.POLLHUP:
+                    self._end()
                     return
+                else:
+                    self._fork_or_tell()
+            if short and self._spares() < self._wanted:
+                self._fork()
 
-    def _accept(self) -> bool:
-        request = protocol.receive_request(self._control)
-        if request is None:
-            return False
-        _kernel.fork_into(request.slot, request.serial, request.name)
-        report = socket.socket(fileno=request.report)
+    def _spares(self) -> int:
+        return len(self._forked) - len(self._reports)
+
+    def _watch_control(self) -> None:
+        """Look at the control socket for requests if nobody else does, and in any case for its end."""
+        self._poller.register(self._control, 0 if self._spares() else select.POLLIN)
+
+    def _fork(self) -> int:
+        """Fork a spare; 0, or what is in the way."""
         try:
             pid = os.fork()
         except OSError as error:
-            protocol.send_report(report, protocol.FAILED, error.errno or 0)
-            report.close()
-        else:
-            if pid == 0:
-                _bootstrap.end_forked(lambda: self._live(request, report))
-            self._add(pid, request, report)
-        _kernel.close_token(request.token)
-        for fd in (request.lifeline, request.luggage):
-            if fd >= 0:
-                os.close(fd)
-        return True
-
-    def _add(self, pid: int, request: protocol.Request, report: socket.socket) -> None:
+            self._wanted = 0
+            return error.errno or errno.EAGAIN
+        if pid == 0:
+            _bootstrap.end_forked(self._live)
+        place = _kernel.forked()
+        if place is None:  # the arena has no room for it; it ends at once
+            os.waitpid(pid, 0)
+            self._wanted = 0
+            return errno.ENOMEM
         pidfd = os.pidfd_open(pid)
-        self._children[pidfd] = _Served((request.slot, request.serial), report)
+        self._forked[pidfd] = _Forked(pid, place)
         self._poller.register(pidfd, select.POLLIN)
-        protocol.send_report(report, protocol.BORN, pid, pidfd)
+        self._watch_control()
+        return 0
+
+    def _fork_or_tell(self) -> None:
+        """Fork for the request that waits; if that fails, take it and say so."""
+        failure = self._fork()
+        if failure:
+            request = protocol.receive_request(self._control)
+            if request is not None:
+                with socket.socket(fileno=request.report) as report:
+                    protocol.send_report(report, protocol.FAILED, failure)
+                for fd in (request.lifeline, request.luggage):
+                    if fd >= 0:
+                        os.close(fd)
+
+    def _note_taken(self) -> None:
+        while (taken := protocol.receive_taken(self._desk)) is not None:
+            pid, report = taken
+            self._reports[pid] = socket.socket(fileno=report)
+            if not self._spares():
+                self._wanted = min(self._wanted + 1, _MOST_SPARES)
+        self._watch_control()
 
     def _bury(self, pidfd: int) -> None:
-        child = self._children.pop(pidfd)
+        self._note_taken()  # what it may have said before it died
+        pid, place = self._forked.pop(pidfd)
         code = exit_code(pidfd)
-        _kernel.bury(*child.place, code)
-        # The client learns of the death from its own copy of the pidfd, and of the code from here.
-        protocol.send_report(child.report, protocol.EXITED, code)
+        _kernel.bury(*place, code)
+        report = self._reports.pop(pid, None)
+        if report is None:
+            self._wanted = 0
+        else:
+            # The client learns of the death from its own copy of the pidfd, and of the code from here.
+            with report:
+                protocol.send_report(report, protocol.EXITED, code)
         reap(pidfd)
         self._poller.unregister(pidfd)
         os.close(pidfd)
-        child.report.close()
+        self._watch_control()
 
-    def _live(self, request: protocol.Request, report: socket.socket) -> int:
-        # Blocked until it is known whether the parent's thread had it blocked.
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-        signal.signal(signal.SIGINT, self._interrupt_handler)
-        self._forget(request, report)
-        if request.lifeline >= 0:
-            _lifeline.arm(request.lifeline)
-        return run_inherited(request.luggage)
+    def _end(self) -> None:
+        """The client is gone: the spares see that too and end; wait for them."""
+        for pidfd, forked in self._forked.items():
+            if forked.pid not in self._reports:
+                reap(pidfd)
+        self._desk.close()
+        self._desk_of_spares.close()
 
-    def _forget(self, request: protocol.Request, report: socket.socket) -> None:
-        """In a child: close what is the server's."""
-        report.close()
-        _kernel.close_token(request.token)
-        for pidfd, child in self._children.items():
+    def _live(self) -> int:
+        """In a spare: forget what is the server's, and wait for work."""
+        if _kernel.member() is None:
+            return 1
+        self._desk.close()
+        for pidfd in self._forked:
             os.close(pidfd)
-            child.report.close()
-        self._children.clear()
+        for report in self._reports.values():
+            report.close()
+        self._forked.clear()
+        self._reports.clear()
+        return _spare.live(self._control, self._desk_of_spares, self._interrupt_handler)

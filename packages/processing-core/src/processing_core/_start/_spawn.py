@@ -11,7 +11,7 @@ from processing_core._start import _preparation
 from processing_core._start._child import Child, DirectChild
 from processing_core._start._exec import execute, reserved
 
-__all__ = ["main", "run_inherited", "start"]
+__all__ = ["main", "run_parcel", "start"]
 
 
 def start(process: BaseProcess) -> Child:
@@ -21,7 +21,8 @@ def start(process: BaseProcess) -> Child:
     :raises OSError: if the system refuses.
     """
     lifeline = Lifeline() if process.daemon else None
-    with _preparation.packed(process) as (parcel, luggage), reserved(process.name) as (place, token):
+    prepared = _preparation.prepare(process)
+    with _preparation.packed(process, prepared) as (parcel, luggage), reserved(process.name) as (place, token):
         _kernel.give(parcel, *place)
         end = -1 if lifeline is None else lifeline.child_end()
         pid = execute(__name__, place, token, end, luggage)
@@ -35,16 +36,18 @@ def main(arena: int, token: int, slot: int, serial: int, lifeline: int, luggage:
     if lifeline >= 0:
         _lifeline.arm(lifeline)
     _kernel.adopt(arena, token, slot, serial)
-    sys.exit(run_inherited(luggage))
+    parcel = _kernel.inheritance()
+    assert parcel is not None
+    sys.exit(run_parcel(parcel, luggage))
 
 
-def run_inherited(luggage: int) -> int:
-    """Become the process that this member inherited, and run it.
+def run_parcel(parcel: _kernel.Parcel, luggage: int) -> int:
+    """Become the process that the parcel describes, and run it.
 
     :param luggage: This end of the luggage, -1 for none; taken over.
     :return: the exit code.
     """
-    prepared, *packed = _preparation.inherit()
+    prepared, *packed = _preparation.unpacked(parcel)
     processes: list[BaseProcess] = []
 
     def unpack() -> None:

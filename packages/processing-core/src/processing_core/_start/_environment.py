@@ -1,0 +1,36 @@
+"""What of a process's surroundings an executed program inherits, but a forkserver's child does not."""
+
+import os
+
+__all__ = ["become", "snapshot", "umask"]
+
+
+def snapshot() -> dict[bytes, bytes]:
+    """The environment variables."""
+    return dict(os.environb)
+
+
+def become(environment: dict[bytes, bytes]) -> None:
+    """Set all environment variables."""
+    for name in os.environb.keys() - environment.keys():
+        del os.environb[name]
+    for name, value in environment.items():
+        if os.environb.get(name) != value:
+            os.environb[name] = value
+
+
+def umask() -> int | None:
+    """The umask; ``None`` if the system does not tell.
+
+    ``os.umask`` tells it only by setting another one, which files that other threads make meanwhile would get.
+    """
+    try:
+        fd = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        text = os.read(fd, 256)
+    finally:
+        os.close(fd)
+    _, found, rest = text.partition(b"\nUmask:")
+    return int(rest.split(None, 1)[0], 8) if found else None
