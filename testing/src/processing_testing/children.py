@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import processing_core
+from processing_core import lowlevel
 from processing_testing.meeting import Visit
 
 
@@ -199,3 +200,107 @@ def tell_surroundings(*variables: str) -> None:
     mask = os.umask(0)
     os.umask(mask)
     print(os.getcwd(), oct(mask), *(os.environ.get(name) for name in variables), sys.path[-1], flush=True)
+
+
+class Misfit(Exception):
+    """It pickles, but does not unpickle: it asks for two arguments, and keeps one."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(first + second)
+
+
+class Attached(Exception):
+    """It does not pickle."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.lock = threading.Lock()
+
+
+class Mute(Exception):
+    """It can neither be pickled nor shown."""
+
+    def __reduce__(self) -> Any:
+        raise ValueError("not pickled")
+
+    def __str__(self) -> str:
+        raise ValueError("not shown")
+
+
+class Turncoat(Exception):
+    """It unpickles as something else."""
+
+    def __reduce__(self) -> Any:
+        return str, ("no exception",)
+
+
+def raise_it(kind: str) -> None:
+    """Raise what its name says, with a cause and a note."""
+    exceptions: dict[str, BaseException] = {
+        "ValueError": ValueError("the reason", 1),
+        "KeyboardInterrupt": KeyboardInterrupt(),
+        "GeneratorExit": GeneratorExit("odd"),
+        "Misfit": Misfit("one", "two"),
+        "Attached": Attached("the text"),
+        "Mute": Mute(),
+        "Turncoat": Turncoat("the text"),
+        "large": ValueError("x" * 3_000_000),
+    }
+    error = exceptions[kind]
+    error.add_note("a note")
+    raise error from LookupError("the cause")
+
+
+def raise_after_dismissal(address: str) -> None:
+    """Wait to be dismissed, and raise."""
+    stay(address)
+    raise ValueError("dismissed")
+
+
+def fail_while_leaving() -> None:
+    """Return, and raise in an exit function."""
+    atexit.register(fail, "in an exit function")
+
+
+def hook(args: processing_core.ExceptHookArgs) -> None:
+    """An excepthook."""
+    assert args.process is not None
+    print(f"hooked {args.exc_type.__name__} {args.exc_value} {args.process.name}", flush=True)
+
+
+def fail_with_hook(broken: bool) -> None:
+    """Raise, with an excepthook that is, or is not, broken itself."""
+    processing_core.excepthook = (lambda args: fail("the hook's own")) if broken else hook
+    raise ValueError("the reason")
+
+
+def to_stdout(broken: bool, target: Any) -> None:
+    """Call with standard error on standard output."""
+    sys.stderr = sys.stdout
+    target(broken)
+
+
+def say_native_id(address: str) -> None:
+    """Tell the test the main thread's id, twice."""
+    say(address, threading.get_native_id(), processing_core.current_process().native_id)
+
+
+def tell_of_a_failed_child(address: str, method: str) -> None:
+    """Start a grandchild of the test that fails, and tell what it raised."""
+    process = processing_core.get_context(method).Process(target=fail, args=("of a grandchild",))
+    process.start()
+    process.join()
+    say(address, repr(process.exception))
+
+
+def fail_in_a_full_arena() -> None:
+    """Leave no byte of the arena, and raise."""
+    taken: list[lowlevel.Block] = []
+    for size in (1 << 20, 1 << 12, 64):
+        try:
+            while True:
+                taken.append(lowlevel.Block(size))
+        except MemoryError:
+            pass
+    sys.stderr = None  # type: ignore[assignment]
+    raise ValueError("x" * 10_000)

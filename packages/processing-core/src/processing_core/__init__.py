@@ -27,8 +27,13 @@ from processing_core._errors import NotHeldError as NotHeldError
 from processing_core._errors import NotPicklableError as NotPicklableError
 from processing_core._errors import OwnerDied as OwnerDied
 from processing_core._errors import ProcessError as ProcessError
+from processing_core._errors import RemoteException as RemoteException
+from processing_core._errors import RemoteTraceback as RemoteTraceback
 from processing_core._errors import StateError as StateError
 from processing_core._errors import TimeoutError as TimeoutError
+from processing_core._excepthook import ExceptHookArgs as ExceptHookArgs
+from processing_core._excepthook import excepthook as excepthook
+from processing_core._excepthook import offer_excepthook as _offer_excepthook
 from processing_core._family import set_arena_limit as set_arena_limit
 from processing_core._logging import DEBUG as DEBUG
 from processing_core._logging import INFO as INFO
@@ -50,6 +55,8 @@ __all__ = [
     "active_children",
     "cpu_count",
     "freeze_support",
+    "excepthook",
+    "ExceptHookArgs",
     "currentProcess",
     "activeChildren",
     "cpuCount",
@@ -78,11 +85,15 @@ __all__ = [
     "NotPicklableError",
     "ForkError",
     "StateError",
+    "RemoteException",
+    "RemoteTraceback",
     "ClosedError",
     "TimeoutError",
     "BufferTooShort",
     "AuthenticationError",
 ]
+
+_offer_excepthook(globals())
 
 _loaded = (_native, _pickling, _relatives)  # for what they install in the kernel and in each other
 

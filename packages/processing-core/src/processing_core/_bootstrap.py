@@ -8,17 +8,17 @@ import traceback
 from collections.abc import Callable
 from typing import IO, NoReturn
 
-from processing_core import _current, _exit, _logging
+from processing_core import _current, _excepthook, _exit, _logging, _outcome
 from processing_core._family import shown_name
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._relatives import ParentProcess
 from processing_core._start import _default
 
-__all__ = ["Parent", "detach_stdin", "end_forked", "exit_code", "flush_streams", "live"]
+__all__ = ["Parent", "birth_failure", "detach_stdin", "end_forked", "exit_code", "flush_streams", "live"]
 
-Parent = tuple[str, int, tuple[int, int]]
-"""The parent's name, pid and place."""
+Parent = tuple[str, int, tuple[int, int], _kernel.Queue[_outcome.Failure]]
+"""The parent's name, pid and place, and where it looks for its children's failures."""
 
 
 def end_forked(body: Callable[[], int]) -> NoReturn:
@@ -47,6 +47,7 @@ def live(process: BaseProcess, parent: Parent) -> int:
     :return: the exit code.
     """
     _current.become(process, ParentProcess(*parent))
+    failures = parent[3]
     method = process._start_method_in_child()
     if method is not None:
         _default.force(method)
@@ -54,7 +55,7 @@ def live(process: BaseProcess, parent: Parent) -> int:
     detach_stdin()
     _logging.name_records()
     try:
-        code = exit_code(lambda: _run(process), process.name)
+        code = exit_code(lambda: _run(process), failures, lambda error: _excepthook.handle(error, process))
         _logging.info("process exiting with exitcode %d", code)
         return code
     finally:
@@ -63,19 +64,41 @@ def live(process: BaseProcess, parent: Parent) -> int:
         flush_streams()
 
 
-def exit_code(function: Callable[[], object], name: str) -> int:
-    """Call ``function``; the exit code that becomes of what it raises, which is printed.
+def exit_code(
+    function: Callable[[], object], failures: _kernel.Queue[_outcome.Failure], show: Callable[[BaseException], None]
+) -> int:
+    """Call ``function``; the exit code that becomes of what it raises, which the parent is told, and shown.
 
-    :param name: The name of the process, for the message.
+    :param failures: Where the parent looks for it.
     """
     try:
         function()
     except SystemExit as stop:
         return _system_exit_code(stop)
-    except BaseException:
-        _report(name)
+    except BaseException as error:
+        _fail(error, failures, show)
         return 1
     return 0
+
+
+def birth_failure(name: str) -> Callable[[BaseException], None]:
+    """What shows an exception that kept the process of that name from being."""
+
+    def show(error: BaseException) -> None:
+        if sys.stderr is not None:
+            print(f"Process {name}:\n{''.join(traceback.format_exception(error))}", end="", file=sys.stderr)
+
+    return show
+
+
+def _fail(
+    error: BaseException, failures: _kernel.Queue[_outcome.Failure], show: Callable[[BaseException], None]
+) -> None:
+    try:
+        _outcome.report(failures, error)
+    except Exception as obstacle:  # no memory in the arena: the parent sees the exit code alone
+        error.add_note(f"The parent process could not be told of it: {obstacle!r}")
+    show(error)
 
 
 def _run(process: BaseProcess) -> None:
@@ -93,12 +116,6 @@ def _system_exit_code(stop: SystemExit) -> int:
         return stop.code
     print(stop.code, file=sys.stderr)
     return 1
-
-
-def _report(name: str) -> None:
-    """Print the current exception as that of the process of that name."""
-    if sys.stderr is not None:
-        print(f"Process {name}:\n{traceback.format_exc()}", end="", file=sys.stderr)
 
 
 def flush_streams() -> None:

@@ -65,8 +65,10 @@ def cpu_count() -> int:
 def collect_children() -> None:
     """Take the exit codes of the children that have ended."""
     for child in list(State.children):
-        if child._popen is None or child._popen.poll() is not None:
+        if child._popen is None:
             State.children.discard(child)
+        else:
+            child._wait(0)
 
 
 def become(process: "BaseProcess", parent: "ParentProcess") -> None:

@@ -14,8 +14,10 @@
     │   TypeError, AttributeError)
     ├── ClosedError (ValueError, OSError)  you: closed it before
     ├── TimeoutError (TimeoutError)        the time was up
+    ├── RemoteException                stands for another process's exception that could not come here
     ├── BufferTooShort                     a message larger than the buffer given for it
     └── AuthenticationError                the other side does not know the key
+    RemoteTraceback (Exception)            only ever a __cause__: the traceback in another process
 
 In parentheses stands the builtin that an error also is.  Every error survives pickling with its
 attributes.
@@ -36,6 +38,8 @@ __all__ = [
     "NotPicklableError",
     "OwnerDied",
     "ProcessError",
+    "RemoteException",
+    "RemoteTraceback",
     "StateError",
     "TimeoutError",
 ]
@@ -140,3 +144,37 @@ class BufferTooShort(ProcessError):
 
 class AuthenticationError(ProcessError):
     """The other side of a connection did not prove that it knows the key."""
+
+
+class RemoteException(ProcessError):
+    """Stands for an exception of another process that could not be pickled there or not be unpickled here.
+
+    Its ``__cause__`` has the traceback.
+
+    :param kind: The name of the exception's type, with its module.
+    :param text: What ``str`` made of the exception.
+    :param reason: Why it could not come.
+    """
+
+    def __init__(self, kind: str, text: str, reason: str) -> None:
+        super().__init__(kind, text, reason)
+        self.kind = kind
+        self.text = text
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.text} ({self.reason})"
+
+
+class RemoteTraceback(Exception):
+    """The traceback of an exception in the process that raised it; stands as its ``__cause__``.
+
+    :param text: The formatted traceback.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.tb = text
+
+    def __str__(self) -> str:
+        return f'\n"""\n{self.tb}"""'

@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVarTuple, overload
 
-from processing_core import _main_module
+from processing_core import _main_module, _outcome
 from processing_core._aliases import ProcessAliases
 from processing_core._current import State, collect_children, current_process
 from processing_core._errors import ClosedError, StateError
@@ -51,6 +51,8 @@ class BaseProcess(ProcessAliases):
     """
 
     _popen: "Child | None"
+    _failure: _outcome.Failure | None = None
+    _exception: BaseException | None = None
     _names_when_pickled: ClassVar[dict[str, str]] = {"_target": "target", "_args": "args", "_kwargs": "kwargs"}
 
     # Where there are no keyword arguments, the checkers compare the positional ones with the target's.
@@ -142,6 +144,10 @@ class BaseProcess(ProcessAliases):
         """Send it SIGTERM, which ends it unless it handles the signal.  Does not block."""
         self._send_signal(signal.SIGTERM)
 
+    def interrupt(self) -> None:
+        """Send it SIGINT, which raises :exc:`KeyboardInterrupt` in it unless it handles the signal.  Does not block."""
+        self._send_signal(signal.SIGINT)
+
     def kill(self) -> None:
         """Send it SIGKILL, which ends it.  Does not block."""
         self._send_signal(signal.SIGKILL)
@@ -158,8 +164,7 @@ class BaseProcess(ProcessAliases):
         self._check_parent("can only join a child process")
         if self._popen is None:
             raise StateError("can only join a started process")
-        if self._popen.wait(checked_timeout(timeout)) is not None:
-            State.children.discard(self)
+        self._wait(checked_timeout(timeout))
 
     def is_alive(self) -> bool:
         """Whether it runs.  Does not block; thread-safe.
@@ -170,12 +175,7 @@ class BaseProcess(ProcessAliases):
         if self is current_process():
             return True
         self._check_parent("can only test a child process")
-        if self._popen is None:
-            return False
-        if self._popen.poll() is None:
-            return True
-        State.children.discard(self)
-        return False
+        return self._popen is not None and self._wait(0) is None
 
     def close(self) -> None:
         """Release the descriptors of a process that has ended; it cannot be used any more.
@@ -185,13 +185,12 @@ class BaseProcess(ProcessAliases):
         :raises ValueError: if it still runs.
         """
         if self._popen is not None:
-            if self._popen.poll() is None:
+            if self._wait(0) is None:
                 raise ValueError(
                     "Cannot close a process while it is still running. You should first call join() or terminate()."
                 )
             self._popen.close()
             self._popen = None
-            State.children.discard(self)
         self._closed = True
 
     @property
@@ -230,7 +229,29 @@ class BaseProcess(ProcessAliases):
     def exitcode(self) -> int | None:
         """Its exit code, ``-N`` if signal ``N`` ended it; ``None`` before the end."""
         self._check_closed()
-        return None if self._popen is None else self._popen.poll()
+        return None if self._popen is None else self._wait(0)
+
+    @property
+    def exception(self) -> BaseException | None:
+        """What ended it, if it raised: the exception, with its traceback there as ``__cause__``.
+
+        ``None`` before the end, and if it ended otherwise (by returning, :func:`sys.exit`, :func:`os._exit` or a
+        signal).  What cannot be pickled or unpickled is told of by a :exc:`RemoteException`.  Does not block, but for
+        what the exception's own code does when it is unpickled, which is once.
+
+        >>> import processing
+        >>> process = processing.Process(target=int, args=("one",))
+        >>> process.start()  # doctest: +SKIP
+        >>> process.join()  # doctest: +SKIP
+        >>> process.exception  # doctest: +SKIP
+        ValueError("invalid literal for int() with base 10: 'one'")
+        """
+        self._check_closed()
+        if self._popen is None or self._wait(0) is None or self._failure is None:
+            return None
+        if self._exception is None:
+            self._exception = _outcome.exception_of(self._failure)
+        return self._exception
 
     @property
     def ident(self) -> int | None:
@@ -243,6 +264,11 @@ class BaseProcess(ProcessAliases):
     @property
     def pid(self) -> int | None:
         """Its process id; ``None`` before the start."""
+        return self.ident
+
+    @property
+    def native_id(self) -> int | None:
+        """The system's id of its main thread, as a thread's; ``None`` before the start.  It is the process id."""
         return self.ident
 
     @property
@@ -273,7 +299,24 @@ class BaseProcess(ProcessAliases):
     def __getstate__(self) -> dict[str, Any]:
         # The key travels in the preparation, and the started child does not travel at all.
         config = {key: value for key, value in self._config.items() if key != "authkey"}
-        return {**self.__dict__, "_config": config, "_popen": None}
+        return {**self.__dict__, "_config": config, "_popen": None, "_failure": None, "_exception": None}
+
+    def _wait(self, timeout: float | None) -> int | None:
+        """Wait for the end of a started process; its exit code.
+
+        Several threads may do so: the failure is forgotten by :mod:`_outcome` only when it stands here.
+        """
+        assert self._popen is not None
+        code = self._popen.wait(timeout)
+        if code is not None:
+            State.children.discard(self)
+        if code and self._failure is None:
+            serial = self._popen.place[1]
+            found = _outcome.take(serial)
+            if found is not None:
+                self._failure = found
+                _outcome.forget(serial)
+        return code
 
     def _launch(self) -> "Child":
         raise NotImplementedError

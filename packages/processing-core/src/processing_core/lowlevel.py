@@ -16,6 +16,7 @@ from processing_core._context import register_loader as register_loader
 from processing_core._descriptors import Descriptor as Descriptor
 from processing_core._descriptors import polled as polled
 from processing_core._descriptors import readable as readable
+from processing_core._excepthook import offer_excepthook as offer_excepthook
 from processing_core._exit import at_exit as at_exit
 from processing_core._exit import exiting as exiting
 from processing_core._family import ensure_family as ensure_family
@@ -102,6 +103,7 @@ __all__ = [
     "member",
     "members",
     "obituary",
+    "offer_excepthook",
     "own_methods",
     "pack",
     "path_to_culprit",

@@ -6,7 +6,6 @@
     ├── WorkerDied               the process that ran the task died
     ├── MaybeEncodingError       what a task got or gave could not be pickled or unpickled
     └── PoolBroken               no worker can be started
-    RemoteTraceback (Exception)  only ever a __cause__: the traceback in the worker
 
 Each survives pickling with its attributes.
 """
@@ -15,7 +14,7 @@ import signal
 
 from processing_core import ProcessError
 
-__all__ = ["MaybeEncodingError", "PoolBroken", "RemoteTraceback", "WorkerDied"]
+__all__ = ["MaybeEncodingError", "PoolBroken", "WorkerDied"]
 
 
 class WorkerDied(ProcessError):
@@ -58,20 +57,6 @@ class MaybeEncodingError(ProcessError):
 
 class PoolBroken(ProcessError):
     """The pool runs no tasks any more: its initializer failed, or its workers die before their first task."""
-
-
-class RemoteTraceback(Exception):
-    """The traceback of an exception in the worker that raised it; stands as its ``__cause__``.
-
-    :param text: The formatted traceback.
-    """
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.tb = text
-
-    def __str__(self) -> str:
-        return f'\n"""\n{self.tb}"""'
 
 
 def death(task: str, pid: int | None, exitcode: int | None) -> WorkerDied:

@@ -18,8 +18,9 @@ parent itself, a `Death`.  Claims, too, hold these numbers; `READY` is the claim
 
 from typing import Any, NamedTuple
 
+from processing_core import RemoteTraceback
 from processing_core.lowlevel import dumps, loads
-from processing_pool._errors import MaybeEncodingError, RemoteTraceback
+from processing_pool._errors import MaybeEncodingError
 
 __all__ = [
     "CALLS",

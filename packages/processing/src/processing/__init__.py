@@ -16,6 +16,7 @@ from processing_core import AuthenticationError as AuthenticationError
 from processing_core import BaseContext as BaseContext
 from processing_core import BufferTooShort as BufferTooShort
 from processing_core import ClosedError as ClosedError
+from processing_core import ExceptHookArgs as ExceptHookArgs
 from processing_core import ForkError as ForkError
 from processing_core import HandleError as HandleError
 from processing_core import NotHeldError as NotHeldError
@@ -23,6 +24,8 @@ from processing_core import NotPicklableError as NotPicklableError
 from processing_core import OwnerDied as OwnerDied
 from processing_core import Process as Process
 from processing_core import ProcessError as ProcessError
+from processing_core import RemoteException as RemoteException
+from processing_core import RemoteTraceback as RemoteTraceback
 from processing_core import StateError as StateError
 from processing_core import TimeoutError as TimeoutError
 from processing_core import active_children as active_children
@@ -32,6 +35,7 @@ from processing_core import cpuCount as cpuCount
 from processing_core import current_process as current_process
 from processing_core import currentProcess as currentProcess
 from processing_core import enableLogging as enableLogging
+from processing_core import excepthook as excepthook
 from processing_core import freeze_support as freeze_support
 from processing_core import freezeSupport as freezeSupport
 from processing_core import get_all_start_methods as get_all_start_methods
@@ -45,6 +49,7 @@ from processing_core import set_arena_limit as set_arena_limit
 from processing_core import set_executable as set_executable
 from processing_core import set_forkserver_preload as set_forkserver_preload
 from processing_core import set_start_method as set_start_method
+from processing_core.lowlevel import offer_excepthook as _offer_excepthook
 from processing_core.lowlevel import register_loader as _register_loader
 
 if _TYPE_CHECKING:
@@ -75,7 +80,6 @@ if _TYPE_CHECKING:
     from processing_pool import MaybeEncodingError as MaybeEncodingError
     from processing_pool import Pool as Pool
     from processing_pool import PoolBroken as PoolBroken
-    from processing_pool import RemoteTraceback as RemoteTraceback
     from processing_pool import WorkerDied as WorkerDied
     from processing_queues import Client as Client
     from processing_queues import Connection as Connection
@@ -137,7 +141,6 @@ _PLACES = {
         "WorkerDied",
         "PoolBroken",
         "MaybeEncodingError",
-        "RemoteTraceback",
     ],
 }
 _PACKAGE_OF = {name: package for package, names in _PLACES.items() for name in names}
@@ -169,6 +172,8 @@ __all__ = [
     "active_children",
     "cpu_count",
     "freeze_support",
+    "excepthook",
+    "ExceptHookArgs",
     # start methods and the family
     "BaseContext",
     "get_context",
@@ -226,6 +231,7 @@ __all__ = [
     "OwnerDied",
     "ForkError",
     "StateError",
+    "RemoteException",
     "NotHeldError",
     "NotPicklableError",
     "ClosedError",
@@ -270,4 +276,5 @@ def _import_all() -> None:
         _import_module(package)
 
 
+_offer_excepthook(globals())
 _register_loader(_import_all)  # a context offers what the packages register

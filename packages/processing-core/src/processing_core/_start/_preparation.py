@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from processing_core import _logging, _main_module, _pickling
+from processing_core import _bootstrap, _logging, _main_module, _outcome, _pickling
 from processing_core._current import current_process
 from processing_core._luggage import Luggage
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._start import _default, _environment
-from processing_core._start._child import Place
 
 __all__ = ["Preparation", "apply", "packed", "parent", "prepare", "unpacked"]
 
@@ -24,7 +23,7 @@ class Preparation(NamedTuple):
     name: str
     daemon: bool
     authkey: bytes
-    parent: tuple[str, int, Place]  # name, pid, place
+    parent: _bootstrap.Parent
     start_method: str | None
     sys_path: list[str]
     argv: list[str]
@@ -55,11 +54,11 @@ def prepare(process: BaseProcess) -> Preparation:
     )
 
 
-def parent() -> tuple[str, int, Place]:
+def parent() -> _bootstrap.Parent:
     """This process, as its children know it."""
     place = _kernel.member()
     assert place is not None
-    return current_process().name, os.getpid(), place
+    return current_process().name, os.getpid(), place, _outcome.failures()
 
 
 @contextmanager

@@ -55,7 +55,7 @@ def run_parcel(parcel: _kernel.Parcel, luggage: int) -> int:
         with unpacking(luggage):
             processes.append(_kernel.unpack(packed.pop(), take=True))
 
-    code = _bootstrap.exit_code(unpack, prepared.name)
+    code = _bootstrap.exit_code(unpack, prepared.parent[3], _bootstrap.birth_failure(prepared.name))
     if not processes:
         return code
     processes[0].authkey = prepared.authkey

@@ -1,0 +1,122 @@
+"""What became of a process that failed: its exception, on the way to the process that started it.
+
+A process has one queue in the arena for the failures of all its children, made before the first starts; each child
+knows it by what it knows of its parent.  So a start costs a handle, and a child that does not fail nothing.  A child
+puts its failure there before it ends, so who has seen the end finds the failure, or will never.  It is taken with the
+exit code: the queue holds no more than the failures of children that nobody has looked after.
+"""
+
+import os
+import threading
+from typing import Any, NamedTuple
+
+from processing_core import _main_module, _pickling
+from processing_core._errors import RemoteException, RemoteTraceback
+from processing_core._native import _kernel
+
+__all__ = ["Failure", "exception_of", "failures", "forget", "report", "take"]
+
+
+class Failure(NamedTuple):
+    """An exception as it travels: pickled by itself, beside what is to be told if that does not unpickle."""
+
+    pickled: bytes | None
+    kind: str
+    text: str
+    traceback: str
+    reason: str = ""  # why it is not pickled
+
+
+class _State:
+    queue: "_kernel.Queue[Failure] | None" = None
+    arrived: list[tuple[int, int, int, bool, Any]] = []
+    # Guards both: between the queue and the list a failure is nowhere.  Reentrant, for a signal handler may ask.
+    lock = threading.RLock()
+
+
+def failures() -> "_kernel.Queue[Failure]":
+    """Where the children of this process put their failures."""
+    with _State.lock:
+        if _State.queue is None:
+            _State.queue = _kernel.Queue()
+        return _State.queue
+
+
+def report(queue: "_kernel.Queue[Failure]", error: BaseException) -> None:
+    """In a child: tell the parent what it failed by.  Does not block.
+
+    :raises MemoryError: if the arena is full.
+    """
+    place = _kernel.member()
+    assert place is not None
+    queue._send(place[1], 0, _failure(error))
+
+
+def take(serial: int) -> Failure | None:
+    """The failure of a child that is known to have ended; it stays until :func:`forget`."""
+    with _State.lock:
+        if _State.queue is not None:
+            while not _State.queue.empty():
+                _State.queue._receive_many(64, 0, _State.arrived)
+        return next((row[4] for row in _State.arrived if row[0] == serial and row[3]), None)
+
+
+def forget(serial: int) -> None:
+    """Drop the failure of a child."""
+    with _State.lock:
+        _State.arrived[:] = [row for row in _State.arrived if row[0] != serial]
+
+
+def exception_of(failure: Failure) -> BaseException:
+    """The exception that a child raised, with its traceback there as the cause; or what stands for it."""
+    error = _loaded(failure)
+    error.__cause__ = RemoteTraceback(failure.traceback)
+    return error
+
+
+def _failure(error: BaseException) -> Failure:
+    import traceback  # here, for its import takes 2 ms
+
+    kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+    described = (
+        kind.replace(_main_module.CHILD_NAME, "__main__"),
+        _text(error),
+        "".join(traceback.format_exception(error)),
+    )
+    try:
+        return Failure(_pickling.dumps(error), *described)
+    except Exception as reason:
+        return Failure(None, *described, f"it cannot be pickled: {_described(reason)}")
+
+
+def _loaded(failure: Failure) -> BaseException:
+    reason = failure.reason
+    if failure.pickled is not None:
+        try:
+            error: object = _pickling.loads(failure.pickled)
+        except Exception as obstacle:
+            reason = f"it cannot be unpickled: {_described(obstacle)}"
+        else:
+            if isinstance(error, BaseException):
+                return error
+            reason = f"it was unpickled as {type(error).__name__!r}"
+    return RemoteException(failure.kind, failure.text, reason)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "<its __str__ failed>"
+
+
+def _described(error: BaseException) -> str:
+    return f"{type(error).__name__}: {_text(error)}"
+
+
+def _after_fork_in_child() -> None:
+    # The queue is the parent's.
+    _State.queue, _State.arrived, _State.lock = None, [], threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,242 @@
+"""What a child raised comes home: `Process.exception`, and `excepthook`."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import threading
+import traceback
+
+import pytest
+
+import processing_core
+from processing_core import BaseContext, Process, RemoteException, RemoteTraceback, _outcome, lowlevel
+from processing_testing import children, leaks, scripts
+from processing_testing.meeting import Meeting
+
+
+def failed(context: BaseContext, kind: str) -> Process:
+    process = context.Process(target=children.raise_it, args=(kind,))
+    process.start()
+    process.join(30)
+    assert process.exitcode == 1
+    return process
+
+
+class TestException:
+    def test_is_what_the_child_raised(self, context: BaseContext) -> None:
+        error = (process := failed(context, "ValueError")).exception
+        assert type(error) is ValueError and error.args == ("the reason", 1)
+        assert error.__notes__ == ["a note"]
+        assert error is process.exception
+        assert type(error.__cause__) is RemoteTraceback
+        told = "".join(traceback.format_exception(error))
+        for part in ["LookupError: the cause", "in raise_it", "a note", "RemoteTraceback"]:
+            assert part in told
+
+    @pytest.mark.parametrize("kind", ["KeyboardInterrupt", "GeneratorExit"])
+    def test_may_be_no_exception_of_ours(self, context: BaseContext, kind: str) -> None:
+        assert type(failed(context, kind).exception).__name__ == kind
+
+    def test_may_be_large(self, context: BaseContext) -> None:
+        assert len(str(failed(context, "large").exception)) == 3_000_000
+
+    @pytest.mark.parametrize(
+        ("kind", "text", "reason"),
+        [
+            ("Misfit", "onetwo", "cannot be unpickled: TypeError: Misfit.__init__"),
+            ("Attached", "the text", "cannot be pickled: NotPicklableError: lock: cannot pickle '_thread.lock' object"),
+            ("Mute", "<its __str__ failed>", "cannot be pickled: ValueError: not pickled"),
+            ("Turncoat", "the text", "was unpickled as 'str'"),
+        ],
+    )
+    def test_has_a_stand_in(self, context: BaseContext, kind: str, text: str, reason: str) -> None:
+        error = failed(context, kind).exception
+        assert isinstance(error, RemoteException)
+        assert (error.kind, error.text) == (f"processing_testing.children.{kind}", text)
+        assert reason in error.reason and error.reason in str(error)
+        assert "in raise_it" in str(error.__cause__)
+
+    def test_is_none_where_nothing_was_raised(self, context: BaseContext, place: Meeting) -> None:
+        process = context.Process(target=children.stay, args=(place.address,))
+        assert process.exception is None
+        process.start()
+        assert process.exception is None
+        place.welcome().dismiss()
+        process.join(30)
+        assert process.exception is None
+        for target, argument in [(children.exit_with, "text"), (children.die_at_once, 1), (children.die_by, 9)]:
+            process = context.Process(target=target, args=(argument,))
+            process.start()
+            process.join(30)
+            assert process.exitcode and process.exception is None
+        process.close()
+        with pytest.raises(processing_core.ClosedError):
+            _ = process.exception
+        assert processing_core.current_process().exception is None
+
+    def test_is_there_when_the_sentinel_says_so(self, context: BaseContext, place: Meeting) -> None:
+        process = context.Process(target=children.raise_after_dismissal, args=(place.address,))
+        process.start()
+        place.welcome().dismiss()
+        assert select.select([process.sentinel], [], [], 30)[0]
+        assert str(process.exception) == "dismissed"
+
+    def test_of_one_that_could_not_be_born(self, method: str, context: BaseContext) -> None:
+        if method == "fork":
+            pytest.skip("nothing is unpickled")
+        process = context.Process(target=children.nothing, args=(children.Unloadable(),))
+        process.start()
+        process.join(30)
+        assert (process.exitcode, repr(process.exception)) == (1, "ValueError('does not load')")
+
+    def test_each_gets_its_own(self, context: BaseContext) -> None:
+        processes = [context.Process(target=children.fail, args=(f"number {i}",)) for i in range(6)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(30)
+        assert [str(process.exception) for process in reversed(processes)] == [f"number {i}" for i in range(5, -1, -1)]
+
+    @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+    def test_threads_see_the_same(self, context: BaseContext, place: Meeting) -> None:
+        process = context.Process(target=children.raise_after_dismissal, args=(place.address,))
+        process.start()
+        seen: list[str] = []
+
+        def look() -> None:
+            process.join(30)
+            seen.append(repr(process.exception))
+
+        threads = [threading.Thread(target=look) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        place.welcome().dismiss()
+        for thread in threads:
+            thread.join()
+        assert seen == ["ValueError('dismissed')"] * 8
+
+    def test_leaves_nothing(self, context: BaseContext) -> None:
+        failed(context, "ValueError")
+        before = lowlevel.stats()
+        with leaks.leaves_nothing():
+            for kind in ["ValueError", "Misfit", "Attached"] * 3:
+                failed(context, kind)  # nobody asks
+            assert processing_core.active_children() == []
+        after = lowlevel.stats()
+        assert after["cells"] == before["cells"]
+        assert after["used"] - before["used"] <= 64 << 10  # the queue's segments grow up to that
+        assert _outcome._State.arrived == []
+
+    def test_a_child_has_a_queue_of_its_own(self, context: BaseContext, method: str, place: Meeting) -> None:
+        process = context.Process(target=children.tell_of_a_failed_child, args=(place.address, method))
+        process.start()
+        assert place.hear() == ["ValueError('of a grandchild')"]
+        process.join(30)
+        assert (process.exitcode, process.exception) == (0, None)
+
+    def test_works_when_the_arena_is_full(self, context: BaseContext, method: str) -> None:
+        program = """
+            import sys, processing_core as p
+            from processing_core import lowlevel
+            from processing_testing import children
+            p.set_arena_limit(16 << 20)
+            context = p.get_context(sys.argv[1])
+            first = context.Process(target=children.nothing); first.start(); first.join()
+            process = context.Process(target=children.fail_in_a_full_arena)
+            process.start(); process.join()
+            print(process.exitcode, process.exception)
+        """
+        assert scripts.run(program, method, PYTHONUNBUFFERED="1").split() == ["1", "None"]
+
+
+class TestSignals:
+    def test_interrupt(self, context: BaseContext, place: Meeting) -> None:
+        process = context.Process(target=children.wait_for_interrupt, args=(place.address,))
+        with pytest.raises(processing_core.StateError, match="can only signal a started process"):
+            process.interrupt()
+        process.start()
+        guest = place.welcome()
+        guest.hear()
+        process.interrupt()
+        assert guest.hear() == "KeyboardInterrupt"
+        process.join(30)
+        assert (process.exitcode, type(process.exception)) == (1, KeyboardInterrupt)
+        process.interrupt()
+
+    def test_a_signal_interrupts_join(self, context: BaseContext, place: Meeting) -> None:
+        """Its handler runs while the main thread joins, and what it raises ends the join."""
+        process = context.Process(target=children.stay, args=(place.address,))
+        process.start()
+        guest = place.welcome()
+
+        def interrupt(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGUSR1, interrupt)
+        try:
+            timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
+            timer.start()
+            with pytest.raises(KeyboardInterrupt):
+                process.join()
+            timer.join()
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        assert process.is_alive()
+        guest.dismiss()
+        process.join(30)
+        assert process.exitcode == 0
+
+
+class TestExcepthook:
+    PROGRAM = """
+        import sys
+        import processing_core
+        from processing_testing import children
+        process = processing_core.get_context(sys.argv[1]).Process(
+            target=children.fail_with_hook, args=(sys.argv[2] == "broken",), name="the name")
+        process.start()
+        process.join()
+        print(process.exitcode, repr(process.exception))
+    """
+
+    def test_is_called(self, method: str) -> None:
+        assert scripts.run(self.PROGRAM, method, "sound").splitlines() == [
+            "hooked ValueError the reason the name",
+            "1 ValueError('the reason')",
+        ]
+
+    def test_may_fail(self, method: str) -> None:
+        program = "import sys; sys.stderr = sys.stdout\n" + scripts.textwrap.dedent(self.PROGRAM).replace(
+            "children.fail_with_hook", "children.to_stdout, kwargs={'target': children.fail_with_hook}"
+        )
+        lines = scripts.run(program, method, "broken").splitlines()
+        assert lines[0] == "Exception in processing.excepthook:"
+        assert "ValueError: the reason" in lines and "ValueError: the hook's own" in lines
+        assert lines[-1] == "1 ValueError('the reason')"
+
+    def test_default(self, capsys: pytest.CaptureFixture[str]) -> None:
+        process = Process(name="somebody")
+        for error in [ValueError("text"), SystemExit("silence")]:
+            args = processing_core.ExceptHookArgs(type(error), error, None, process)
+            processing_core.excepthook(args)
+        assert capsys.readouterr().err == "Process somebody:\nValueError: text\n"
+
+
+class TestNames:
+    def test_everything_of_thread_and_of_multiprocessing(self) -> None:
+        program = """
+            import multiprocessing, threading, processing_core
+            for other in (multiprocessing.Process, threading.Thread):
+                print([name for name in dir(other) if name[0] != "_" and not hasattr(processing_core.Process, name)])
+        """
+        assert scripts.run(program).splitlines() == ["[]", "[]"]
+
+    def test_native_id(self, context: BaseContext, place: Meeting) -> None:
+        process = context.Process(target=children.say_native_id, args=(place.address,))
+        assert process.native_id is None
+        process.start()
+        told = place.hear()
+        assert told == [process.native_id, process.native_id]
+        process.join(30)
