@@ -11,6 +11,7 @@ SUBJECTS = [
     "ping_pong",
     "lock",
     "value",
+    "shared_memory",
     "pool_map",
     "pool_apply",
     "pool_arrays",

@@ -6,10 +6,16 @@ __all__ = ["Names"]
 
 
 class Names(Protocol):
-    """The namespace of shared memory on this machine.  Names have no slash in front.  Nothing here blocks."""
+    """The namespace of shared memory on this machine.  Names have no slash in front.  Nothing here blocks for long."""
 
-    def create(self, name: str) -> int:
-        """A descriptor of new, empty memory, for its owner alone.
+    def make(self, size: int) -> int:
+        """A descriptor of new, zeroed memory that has no name yet, for its owner alone.
+
+        :raises OSError: if there is not so much memory.
+        """
+
+    def link(self, fd: int, name: str) -> None:
+        """Give new memory its name: from now on others find it, complete.
 
         :raises FileExistsError: if the name is taken.
         """
@@ -29,11 +35,21 @@ class Names(Protocol):
     def identity(self, name: str) -> int | None:
         """A number that another memory under the same name would not have; ``None`` if there is none."""
 
-    def beginning(self, prefix: str) -> list[str]:
-        """The names that begin so."""
+    def hold(self, fd: int) -> None:
+        """From now on this memory has a tracked user, until the descriptor and its mappings are gone, or `release`."""
+
+    def release(self, fd: int) -> None:
+        """This tracked user is none any more."""
+
+    def clear(self, prefix: str) -> None:
+        """Unlink what begins so and has no tracked user."""
+
+    def keep(self, prefix: str, root: int) -> None:
+        """See to it that somebody does that when a process is dead, and again when its last user is gone.
+
+        :param root: a pidfd.
+        :raises OSError: if the system refuses.
+        """
 
     def note(self, note: str, name: str) -> None:
         """Leave a note among the names, that says a name."""
-
-    def noted(self, note: str) -> str | None:
-        """What a note says; ``None`` if it is no note."""
