@@ -6,7 +6,10 @@
 
 static PyTypeObject *block_type;
 
-static uint64_t block_size(PyObject *self) { return load_relaxed(&arena_cell(id_index(((handle_object *)self)->id))->size); }
+uint64_t block_bytes(PyObject *self)
+{
+    return load_relaxed(&arena_cell(id_index(((handle_object *)self)->id))->size);
+}
 
 static int get_buffer(PyObject *self, Py_buffer *view, int flags)
 {
@@ -14,7 +17,7 @@ static int get_buffer(PyObject *self, Py_buffer *view, int flags)
         view->obj = NULL;
         return -1;
     }
-    return PyBuffer_FillInfo(view, self, ((handle_object *)self)->block, (Py_ssize_t)block_size(self), 0, flags);
+    return PyBuffer_FillInfo(view, self, ((handle_object *)self)->block, (Py_ssize_t)block_bytes(self), 0, flags);
 }
 
 static PyObject *block_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -38,8 +41,8 @@ PyObject *block_attach(cell_id id) { return handle_attach(block_type, id); }
 
 PyObject *block_copy(PyObject *block)
 {
-    PyObject *copy = PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)block_size(block));
-    if (copy) copy_bytes(PyByteArray_AsString(copy), ((handle_object *)block)->block, (size_t)block_size(block));
+    PyObject *copy = PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)block_bytes(block));
+    if (copy) copy_bytes(PyByteArray_AsString(copy), ((handle_object *)block)->block, (size_t)block_bytes(block));
     return copy;
 }
 

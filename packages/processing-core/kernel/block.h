@@ -6,6 +6,7 @@
 
 PyObject *block_of(const void *data, size_t size); /* a new block with a copy; the GIL is released if that is long */
 PyObject *block_attach(cell_id id);
+uint64_t block_bytes(PyObject *block);
 PyObject *block_copy(PyObject *block); /* a bytearray */
 
 #endif

@@ -13,10 +13,10 @@ static outcome advance(struct ring *r, uint64_t puts)
 {
     uint64_t finished = atomic_load(&r->finished);
     do {
-        if (finished >= puts) return BUSY;
+        if (finished >= ring_tasks(r, puts)) return BUSY;
     } while (!atomic_compare_exchange_weak(&r->finished, &finished, finished + 1));
     /* Whoever finishes the last one sees that it is, for it knows `puts`, or less. */
-    if (finished + 1 >= load_acquire(&r->puts)) park_wake(&r->all_finished, ALL_WAITERS);
+    if (finished + 1 >= ring_tasks(r, load_acquire(&r->puts))) park_wake(&r->all_finished, ALL_WAITERS);
     return OK;
 }
 
@@ -44,7 +44,7 @@ static outcome all_finished(void *ctx, bool Py_UNUSED(look))
 {
     struct ring *r = ctx;
     uint64_t finished = atomic_load(&r->finished);
-    return finished >= ring_puts(r) ? OK : BUSY;
+    return finished >= ring_tasks(r, ring_puts(r)) ? OK : BUSY;
 }
 
 PyObject *finish_wait(PyObject *self, PyObject *args)

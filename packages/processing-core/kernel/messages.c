@@ -4,6 +4,8 @@
  * GIL, for a ring that is neither contended nor full takes 50 ns; all waiting is done without it. */
 #include "messages.h"
 
+#include "block.h"
+
 #include <string.h>
 
 #define LONGEST_INLINE (INLINE_MAX - 24)
@@ -15,9 +17,9 @@ bool queue_usable(PyObject *self)
     return false;
 }
 
-static PyObject *raise_from_queue(const char *name)
+static PyObject *raise_from(const char *module_name, const char *name)
 {
-    PyObject *module = PyImport_ImportModule("queue");
+    PyObject *module = PyImport_ImportModule(module_name);
     PyObject *error = module ? PyObject_GetAttrString(module, name) : NULL;
     if (error) PyErr_SetNone(error);
     Py_XDECREF(error);
@@ -25,16 +27,36 @@ static PyObject *raise_from_queue(const char *name)
     return NULL;
 }
 
+/* queue.ShutDown, or before CPython 3.13 our own. */
+static PyObject *raise_shut_down(void)
+{
+    raise_from("queue", "ShutDown");
+    if (!PyErr_ExceptionMatches(PyExc_AttributeError)) return NULL;
+    PyErr_Clear();
+    return raise_from("processing_core._errors", "ShutDown");
+}
+
 PyObject *raise_put(outcome o)
 {
-    return o == BUSY ? raise_from_queue("Full") : raise_outcome(o);
+    if (o == BUSY) return raise_from("queue", "Full");
+    return o == E_CLOSED ? raise_shut_down() : raise_outcome(o);
 }
 
 PyObject *raise_get(outcome o)
 {
-    return o == BUSY ? raise_from_queue("Empty") : raise_outcome(o);
+    if (o == BUSY) return raise_from("queue", "Empty");
+    return o == E_CLOSED ? raise_shut_down() : raise_outcome(o);
 }
 /* -- in -- */
+
+/* What a parcel has outside of the ring, for max_bytes, as it stands in the message's flags. */
+static uint32_t weight_of(const struct encoding *e)
+{
+    uint64_t bytes = encoding_size(e);
+    for (Py_ssize_t i = 0; e->blocks && i < PyList_Size(e->blocks); i++) bytes += block_bytes(PyList_GetItem(e->blocks, i));
+    uint64_t weight = (bytes + 1023) >> 10;
+    return (uint32_t)(weight < WEIGHT_MAX ? weight : WEIGHT_MAX) << WEIGHT_SHIFT;
+}
 
 bool sending_begin(struct sending *s, PyObject *object, const uint64_t *header)
 {
@@ -52,7 +74,7 @@ bool sending_begin(struct sending *s, PyObject *object, const uint64_t *header)
             raise_outcome(o);
             return false;
         }
-        s->m.flags = MESSAGE_PARCEL;
+        s->m.flags = MESSAGE_PARCEL | weight_of(&s->e);
         s->m.prefix_size = 8;
         s->m.ref = reference_at(s->ref);
     } else {
@@ -157,17 +179,21 @@ outcome queue_receive(PyObject *self, struct receiving *r, struct claim *claim, 
     return o;
 }
 
-/* The object; `header` (two numbers) is filled in if the message has one. */
 PyObject *received_object(struct receiving *r, uint64_t header[2])
 {
-    size_t at = r->m.flags & MESSAGE_PARCEL ? 8 : 0;
-    if (r->m.flags & MESSAGE_HEADED) {
-        memcpy(header, r->data + at, 16);
+    return message_object(&r->m, r->ref, r->copy, header);
+}
+
+PyObject *message_object(const struct incoming *m, refno ref, bool copy, uint64_t header[2])
+{
+    size_t at = m->flags & MESSAGE_PARCEL ? 8 : 0;
+    if (m->flags & MESSAGE_HEADED) {
+        memcpy(header, m->data + at, 16);
         at += 16;
     }
-    if (r->m.flags & MESSAGE_PARCEL) return parcel_open(r->ref, r->copy);
+    if (m->flags & MESSAGE_PARCEL) return parcel_open(ref, copy);
     bool kept;
-    PyObject *object = decode(r->data + at, r->m.size - at, NULL, &kept);
+    PyObject *object = decode(m->data + at, m->size - at, NULL, &kept);
     if (object == NULL || !kept) return object;
     Py_DECREF(object); /* it looks into this stack frame: no unpickler of ours does that */
     PyErr_SetString(PyExc_BufferError, "an unpickled object kept a view of its message");

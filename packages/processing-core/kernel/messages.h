@@ -18,8 +18,8 @@ static inline uint32_t index_of(PyObject *self) { return id_index(((handle_objec
 static inline struct queue_object *queue_of(PyObject *self) { return (struct queue_object *)self; }
 
 bool queue_usable(PyObject *self); /* false with an exception */
-PyObject *raise_put(outcome o);    /* BUSY is queue.Full */
-PyObject *raise_get(outcome o);    /* BUSY is queue.Empty */
+PyObject *raise_put(outcome o);    /* BUSY is queue.Full, E_CLOSED is ShutDown */
+PyObject *raise_get(outcome o);    /* BUSY is queue.Empty, E_CLOSED is ShutDown */
 
 /* -- in -- */
 struct sending {
@@ -41,6 +41,13 @@ struct receiving {
 };
 outcome queue_receive(PyObject *self, struct receiving *r, struct claim *claim, int64_t deadline);
 PyObject *received_object(struct receiving *r, uint64_t header[2]);
+/* The object of a message, whose parcel `ref` refers to; `header` is filled in if the message has one. */
+PyObject *message_object(const struct incoming *m, refno ref, bool copy, uint64_t header[2]);
+
+/* -- many at once (harvest.c) -- */
+/* Append to the list (True, object) or (False, exception) for each message, at most `limit`; waits for the first.  OK even
+ * if something could not be unpickled; E_SIGNAL with an exception. */
+outcome queue_harvest(PyObject *self, PyObject *rows, Py_ssize_t limit, int64_t deadline, bool copy);
 
 /* -- rows, for pools (rows.c) -- */
 PyObject *rows_send(PyObject *self, PyObject *args);

@@ -99,14 +99,19 @@ static PyObject *py_put_many(PyObject *self, PyObject *const *args, Py_ssize_t n
 }
 /* -- getting -- */
 
-/* The first of what an unlucky get_many left. */
+/* The first of the rows that an earlier get_many could not return. */
 static PyObject *take_leftover(PyObject *self)
 {
-    PyObject *list = queue_of(self)->leftover;
-    PyObject *first = Py_NewRef(PyList_GetItem(list, 0));
-    if (PyList_SetSlice(list, 0, 1, NULL) < 0) Py_CLEAR(first);
-    if (PyList_Size(list) == 0) Py_CLEAR(queue_of(self)->leftover);
-    return first;
+    PyObject *rows = queue_of(self)->leftover;
+    PyObject *row = Py_NewRef(PyList_GetItem(rows, 0));
+    if (PyList_SetSlice(rows, 0, 1, NULL) < 0) Py_CLEAR(row);
+    if (PyList_Size(rows) == 0) Py_CLEAR(queue_of(self)->leftover);
+    PyObject *object = row ? PyTuple_GetItem(row, 1) : NULL;
+    bool good = row && PyTuple_GetItem(row, 0) == Py_True;
+    if (row && !good) PyErr_SetObject((PyObject *)Py_TYPE(object), object);
+    object = good ? Py_NewRef(object) : NULL;
+    Py_XDECREF(row);
+    return object;
 }
 
 static PyObject *get_object(PyObject *self, int64_t deadline, bool copy)
@@ -130,40 +135,59 @@ static PyObject *py_get(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
 
 static PyObject *py_get_nowait(PyObject *self, PyObject *Py_UNUSED(none)) { return get_object(self, 0, false); }
 
-/* Append up to `limit` objects; waits for the first only.  False with an exception, and what came before it stays. */
-static bool get_into(PyObject *list, PyObject *self, Py_ssize_t limit, int64_t deadline, bool copy)
+/* Rows that were taken and not returned are for later gets.  Those of another thread may stand there by now. */
+static bool keep_leftover(PyObject *self, PyObject *rows)
 {
-    struct receiving r;
-    uint64_t header[2];
-    for (Py_ssize_t i = 0; i < limit; i++) {
-        PyObject *object;
-        if (queue_of(self)->leftover) {
-            object = take_leftover(self);
-        } else {
-            if (i > 0 && ring_empty(ring_of(self))) break;
-            outcome o = queue_receive(self, &r, NULL, i ? 0 : deadline);
-            r.copy = copy;
-            if (i > 0 && (o == BUSY || o == E_CLOSED)) break; /* another consumer was quicker */
-            object = o == OK ? received_object(&r, header) : raise_get(o);
-        }
-        bool ok = object && PyList_Append(list, object) == 0;
-        Py_XDECREF(object);
-        if (!ok) return false;
-    }
+    struct queue_object *q = queue_of(self);
+    if (PyList_Size(rows) == 0) return true;
+    if (!q->leftover) q->leftover = Py_NewRef(rows);
+    else return PyList_SetSlice(q->leftover, 0, 0, rows) == 0;
     return true;
 }
 
-/* What was taken is not lost when a later item cannot be unpickled: the next get has it. */
-static void keep_leftover(PyObject *self, PyObject *list)
+/* The same, where an exception is set. */
+static void keep_after_error(PyObject *self, PyObject *rows)
 {
-    struct queue_object *q = queue_of(self);
-    if (PyList_Size(list) == 0) return;
-    if (q->leftover) { /* of another thread: its items came later or earlier, nobody can tell */
-        Py_ssize_t n = PyList_Size(q->leftover);
-        PyList_SetSlice(q->leftover, n, n, list);
-    } else {
-        q->leftover = Py_NewRef(list);
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    if (!keep_leftover(self, rows)) PyErr_Clear(); /* no memory: they are lost with this operation */
+    PyErr_Restore(type, value, trace);
+}
+
+/* The objects of the rows; or, if one of them is an exception, that, and all others are left for later. */
+static PyObject *objects_of(PyObject *self, PyObject *rows)
+{
+    Py_ssize_t n = PyList_Size(rows), bad = 0;
+    while (bad < n && PyTuple_GetItem(PyList_GetItem(rows, bad), 0) == Py_True) bad++;
+    if (bad < n) {
+        PyObject *error = Py_NewRef(PyTuple_GetItem(PyList_GetItem(rows, bad), 1));
+        if (PyList_SetSlice(rows, bad, bad + 1, NULL) == 0 && keep_leftover(self, rows))
+            PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+        Py_DECREF(error);
+        return NULL;
     }
+    PyObject *objects = PyList_New(n);
+    for (Py_ssize_t i = 0; objects && i < n; i++)
+        PyList_SetItem(objects, i, Py_NewRef(PyTuple_GetItem(PyList_GetItem(rows, i), 1)));
+    return objects;
+}
+
+/* What was left for later, up to the first exception; else what the ring has. */
+static outcome collect_rows(PyObject *self, PyObject *rows, Py_ssize_t limit, int64_t deadline, bool copy)
+{
+    PyObject *left = queue_of(self)->leftover;
+    if (!left) return queue_harvest(self, rows, limit, deadline, copy);
+    Py_ssize_t n = 0;
+    while (n < limit && n < PyList_Size(left) && PyTuple_GetItem(PyList_GetItem(left, n), 0) == Py_True) n++;
+    if (n == 0) n = 1;
+    PyObject *first = PyList_GetSlice(left, 0, n);
+    bool ok = first && PyList_SetSlice(rows, 0, 0, first) == 0 && PyList_SetSlice(left, 0, n, NULL) == 0;
+    Py_XDECREF(first);
+    if (PyList_Size(left) == 0) Py_CLEAR(queue_of(self)->leftover);
+    if (!ok) return E_SIGNAL;
+    if (queue_of(self)->leftover || PyTuple_GetItem(PyList_GetItem(rows, 0), 0) != Py_True) return OK;
+    outcome o = n < limit ? queue_harvest(self, rows, limit, 0, copy) : OK;
+    return o == BUSY || o == E_CLOSED ? OK : o;
 }
 
 static PyObject *py_get_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
@@ -178,14 +202,18 @@ static PyObject *py_get_many(PyObject *self, PyObject *const *args, Py_ssize_t n
         return NULL;
     }
     if (!queue_usable(self) || !parse_getting("get_many", args, nargs, kwnames, 1, &deadline, &copy)) return NULL;
-    PyObject *list = PyList_New(0);
-    if (!list || get_into(list, self, limit, deadline, copy)) return list;
-    PyObject *type, *value, *trace;
-    PyErr_Fetch(&type, &value, &trace);
-    keep_leftover(self, list);
-    Py_DECREF(list);
-    PyErr_Restore(type, value, trace);
-    return NULL;
+    PyObject *rows = PyList_New(0);
+    if (!rows) return NULL;
+    outcome o = collect_rows(self, rows, limit, deadline, copy);
+    PyObject *objects = NULL;
+    if (o != OK) {
+        raise_get(o);
+        keep_after_error(self, rows);
+    } else {
+        objects = objects_of(self, rows);
+    }
+    Py_DECREF(rows);
+    return objects;
 }
 /* -- looking -- */
 
@@ -206,8 +234,7 @@ static PyObject *py_full(PyObject *self, PyObject *Py_UNUSED(none))
 {
     if (!queue_usable(self)) return NULL;
     struct ring *r = ring_of(self);
-    uint64_t bytes = load_acquire(&r->tail) - load_acquire(&r->head);
-    return PyBool_FromLong(ring_count(r) >= r->max_items || (r->max_bytes != UINT64_MAX && bytes >= r->max_bytes));
+    return PyBool_FromLong(ring_count(r) >= r->max_items || (ring_bounds_bytes(r) && ring_bytes(r) >= r->max_bytes));
 }
 
 static PyObject *py_shut(PyObject *self, PyObject *Py_UNUSED(none))
@@ -216,6 +243,40 @@ static PyObject *py_shut(PyObject *self, PyObject *Py_UNUSED(none))
     PyThreadState *thread = PyEval_SaveThread();
     ring_shut(ring_of(self));
     PyEval_RestoreThread(thread);
+    Py_RETURN_NONE;
+}
+
+/* Throw away what became void; whatever interrupts it, the rest goes with the queue. */
+static outcome discard_all(PyObject *self)
+{
+    struct receiving r;
+    outcome o = reference_reserve(&r.ref);
+    if (o != OK) return o;
+    while (o == OK) {
+        r.m = (struct incoming){.data = r.data, .entry = reference_at(r.ref)};
+        PyThreadState *thread = PyEval_SaveThread();
+        o = ring_discard(ring_of(self), index_of(self), &r.m);
+        PyEval_RestoreThread(thread);
+        if (o != OK || !(r.m.flags & MESSAGE_PARCEL)) continue;
+        cell_detach(r.ref);
+        o = reference_reserve(&r.ref);
+        if (o != OK) return o;
+    }
+    reference_return(r.ref);
+    return o == BUSY ? OK : o;
+}
+
+static PyObject *py_shutdown(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"immediate", NULL};
+    int immediate = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:shutdown", names, &immediate) || !queue_usable(self)) return NULL;
+    PyThreadState *thread = PyEval_SaveThread();
+    if (immediate) ring_cut(ring_of(self));
+    else ring_shut(ring_of(self));
+    PyEval_RestoreThread(thread);
+    outcome o = immediate ? discard_all(self) : OK;
+    if (o != OK) return raise_outcome(o);
     Py_RETURN_NONE;
 }
 
@@ -238,6 +299,18 @@ static PyObject *py_close(PyObject *self, PyObject *Py_UNUSED(none))
 }
 
 static PyObject *py_closed(PyObject *self, void *Py_UNUSED(closure)) { return PyBool_FromLong(queue_of(self)->closed); }
+
+static PyObject *py_is_shutdown(PyObject *self, void *Py_UNUSED(closure))
+{
+    if (!handle_usable(self)) return NULL;
+    return PyBool_FromLong(load_acquire(&ring_of(self)->state) & RING_SHUT);
+}
+
+static PyObject *py_max_bytes(PyObject *self, void *Py_UNUSED(closure))
+{
+    if (!handle_usable(self)) return NULL;
+    return PyLong_FromUnsignedLongLong(ring_bounds_bytes(ring_of(self)) ? ring_of(self)->max_bytes : 0);
+}
 
 static PyObject *py_max_items(PyObject *self, void *Py_UNUSED(closure))
 {
@@ -295,6 +368,7 @@ static const char put_doc[] =
     ":param block: whether to wait for room.\n"
     ":param timeout: seconds; None waits for ever.\n"
     ":raises queue.Full: if there was no room in time.\n"
+    ":raises ShutDown: if the queue was shut down.\n"
     ":raises ClosedError: if it was closed in this process.\n"
     ":raises MemoryError: if the family's arena is full.\n"
     ":raises Exception: what pickling the object raises.";
@@ -308,6 +382,7 @@ static const char get_doc[] =
     ":param timeout: seconds; None waits for ever.\n"
     ":param copy: whether to copy such a buffer into this process's own memory.\n"
     ":raises queue.Empty: if none came in time.\n"
+    ":raises ShutDown: if the queue was shut down and is empty.\n"
     ":raises ClosedError: if the queue was closed in this process.\n"
     ":raises Exception: what unpickling the object raises; the next call takes the next one.";
 static const char put_nowait_doc[] =
@@ -325,7 +400,8 @@ static const char put_many_doc[] =
 static const char get_many_doc[] =
     "get_many($self, limit, /, block=True, timeout=None, *, copy=False)\n--\n\n"
     "Take what is there, at most limit objects.  Blocks while the queue is empty.\n\n"
-    "Otherwise as get().  When an object cannot be unpickled, the next call returns those that came before it.\n\n"
+    "Otherwise as get(), and one operation: whoever is killed in it loses at most what it took.  When an object cannot be\n"
+    "unpickled, that is raised, and the next calls return what else was taken.\n\n"
     ":param limit: how many at most; at least 1.\n"
     ":return: a list of one object or more.\n"
     ":raises queue.Empty: if none came in time.";
@@ -339,6 +415,15 @@ static const char close_doc[] =
     "Refuse every later use of this queue in this process; other processes are not concerned.\n\n"
     "What was put is in shared memory already and will be got.  Does not block; a second call does nothing.";
 
+static const char shutdown_doc[] =
+    "shutdown($self, /, immediate=False)\n--\n\n"
+    "Let every later put() of every process raise ShutDown, and get() as soon as the queue is empty.\n\n"
+    "Those that wait now are woken.  Does not block; process- and thread-safe.  With immediate=True every get() raises at\n"
+    "once, and what is in the queue is thrown away and counts as dealt with, so that join() waits only for what was got:\n"
+    "that is decided in one instant, and no death in the middle leaves it half done.\n\n"
+    ":param immediate: whether to throw away what is in the queue.\n"
+    ":raises ClosedError: if the queue was closed in this process.";
+
 static PyMethodDef methods[] = {
     {"put", (PyCFunction)(void (*)(void))py_put, METH_FASTCALL | METH_KEYWORDS, put_doc},
     {"get", (PyCFunction)(void (*)(void))py_get, METH_FASTCALL | METH_KEYWORDS, get_doc},
@@ -349,6 +434,7 @@ static PyMethodDef methods[] = {
     {"qsize", py_qsize, METH_NOARGS, qsize_doc},
     {"empty", py_empty, METH_NOARGS, empty_doc},
     {"full", py_full, METH_NOARGS, full_doc},
+    {"shutdown", (PyCFunction)(void (*)(void))py_shutdown, METH_VARARGS | METH_KEYWORDS, shutdown_doc},
     {"_shut", py_shut, METH_NOARGS, NULL},
     {"_send", rows_send, METH_VARARGS, NULL},
     {"_send_many", rows_send_many, METH_VARARGS, NULL},
@@ -363,6 +449,8 @@ static PyMethodDef methods[] = {
 };
 static PyGetSetDef getset[] = {
     {"_maxsize", py_max_items, NULL, NULL, NULL},
+    {"_max_bytes", py_max_bytes, NULL, NULL, NULL},
+    {"is_shutdown", py_is_shutdown, NULL, "Whether it was shut down, by any process.  Does not block.", NULL},
     {"_closed", py_closed, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -12,12 +12,13 @@ static struct message *message_at(struct segment *s, uint64_t position) { return
 /* Room of a segment in a block of so many bytes. */
 static uint64_t segment_room(uint64_t bytes) { return (bytes - sizeof(struct segment)) / 8 * 8; }
 
-static void segment_init(struct segment *s, uint64_t base, uint64_t room, uint64_t first)
+static void segment_init(struct segment *s, uint64_t base, uint64_t room)
 {
     store_relaxed(&s->next, 0);
     store_relaxed(&s->base, base);
     store_relaxed(&s->end, base + room);
-    store_relaxed(&s->first, first);
+    store_relaxed(&s->first, 0);
+    store_relaxed(&s->weight, 0);
 }
 
 outcome ring_make(cell_id id, uint64_t max_items, uint64_t max_bytes)
@@ -33,7 +34,7 @@ outcome ring_make(cell_id id, uint64_t max_items, uint64_t max_bytes)
     outcome o = heap_take(FIRST_SEGMENT, &at, &cold); /* no larger than a step: warm */
     if (o == OK && at + FIRST_SEGMENT > arena.mapped) o = E_RANGE;
     if (o == OK) {
-        segment_init(segment_at(at), 0, segment_room(FIRST_SEGMENT), 0);
+        segment_init(segment_at(at), 0, segment_room(FIRST_SEGMENT));
         store_relaxed(&r->put_segment, at);
         tx_set(&r->get_segment, at);
         tx_set(&arena_cell(id_index(id))->ready, 1);
@@ -46,16 +47,21 @@ outcome ring_make(cell_id id, uint64_t max_items, uint64_t max_bytes)
 
 /* -- recovery of what the positions imply; under the guard, taken from the dead -- */
 
-/* Messages between the segment's base and a position in it. */
-static uint64_t messages_before(struct segment *s, uint64_t position)
+/* How many messages precede a position in a segment, and what they weigh. */
+struct sum {
+    uint64_t messages, weight;
+};
+
+static struct sum sum_before(struct segment *s, uint64_t position)
 {
-    uint64_t n = 0;
-    for (uint64_t at = load_relaxed(&s->base); at < position; n++) {
-        uint32_t size = message_at(s, at)->size;
-        if (size == MESSAGE_SKIP) break;
-        at += aligned(size);
+    struct sum sum = {load_relaxed(&s->first), load_relaxed(&s->weight)};
+    for (uint64_t at = load_relaxed(&s->base); at < position; sum.messages++) {
+        struct message *m = message_at(s, at);
+        if (m->size == MESSAGE_SKIP) break;
+        sum.weight += message_weight(m->flags);
+        at += aligned(m->size);
     }
-    return n;
+    return sum;
 }
 
 /* Consumers free segments inside arena sections, so the chain holds still in one. */
@@ -68,7 +74,9 @@ static void repair_put(struct ring *r)
     crash_point();
     store_relaxed(&r->put_segment, at);
     crash_point();
-    store_relaxed(&r->puts, load_relaxed(&segment_at(at)->first) + messages_before(segment_at(at), tail));
+    struct sum sum = sum_before(segment_at(at), tail);
+    store_relaxed(&r->puts, sum.messages);
+    store_relaxed(&r->put_weight, sum.weight);
     arena_leave(&section);
 }
 
@@ -91,7 +99,9 @@ static void repair_get(struct ring *r)
     crash_point();
     repair_claim(r);
     crash_point();
-    store_relaxed(&r->gets, load_relaxed(&s->first) + messages_before(s, load_relaxed(&r->head)));
+    struct sum sum = sum_before(s, load_relaxed(&r->head));
+    store_relaxed(&r->gets, sum.messages);
+    store_relaxed(&r->got_weight, sum.weight);
 }
 
 static bool lock_put(struct ring *r, bool fast)
@@ -143,7 +153,7 @@ static outcome segment_append(struct ring *r, struct segment *last, uint64_t nee
     outcome o = heap_take(bytes, &at, &cold);
     if (o == OK && at + bytes > arena.mapped) o = E_RANGE;
     if (o == OK) {
-        segment_init(segment_at(at), load_relaxed(&last->end), segment_room(bytes), 0);
+        segment_init(segment_at(at), load_relaxed(&last->end), segment_room(bytes));
         tx_set(&last->next, at);
     } else {
         tx_abort();
@@ -159,10 +169,12 @@ static bool room_for(struct ring *r, uint32_t n, uint64_t bytes)
     uint64_t puts = load_relaxed(&r->puts), tail = load_relaxed(&r->tail);
     for (int look = 0; look < 2; look++) {
         uint64_t items = puts - load_relaxed(&r->seen_gets), used = tail - load_relaxed(&r->seen_head);
+        if (ring_bounds_bytes(r)) used += load_relaxed(&r->put_weight) - load_relaxed(&r->seen_weight);
         bool items_fit = items == 0 || (items < r->max_items && n <= r->max_items - items);
-        bool bytes_fit = used == 0 || r->max_bytes == UINT64_MAX || (used < r->max_bytes && bytes <= r->max_bytes - used);
+        bool bytes_fit = used == 0 || !ring_bounds_bytes(r) || (used < r->max_bytes && bytes <= r->max_bytes - used);
         if (items_fit && bytes_fit) return true;
         store_relaxed(&r->seen_gets, load_acquire(&r->gets));
+        if (ring_bounds_bytes(r)) store_relaxed(&r->seen_weight, load_acquire(&r->got_weight));
         store_relaxed(&r->seen_head, load_acquire(&r->head));
     }
     return false;
@@ -171,7 +183,7 @@ static bool room_for(struct ring *r, uint32_t n, uint64_t bytes)
 /* Where a put stands: nothing of it is visible before `tail` is stored. */
 struct cursor {
     struct segment *segment;
-    uint64_t position, number;
+    uint64_t position, number, weight;
 };
 
 /* Make the cursor stand where `need` bytes fit. */
@@ -188,6 +200,7 @@ static outcome advance(struct ring *r, struct cursor *c, uint64_t need, bool fas
         c->segment = segment_at(load_relaxed(&c->segment->next));
         c->position = load_relaxed(&c->segment->base);
         store_relaxed(&c->segment->first, c->number);
+        store_relaxed(&c->segment->weight, c->weight);
     }
     return OK;
 }
@@ -208,6 +221,7 @@ static void write_message(struct cursor *c, const struct outgoing *m, uint32_t i
         crash_point();
     }
     c->position += aligned(outgoing_size(m));
+    c->weight += message_weight(m->flags);
     c->number++;
 }
 
@@ -230,7 +244,8 @@ static void abandon_transfers(const struct outgoing *m, uint32_t n)
 
 static outcome put_guarded(struct ring *r, uint32_t index, const struct outgoing *m, uint32_t n, bool fast)
 {
-    struct cursor c = {segment_at(load_relaxed(&r->put_segment)), load_relaxed(&r->tail), load_relaxed(&r->puts)};
+    struct cursor c = {segment_at(load_relaxed(&r->put_segment)), load_relaxed(&r->tail), load_relaxed(&r->puts),
+                       load_relaxed(&r->put_weight)};
     for (uint32_t i = 0; i < n; i++) {
         outcome o = advance(r, &c, aligned(outgoing_size(&m[i])), fast);
         if (o != OK) {
@@ -244,6 +259,7 @@ static outcome put_guarded(struct ring *r, uint32_t index, const struct outgoing
     crash_point();
     end_transfers(m, n);
     store_relaxed(&r->put_segment, arena_offset(c.segment));
+    if (c.weight != load_relaxed(&r->put_weight)) store_release(&r->put_weight, c.weight); /* of parcels only */
     crash_point();
     store_release(&r->puts, c.number);
     return OK;
@@ -252,7 +268,7 @@ static outcome put_guarded(struct ring *r, uint32_t index, const struct outgoing
 outcome ring_put(struct ring *r, uint32_t index, const struct outgoing *m, uint32_t n, bool fast, uint64_t *number)
 {
     uint64_t bytes = 0;
-    for (uint32_t i = 0; i < n; i++) bytes += aligned(outgoing_size(&m[i]));
+    for (uint32_t i = 0; i < n; i++) bytes += aligned(outgoing_size(&m[i])) + message_weight(m[i].flags);
     if (!lock_put(r, fast)) return BUSY;
     outcome o = BUSY;
     *number = load_relaxed(&r->puts);
@@ -310,49 +326,119 @@ static void write_claim(struct ring *r, const struct incoming *m)
     store_release(&c->position, m->position + 1);
 }
 
+/* Copy a message out; nothing of it is consumed before `head` is stored. */
+static void read_message(uint32_t index, struct message *from, uint64_t position, uint64_t number, struct incoming *m)
+{
+    m->size = from->size;
+    m->flags = from->flags;
+    m->number = number;
+    m->position = position;
+    memcpy(m->data, from + 1, from->size);
+    if (!(from->flags & MESSAGE_PARCEL)) return;
+    uint64_t id; /* the transfer record: see cells.h for the order */
+    memcpy(&id, from + 1, sizeof id);
+    store_relaxed(&m->entry->position, position);
+    store_release(&m->entry->transfer, (uint64_t)TRANSFER_GETTING << 32 | index);
+    crash_point();
+    store_release(&m->entry->ref, id);
+}
+
+static void count_got(struct ring *r, uint64_t gets, uint64_t weight)
+{
+    if (weight) store_release(&r->got_weight, load_relaxed(&r->got_weight) + weight);
+    store_release(&r->gets, gets);
+}
+
 static void take_message(struct ring *r, uint32_t index, struct message *from, uint64_t position, struct incoming *m)
 {
     uint64_t gets = load_relaxed(&r->gets);
-    m->size = from->size;
-    m->flags = from->flags;
-    m->number = gets;
-    m->position = position;
-    memcpy(m->data, from + 1, from->size);
-    if (from->flags & MESSAGE_PARCEL) { /* the transfer record: see cells.h for the order */
-        uint64_t id;
-        memcpy(&id, from + 1, sizeof id);
-        store_relaxed(&m->entry->position, position);
-        store_release(&m->entry->transfer, (uint64_t)TRANSFER_GETTING << 32 | index);
-        crash_point();
-        store_release(&m->entry->ref, id);
-    }
+    read_message(index, from, position, gets, m);
     if (m->claim) write_claim(r, m);
     crash_point();
     store_release(&r->head, position + aligned(m->size)); /* consumes; pairs with room_for and ring_passed */
     crash_point();
     if (m->claim) store_release(&r->claim, 0);
-    store_release(&r->gets, gets + 1);
+    count_got(r, gets + 1, message_weight(m->flags));
     if (m->flags & MESSAGE_PARCEL) store_release(&m->entry->transfer, TRANSFER_NONE);
+}
+
+/* Whether there is a message: OK, BUSY or E_CLOSED. */
+static outcome anything(struct ring *r)
+{
+    if (load_relaxed(&r->head) == load_relaxed(&r->seen_tail)) store_relaxed(&r->seen_tail, load_acquire(&r->tail));
+    if (load_relaxed(&r->head) < load_relaxed(&r->seen_tail)) return OK;
+    bool over = load_acquire(&r->state) & RING_SHUT && load_acquire(&r->tail) == load_relaxed(&r->head);
+    return over ? E_CLOSED : BUSY;
 }
 
 outcome ring_get(struct ring *r, uint32_t index, struct incoming *m, bool fast)
 {
     if (!lock_get(r, fast)) return BUSY;
-    outcome o = BUSY;
-    if (load_relaxed(&r->head) == load_relaxed(&r->seen_tail)) store_relaxed(&r->seen_tail, load_acquire(&r->tail));
-    if (load_relaxed(&r->head) < load_relaxed(&r->seen_tail)) {
+    outcome o = load_relaxed(&r->cut) ? E_CLOSED : anything(r);
+    if (o == OK) {
         uint64_t position;
         struct message *from = first_message(r, &position, fast);
-        if (from) {
-            take_message(r, index, from, position, m);
-            o = OK;
-        }
-    } else if (load_acquire(&r->state) & RING_SHUT && load_acquire(&r->tail) == load_relaxed(&r->head)) {
-        o = E_CLOSED;
+        if (from) take_message(r, index, from, position, m);
+        else o = BUSY;
     }
     unlock_get(r);
-    if (o == OK) park_wake(&r->not_full, r->max_bytes == UINT64_MAX ? 1 : ALL_WAITERS);
+    if (o == OK) park_wake(&r->not_full, ring_bounds_bytes(r) ? ALL_WAITERS : 1);
     return o;
+}
+
+/* A segment that is used up must be dropped before the next is read, and what was read be consumed before that: so a
+ * harvest ends where its segment ends. */
+static void reap(struct ring *r, uint32_t index, struct message *from, uint64_t position, struct harvest *h)
+{
+    struct segment *s = segment_at(load_relaxed(&r->get_segment));
+    uint64_t gets = load_relaxed(&r->gets), weight = 0, end = load_relaxed(&s->end), tail = load_relaxed(&r->seen_tail);
+    uint8_t *data = h->data;
+    if (end > tail) end = tail;
+    while (h->n < h->limit && position < end && (from = message_at(s, position))->size != MESSAGE_SKIP) {
+        struct incoming *m = &h->messages[h->n];
+        if (from->flags & MESSAGE_PARCEL) {
+            if (h->parcels == h->n_entries) break;
+            m->entry = h->entries[h->parcels++];
+        }
+        m->data = data;
+        read_message(index, from, position, gets + h->n++, m);
+        data += aligned(m->size);
+        position += aligned(m->size);
+        weight += message_weight(m->flags);
+    }
+    crash_point();
+    store_release(&r->head, position); /* consumes all of them; pairs as in take_message */
+    crash_point();
+    count_got(r, gets + h->n, weight);
+    for (uint32_t i = 0; i < h->parcels; i++) store_release(&h->entries[i]->transfer, TRANSFER_NONE);
+}
+
+outcome ring_get_many(struct ring *r, uint32_t index, struct harvest *h, bool fast)
+{
+    if (!lock_get(r, fast)) return BUSY;
+    outcome o = load_relaxed(&r->cut) ? E_CLOSED : anything(r);
+    if (o == OK) {
+        uint64_t position;
+        struct message *from = first_message(r, &position, fast);
+        if (from) reap(r, index, from, position, h);
+        else o = BUSY;
+    }
+    unlock_get(r);
+    if (o == OK) park_wake(&r->not_full, ALL_WAITERS);
+    return o;
+}
+
+outcome ring_discard(struct ring *r, uint32_t index, struct incoming *m)
+{
+    lock_get(r, false);
+    outcome o = load_relaxed(&r->cut) ? anything(r) : BUSY;
+    if (o == OK) {
+        uint64_t position;
+        struct message *from = first_message(r, &position, false);
+        take_message(r, index, from, position, m);
+    }
+    unlock_get(r);
+    return o == OK ? OK : BUSY;
 }
 
 /* -- looking -- */
@@ -372,6 +458,7 @@ bool ring_passed(uint32_t index, bool putting, uint64_t position)
 
 uint64_t ring_count(struct ring *r)
 {
+    if (load_acquire(&r->cut)) return 0;
     uint64_t gets = load_acquire(&r->gets), puts = load_acquire(&r->puts); /* in this order: never negative */
     return puts > gets ? puts - gets : 0;
 }
@@ -385,11 +472,20 @@ uint64_t ring_puts(struct ring *r)
     return puts;
 }
 
+/* Of messages and what they brought with them; a guess, as what it is told by is stored one after another. */
+uint64_t ring_bytes(struct ring *r)
+{
+    if (load_acquire(&r->cut)) return 0;
+    uint64_t got = load_acquire(&r->got_weight), head = load_acquire(&r->head);
+    uint64_t put = load_acquire(&r->put_weight), tail = load_acquire(&r->tail);
+    return tail - head + (put > got ? put - got : 0);
+}
+
 /* True at once after a put, whatever the counts say: positions decide. */
 bool ring_empty(struct ring *r)
 {
     uint64_t head = load_acquire(&r->head);
-    return load_acquire(&r->tail) <= head;
+    return load_acquire(&r->tail) <= head || load_acquire(&r->cut);
 }
 
 /* While it spun, producers may have left the wakes to it. */
@@ -405,6 +501,19 @@ void ring_shut(struct ring *r)
     unlock_put(r);
     park_wake(&r->not_empty, ALL_WAITERS);
     park_wake(&r->not_full, ALL_WAITERS);
+}
+
+/* One store makes everything in the ring void: the tasks are those that were got by then.  Under get_guard `gets` is
+ * exact, and nobody gets anything any more once it is given back. */
+void ring_cut(struct ring *r)
+{
+    ring_shut(r);
+    lock_get(r, false);
+    if (!load_relaxed(&r->cut)) store_release(&r->cut, load_relaxed(&r->gets) + 1);
+    crash_point();
+    unlock_get(r);
+    park_wake(&r->not_empty, ALL_WAITERS);
+    park_wake(&r->all_finished, ALL_WAITERS);
 }
 
 /* -- the end: nobody refers to the ring any more.  One message, or one segment, a step -- */

@@ -27,12 +27,16 @@ struct message {
 #define MESSAGE_SKIP UINT32_MAX
 #define MESSAGE_PARCEL 1u /* the first 8 bytes are the cell_id of a parcel, which the position owns */
 #define MESSAGE_HEADED 2u /* then two numbers of the sender's come */
+#define WEIGHT_SHIFT 8    /* above the flags: KiB that a parcel has outside of the ring */
+#define WEIGHT_MAX 0xffffffu
+static inline uint64_t message_weight(uint32_t flags) { return (uint64_t)(flags >> WEIGHT_SHIFT) << 10; }
 
 struct segment {
     word64 next;  /* offset; set once, under put_guard and the arena lock */
     word64 base;  /* position of its first byte; constant while it is linked */
     word64 end;   /* base + room */
     word64 first; /* number of its first message; written under put_guard before a tail beyond base is published */
+    word64 weight; /* of all messages before it; likewise */
     uint8_t bytes[];
 };
 
@@ -40,7 +44,8 @@ struct ring {
     /* constant */
     uint64_t max_items, max_bytes; /* UINT64_MAX: no bound */
     word64 state;                  /* RING_* flags; set under put_guard, read by all */
-    uint64_t spare[5];
+    word64 cut; /* once shut down at once: gets + 1 at that moment, and what is in the ring is void; set under get_guard */
+    uint64_t spare[4];
 
     _Alignas(64) word64 put_guard; /* guards tail, put_segment, puts, seen_gets, seen_head */
     word64 tail;                   /* release; pairs with the consumers' acquire */
@@ -62,9 +67,14 @@ struct ring {
     word32 not_full;
     word64 spinner; /* the one consumer that spins, if any: see park_until_alone */
     word32 all_finished; /* likewise; for those who wait until finished == puts */
+    /* Bytes of parcels ever published, and consumed: under put_guard, put_guard, get_guard. */
+    _Alignas(64) word64 put_weight;
+    word64 seen_weight, got_weight;
+
     word64 finished;     /* messages said to be finished, never more than puts; one CAS advances it (finish.c) */
 };
 enum { RING_SHUT = 1 };
+static inline bool ring_bounds_bytes(const struct ring *r) { return r->max_bytes != UINT64_MAX; }
 
 outcome ring_make(cell_id id, uint64_t max_items, uint64_t max_bytes);
 
@@ -97,14 +107,34 @@ struct incoming {
 };
 outcome ring_get(struct ring *r, uint32_t index, struct incoming *m, bool fast);
 
+/* What ring_get_many takes at once: as many messages as there are in one segment, and as it has room for. */
+struct harvest {
+    uint8_t *data; /* LARGEST_SEGMENT bytes */
+    struct incoming *messages;
+    uint32_t limit, n;
+    struct reference **entries; /* for so many parcels */
+    uint32_t n_entries, parcels;
+};
+outcome ring_get_many(struct ring *r, uint32_t index, struct harvest *h, bool fast);
+/* Take a void message, in a ring that was shut down at once; BUSY: there is none. */
+outcome ring_discard(struct ring *r, uint32_t index, struct incoming *m);
+
 bool ring_passed(uint32_t index, bool putting, uint64_t position); /* for recovery, inside a section */
 /* Wait until what dead takers left is put right: from then on every dead taker's claim names a message that it took. */
 void ring_settle(struct ring *r);
 uint64_t ring_count(struct ring *r);
 uint64_t ring_puts(struct ring *r); /* how many were ever published, exactly; may wait for a producer */
+/* Messages that somebody has to finish: all that were published, but for those that are void. */
+static inline uint64_t ring_tasks(struct ring *r, uint64_t puts)
+{
+    uint64_t cut = load_acquire(&r->cut);
+    return cut ? cut - 1 : puts;
+}
+uint64_t ring_bytes(struct ring *r);
 bool ring_empty(struct ring *r);
 void ring_look(struct ring *r); /* take guards over from the dead, so that counts are right */
-void ring_shut(struct ring *r);
+void ring_shut(struct ring *r); /* no more puts */
+void ring_cut(struct ring *r);  /* no more gets either: what is in the ring is void from now on */
 void ring_pass_on(struct ring *r); /* by a consumer that waited, once it has its message */
 
 #endif

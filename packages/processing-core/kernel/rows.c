@@ -108,7 +108,7 @@ PyObject *rows_receive(PyObject *self, PyObject *args)
     struct claim *claim = NULL;
     if (claims != Py_None && !(claim = claim_at(claims, place))) return NULL;
     outcome o = queue_receive(self, &r, claim, deadline);
-    return o == OK ? received_row(&r) : raise_get(o);
+    return o == OK ? received_row(&r) : o == BUSY ? raise_get(o) : raise_outcome(o);
 }
 
 /* An interrupt that came while a row was unpickled belongs to this thread, not to that row alone: raise it as well. */

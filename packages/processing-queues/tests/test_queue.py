@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from processing_core import BaseContext, ClosedError, HandleError
+from processing_core import BaseContext, ClosedError, HandleError, NotPicklableError
 from processing_queues import Empty, Full, Queue
 from processing_testing import scripts, tasks, traffic
 from processing_testing.meeting import Meeting
@@ -293,6 +293,14 @@ class TestPromise3:
                 queue.put(bad)
         queue.put("next")
         assert queue.get() == "next"
+
+    def test_it_names_the_path_to_the_culprit(self) -> None:
+        queue: Queue[object] = Queue()
+        for put in queue.put, lambda item: queue.put_many([item]):
+            with pytest.raises(NotPicklableError) as caught:
+                put({"jobs": [1, tasks.Holder(threading.Lock())]})
+            assert caught.value.path == "['jobs'][1].value"
+        assert queue.empty()
 
     def test_what_does_not_load_raises_in_its_get(self) -> None:
         queue: Queue[object] = Queue()

@@ -17,7 +17,7 @@ BELOW = [importlib.import_module(f"processing_{name}") for name in ("core", "syn
 PUBLIC = [pytest.param(package, name, id=f"{package.__name__}.{name}") for package in BELOW for name in package.__all__]
 PACKAGES = pytest.mark.parametrize("package", [*BELOW, processing], ids=lambda package: package.__name__)
 
-BUILTIN = {"Empty", "Full"}
+BUILTIN = {"Empty", "Full", "ShutDown"}
 """Names of the standard library that a package offers again."""
 
 ALIASES = {

@@ -198,3 +198,10 @@ def make(kind: str) -> Any:
 def take(thing: object) -> object:
     """Return *thing*."""
     return thing
+
+
+class Holder:
+    """An object with one attribute."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value

@@ -88,3 +88,18 @@ def join(queue: Q) -> None:
 def put_into_what_comes(source: Q, word: str) -> None:
     """Get a queue, and put a word into it."""
     source.get().put(word)
+
+
+def until_shut_down(queue: Q, how: str, address: str) -> None:
+    """Tell the test, then get and finish tasks until the queue is shut down, or wait for all to be finished."""
+    from processing_queues import ShutDown
+
+    Visit(address).say("here")
+    try:
+        while how != "join":
+            items = queue.get_many(3) if how == "get_many" else [queue.get()]
+            for _ in items:
+                queue.task_done()
+    except ShutDown:
+        return
+    queue.join()

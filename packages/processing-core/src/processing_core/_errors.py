@@ -25,6 +25,7 @@ attributes.
 
 import builtins
 import pickle
+import sys
 from collections.abc import Mapping
 from typing import Self
 
@@ -132,6 +133,12 @@ class ClosedError(ProcessError, ValueError, OSError):
     ``multiprocessing`` raises :exc:`ValueError` for a queue or a process and :exc:`OSError` for a connection; this is
     both.
     """
+
+
+if sys.version_info < (3, 13):
+
+    class ShutDown(Exception):
+        """The queue was shut down.  From CPython 3.13 on this is `queue.ShutDown`."""
 
 
 class TimeoutError(ProcessError, builtins.TimeoutError):

@@ -4,6 +4,8 @@ The kernel's handle types and what makes, packs and watches members; the exit fu
 those packages put what contexts offer.
 """
 
+import sys
+
 from processing_core._context import DefaultContext as DefaultContext
 from processing_core._context import ForkContext as ForkContext
 from processing_core._context import ForkProcess as ForkProcess
@@ -60,6 +62,9 @@ from processing_core._pickling import path_to_culprit as path_to_culprit
 from processing_core._process import BaseProcess as BaseProcess
 from processing_core._process import checked_timeout as checked_timeout
 from processing_core._reducers import ForkingPickler as ForkingPickler
+
+if sys.version_info < (3, 13):
+    from processing_core._errors import ShutDown as ShutDown
 
 __all__ = [
     "BaseProcess",

@@ -12,6 +12,7 @@ from processing_queues._listener import Client as Client
 from processing_queues._listener import Listener as Listener
 from processing_queues._pipe import Pipe as Pipe
 from processing_queues._queue import Queue as Queue
+from processing_queues._queue import ShutDown as ShutDown
 from processing_queues._simple_queue import SimpleQueue as SimpleQueue
 from processing_queues._wait import wait as wait
 
@@ -31,6 +32,7 @@ __all__ = [
     "SimpleQueue",
     "Empty",
     "Full",
+    "ShutDown",
 ]
 
 # The names of 0.52.
@@ -38,5 +40,5 @@ deliverChallenge = deliver_challenge
 answerChallenge = answer_challenge
 
 for _name in __all__:
-    if isinstance(globals()[_name], type) and _name not in ("Empty", "Full"):
+    if isinstance(globals()[_name], type) and _name not in ("Empty", "Full", "ShutDown"):
         globals()[_name].__module__ = __name__

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class JoinableQueue(Queue[T]):
-    """A `Queue` that knows how many of the items put are not dealt with yet.
+    """A `Queue`, under the name that it has in ``multiprocessing`` where it is to be joined.
 
     Whoever gets an item calls `task_done` when it has dealt with it, and `join` waits until that is said of every item.
     A process that dies between the two leaves its item undone, so that a `join` waits on; that can be interrupted by
@@ -29,22 +29,6 @@ class JoinableQueue(Queue[T]):
     """
 
     __slots__ = ()
-
-    def task_done(self) -> None:
-        """Say that an item which was got has been dealt with.
-
-        Does not block; process- and thread-safe.
-
-        :raises ValueError: if it is called more often than items were put.
-        """
-        self._task_done()
-
-    def join(self) -> None:
-        """Wait until every item that was put has been dealt with.
-
-        Blocks; a signal handler that raises interrupts it.  Process- and thread-safe.
-        """
-        self._join()
 
 
 register_factory("JoinableQueue", JoinableQueue)

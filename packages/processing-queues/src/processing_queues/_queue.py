@@ -5,6 +5,7 @@ costs as much again as the operation.  That a queue was closed is a flag in the 
 beside the word that every operation reads first.
 """
 
+import sys
 from typing import TypeVar
 
 from processing_core import StateError
@@ -12,7 +13,12 @@ from processing_core.lowlevel import Queue as _KernelQueue
 from processing_core.lowlevel import register_factory
 from processing_queues._aliases import QueueAliases
 
-__all__ = ["Queue"]
+if sys.version_info >= (3, 13):
+    from queue import ShutDown as ShutDown
+else:
+    from processing_core.lowlevel import ShutDown as ShutDown
+
+__all__ = ["Queue", "ShutDown"]
 
 T = TypeVar("T")
 
@@ -22,12 +28,13 @@ class Queue(QueueAliases[T], _KernelQueue[T]):
 
     What is put is pickled at once into shared memory: no thread feeds anything, so a process may
     end, or be joined, at once after its puts.  The objects of one producer arrive in the order in
-    which it put them.  A process that is killed loses at most the operation it was in.  A queue
-    can be sent anywhere in the family: as an argument of a process, in a task, through a queue.
-    Making one does not block.
+    which it put them; no more is promised of their order.  A process that is killed loses at most
+    the operation it was in.  A queue can be sent anywhere in the family: as an argument of a
+    process, in a task, through a queue.  Making one does not block.
 
     :param maxsize: how many objects it holds before :meth:`put` waits; 0 is no bound.
-    :param max_bytes: how many bytes of messages it holds before :meth:`put` waits; 0 is no bound.
+    :param max_bytes: how many bytes of messages, large buffers included, it holds before :meth:`put` waits; 0 is no
+        bound.  A message that is larger than the bound fits an empty queue.
     :raises ValueError: if a bound is negative.
     :raises TypeError: if a bound is not an integer.
     :raises MemoryError: if the family's arena is full.
@@ -40,6 +47,34 @@ class Queue(QueueAliases[T], _KernelQueue[T]):
     """
 
     __slots__ = ("__weakref__",)
+
+    @property
+    def maxsize(self) -> int:
+        """How many objects it holds before `put` waits; 0 is no bound.  Does not block."""
+        return self._maxsize
+
+    @property
+    def max_bytes(self) -> int:
+        """How many bytes of messages it holds before `put` waits; 0 is no bound.  Does not block."""
+        return self._max_bytes
+
+    def task_done(self) -> None:
+        """Say that an item which was got has been dealt with.
+
+        Does not block; process- and thread-safe.  Works after :meth:`close` too.
+
+        :raises ValueError: if it is called more often than items were put.
+        """
+        self._task_done()
+
+    def join(self) -> None:
+        """Wait until every item that was put has been dealt with, by a `task_done` for each.
+
+        Blocks; a signal handler that raises interrupts it.  Process- and thread-safe.  A process that dies between
+        `get` and `task_done` leaves its item undone; a `task_done` in its place ends the wait.  After
+        ``shutdown(immediate=True)`` only the items that were got by then count.
+        """
+        self._join()
 
     def join_thread(self) -> None:
         """Do nothing: what was put is in shared memory already, and no thread feeds it.

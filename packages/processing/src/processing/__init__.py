@@ -89,6 +89,7 @@ if _TYPE_CHECKING:
     from processing_queues import Listener as Listener
     from processing_queues import Pipe as Pipe
     from processing_queues import Queue as Queue
+    from processing_queues import ShutDown as ShutDown
     from processing_queues import SimpleQueue as SimpleQueue
     from processing_queues import answer_challenge as answer_challenge
     from processing_queues import answerChallenge as answerChallenge
@@ -121,6 +122,7 @@ _PLACES = {
         "SimpleQueue",
         "Empty",
         "Full",
+        "ShutDown",
         "deliverChallenge",
         "answerChallenge",
     ],
@@ -205,6 +207,7 @@ __all__ = [
     "SimpleQueue",
     "Empty",
     "Full",
+    "ShutDown",
     # shared values
     "Value",
     "RawValue",

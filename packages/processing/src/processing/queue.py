@@ -4,6 +4,7 @@ from processing_queues import Empty as Empty
 from processing_queues import Full as Full
 from processing_queues import JoinableQueue as JoinableQueue
 from processing_queues import Queue as Queue
+from processing_queues import ShutDown as ShutDown
 from processing_queues import SimpleQueue as SimpleQueue
 
-__all__ = ["Queue", "SimpleQueue", "JoinableQueue", "Empty", "Full"]
+__all__ = ["Queue", "SimpleQueue", "JoinableQueue", "Empty", "Full", "ShutDown"]

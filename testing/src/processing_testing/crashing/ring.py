@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from queue import Full
 from typing import Any
 
 from processing_testing.crashing.scenario import Scenario, Tally, scenario
@@ -249,3 +250,106 @@ def drain_rows(queue: Any) -> None:
     """Take all that is in a queue of rows."""
     while not queue.empty():
         queue._receive(5)
+
+
+@scenario
+class GetMany(_Large, _Ring):
+    """What is taken at once is taken as one operation."""
+
+    filled = 6
+
+    def act(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, _, done = world
+        queue.get_many(4)
+        done.add()
+
+    def verify(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, lock, done = world
+        queue.put(self.item(lock, self.filled), True, 5)
+        numbers = [self.number(item) for item in drain(queue)]
+        assert numbers in ([0, 1, 2, 3, 4, 5, 6], [4, 5, 6]), numbers
+        assert numbers == [4, 5, 6] or done.value == 0
+        assert queue.qsize() == 0
+
+
+@scenario
+class GetManyLong(_Long, _Ring):
+    """Across segments, each of which is taken as a whole."""
+
+    filled = 9
+
+    def act(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, _, done = world
+        assert len(queue.get_many(8)) == 8
+        done.add()
+
+    def verify(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, lock, done = world
+        queue.put(self.item(lock, 9), True, 5)
+        numbers = [self.number(item) for item in drain(queue)]
+        assert numbers == list(range(10))[-len(numbers) :], numbers
+        assert numbers == [8, 9] or done.value == 0
+        assert queue.qsize() == 0
+
+
+@scenario
+class Weights(_Buffers, _Ring):
+    """A queue whose bytes are bounded: whoever dies, it neither seems full for ever nor takes more than it may."""
+
+    bound = 20_000
+
+    def prepare(self) -> tuple[Any, Any, Tally]:
+        return self.k.Queue(0, self.bound), self.k.Lock(), Tally()
+
+    def act(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, lock, done = world
+        for i in range(2):
+            queue.put(self.item(lock, i))
+            queue.put(self.item(lock, i))
+            queue.get_many(1) if i % 2 else queue.get()
+            done.add()
+
+    def verify(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, lock, _ = world
+        drain(queue)
+        for i in range(3):
+            queue.put(self.item(lock, i), True, 5)
+        assert not queue.full()
+        assert self.refuses(queue, lock)
+        drain(queue)
+
+    def refuses(self, queue: Any, lock: Any) -> bool:
+        """Whether a fourth item, of six thousand bytes, does not fit."""
+        try:
+            queue.put(self.item(lock, 3), False)
+        except Full:
+            return True
+        return False
+
+
+@scenario
+class Cut(_Large, _Ring):
+    """A shutdown at once makes everything void in one instant: the tasks are those that were got by then."""
+
+    filled = 6
+
+    def act(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, _, done = world
+        for _ in range(2):
+            queue.get()
+            done.add()
+        queue.shutdown(True)
+        done.add()
+
+    def verify(self, world: tuple[Any, Any, Tally]) -> None:
+        queue, _, done = world
+        if done.value == 3:
+            assert queue.empty()
+        queue.shutdown(True)
+        assert queue.empty() and queue.qsize() == 0 and queue.is_shutdown
+        tasks = 0
+        while not queue._join(0):
+            queue._task_done()
+            tasks += 1
+        got = min(done.value, 2)
+        assert tasks in (got, got + 1) and tasks <= 3, (tasks, got)
