@@ -18,6 +18,7 @@
 #define SLAB_CLASSES 6u /* 64, 128, ... 2048 bytes */
 #define ORDERS 28u
 #define NAME_SIZE 64
+#define EARS 64u /* calls in the family that may listen at once, before others look from time to time */
 
 /* Who: serial << 20 | slot << 8.  The low byte is free for the flags of a word that holds an owner. */
 typedef uint64_t owner_id;
@@ -106,6 +107,7 @@ struct arena_header {
     word64 kept_runs;                  /* list of free runs larger than a step, warm, kept whole */
     _Alignas(64) struct journal journal;
     struct obituary obituaries[OBITUARIES];
+    word64 ears[EARS]; /* who listens at which address; 0: nobody.  CAS by anybody: see ears.h */
 };
 
 #define HEADER_SIZE 65536u

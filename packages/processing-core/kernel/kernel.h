@@ -119,6 +119,8 @@ bool block_register(PyObject *module);
 bool codec_register(PyObject *module);
 bool parcel_register(PyObject *module);
 bool queue_register(PyObject *module);
+bool pipe_register(PyObject *module);
+bool ears_register(PyObject *module);
 bool claims_register(PyObject *module);
 bool check_register(PyObject *module);
 bool crash_register(PyObject *module);

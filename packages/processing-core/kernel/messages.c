@@ -49,8 +49,7 @@ PyObject *raise_get(outcome o)
 }
 /* -- in -- */
 
-/* What a parcel has outside of the ring, for max_bytes, as it stands in the message's flags. */
-static uint32_t weight_of(const struct encoding *e)
+uint32_t weight_of(const struct encoding *e)
 {
     uint64_t bytes = encoding_size(e);
     for (Py_ssize_t i = 0; e->blocks && i < PyList_Size(e->blocks); i++) bytes += block_bytes(PyList_GetItem(e->blocks, i));

@@ -17,6 +17,7 @@ static inline struct ring *ring_of(PyObject *self) { return ((handle_object *)se
 static inline uint32_t index_of(PyObject *self) { return id_index(((handle_object *)self)->id); }
 static inline struct queue_object *queue_of(PyObject *self) { return (struct queue_object *)self; }
 
+bool queue_check(PyObject *object); /* whether it is one; false with an exception */
 bool queue_usable(PyObject *self); /* false with an exception */
 PyObject *raise_put(outcome o);    /* BUSY is queue.Full, E_CLOSED is ShutDown */
 PyObject *raise_get(outcome o);    /* BUSY is queue.Empty, E_CLOSED is ShutDown */
@@ -29,6 +30,8 @@ struct sending {
 };
 bool sending_begin(struct sending *s, PyObject *object, const uint64_t *header); /* false with an exception */
 void sending_end(struct sending *s, bool put);
+/* What a parcel has outside of the ring, for max_bytes, as it stands in the message's flags. */
+uint32_t weight_of(const struct encoding *e);
 outcome queue_send(PyObject *self, const struct outgoing *m, uint32_t n, int64_t deadline, uint64_t *number);
 PyObject *queue_put(PyObject *self, PyObject *object, const uint64_t *header, int64_t deadline, uint64_t *number);
 

@@ -53,9 +53,9 @@ static bool spin_pays(struct spin *s)
     return true;
 }
 
-static outcome spin_for(struct spin *s, attempt_fn attempt, void *ctx)
+static outcome spin_for(struct spin *s, int64_t ns, attempt_fn attempt, void *ctx)
 {
-    int64_t end = monotonic_ns() + SPIN_NS;
+    int64_t end = monotonic_ns() + ns;
     do {
         for (int i = 0; i < 16; i++) {
             outcome o = attempt(ctx, false);
@@ -87,7 +87,7 @@ static outcome sleep_once(word32 *w, attempt_fn attempt, void *ctx, int64_t dead
 static outcome spin_alone(word64 *spinner, struct spin *s, attempt_fn attempt, void *ctx)
 {
     if (!cas64(spinner, 0, arena.self)) return BUSY;
-    outcome o = spin_for(s, attempt, ctx);
+    outcome o = spin_for(s, SPIN_NS, attempt, ctx);
     atomic_store(spinner, 0);
     return o;
 }
@@ -96,6 +96,20 @@ void park_look(word64 *spinner)
 {
     uint64_t who = atomic_load(spinner);
     if (who && !member_alive(who)) cas64(spinner, who, 0);
+}
+
+outcome park_briefly(word32 *w, attempt_fn attempt, void *ctx, int64_t until)
+{
+    outcome o;
+    bool look = false;
+    do o = sleep_once(w, attempt, ctx, until, &look);
+    while (o == BUSY && monotonic_ns() < until);
+    return o;
+}
+
+outcome park_spin(struct spin *spin, int64_t ns, attempt_fn attempt, void *ctx)
+{
+    return spin_pays(spin) ? spin_for(spin, ns, attempt, ctx) : BUSY;
 }
 
 outcome park_until(word32 *w, struct spin *spin, attempt_fn attempt, void *ctx, int64_t deadline)
@@ -108,7 +122,7 @@ outcome park_until_alone(word32 *w, word64 *spinner, struct spin *spin, attempt_
     outcome o = BUSY;
     bool slice_over = true; /* the first look also tests the owner's life */
     PyThreadState *thread = PyEval_SaveThread();
-    if (spin_pays(spin)) o = spinner ? spin_alone(spinner, spin, attempt, ctx) : spin_for(spin, attempt, ctx);
+    if (spin_pays(spin)) o = spinner ? spin_alone(spinner, spin, attempt, ctx) : spin_for(spin, SPIN_NS, attempt, ctx);
     while (o == BUSY) {
         o = sleep_once(w, attempt, ctx, deadline, &slice_over);
         if (o != BUSY || monotonic_ns() >= deadline) break;

@@ -53,7 +53,12 @@ struct spin {
 typedef outcome (*attempt_fn)(void *ctx, bool look);
 outcome park_until(word32 *w, struct spin *spin, attempt_fn attempt, void *ctx, int64_t deadline);
 
-/* The same where many wait for things of which each serves one: only one of them spins, who has put its owner id in
+/* Its parts, for those who then sleep on something else than a word: what was attempted, or BUSY after so many
+ * nanoseconds of spinning, or at the time `until` of a short sleep.  Without the GIL; no signal handler runs. */
+outcome park_spin(struct spin *spin, int64_t ns, attempt_fn attempt, void *ctx);
+outcome park_briefly(word32 *w, attempt_fn attempt, void *ctx, int64_t until);
+
+/* `park_until` where many wait for things of which each serves one: only one of them spins, who has put its owner id in
  * `spinner`; the others park.  Whoever makes a thing may leave the wake to a spinner (`park_wake_unless`), who then,
  * having taken one thing, wakes a parked one if there is another (`park_pass_on`).  (Measured on 2 processors: a call
  * to a pool of two workers 17 us when both spin.)

@@ -457,9 +457,18 @@ static PyGetSetDef getset[] = {
 static PyType_Slot slots[] = {
     {Py_tp_new, queue_new}, {Py_tp_dealloc, queue_dealloc}, {Py_tp_methods, methods}, {Py_tp_getset, getset}, {0, NULL}};
 
+static PyTypeObject *queue_type;
+
+bool queue_check(PyObject *object)
+{
+    if (PyObject_TypeCheck(object, queue_type)) return true;
+    PyErr_Format(PyExc_TypeError, "%R is no queue of the kernel's", object);
+    return false;
+}
+
 bool queue_register(PyObject *module)
 {
-    PyTypeObject *type = handle_type(module, "processing_core._kernel.Queue", CELL_RING, sizeof(struct queue_object), slots, true);
+    PyTypeObject *type = queue_type = handle_type(module, "processing_core._kernel.Queue", CELL_RING, sizeof(struct queue_object), slots, true);
     if (type) base_dealloc = (destructor)PyType_GetSlot((PyTypeObject *)PyType_GetSlot(type, Py_tp_base), Py_tp_dealloc);
     return type != NULL;
 }

@@ -1,5 +1,7 @@
 /* See ring.h for the shape and README.md for the argument. */
 #include "ring.h"
+#include "bell.h"
+#include "ears.h"
 #include "heap.h"
 
 #include <string.h>
@@ -72,6 +74,8 @@ static void repair_put(struct ring *r)
     uint64_t tail = load_relaxed(&r->tail), at = load_relaxed(&r->get_segment);
     while (tail > load_relaxed(&segment_at(at)->end)) at = load_relaxed(&segment_at(at)->next);
     crash_point();
+    bell_doubt(r);
+    crash_point();
     store_relaxed(&r->put_segment, at);
     crash_point();
     struct sum sum = sum_before(segment_at(at), tail);
@@ -121,6 +125,8 @@ static bool lock_get(struct ring *r, bool fast)
 }
 
 static void unlock_put(struct ring *r) { guard_unlock(&r->put_guard, &r->put_parked); }
+void ring_hold(struct ring *r) { lock_put(r, false); }
+void ring_let_go(struct ring *r) { unlock_put(r); }
 static void unlock_get(struct ring *r) { guard_unlock(&r->get_guard, &r->get_parked); }
 
 /* A dead consumer may have left `gets` behind, which would make the ring look full to producers for ever, and the
@@ -242,7 +248,7 @@ static void abandon_transfers(const struct outgoing *m, uint32_t n)
         if (m[i].flags & MESSAGE_PARCEL) store_release(&m[i].ref->transfer, TRANSFER_NONE);
 }
 
-static outcome put_guarded(struct ring *r, uint32_t index, const struct outgoing *m, uint32_t n, bool fast)
+static outcome put_guarded(struct ring *r, uint32_t index, const struct outgoing *m, uint32_t n, bool fast, int bell)
 {
     struct cursor c = {segment_at(load_relaxed(&r->put_segment)), load_relaxed(&r->tail), load_relaxed(&r->puts),
                        load_relaxed(&r->put_weight)};
@@ -255,6 +261,7 @@ static outcome put_guarded(struct ring *r, uint32_t index, const struct outgoing
         write_message(&c, &m[i], index);
     }
     crash_point();
+    if (bell >= 0) bell_toll(r, bell);
     store_release(&r->tail, c.position); /* publishes; pairs with the acquire in ring_get and ring_passed */
     crash_point();
     end_transfers(m, n);
@@ -265,7 +272,8 @@ static outcome put_guarded(struct ring *r, uint32_t index, const struct outgoing
     return OK;
 }
 
-outcome ring_put(struct ring *r, uint32_t index, const struct outgoing *m, uint32_t n, bool fast, uint64_t *number)
+outcome ring_put_ringing(struct ring *r, uint32_t index, const struct outgoing *m, uint32_t n, bool fast, uint64_t *number,
+                         int bell)
 {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < n; i++) bytes += aligned(outgoing_size(&m[i])) + message_weight(m[i].flags);
@@ -273,11 +281,17 @@ outcome ring_put(struct ring *r, uint32_t index, const struct outgoing *m, uint3
     outcome o = BUSY;
     *number = load_relaxed(&r->puts);
     if (load_relaxed(&r->state) & RING_SHUT) o = E_CLOSED;
-    else if (room_for(r, n, bytes)) o = put_guarded(r, index, m, n, fast);
+    else if (room_for(r, n, bytes)) o = put_guarded(r, index, m, n, fast, bell);
     unlock_put(r);
     if (o == OK && n > 1) park_wake(&r->not_empty, ALL_WAITERS);
     else if (o == OK) park_wake_unless(&r->not_empty, &r->spinner);
+    if (o == OK) ears_call(r);
     return o;
+}
+
+outcome ring_put(struct ring *r, uint32_t index, const struct outgoing *m, uint32_t n, bool fast, uint64_t *number)
+{
+    return ring_put_ringing(r, index, m, n, fast, number, -1);
 }
 
 /* -- getting -- */
@@ -501,6 +515,7 @@ void ring_shut(struct ring *r)
     unlock_put(r);
     park_wake(&r->not_empty, ALL_WAITERS);
     park_wake(&r->not_full, ALL_WAITERS);
+    ears_call(r);
 }
 
 /* One store makes everything in the ring void: the tasks are those that were got by then.  Under get_guard `gets` is

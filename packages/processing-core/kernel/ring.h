@@ -27,6 +27,7 @@ struct message {
 #define MESSAGE_SKIP UINT32_MAX
 #define MESSAGE_PARCEL 1u /* the first 8 bytes are the cell_id of a parcel, which the position owns */
 #define MESSAGE_HEADED 2u /* then two numbers of the sender's come */
+#define MESSAGE_RAW 4u    /* a pipe's: bytes that were sent as bytes, not as an object */
 #define WEIGHT_SHIFT 8    /* above the flags: KiB that a parcel has outside of the ring */
 #define WEIGHT_MAX 0xffffffu
 static inline uint64_t message_weight(uint32_t flags) { return (uint64_t)(flags >> WEIGHT_SHIFT) << 10; }
@@ -45,15 +46,19 @@ struct ring {
     uint64_t max_items, max_bytes; /* UINT64_MAX: no bound */
     word64 state;                  /* RING_* flags; set under put_guard, read by all */
     word64 cut; /* once shut down at once: gets + 1 at that moment, and what is in the ring is void; set under get_guard */
-    uint64_t spare[4];
+    word32 exposed;                /* a pipe's: see bell.h; set under put_guard, read by all */
+    word32 closings;               /* a pipe's: how often somebody closed a receiving end; added to by anybody */
+    uint64_t spare[3];
 
-    _Alignas(64) word64 put_guard; /* guards tail, put_segment, puts, seen_gets, seen_head */
+    _Alignas(64) word64 put_guard; /* guards tail, put_segment, puts, seen_gets, seen_head, bell */
     word64 tail;                   /* release; pairs with the consumers' acquire */
     word64 put_segment;            /* offset of the segment that has tail in [base, end] */
     word64 puts;                   /* messages ever published */
     word64 seen_gets, seen_head;   /* the producers' last look at the other side: saves its cache line */
     word32 put_parked;
     uint32_t segment_size;
+    word32 bell;    /* a pipe's: see bell.h */
+    word32 heeded;  /* somebody listens for a put: see ears.h */
 
     _Alignas(64) word64 get_guard; /* guards head, get_segment, gets, seen_tail */
     word64 head;
@@ -90,6 +95,12 @@ static inline uint32_t outgoing_size(const struct outgoing *m) { return m->prefi
 /* Put all of n messages at once, or none.  OK; BUSY: no room (`E_CLOSED`: shut).  In a `fast` call BUSY may also
  * mean that it would have to wait for a guard or for memory.  `*number` becomes the first message's. */
 outcome ring_put(struct ring *r, uint32_t index, const struct outgoing *m, uint32_t n, bool fast, uint64_t *number);
+/* The same, and ring the pipe's bell before the messages are there, if it is to be rung (bell.h).  -1: no bell. */
+outcome ring_put_ringing(struct ring *r, uint32_t index, const struct outgoing *m, uint32_t n, bool fast, uint64_t *number,
+                         int bell);
+/* Keep producers out, for what stands under put_guard beside the messages.  Without the GIL. */
+void ring_hold(struct ring *r);
+void ring_let_go(struct ring *r);
 
 /* Which message a taker took last: written by the taker under get_guard, read by anybody once ring_settle has run. */
 struct claim {

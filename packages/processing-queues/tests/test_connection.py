@@ -25,14 +25,43 @@ SIZES = [0, 1, 3, 4, 5, 8, 255, 65_535, 65_536, 1_000_001]
 Both = tuple[Connection, Connection]
 
 
-@pytest.fixture(params=[True, False], ids=["duplex", "simplex"])
-def pipe(request: pytest.FixtureRequest) -> Iterator[Both]:
-    """A receiver and a sender."""
+def sockets() -> Both:
+    """Connections over a pair of sockets, as `Listener` and `Client` make them."""
+    ours, theirs = socket.socketpair()
+    return Connection(ours.detach()), Connection(theirs.detach())
+
+
+def system_pipe() -> Both:
+    """Connections over a pipe of the system."""
+    read_end, write_end = os.pipe()
+    return Connection(read_end, writable=False), Connection(write_end, readable=False)
+
+
+STREAMS: dict[str, Callable[[], Both]] = {"sockets": sockets, "system_pipe": system_pipe}
+PIPES: dict[str, Callable[[], Both]] = {"duplex": Pipe, "simplex": lambda: Pipe(False)}
+
+
+@contextmanager
+def both_closed(make: Callable[[], Both]) -> Iterator[Both]:
     with leaks.leaves_nothing():
-        receiver, sender = Pipe(request.param)
+        receiver, sender = make()
         yield receiver, sender
         receiver.close()
         sender.close()
+
+
+@pytest.fixture(params=[*PIPES, *STREAMS])
+def pipe(request: pytest.FixtureRequest) -> Iterator[Both]:
+    """A receiver and a sender."""
+    with both_closed({**PIPES, **STREAMS}[request.param]) as both:
+        yield both
+
+
+@pytest.fixture(params=STREAMS)
+def stream(request: pytest.FixtureRequest) -> Iterator[Both]:
+    """A receiver and a sender that send streams of bytes."""
+    with both_closed(STREAMS[request.param]) as both:
+        yield both
 
 
 @contextmanager
@@ -222,13 +251,14 @@ class TestClose:
         with pytest.raises(BrokenPipeError):
             sender.send(1)
 
-    def test_with_messages_unread(self) -> None:
-        ours, theirs = Pipe()
+    @pytest.mark.parametrize(("make", "told"), [(Pipe, "^$"), (sockets, "did not read all")])
+    def test_with_messages_unread(self, make: Callable[[], Both], told: str) -> None:
+        ours, theirs = make()
         theirs.send("last")
         ours.send("never read")
         theirs.close()
         assert ours.recv() == "last"
-        with pytest.raises(EOFError, match="did not read all"):
+        with pytest.raises(EOFError, match=told):
             ours.recv()
 
 
@@ -241,8 +271,8 @@ class TestInterruption:
         assert receiver.recv() == "whole"
 
     @pytest.mark.parametrize("have", [1, 4, 7, 40_000])
-    def test_of_recv_amid_a_message(self, pipe: Both, have: int) -> None:
-        receiver, sender = pipe
+    def test_of_recv_amid_a_message(self, stream: Both, have: int) -> None:
+        receiver, sender = stream
         message = os.urandom(100_000)
         frame = struct.pack("!i", len(message)) + message
         os.write(sender.fileno(), frame[:have])
@@ -251,8 +281,8 @@ class TestInterruption:
         with meanwhile(lambda: os.write(sender.fileno(), frame[have:])):
             assert receiver.recv_bytes() == message
 
-    def test_of_send_amid_a_message(self, pipe: Both) -> None:
-        receiver, sender = pipe
+    def test_of_send_amid_a_message(self, stream: Both) -> None:
+        receiver, sender = stream
         message = bytearray(os.urandom(3_000_000))
         sent = bytes(message)
         with interrupts(when=receiver.poll):
@@ -261,6 +291,21 @@ class TestInterruption:
         with meanwhile(lambda: sender.send_bytes(b"next")):
             assert receiver.recv_bytes() == sent
             assert receiver.recv_bytes() == b"next"
+
+    def test_of_send(self) -> None:
+        """It waits for room; what is interrupted was not sent."""
+        receiver, sender = Pipe(False)
+        message = bytes(8000)
+        with interrupts():
+            while True:
+                sender.send_bytes(message)
+        sent = 0
+        while receiver.poll():
+            assert receiver.recv_bytes() == message
+            sent += 1
+        assert 200_000 < sent * len(message) < 300_000
+        sender.send("next")
+        assert receiver.recv() == "next"
 
     def test_of_poll(self, pipe: Both) -> None:
         receiver, sender = pipe

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -200,7 +201,8 @@ class TestDeath:
         process.join()
 
     def test_killed_in_the_middle_of_a_message(self, context: BaseContext) -> None:
-        ours, theirs = Pipe()
+        """Over a stream of bytes; in a pipe of ours there is no middle."""
+        ours, theirs = map(Connection, (end.detach() for end in socket.socketpair()))
         process = context.Process(target=connections.die_amid, args=(theirs,))
         process.start()
         theirs.close()

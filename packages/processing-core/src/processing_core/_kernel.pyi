@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from pickle import PickleBuffer
 from typing import Any, Generic, Self, TypeVar, final
 
+from _typeshed import ReadableBuffer, WriteableBuffer
+
 _T = TypeVar("_T")
 _H = TypeVar("_H", bound=Handle)
 
@@ -230,6 +232,61 @@ class Queue(Handle, Generic[_T]):
 
     @property
     def _closed(self) -> bool: ...
+
+def heed(queue: Queue[Any], /) -> bool:
+    """Whether the queue has something; if not, the next put into it calls every :class:`Ear`, once."""
+
+@final
+class Ear:
+    """What hears of puts into queues that are heeded: a descriptor that becomes readable."""
+
+    def fileno(self) -> int:
+        """The descriptor; -1 if so many listen in the family that there is none for this one."""
+
+    def drain(self) -> None:
+        """Forget what was heard."""
+
+    def close(self) -> None: ...
+
+# -- pipes ---------------------------------------------------------------------------------------
+
+PIPE_BYTES: int
+"""``max_bytes`` of a pipe's rings."""
+
+def bell() -> tuple[int, int]:
+    """A new bell: the descriptor to hear it by, and the one to toll it by."""
+
+class PipeEnd:
+    """An end of a pipe: a ring to receive from, one to send into, and the descriptors of their bells."""
+
+    def __new__(cls, incoming: Queue[Any] | None, outgoing: Queue[Any] | None, hearing: int, tolling: int, /) -> Self:
+        """Take over the descriptors; -1 where there is no ring."""
+
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def readable(self) -> bool: ...
+    @property
+    def writable(self) -> bool: ...
+    def send(self, obj: Any) -> None: ...
+    def recv(self) -> Any: ...
+    def send_bytes(self, buf: ReadableBuffer, offset: int = 0, size: int | None = None) -> None: ...
+    def recv_bytes(self, maxlength: int | None = None) -> bytes: ...
+    def recv_bytes_into(self, buf: WriteableBuffer, offset: int = 0) -> int: ...
+    def poll(self, timeout: float | None = 0.0) -> bool: ...
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
+    def _heed(self) -> bool:
+        """Whether there is a message; if not, the next one, or the end, makes the bell readable."""
+
+    def _ready(self) -> bool:
+        """Whether there is a message, or the end."""
+
+    def _parts(self) -> tuple[Queue[Any] | None, Queue[Any] | None, int, int]:
+        """What it is made of; the descriptors stay its own.
+
+        :raises ClosedError: if it was closed.
+        """
 
 @final
 class Claims(Handle):

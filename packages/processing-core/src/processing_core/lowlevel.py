@@ -26,24 +26,29 @@ from processing_core._finalize import Finalize as Finalize
 from processing_core._finalize import register_after_fork as register_after_fork
 from processing_core._forks import keep_private as keep_private
 from processing_core._forks import without_forks as without_forks
+from processing_core._kernel import PIPE_BYTES as PIPE_BYTES
 from processing_core._kernel import Block as Block
 from processing_core._kernel import BoundedSemaphore as BoundedSemaphore
 from processing_core._kernel import Claims as Claims
 from processing_core._kernel import Condition as Condition
+from processing_core._kernel import Ear as Ear
 from processing_core._kernel import Event as Event
 from processing_core._kernel import Handle as Handle
 from processing_core._kernel import Lock as Lock
 from processing_core._kernel import LockedScalar as LockedScalar
 from processing_core._kernel import Parcel as Parcel
+from processing_core._kernel import PipeEnd as PipeEnd
 from processing_core._kernel import Queue as Queue
 from processing_core._kernel import RLock as RLock
 from processing_core._kernel import Scalar as Scalar
 from processing_core._kernel import Semaphore as Semaphore
 from processing_core._kernel import alive as alive
 from processing_core._kernel import attach as attach
+from processing_core._kernel import bell as bell
 from processing_core._kernel import bury as bury
 from processing_core._kernel import check as check
 from processing_core._kernel import family as family
+from processing_core._kernel import heed as heed
 from processing_core._kernel import member as member
 from processing_core._kernel import members as members
 from processing_core._kernel import obituary as obituary
@@ -67,6 +72,7 @@ if sys.version_info < (3, 13):
     from processing_core._errors import ShutDown as ShutDown
 
 __all__ = [
+    "PIPE_BYTES",
     "BaseProcess",
     "Block",
     "BoundedSemaphore",
@@ -74,6 +80,7 @@ __all__ = [
     "Condition",
     "DefaultContext",
     "Descriptor",
+    "Ear",
     "Event",
     "Finalize",
     "ForkContext",
@@ -85,6 +92,7 @@ __all__ = [
     "Lock",
     "LockedScalar",
     "Parcel",
+    "PipeEnd",
     "Queue",
     "RLock",
     "Scalar",
@@ -94,6 +102,7 @@ __all__ = [
     "alive",
     "at_exit",
     "attach",
+    "bell",
     "bury",
     "check",
     "checked_timeout",
@@ -102,6 +111,7 @@ __all__ = [
     "ensure_family",
     "exiting",
     "family",
+    "heed",
     "info",
     "keep_private",
     "loads",

@@ -12,6 +12,7 @@ from processing_core import StateError
 from processing_core.lowlevel import Queue as _KernelQueue
 from processing_core.lowlevel import register_factory
 from processing_queues._aliases import QueueAliases
+from processing_queues._reader import Reader
 
 if sys.version_info >= (3, 13):
     from queue import ShutDown as ShutDown
@@ -47,6 +48,10 @@ class Queue(QueueAliases[T], _KernelQueue[T]):
     """
 
     __slots__ = ("__weakref__",)
+
+    @property
+    def _reader(self) -> Reader[T]:
+        return Reader(self)
 
     @property
     def maxsize(self) -> int:

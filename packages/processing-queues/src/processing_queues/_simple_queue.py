@@ -4,6 +4,7 @@ from typing import TypeVar
 
 from processing_core.lowlevel import Queue as _KernelQueue
 from processing_core.lowlevel import register_factory
+from processing_queues._reader import Reader
 
 __all__ = ["SimpleQueue"]
 
@@ -29,6 +30,10 @@ class SimpleQueue(_KernelQueue[T]):
 
     def __new__(cls) -> "SimpleQueue[T]":
         return super().__new__(cls)
+
+    @property
+    def _reader(self) -> Reader[T]:
+        return Reader(self)
 
 
 register_factory("SimpleQueue", SimpleQueue)

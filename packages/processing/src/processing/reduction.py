@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable
 from typing import IO, Any
 
-from processing_core.lowlevel import Descriptor
+from processing_core.lowlevel import Descriptor, PipeEnd
 from processing_core.lowlevel import ForkingPickler as ForkingPickler
 from processing_queues import Connection
 
@@ -28,10 +28,13 @@ def send_handle(conn: Connection, handle: int, destination_pid: int | None) -> N
 
     Blocks while the receiver is behind.
 
-    :param conn: one end of a duplex pipe, or of a connection by a socket in the file system.
+    :param conn: one end of a pipe, or of a connection by a socket in the file system.
     :param destination_pid: for ``multiprocessing``'s signature; means nothing.
     :raises OSError: if the connection carries no descriptors, or the receiver is gone.
     """
+    if isinstance(conn, PipeEnd):
+        conn.send(DupFd(handle))
+        return
     with _socket_of(conn) as carrier:
         socket.send_fds(carrier, [b"H"], [handle])
 
@@ -43,7 +46,13 @@ def recv_handle(conn: Connection) -> int:
 
     :raises EOFError: if the other side is gone.
     :raises OSError: if the connection carries no descriptors.
+    :raises HandleError: if the sender went before the descriptor was fetched.
     """
+    if isinstance(conn, PipeEnd):
+        sent = conn.recv()
+        if not isinstance(sent, Descriptor):
+            raise OSError("what was received is no descriptor")
+        return sent.detach()
     with _socket_of(conn) as carrier:
         message, descriptors, _, _ = socket.recv_fds(carrier, 1, 1)
     if not message:
