@@ -250,8 +250,9 @@ class Ear:
 
 # -- pipes ---------------------------------------------------------------------------------------
 
+PIPE_MESSAGES: int
 PIPE_BYTES: int
-"""``max_bytes`` of a pipe's rings."""
+"""``maxsize`` and ``max_bytes`` of a pipe's rings."""
 
 def bell() -> tuple[int, int]:
     """A new bell: the descriptor to hear it by, and the one to toll it by."""

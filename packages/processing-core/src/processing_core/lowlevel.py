@@ -27,6 +27,7 @@ from processing_core._finalize import register_after_fork as register_after_fork
 from processing_core._forks import keep_private as keep_private
 from processing_core._forks import without_forks as without_forks
 from processing_core._kernel import PIPE_BYTES as PIPE_BYTES
+from processing_core._kernel import PIPE_MESSAGES as PIPE_MESSAGES
 from processing_core._kernel import Block as Block
 from processing_core._kernel import BoundedSemaphore as BoundedSemaphore
 from processing_core._kernel import Claims as Claims
@@ -73,6 +74,7 @@ if sys.version_info < (3, 13):
 
 __all__ = [
     "PIPE_BYTES",
+    "PIPE_MESSAGES",
     "BaseProcess",
     "Block",
     "BoundedSemaphore",

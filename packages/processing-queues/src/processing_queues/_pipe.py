@@ -6,7 +6,7 @@ What their ends do is the kernel's (``kernel/pipe.c``); here they are made, and 
 import os
 from typing import Any
 
-from processing_core.lowlevel import PIPE_BYTES, Descriptor, PipeEnd, bell, own_methods, register_factory
+from processing_core.lowlevel import PIPE_BYTES, PIPE_MESSAGES, Descriptor, PipeEnd, bell, own_methods, register_factory
 from processing_core.lowlevel import Queue as Ring
 from processing_queues._connection import Connection
 
@@ -22,7 +22,7 @@ class PipeConnection(PipeEnd, Connection):
 
     def __reduce__(self) -> tuple[Any, ...]:
         incoming, outgoing, hearing, tolling = self._parts()
-        return _arrived, (incoming, outgoing, _copied(hearing), _copied(tolling))
+        return _arrived, (incoming, outgoing, _lent(hearing), _lent(tolling))
 
 
 # To programs it is a `Connection`, as both kinds are in multiprocessing.
@@ -33,8 +33,8 @@ PipeConnection.__module__ = "processing_queues"
 def Pipe(duplex: bool = True) -> tuple[Connection, Connection]:
     """Two connected ends of a pipe.  Does not block.
 
-    Messages wait in shared memory, up to 256 KiB of short ones and 32 MiB of long ones in each direction; then a sender
-    waits for the receiver.  Each direction takes two descriptors.
+    In each direction 4,096 messages may wait, of 16 MiB together, or one that is longer; then a sender waits for the
+    receiver.  Each direction takes two descriptors.
 
     :param duplex: whether both ends send and receive; otherwise the first only receives and the second only sends.
     :raises OSError: if this process may open no more descriptors.
@@ -60,18 +60,40 @@ def Pipe(duplex: bool = True) -> tuple[Connection, Connection]:
 
 
 def _direction() -> tuple[Ring[Any], Descriptor, Descriptor]:
-    ring: Ring[Any] = Ring(0, PIPE_BYTES)
+    ring: Ring[Any] = Ring(PIPE_MESSAGES, PIPE_BYTES)
     hearing, tolling = bell()
     return ring, Descriptor(hearing), Descriptor(tolling)
 
 
-def _copied(fd: int) -> Descriptor | None:
-    return None if fd < 0 else Descriptor(os.dup(fd))
+class _Lent:
+    """A descriptor of an end's, in the end's pickle, where it becomes a `Descriptor`.
+
+    A copy of it would stay open as long as a failed pickling is remembered by its traceback.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def detach(self) -> int:
+        """A copy of it: to ``copy.copy`` it is that of the original."""
+        return os.dup(self._fd)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        descriptor = Descriptor(self._fd)
+        try:
+            return descriptor.__reduce__()
+        finally:
+            descriptor.detach()
 
 
-def _arrived(
-    incoming: Ring[Any] | None, outgoing: Ring[Any] | None, hearing: Descriptor | None, tolling: Descriptor | None
-) -> PipeConnection:
+def _lent(fd: int) -> _Lent | None:
+    return None if fd < 0 else _Lent(fd)
+
+
+_Sent = _Lent | Descriptor | None
+
+
+def _arrived(incoming: Ring[Any] | None, outgoing: Ring[Any] | None, hearing: _Sent, tolling: _Sent) -> PipeConnection:
     return PipeConnection(
         incoming,
         outgoing,

@@ -13,8 +13,8 @@ T_co = TypeVar("T_co", covariant=True)
 class Reader(Generic[T_co]):
     """The reading side of a queue, for programs that give ``queue._reader`` to `wait`.
 
-    In ``multiprocessing`` that is a connection.  Here a queue has no descriptor, so this has no ``fileno``, and cannot be
-    registered with selectors; `wait` takes it, and the queue itself as well.
+    In ``multiprocessing`` that is a connection.  Here a queue has no descriptor, so this has no ``fileno``, and cannot
+    be registered with selectors; `wait` takes it, and the queue itself as well.
 
     :param queue: the queue.
     """
