@@ -33,6 +33,7 @@ bool bell_want(struct ring *r, int fd)
 static outcome expose(struct ring *r, int fd)
 {
     atomic_store(&r->exposed, 1);
+    atomic_thread_fence(memory_order_seq_cst); /* before the look at the ring, which only acquires */
     crash_point();
     if (ring_empty(r)) {
         silence(r, fd);

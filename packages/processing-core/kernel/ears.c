@@ -84,14 +84,18 @@ static PyObject *py_drain(PyObject *self, PyObject *Py_UNUSED(none))
     Py_RETURN_NONE;
 }
 
-/* heed(queue): whether it has something; if not, the next put calls the ears. */
+/* A get would not wait: there is something, or never will be. */
+static bool answers(struct ring *r) { return !ring_empty(r) || load_acquire(&r->state) & RING_SHUT; }
+
+/* heed(queue): whether a get would not wait; if it would, the next put calls the ears, or a shutdown. */
 static PyObject *py_heed(PyObject *Py_UNUSED(module), PyObject *queue)
 {
     if (!queue_check(queue) || !queue_usable(queue)) return NULL;
     struct ring *r = ring_of(queue);
-    if (queue_of(queue)->leftover || !ring_empty(r)) Py_RETURN_TRUE;
+    if (queue_of(queue)->leftover || answers(r)) Py_RETURN_TRUE;
     atomic_store(&r->heeded, 1);
-    return PyBool_FromLong(!ring_empty(r));
+    atomic_thread_fence(memory_order_seq_cst); /* before the look at the ring, which only acquires */
+    return PyBool_FromLong(answers(r));
 }
 
 static PyMethodDef methods[] = {
