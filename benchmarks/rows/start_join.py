@@ -1,4 +1,4 @@
-"""Starting a process that does nothing, and joining it; from a small parent and from a large one."""
+"""Starting a process that does nothing, and joining it; without a pause, now and then, and from a large parent."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import multiprocessing
 import os
 from functools import partial
 from itertools import repeat
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 from benchmarks.comparison import Peer, Row
 
 GIBIBYTE = 1 << 30
+PAUSE = 0.02  # seconds
 
 
 def timed(process: Any, ballast: int, n: int) -> float:
@@ -22,6 +23,18 @@ def timed(process: Any, ballast: int, n: int) -> float:
         cycle(process)
     taken = perf_counter() - start
     assert len(weight) == ballast
+    return taken
+
+
+def timed_with_pauses(process: Any, n: int) -> float:
+    """As a program starts processes that has other things to do, too: the pauses are not counted."""
+    cycle(process)
+    taken = 0.0
+    for _ in repeat(None, n):
+        sleep(PAUSE)
+        start = perf_counter()
+        cycle(process)
+        taken += perf_counter() - start
     return taken
 
 
@@ -38,6 +51,16 @@ def ours(ballast: int, n: int) -> float:
     return timed(processing.Process, ballast, n)
 
 
+def ours_with_pauses(n: int) -> float:
+    import processing
+
+    return timed_with_pauses(processing.Process, n)
+
+
+def mp_with_pauses(method: str, n: int) -> float:
+    return timed_with_pauses(multiprocessing.get_context(method).Process, n)  # type: ignore[attr-defined]
+
+
 def mp(method: str, ballast: int, n: int) -> float:
     return timed(multiprocessing.get_context(method).Process, ballast, n)  # type: ignore[attr-defined]
 
@@ -52,6 +75,17 @@ ROWS = [
             Peer("mp forkserver", partial(mp, "forkserver", 0), 8, 20),
             Peer("mp fork", partial(mp, "fork", 0), 1, 2),
             Peer("mp spawn", partial(mp, "spawn", 0)),
+        ),
+        first=5,
+    ),
+    Row(
+        "start-join-pauses",
+        "start+join, every 20 ms",
+        "process",
+        ours_with_pauses,
+        (
+            Peer("mp forkserver", partial(mp_with_pauses, "forkserver")),
+            Peer("mp fork", partial(mp_with_pauses, "fork")),
         ),
         first=5,
     ),

@@ -77,8 +77,9 @@ class TestServer:
                 try:
                     pidfd = os.pidfd_open(pid)
                 except OSError as error:
-                    assert error.errno in (errno.ESRCH, errno.EINVAL)  # it is gone, or being reaped
-                    continue
+                    if error.errno in (errno.ESRCH, errno.EINVAL):
+                        continue  # it is gone, or being reaped
+                    raise
                 assert lowlevel.readable(pidfd, 2), f"{pid} is left"
                 os.close(pidfd)
 

@@ -442,7 +442,7 @@ class TestEnd:
         output, _ = program.process.communicate(timeout=30)
         assert sorted(output.split(";")) == ["", "of the child", "of the parent"]
 
-    @pytest.mark.parametrize("victim", ["spin", "sleep"])
+    @pytest.mark.parametrize("victim", ["spin", "sleep", "block"])
     def test_daemons_follow_a_killed_parent(self, program: Program, place: Meeting, victim: str) -> None:
         program.start(f"children.{victim}", "", daemon=True)
         program.start("children.keep_company", f"'{program.method}',", daemon=True)

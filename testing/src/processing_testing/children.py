@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import os
 import signal
 import sys
@@ -94,6 +95,14 @@ def sleep(address: str) -> None:
     visit.say("deaf")
     while True:
         time.sleep(3600)
+
+
+def block(address: str) -> None:
+    """Tell the test the pid, and never come back from a C function that keeps the GIL."""
+    pause = ctypes.PyDLL(None).pause
+    Visit(address).say(os.getpid())
+    while True:
+        pause()
 
 
 def handle_sigterm(address: str, code: int) -> None:
