@@ -108,6 +108,7 @@ bool parse_getting(const char *name, PyObject *const *args, Py_ssize_t nargs, Py
                    int64_t *deadline, bool *copy);
 
 /* One registration function per file that defines Python types or functions. */
+bool environment_register(PyObject *module);
 bool member_register(PyObject *module);
 bool handle_register(PyObject *module);
 bool lock_register(PyObject *module);

@@ -74,6 +74,8 @@ def polled(poller: select.poll, timeout: float | None) -> list[tuple[int, int]]:
     """
     if timeout is None:
         return poller.poll()
+    if timeout <= 0:
+        return poller.poll(0)
     deadline = time.monotonic() + timeout
     while True:
         left = max(0.0, deadline - time.monotonic())

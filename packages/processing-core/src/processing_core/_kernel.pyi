@@ -49,6 +49,9 @@ def member() -> tuple[int, int] | None:
 def family() -> int:
     """The family's 64-bit identity; 0 before there is one."""
 
+def environment() -> bytes:
+    """The environment variables as the system keeps them, each ended by a null byte."""
+
 def arena_fd() -> int:
     """The descriptor of the arena (close-on-exec); -1 before there is one."""
 

@@ -2,16 +2,19 @@
 
 import os
 
+from processing_core._native import _kernel
+
 __all__ = ["become", "snapshot", "umask"]
 
 
-def snapshot() -> dict[bytes, bytes]:
-    """The environment variables."""
-    return dict(os.environb)
+def snapshot() -> bytes:
+    """The environment variables as the system keeps them: a comparison shows whether any has changed."""
+    return _kernel.environment()
 
 
-def become(environment: dict[bytes, bytes]) -> None:
-    """Set all environment variables."""
+def become(snapshot: bytes) -> None:
+    """Set all environment variables as they were when the snapshot was taken."""
+    environment = dict(entry.split(b"=", 1) for entry in snapshot.split(b"\0") if b"=" in entry)
     for name in os.environb.keys() - environment.keys():
         del os.environb[name]
     for name, value in environment.items():

@@ -28,17 +28,18 @@ class Preparation(NamedTuple):
     sys_path: list[str]
     argv: list[str]
     directory: str | None
-    main: _main_module.Source | None
+    main: tuple[str | None, str | None] | None  # a `Source`, plain, for the kernel encodes that without pickle
     signal_mask: list[int]
     logging: bytes | None  # packed by itself, for the handler's class may be the main module's
     preload: tuple[str, ...] = ()  # modules that a forkserver imports
     # What a program that is executed inherits anyway, and a forkserver's child must be told:
     umask: int | None = None
-    environment: dict[bytes, bytes] | None = None
+    environment: bytes | None = None
 
 
 def prepare(process: BaseProcess) -> Preparation:
     """What ``process`` will need."""
+    source = _main_module.source()
     return Preparation(
         name=process.name,
         daemon=process.daemon,
@@ -48,7 +49,7 @@ def prepare(process: BaseProcess) -> Preparation:
         sys_path=_absolute_path(),
         argv=list(sys.argv),
         directory=_directory(),
-        main=_main_module.source(),
+        main=None if source is None else (source.name, source.path),
         signal_mask=[int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, ())],
         logging=_logging_setup(),
     )
@@ -104,7 +105,7 @@ def apply(prepared: Preparation) -> None:
         os.umask(prepared.umask)
     if prepared.environment is not None:
         _environment.become(prepared.environment)
-    _main_module.load(prepared.main)
+    _main_module.load(None if prepared.main is None else _main_module.Source(*prepared.main))
     if prepared.logging is not None:
         _logging.repeat(_pickling.loads(prepared.logging))
 
