@@ -41,6 +41,7 @@ if _TYPE_CHECKING:
     from processing_managers.managers import RemoteError as RemoteError
     from processing_managers.managers import ServerGone as ServerGone
     from processing_managers.managers import SetProxy as SetProxy
+    from processing_managers.managers import SharedMemoryManager as SharedMemoryManager
     from processing_managers.managers import SyncManager as SyncManager
     from processing_managers.managers import Token as Token
     from processing_managers.managers import ValueProxy as ValueProxy

@@ -7,6 +7,7 @@ key and unpickles nothing before.  What they say to each other stands in :mod:`p
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from processing_core import AuthenticationError
@@ -45,6 +46,7 @@ class Server:
         self.table: Table = Table()
         self.residents: Client = Client()
         self.stop_event: threading.Event = threading.Event()
+        self.segments: list[str] = []  # names of memory to unlink at the end
         self._lock = threading.Lock()  # guards the two below
         self._clients: dict[bytes, Client] = {}
         self._connections: set[Connection] = set()
@@ -110,6 +112,12 @@ class Server:
             f"  {ident}:       refcount={referent.count}\n    {str(referent.obj)[:75]}"
             for ident, referent in self.table.snapshot()
         )
+
+    def _do_track_segment(self, client: Client, name: str) -> None:
+        self.segments.append(name)
+
+    def _do_list_segments(self, client: Client) -> list[str]:
+        return list(self.segments)
 
     # -- referents
 
@@ -212,3 +220,13 @@ class Server:
             connections = list(self._connections)
         for connection in connections:
             hang_up(connection)
+        self._unlink_segments()
+
+    def _unlink_segments(self) -> None:
+        if not self.segments:
+            return
+        from processing_managers._named import names
+
+        while self.segments:
+            with suppress(FileNotFoundError):  # its user did
+                names.unlink(self.segments.pop())

@@ -24,6 +24,7 @@ from processing_managers._proxy import BaseProxy as BaseProxy
 from processing_managers._proxy import MakeProxyType as MakeProxyType
 from processing_managers._proxy import RebuildProxy as RebuildProxy
 from processing_managers._proxy import Token as Token
+from processing_managers._shared_memory_manager import SharedMemoryManager as SharedMemoryManager
 from processing_managers._sync_manager import Manager as Manager
 from processing_managers._sync_manager import SyncManager as SyncManager
 
@@ -31,6 +32,7 @@ __all__ = [
     # managers
     "Manager",
     "SyncManager",
+    "SharedMemoryManager",
     "BaseManager",
     "CreatorMethod",
     # proxies

@@ -23,6 +23,7 @@ from processing_managers.managers import RebuildProxy as RebuildProxy
 from processing_managers.managers import RemoteError as RemoteError
 from processing_managers.managers import ServerGone as ServerGone
 from processing_managers.managers import SetProxy as SetProxy
+from processing_managers.managers import SharedMemoryManager as SharedMemoryManager
 from processing_managers.managers import SyncManager as SyncManager
 from processing_managers.managers import Token as Token
 from processing_managers.managers import ValueProxy as ValueProxy
@@ -31,6 +32,7 @@ __all__ = [
     # managers
     "Manager",
     "SyncManager",
+    "SharedMemoryManager",
     "BaseManager",
     "CreatorMethod",
     # proxies

@@ -83,3 +83,29 @@ class Parcels(Scenario[Any]):
 
     def verify(self, world: Any) -> None:
         world.acquire(True, 0)
+
+
+@scenario
+class Memory(Scenario[tuple[Any, Any, bytes]]):
+    """Scalars and blocks are made, found, changed at once and dropped; views outlive their handles."""
+
+    def prepare(self) -> tuple[Any, Any, bytes]:
+        scalar, block = self.k.Scalar("q"), self.k.Block(5000)
+        return scalar, block, pickle.dumps((scalar, block))
+
+    def act(self, world: tuple[Any, Any, bytes]) -> None:
+        scalar, block = pickle.loads(world[2])
+        scalar.add(1)
+        view = memoryview(block)
+        more = [self.k.Block(n, False) for n in (10, 70_000)]
+        locked = self.k.LockedScalar("d", 0.5, self.k.RLock())
+        arrived = pickle.loads(pickle.dumps((locked, more)))
+        del scalar, block, more, locked
+        view[:3] = b"abc"
+        del arrived, view
+        world[0].add(1)
+
+    def verify(self, world: tuple[Any, Any, bytes]) -> None:
+        scalar, block = pickle.loads(world[2])
+        assert scalar.value in (0, 1, 2)
+        assert bytes(block)[:3] in (bytes(3), b"abc") and not any(bytes(block)[3:])

@@ -1,0 +1,67 @@
+"""`SharedMemoryManager`: named memory that ends with a manager."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from processing_managers._manager import BaseManager
+from processing_managers._shareable_list import ShareableList as Items
+from processing_managers._shared_memory import SharedMemory as Memory
+
+__all__ = ["SharedMemoryManager"]
+
+T = TypeVar("T")
+
+
+class SharedMemoryManager(BaseManager):
+    """Makes named memory that is unlinked when the manager shuts down, or its server ends.
+
+    Whoever has the memory open keeps it until it closes it.  If the server is killed the names go as they would
+    without it: with the family of who made them.
+
+    The parameters are those of `BaseManager`.
+
+    >>> import processing.managers
+    >>> with processing.managers.SharedMemoryManager() as manager:  # doctest: +SKIP
+    ...     memory = manager.SharedMemory(size=128)
+    ...     items = manager.ShareableList(["spam", 42])
+    """
+
+    def SharedMemory(self, size: int) -> Memory:
+        """New memory.  Blocks until the server knows of it.
+
+        :param size: bytes.
+        :raises ValueError: if the size is not positive.
+        :raises OSError: if there is not so much memory.
+        :raises StateError: if the manager was not started, or was shut down.
+        :raises ServerGone: if its server is gone.
+        """
+        self._started()
+        memory = Memory(create=True, size=size)
+        self._track(memory)
+        return memory
+
+    def ShareableList(self, sequence: Iterable[T]) -> Items[T]:
+        """A new list.  Blocks until the server knows of it.
+
+        :param sequence: the items, as for `ShareableList`.
+        :raises TypeError: if an item is of a type that such a list cannot hold.
+        :raises StateError: if the manager was not started, or was shut down.
+        :raises ServerGone: if its server is gone.
+        """
+        self._started()
+        items = Items(sequence)
+        self._track(items.shm)
+        return items
+
+    def _track(self, memory: Memory) -> None:
+        try:
+            self._started().call(None, "track_segment", (memory.name,), {})
+        except BaseException:
+            memory.close()
+            memory.unlink()
+            raise
+
+    def _list_segments(self) -> list[str]:
+        """The names that the server would unlink now."""
+        names: list[str] = self._started().call(None, "list_segments", (), {})
+        return names
