@@ -7,6 +7,7 @@ family.  What the packages above offer in a context, they register: see :func:`r
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
@@ -181,6 +182,24 @@ class BaseContext:
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[str | None]]:
         return _context_of, (self._name,)
+
+    # Libraries that are given a context look whether it is one of multiprocessing's (PyTorch's DataLoader, loguru):
+    # ``isinstance(context, multiprocessing.context.BaseContext)``.  Where the type itself is not derived from the
+    # class, ``isinstance`` asks the object for its ``__class__``, as it does of any proxy.
+    __class__ = property(lambda self: _class_to_others(type(self)))
+
+
+def _class_to_others(cls: type[BaseContext]) -> type[BaseContext]:
+    """What a context of this class calls its class: one that is multiprocessing's too, if a program has loaded that."""
+    theirs = getattr(sys.modules.get("multiprocessing.context"), "BaseContext", None)
+    if theirs is None:
+        return cls
+    if cls not in _derived:
+        _derived[cls] = type(cls.__name__, (cls, theirs), {"__module__": cls.__module__, "__doc__": cls.__doc__})
+    return _derived[cls]
+
+
+_derived: dict[type[BaseContext], type[BaseContext]] = {}
 
 
 def _factory(name: str) -> tuple[Callable[..., Any], bool]:
