@@ -7,6 +7,7 @@ exit code: the queue holds no more than the failures of children that nobody has
 """
 
 import os
+import pickle
 import threading
 from typing import Any, NamedTuple
 
@@ -18,9 +19,13 @@ __all__ = ["Failure", "exception_of", "failures", "forget", "report", "take"]
 
 
 class Failure(NamedTuple):
-    """An exception as it travels: pickled by itself, beside what is to be told if that does not unpickle."""
+    """An exception as it travels: pickled by itself, beside what is to be told if that does not unpickle.
 
-    pickled: bytes | None
+    Pickled in each way that may serve, the best first: where the main module cannot be imported, a forked child's
+    exception is still of a class that the parent knows by name.
+    """
+
+    pickled: tuple[bytes, ...]
     kind: str
     text: str
     traceback: str
@@ -83,17 +88,25 @@ def _failure(error: BaseException) -> Failure:
         _text(error),
         "".join(traceback.format_exception(error)),
     )
+    by_name = () if _main_module.importable() else _by_name(error)
     try:
-        return Failure(_pickling.dumps(error), *described)
+        return Failure((*by_name, _pickling.dumps(error)), *described)
     except Exception as reason:
-        return Failure(None, *described, f"it cannot be pickled: {_described(reason)}")
+        return Failure((), *described, f"it cannot be pickled: {_described(reason)}")
+
+
+def _by_name(error: BaseException) -> tuple[bytes, ...]:
+    try:
+        return (pickle.dumps(error),)
+    except Exception:  # the other way will tell
+        return ()
 
 
 def _loaded(failure: Failure) -> BaseException:
     reason = failure.reason
-    if failure.pickled is not None:
+    for pickled in failure.pickled:
         try:
-            error: object = _pickling.loads(failure.pickled)
+            error: object = _pickling.loads(pickled)
         except Exception as obstacle:
             reason = f"it cannot be unpickled: {_described(obstacle)}"
         else:
