@@ -311,5 +311,5 @@ def fail_in_a_full_arena() -> None:
                 taken.append(lowlevel.Block(size))
         except MemoryError:
             pass
-    sys.stderr = None  # type: ignore[assignment]
+    sys.stderr = None
     raise ValueError("x" * 10_000)
