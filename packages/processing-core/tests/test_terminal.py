@@ -23,10 +23,10 @@ SLEEPERS = """
 import os, sys, time
 import processing_core
 def sleep(seconds):
-    print("sleeping", flush=True)
+    os.write(1, b"sleeping\\n")
     time.sleep(seconds)
 def spin():
-    print("sleeping", flush=True)
+    os.write(1, b"sleeping\\n")
     while True:
         pass
 if __name__ == "__main__":
@@ -38,6 +38,7 @@ if __name__ == "__main__":
     ]
     for child in children:
         child.start()
+    os.write(1, b"joining\\n")
     for child in children:
         child.join()
 """
@@ -54,6 +55,7 @@ if __name__ == "__main__":
     child = processing_core.get_context(sys.argv[1]).Process(target=patient)
     child.start()
     try:
+        print("joining", flush=True)
         child.join()
     except KeyboardInterrupt:
         child.join()
@@ -119,6 +121,7 @@ class TestCtrlC:
     def test_ends_everything(self, tmp_path: Path, method: str) -> None:
         terminal = Terminal(write(tmp_path, SLEEPERS), method)
         terminal.until("sleeping", 3)
+        terminal.until("joining")
         family = processes.family(terminal.pid)
         terminal.press(CTRL_C)
         pressed = time.monotonic()
@@ -132,24 +135,21 @@ class TestCtrlC:
     def test_leaves_a_child_to_its_own_means(self, tmp_path: Path, method: str) -> None:
         terminal = Terminal(write(tmp_path, OWN_MEANS), method)
         terminal.until("deaf")
+        terminal.until("joining")
         terminal.press(CTRL_C)
         assert terminal.end() == 0
         assert "exit code 7" in terminal.shown and "Traceback" not in terminal.shown
 
     def test_by_a_signal_to_the_group(self, tmp_path: Path, method: str) -> None:
         """What a shell's `kill -INT -PGID`, or a terminal, does to a program with pipes."""
-        process = subprocess.Popen(
-            [sys.executable, write(tmp_path, SLEEPERS), method],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        command = [sys.executable, write(tmp_path, SLEEPERS), method]
+        process = subprocess.Popen(command, text=True, start_new_session=True, **pipes)
         assert process.stdout is not None
-        assert [process.stdout.readline() for _ in range(3)] == ["sleeping\n"] * 3
+        told = sorted(process.stdout.readline() for _ in range(4))
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=30)  # the ends of the pipes are closed by all
-        assert process.returncode == -signal.SIGINT
+        assert (told, process.returncode) == (["joining\n"] + ["sleeping\n"] * 3, -signal.SIGINT)
 
 
 STREAMS = """
