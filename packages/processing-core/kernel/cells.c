@@ -125,6 +125,7 @@ static void end_step(uint32_t index)
     bool ready = load_acquire(&c->ready);
     if (ready && kind == CELL_RING && !ring_end_step(c)) return;
     if (ready && kind == CELL_PARCEL && !parcel_end_step(c)) return;
+    if (ready && kind == CELL_PILE && !pile_end_step(c)) return;
     uint64_t further = load_relaxed(&c->chain);
     if (further) {
         tx_set(&c->chain, load_relaxed((word64 *)arena_at(further)));

@@ -7,7 +7,7 @@
 /* What a cell is.  A cell of another kind than FREE at count zero is *doomed*: it still owns something. */
 enum cell_kind {
     CELL_FREE, CELL_LOCK, CELL_RLOCK, CELL_SEMAPHORE, CELL_BOUNDED, CELL_EVENT, CELL_CONDITION,
-    CELL_VALUE, CELL_PARCEL, CELL_RING, CELL_CLAIMS, CELL_BLOCK, CELL_KINDS
+    CELL_VALUE, CELL_PARCEL, CELL_RING, CELL_CLAIMS, CELL_BLOCK, CELL_PILE, CELL_KINDS
 };
 
 /* generation (24) << 32 | index: what a handle holds and pickles. */
@@ -69,6 +69,7 @@ void settle(bool has_gil); /* outside sections: end the doomed, whoever doomed t
 /* One bounded step of ending a doomed ring or parcel, inside a section; true when it owns nothing more. */
 bool ring_end_step(struct cell *cell);
 bool parcel_end_step(struct cell *cell);
+bool pile_end_step(struct cell *cell);
 
 /* -- recovery -- */
 void references_recover(struct member *m, owner_id who, bool has_gil); /* drop all that a dead member counted */

@@ -1,6 +1,7 @@
 /* The arena describes itself: figures, and the invariants that hold whenever nobody is inside a section. */
 #include "cells.h"
 #include "heap.h"
+#include "pile.h"
 #include "ring.h"
 
 #include <stdlib.h>
@@ -85,6 +86,17 @@ static const char *tally_ring(struct census *c, struct ring *r)
     return NULL;
 }
 
+static const char *tally_pile(struct census *c, struct pile *p)
+{
+    uint64_t bytes = 0;
+    for (uint64_t i = 0; i < load_relaxed(&p->n); i++) {
+        struct slot *slot = pile_slot(p, i);
+        if (!tally(c, load_relaxed(&slot->id))) return "a pile holds a stale parcel";
+        bytes += load_relaxed(&slot->bytes);
+    }
+    return bytes == load_relaxed(&p->bytes) ? NULL : "a pile's bytes are off";
+}
+
 static const char *tally_contents(struct census *c)
 {
     for (uint32_t i = 1; i < c->cells; i++) {
@@ -94,8 +106,11 @@ static const char *tally_contents(struct census *c)
         if (word_kind(w) == CELL_RING) {
             const char *wrong = tally_ring(c, arena_at(load_relaxed(&cell->offset)));
             if (wrong) return wrong;
+        } else if (word_kind(w) == CELL_PILE) {
+            const char *wrong = tally_pile(c, arena_at(load_relaxed(&cell->offset)));
+            if (wrong) return wrong;
         } else if (word_kind(w) == CELL_PARCEL) {
-            uint64_t *parcel = arena_at(load_relaxed(&cell->offset)); /* n_refs, refs_room, size, spare, refs */
+            uint64_t *parcel = arena_at(load_relaxed(&cell->offset)); /* n_refs, refs_room, size, rank_size, refs */
             for (uint64_t k = 0; k < parcel[0]; k++)
                 if (!tally(c, parcel[4 + k])) return "a parcel holds a stale reference";
         }

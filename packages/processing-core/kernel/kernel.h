@@ -122,6 +122,7 @@ bool parcel_register(PyObject *module);
 bool queue_register(PyObject *module);
 bool pipe_register(PyObject *module);
 bool ears_register(PyObject *module);
+bool pile_register(PyObject *module);
 bool claims_register(PyObject *module);
 bool check_register(PyObject *module);
 bool crash_register(PyObject *module);

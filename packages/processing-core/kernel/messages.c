@@ -49,11 +49,17 @@ PyObject *raise_get(outcome o)
 }
 /* -- in -- */
 
-uint32_t weight_of(const struct encoding *e)
+uint64_t bytes_of(const struct encoding *e)
 {
     uint64_t bytes = encoding_size(e);
     for (Py_ssize_t i = 0; e->blocks && i < PyList_Size(e->blocks); i++) bytes += block_bytes(PyList_GetItem(e->blocks, i));
-    uint64_t weight = (bytes + 1023) >> 10;
+    return bytes;
+}
+
+/* What a parcel has outside of the ring, for max_bytes, as it stands in the message's flags. */
+uint32_t weight_of(const struct encoding *e)
+{
+    uint64_t weight = (bytes_of(e) + 1023) >> 10;
     return (uint32_t)(weight < WEIGHT_MAX ? weight : WEIGHT_MAX) << WEIGHT_SHIFT;
 }
 

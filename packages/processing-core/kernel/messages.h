@@ -21,6 +21,7 @@ bool queue_check(PyObject *object); /* whether it is one; false with an exceptio
 bool queue_usable(PyObject *self); /* false with an exception */
 PyObject *raise_put(outcome o);    /* BUSY is queue.Full, E_CLOSED is ShutDown */
 PyObject *raise_get(outcome o);    /* BUSY is queue.Empty, E_CLOSED is ShutDown */
+bool parse_bound(PyObject *value, const char *name, uint64_t *bound); /* 0 is UINT64_MAX, no bound */
 
 /* -- in -- */
 struct sending {
@@ -29,6 +30,7 @@ struct sending {
     refno ref;
 };
 bool sending_begin(struct sending *s, PyObject *object, const uint64_t *header); /* false with an exception */
+uint64_t bytes_of(const struct encoding *e); /* of the message and its blocks */
 void sending_end(struct sending *s, bool put);
 /* What a parcel has outside of the ring, for max_bytes, as it stands in the message's flags. */
 uint32_t weight_of(const struct encoding *e);

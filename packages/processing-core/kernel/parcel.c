@@ -2,6 +2,7 @@
 #include "parcel.h"
 
 #include "member.h"
+#include "rank.h"
 
 #define REFS_A_TRANSACTION 256
 
@@ -24,9 +25,11 @@ static outcome count_refs(struct parcel *p, const struct collection *refs)
     return o;
 }
 
-outcome parcel_make(const struct encoding *e, cell_id *id, refno *ref)
+outcome parcel_make(const struct encoding *e, cell_id *id, refno *ref) { return parcel_make_ranked(e, NULL, id, ref); }
+
+outcome parcel_make_ranked(const struct encoding *e, const struct rank *rank, cell_id *id, refno *ref)
 {
-    size_t size = encoding_size(e);
+    size_t rank_size = rank ? rank->size : 0, size = rank_size + encoding_size(e);
     uint64_t room = e->refs.n;
     outcome o = cell_create(CELL_PARCEL, sizeof(struct parcel) + room * sizeof(uint64_t) + size, false, id, ref);
     if (o != OK) return o;
@@ -34,6 +37,7 @@ outcome parcel_make(const struct encoding *e, cell_id *id, refno *ref)
     store_relaxed(&p->n_refs, 0);
     p->refs_room = room;
     p->size = size;
+    p->rank_size = rank_size;
     cell_ready(*id);
     crash_point();
     o = count_refs(p, &e->refs);
@@ -41,14 +45,15 @@ outcome parcel_make(const struct encoding *e, cell_id *id, refno *ref)
         cell_detach(*ref);
         return o;
     }
-    encoding_copy(e, parcel_data(p));
+    if (rank_size) memcpy(parcel_data(p), rank->bytes, rank_size);
+    encoding_copy(e, parcel_data(p) + rank_size);
     return OK;
 }
 
 static PyObject *parcel_decode(struct parcel *p, bool copy, bool *kept)
 {
     struct blocks blocks = {p->refs, load_relaxed(&p->n_refs), copy};
-    return decode(parcel_data(p), p->size, &blocks, kept);
+    return decode(parcel_data(p) + p->rank_size, p->size - p->rank_size, &blocks, kept);
 }
 
 PyObject *parcel_open(refno ref, bool copy)

@@ -319,7 +319,7 @@ static PyObject *py_max_items(PyObject *self, void *Py_UNUSED(closure))
     return PyLong_FromUnsignedLongLong(n == UINT64_MAX ? 0 : n);
 }
 
-static bool parse_bound(PyObject *value, const char *name, uint64_t *bound)
+bool parse_bound(PyObject *value, const char *name, uint64_t *bound)
 {
     long long n = PyLong_AsLongLong(value);
     if (n == -1 && PyErr_Occurred()) {

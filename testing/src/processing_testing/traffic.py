@@ -103,3 +103,23 @@ def until_shut_down(queue: Q, how: str, address: str) -> None:
     except ShutDown:
         return
     queue.join()
+
+
+def put_ranked_for_ever(queue: Q, address: str) -> None:
+    """Tell the test, then put items of all ranks until killed."""
+    Visit(address).say("here")
+    i = 0
+    while True:
+        queue.put((i % 5, i, b"x" * (i % 20_000)))
+        i += 1
+
+
+def forward_all(source: Q, target: Q) -> None:
+    """Pass on what comes, until the source is shut down."""
+    from processing_queues import ShutDown
+
+    try:
+        while True:
+            target.put(source.get())
+    except ShutDown:
+        pass

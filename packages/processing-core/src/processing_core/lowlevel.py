@@ -38,6 +38,7 @@ from processing_core._kernel import Handle as Handle
 from processing_core._kernel import Lock as Lock
 from processing_core._kernel import LockedScalar as LockedScalar
 from processing_core._kernel import Parcel as Parcel
+from processing_core._kernel import Pile as Pile
 from processing_core._kernel import PipeEnd as PipeEnd
 from processing_core._kernel import Queue as Queue
 from processing_core._kernel import RLock as RLock
@@ -95,6 +96,7 @@ __all__ = [
     "LockedScalar",
     "Parcel",
     "PipeEnd",
+    "Pile",
     "Queue",
     "RLock",
     "Scalar",

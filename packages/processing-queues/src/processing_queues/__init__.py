@@ -8,9 +8,11 @@ from processing_queues._authentication import answer_challenge as answer_challen
 from processing_queues._authentication import deliver_challenge as deliver_challenge
 from processing_queues._connection import Connection as Connection
 from processing_queues._joinable_queue import JoinableQueue as JoinableQueue
+from processing_queues._lifo_queue import LifoQueue as LifoQueue
 from processing_queues._listener import Client as Client
 from processing_queues._listener import Listener as Listener
 from processing_queues._pipe import Pipe as Pipe
+from processing_queues._priority_queue import PriorityQueue as PriorityQueue
 from processing_queues._queue import Queue as Queue
 from processing_queues._queue import ShutDown as ShutDown
 from processing_queues._simple_queue import SimpleQueue as SimpleQueue
@@ -30,6 +32,8 @@ __all__ = [
     "Queue",
     "JoinableQueue",
     "SimpleQueue",
+    "LifoQueue",
+    "PriorityQueue",
     "Empty",
     "Full",
     "ShutDown",

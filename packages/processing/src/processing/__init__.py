@@ -86,8 +86,10 @@ if _TYPE_CHECKING:
     from processing_queues import Empty as Empty
     from processing_queues import Full as Full
     from processing_queues import JoinableQueue as JoinableQueue
+    from processing_queues import LifoQueue as LifoQueue
     from processing_queues import Listener as Listener
     from processing_queues import Pipe as Pipe
+    from processing_queues import PriorityQueue as PriorityQueue
     from processing_queues import Queue as Queue
     from processing_queues import ShutDown as ShutDown
     from processing_queues import SimpleQueue as SimpleQueue
@@ -120,6 +122,8 @@ _PLACES = {
         "Queue",
         "JoinableQueue",
         "SimpleQueue",
+        "LifoQueue",
+        "PriorityQueue",
         "Empty",
         "Full",
         "ShutDown",
@@ -205,6 +209,8 @@ __all__ = [
     "Queue",
     "JoinableQueue",
     "SimpleQueue",
+    "LifoQueue",
+    "PriorityQueue",
     "Empty",
     "Full",
     "ShutDown",
