@@ -170,6 +170,15 @@ static outcome copy_chunk(const struct chunk *from, struct chunk *to)
     return OK;
 }
 
+static bool empty(const struct chunk *chunk)
+{
+    for (uint32_t i = 0; i < CHUNK_ENTRIES; i++)
+        if (load_relaxed(&chunk->entries[i].ref)) return false;
+    return true;
+}
+
+/* Chunks at the end with nothing in them are left out: a spare of a forkserver, which has no handles, needs no memory
+ * here.  What another thread puts there meanwhile, the child counts (`handles_adopt`). */
 outcome references_inherit(struct member *child)
 {
     struct section s;
@@ -178,6 +187,7 @@ outcome references_inherit(struct member *child)
     struct chunk **chunks = malloc((n + 1) * sizeof *chunks); /* entering may release the GIL, which guards the index */
     if (!chunks) return E_NOMEM;
     for (uint32_t i = 0; i < n; i++) chunks[i] = mine.chunks[i];
+    while (n && empty(chunks[n - 1])) n--;
     arena_enter(&s, true);
     word64 *link = &child->references;
     for (uint32_t i = 0; i < n && o == OK; i++) {

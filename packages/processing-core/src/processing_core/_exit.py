@@ -20,11 +20,16 @@ _Function = Callable[[], object]
 
 
 class _State:
-    exiting = False
-    functions: dict[tuple[int, int], _Function] = {}
-    counter = itertools.count(1)
-    terminate_children: _Function = lambda: None
-    join_children: _Function = lambda: None
+    def __init__(self) -> None:
+        self.exiting = False
+        self.functions: dict[tuple[int, int], _Function] = {}
+        self.counter = itertools.count(1)
+        self.terminate_children: _Function = lambda: None
+        self.join_children: _Function = lambda: None
+
+
+# An object and not the class: to change a class costs every child of a fork a dozen copied pages.
+_state = _State()
 
 
 def at_exit(function: _Function, *, priority: int = 0) -> _Function:
@@ -35,40 +40,40 @@ def at_exit(function: _Function, *, priority: int = 0) -> _Function:
 
     :return: a function that takes the registration back; calling it again does nothing.
     """
-    key = (priority, next(_State.counter))
-    functions = _State.functions
+    key = (priority, next(_state.counter))
+    functions = _state.functions
     functions[key] = function
     return lambda: functions.pop(key, None)
 
 
 def set_children_functions(terminate: _Function, join: _Function) -> None:
     """Install what terminates the daemonic children, and what joins all of them."""
-    _State.terminate_children = terminate
-    _State.join_children = join
+    _state.terminate_children = terminate
+    _state.join_children = join
 
 
 def run() -> None:
     """Run the exit functions and end the children; blocks until they have ended."""
-    if not _State.exiting:
-        _State.exiting = True
+    if not _state.exiting:
+        _state.exiting = True
         _logging.info("process shutting down")
     _run_functions(lowest=0)
-    _State.terminate_children()
-    _State.join_children()
+    _state.terminate_children()
+    _state.join_children()
     _run_functions(lowest=None)
 
 
 def exiting() -> bool:
     """Whether this process has begun to end."""
-    return _State.exiting
+    return _state.exiting
 
 
 def _run_functions(lowest: int | None) -> None:
     while True:
-        ready = [key for key in _State.functions if lowest is None or key[0] >= lowest]
+        ready = [key for key in _state.functions if lowest is None or key[0] >= lowest]
         if not ready:
             return
-        function = _State.functions.pop(max(ready), None)
+        function = _state.functions.pop(max(ready), None)
         try:
             if function is not None:
                 function()
@@ -77,7 +82,7 @@ def _run_functions(lowest: int | None) -> None:
 
 
 def _after_fork_in_child() -> None:
-    _State.functions, _State.exiting = {}, False
+    _state.functions, _state.exiting = {}, False
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -25,17 +25,21 @@ _T = TypeVar("_T", bound=_Closable)
 
 
 class _State:
-    registered = False
-    private: weakref.WeakSet[_Closable] = weakref.WeakSet()
-    # Held from before a fork until after it, because the kernel remembers one fork at a time; and
-    # between opening a private descriptor and registering it.  Reentrant: a signal handler may
-    # fork.
-    guard = threading.RLock()
+    def __init__(self) -> None:
+        self.registered = False
+        self.private: weakref.WeakSet[_Closable] = weakref.WeakSet()
+        # Held from before a fork until after it, because the kernel remembers one fork at a time; and
+        # between opening a private descriptor and registering it.  Reentrant: a signal handler may
+        # fork.
+        self.guard = threading.RLock()
+
+
+_state = _State()
 
 
 def without_forks() -> AbstractContextManager[bool]:
     """A context in which no other thread of this process forks through Python."""
-    return _State.guard
+    return _state.guard
 
 
 def keep_private(descriptor: _T) -> _T:
@@ -43,30 +47,31 @@ def keep_private(descriptor: _T) -> _T:
 
     To be called inside ``with without_forks():``, as is the system call that opens it.
     """
-    _State.private.add(descriptor)
+    _state.private.add(descriptor)
     return descriptor
 
 
 def _before() -> None:
-    _State.guard.acquire()
+    _state.guard.acquire()
     _kernel.fork_before()
 
 
 def _after_in_parent() -> None:
     _kernel.fork_in_parent()
-    _State.guard.release()
+    _state.guard.release()
 
 
 def _after_in_child() -> None:
     _kernel.fork_in_child()
-    _State.guard = threading.RLock()
-    inherited, _State.private = list(_State.private), weakref.WeakSet()
-    for descriptor in inherited:
-        descriptor.close()
+    _state.guard = threading.RLock()
+    if _state.private:
+        inherited, _state.private = list(_state.private), weakref.WeakSet()
+        for descriptor in inherited:
+            descriptor.close()
 
 
 def register() -> None:
     """Register the hooks, once."""
-    if not _State.registered:
-        _State.registered = True
+    if not _state.registered:
+        _state.registered = True
         os.register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)

@@ -49,6 +49,17 @@ def member() -> tuple[int, int] | None:
 def family() -> int:
     """The family's 64-bit identity; 0 before there is one."""
 
+def ignore_interrupts() -> None:
+    """Be deaf to SIGINT, as the forkserver's spares are until they `take_request`."""
+
+def take_request(control: int, desk: int, kind: type[Parcel]) -> tuple[Parcel, int, int] | None:
+    """Wait for a request to the forkserver, and say that it is taken: the parcel, the lifeline and the luggage.
+
+    SIGINT is heeded again from then on, and blocked.  Blocks; both descriptors are closed.
+
+    :return: ``None`` if nobody asked before the socket's time was up, or nobody waits for the answer any more.
+    """
+
 def environment() -> bytes:
     """The environment variables as the system keeps them, each ended by a null byte."""
 

@@ -15,7 +15,7 @@ message is far below what the system takes in one piece, and is read in one piec
 answer comes over the socket that they share.
 """
 
-import pickle
+import os
 import socket
 import struct
 from collections.abc import Iterator
@@ -31,36 +31,22 @@ __all__ = [
     "EXITED",
     "FAILED",
     "Report",
-    "Request",
     "peek_report",
     "receive_report",
-    "receive_request",
+    "refuse_request",
     "receive_taken",
     "send_report",
     "send_request",
-    "send_taken",
 ]
 
 BORN = b"B"
 EXITED = b"X"
 FAILED = b"F"
 
-_FLAGS = struct.Struct("=??")  # whether a lifeline and a luggage come along; the pickled parcel follows
-_MOST = 512  # bytes of a request: a pickled handle has 120
+_REQUEST = struct.Struct("=??6xQII")  # whether a lifeline and a luggage come along; the parcel's family and cell
+# What a spare says, the kernel writes: kernel/spare_linux.c.
 _TAKEN = struct.Struct("=i")
 _REPORT = struct.Struct("=ciiQ")
-
-
-class Request(NamedTuple):
-    """A child that shall be born.
-
-    Its parcel is pickled without a reference: the client holds it until it has the answer.
-    """
-
-    parcel: bytes
-    report: int
-    lifeline: int  # -1: none
-    luggage: int  # -1: none
 
 
 class Report(NamedTuple):
@@ -75,33 +61,24 @@ class Report(NamedTuple):
 def send_request(control: socket.socket, parcel: _kernel.Parcel, report: int, lifeline: int, luggage: int) -> None:
     """Ask for a child.
 
+    The parcel goes without a reference: the client holds it until it has the answer.
+
+    :param lifeline: The child's end of it; -1 for none.
+    :param luggage: Likewise.
     :raises OSError: if the server is gone.
     """
-    message = _FLAGS.pack(lifeline >= 0, luggage >= 0) + pickle.dumps(parcel, 5)
+    message = _REQUEST.pack(lifeline >= 0, luggage >= 0, _kernel.family(), *parcel.cell)
     _rights.send(control, message, [report, *(fd for fd in (lifeline, luggage) if fd >= 0)])
 
 
-def receive_request(control: socket.socket) -> Request | None:
-    """The next request; ``None`` if the client is gone.  Blocks.
-
-    :raises BlockingIOError: if the socket's time is up.
-    """
-    message, descriptors = _rights.receive(control, _MOST, 3)
-    if not message:
-        return None
-    has_lifeline, has_luggage = _FLAGS.unpack_from(message)
-    luggage = descriptors.pop() if has_luggage else -1
-    lifeline = descriptors.pop() if has_lifeline else -1
-    (report,) = descriptors
-    return Request(message[_FLAGS.size :], report, lifeline, luggage)
-
-
-def send_taken(desk: socket.socket, pid: int, report: int) -> None:
-    """Tell the server that its spare ``pid`` has taken a request.
-
-    :raises OSError: if the server is gone.
-    """
-    _rights.send(desk, _TAKEN.pack(pid), [report])
+def refuse_request(control: socket.socket, failure: int) -> None:
+    """Take the next request, and tell its client why nothing will come of it."""
+    _, descriptors = _rights.receive(control, _REQUEST.size, 3)
+    for fd in descriptors[:1]:
+        with _borrowed(fd) as report:
+            send_report(report, FAILED, failure)
+    for fd in descriptors:
+        os.close(fd)
 
 
 def receive_taken(desk: socket.socket) -> tuple[int, int] | None:
@@ -113,10 +90,10 @@ def receive_taken(desk: socket.socket) -> tuple[int, int] | None:
     return _TAKEN.unpack(message)[0], report
 
 
-def send_report(report: socket.socket, kind: bytes, value: int, place: Place = (0, 0), pidfd: int = -1) -> None:
+def send_report(report: socket.socket, kind: bytes, value: int) -> None:
     """Tell the client about a child; nothing happens if it does not listen any more."""
     try:
-        _rights.send(report, _REPORT.pack(kind, value, *place), [pidfd] if pidfd >= 0 else [])
+        _rights.send(report, _REPORT.pack(kind, value, 0, 0), [])
     except OSError:
         pass  # it has dropped the process, or is gone
 

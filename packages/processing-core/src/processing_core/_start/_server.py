@@ -31,14 +31,14 @@ _MOST_SPARES = 4
 
 def main(arena: int, token: int, slot: int, serial: int, lifeline: int, control: int) -> None:
     """What the server does."""
-    interrupt_handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _kernel.ignore_interrupts()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     _lifeline.arm(lifeline)
     _kernel.adopt(arena, token, slot, serial)
     _bootstrap.detach_stdin()
     _prepare()
     with socket.socket(fileno=control) as client:
-        _Server(client, interrupt_handler).serve()
+        _Server(client).serve()
     _kernel.leave()
     os._exit(0)
 
@@ -55,6 +55,7 @@ def _prepare() -> None:
     for name in prepared.preload:
         with suppress(Exception):  # it is for the children to meet it
             importlib.import_module(name)
+    _kernel.ignore_interrupts()  # the main module may have set a handler
     # What is there now is everybody's: a child's collector that does not look at it does not copy it either.
     gc.collect()
     gc.freeze()
@@ -66,9 +67,8 @@ class _Forked(NamedTuple):
 
 
 class _Server:
-    def __init__(self, control: socket.socket, interrupt_handler: _spare.Handler) -> None:
+    def __init__(self, control: socket.socket) -> None:
         self._control = control
-        self._interrupt_handler = interrupt_handler
         _spare.bound_waiting(control)
         self._desk, self._desk_of_spares = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._desk.setblocking(False)
@@ -127,13 +127,7 @@ class _Server:
         """Fork for the request that waits; if that fails, take it and say so."""
         failure = self._fork()
         if failure:
-            request = protocol.receive_request(self._control)
-            if request is not None:
-                with socket.socket(fileno=request.report) as report:
-                    protocol.send_report(report, protocol.FAILED, failure)
-                for fd in (request.lifeline, request.luggage):
-                    if fd >= 0:
-                        os.close(fd)
+            protocol.refuse_request(self._control, failure)
 
     def _note_taken(self) -> None:
         while (taken := protocol.receive_taken(self._desk)) is not None:
@@ -179,4 +173,4 @@ class _Server:
             report.close()
         self._forked.clear()
         self._reports.clear()
-        return _spare.live(self._control, self._desk_of_spares, self._interrupt_handler)
+        return _spare.live(self._control.detach(), self._desk_of_spares.detach())
