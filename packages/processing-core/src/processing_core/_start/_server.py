@@ -159,8 +159,8 @@ class _Server:
         for pidfd, forked in self._forked.items():
             if forked.pid not in self._reports:
                 reap(pidfd)
-        self._desk.close()
-        self._desk_of_spares.close()
+        for connection in (self._desk, self._desk_of_spares, *self._reports.values()):
+            connection.close()
 
     def _live(self) -> int:
         """In a spare: forget what is the server's, and wait for work."""
