@@ -8,6 +8,7 @@ from benchmarks.comparison import Row
 
 SUBJECTS = [
     "queue_stream",
+    "queue_crowd",
     "ping_pong",
     "lock",
     "value",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue as names
+from array import array
 from typing import Any
 
 from processing_testing.meeting import Visit
@@ -123,3 +124,25 @@ def forward_all(source: Q, target: Q) -> None:
             target.put(source.get())
     except ShutDown:
         pass
+
+
+def put_range_many(queue: Q, producer: int, n: int) -> None:
+    """Put (producer, 0), (producer, 1), …, forty at a time."""
+    for start in range(0, n, 40):
+        queue.put_many([(producer, i) for i in range(start, min(start + 40, n))])
+
+
+def check_order(queue: Q, target: Q, many: bool) -> None:
+    """Get all that two producers put until the queue is shut down; put the numbers of each, which must have risen."""
+    from processing_queues import ShutDown
+
+    seen = [array("q"), array("q")]
+    latest = [-1, -1]
+    try:
+        while True:
+            for producer, number in queue.get_many(50) if many else [queue.get()]:
+                assert number > latest[producer], (producer, number, latest)
+                latest[producer] = number
+                seen[producer].append(number)
+    except ShutDown:
+        target.put(seen)
