@@ -142,6 +142,10 @@ def install_for_tests(session: nox.Session, flags: str = "") -> None:
     )
     # Only for the watchdog's report, and there is not a wheel for every platform.
     session.run("python", "-m", "pip", "install", "--quiet", "py-spy", success_codes=[0, 1], silent=True)
+    # Of the examples; where one has no wheel its example is skipped.
+    for library in ("scipy", "emcee", "tqdm"):
+        wheel = ["--only-binary", "scipy", library]
+        session.run("python", "-m", "pip", "install", "--quiet", *wheel, success_codes=[0, 1], silent=True)
 
 
 def pytest(session: nox.Session, *arguments: str, **variables: str) -> None:

@@ -14,6 +14,7 @@ SUBJECTS = [
     "value",
     "shared_memory",
     "pool_map",
+    "pool_scaling",
     "pool_apply",
     "pool_arrays",
     "manager",

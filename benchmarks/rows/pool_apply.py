@@ -59,6 +59,13 @@ def mpire(n: int) -> float:
         return timed(lambda: pool.apply(identity, (1,)), n)
 
 
+def pebble(n: int) -> float:
+    from pebble import ProcessPool
+
+    with ProcessPool(max_workers=WORKERS, context=fork) as pool:
+        return timed(lambda: pool.submit(identity, None, 1).result(), n)
+
+
 ROWS = [
     Row(
         "pool-apply",
@@ -70,6 +77,7 @@ ROWS = [
             Peer("ProcessPoolExecutor", executor),
             Peer("loky", loky, requires="loky"),
             Peer("mpire", mpire, requires="mpire"),
+            Peer("pebble", pebble, requires="pebble"),
         ),
         first=20,
     )

@@ -59,6 +59,13 @@ def mpire(n: int) -> float:
         return timed(lambda count: pool.map(identity, range(count), chunk_size=1), n)
 
 
+def pebble(n: int) -> float:
+    from pebble import ProcessPool
+
+    with ProcessPool(max_workers=WORKERS, context=fork) as pool:
+        return timed(lambda count: list(pool.map(identity, range(count), chunksize=1).result()), n)
+
+
 ROWS = [
     Row(
         "pool-map",
@@ -70,6 +77,7 @@ ROWS = [
             Peer("ProcessPoolExecutor", executor, 25, 60),
             Peer("loky", loky, requires="loky"),
             Peer("mpire", mpire, requires="mpire"),
+            Peer("pebble", pebble, requires="pebble"),
         ),
         first=100,
     )

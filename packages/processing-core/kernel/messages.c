@@ -194,7 +194,7 @@ PyObject *message_object(const struct incoming *m, refno ref, bool copy, uint64_
     size_t at = m->flags & MESSAGE_PARCEL ? 8 : 0;
     if (m->flags & MESSAGE_HEADED) {
         memcpy(header, m->data + at, 16);
-        at += 16;
+        at += m->flags & MESSAGE_BATCH ? 24 : 16;
     }
     if (m->flags & MESSAGE_PARCEL) return parcel_open(ref, copy);
     bool kept;

@@ -1,5 +1,5 @@
 /* The Python type over a ring: what its users call. */
-#include "messages.h"
+#include "batch.h"
 
 #include "finish.h"
 
@@ -437,6 +437,11 @@ static PyMethodDef methods[] = {
     {"shutdown", (PyCFunction)(void (*)(void))py_shutdown, METH_VARARGS | METH_KEYWORDS, shutdown_doc},
     {"_shut", py_shut, METH_NOARGS, NULL},
     {"_send", rows_send, METH_VARARGS, NULL},
+    {"_send_batch", batch_send, METH_VARARGS, NULL},
+    {"_save", (PyCFunction)(void (*)(void))batch_save, METH_FASTCALL, NULL},
+    {"_flush", batch_flush, METH_VARARGS, NULL},
+    {"_send_saved", batch_send_saved, METH_VARARGS, NULL},
+    {"_void", batch_void, METH_VARARGS, NULL},
     {"_send_many", rows_send_many, METH_VARARGS, NULL},
     {"_receive", rows_receive, METH_VARARGS, NULL},
     {"_receive_many", rows_receive_many, METH_VARARGS, NULL},

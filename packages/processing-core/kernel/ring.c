@@ -336,6 +336,8 @@ static void write_claim(struct ring *r, const struct incoming *m)
     crash_point();
     store_release(&c->a, header[0]);
     store_release(&c->b, header[1]);
+    uint32_t items = message_items(m->flags, m->data);
+    work_open(c, items ? items : 1);
     crash_point();
     store_release(&c->position, m->position + 1);
 }
@@ -462,6 +464,42 @@ void ring_settle(struct ring *r)
 {
     lock_get(r, false);
     unlock_get(r);
+}
+
+/* -- voiding: one store a message, and a voided message is taken as any other -- */
+
+static void void_message(struct message *m, uint64_t a, uint64_t first, uint64_t last, uint64_t *n)
+{
+    uint64_t header[2];
+    if (!(m->flags & MESSAGE_HEADED) || m->flags & MESSAGE_VOID) return;
+    memcpy(header, (uint8_t *)(m + 1) + (m->flags & MESSAGE_PARCEL ? 8 : 0), sizeof header);
+    if (header[0] != a || header[1] < first || header[1] > last) return;
+    m->flags |= MESSAGE_VOID;
+    ++*n;
+}
+
+/* The guard keeps takers away, so the chain holds still from `head` on; what is behind `tail` is not looked at. */
+uint64_t ring_void(struct ring *r, uint64_t a, uint64_t first, uint64_t last, uint64_t number)
+{
+    uint64_t n = 0, next;
+    lock_get(r, false);
+    uint64_t head = load_relaxed(&r->head), tail = load_acquire(&r->tail);
+    struct segment *s = segment_at(load_relaxed(&r->get_segment));
+    while (tail > load_relaxed(&s->end) && (next = load_relaxed(&s->next)) && load_relaxed(&segment_at(next)->first) <= number)
+        s = segment_at(next); /* `first` stands there once tail is beyond base */
+    uint64_t at = head > load_relaxed(&s->base) ? head : load_relaxed(&s->base);
+    while (at < tail) {
+        if (at == load_relaxed(&s->end) || message_at(s, at)->size == MESSAGE_SKIP) {
+            s = segment_at(load_relaxed(&s->next));
+            at = load_relaxed(&s->base);
+            continue;
+        }
+        void_message(message_at(s, at), a, first, last, &n);
+        crash_point();
+        at += aligned(message_at(s, at)->size);
+    }
+    unlock_get(r);
+    return n;
 }
 
 bool ring_passed(uint32_t index, bool putting, uint64_t position)

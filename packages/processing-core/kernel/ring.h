@@ -14,6 +14,9 @@
 
 #include "cells.h"
 #include "park.h"
+#include "work.h"
+
+#include <string.h>
 
 #define INLINE_MAX 8192u /* longer messages travel as parcels */
 #define FIRST_SEGMENT 4096u
@@ -28,9 +31,19 @@ struct message {
 #define MESSAGE_PARCEL 1u /* the first 8 bytes are the cell_id of a parcel, which the position owns */
 #define MESSAGE_HEADED 2u /* then two numbers of the sender's come */
 #define MESSAGE_RAW 4u    /* a pipe's: bytes that were sent as bytes, not as an object */
+#define MESSAGE_MANY 8u   /* the rest are results, one after another (batch.c) */
+#define MESSAGE_VOID 16u  /* revoked: whoever takes it throws it away.  Set under get_guard */
+#define MESSAGE_BATCH 32u /* behind the two numbers comes a third: how many items it holds */
 #define WEIGHT_SHIFT 8    /* above the flags: KiB that a parcel has outside of the ring */
 #define WEIGHT_MAX 0xffffffu
 static inline uint64_t message_weight(uint32_t flags) { return (uint64_t)(flags >> WEIGHT_SHIFT) << 10; }
+/* The items of a batch, 0 of what is none. */
+static inline uint32_t message_items(uint32_t flags, const uint8_t *data)
+{
+    uint64_t n = 0;
+    if (flags & MESSAGE_BATCH) memcpy(&n, data + (flags & MESSAGE_PARCEL ? 24 : 16), sizeof n);
+    return (uint32_t)n;
+}
 
 struct segment {
     word64 next;  /* offset; set once, under put_guard and the arena lock */
@@ -85,7 +98,7 @@ outcome ring_make(cell_id id, uint64_t max_items, uint64_t max_bytes);
 
 /* A message to put, in three parts. With MESSAGE_PARCEL it begins with the id of a parcel that `ref` owns. */
 struct outgoing {
-    uint64_t prefix[3];
+    uint64_t prefix[4];
     uint32_t prefix_size, head_size, tail_size, flags;
     const void *head, *tail;
     struct reference *ref;
@@ -102,19 +115,14 @@ outcome ring_put_ringing(struct ring *r, uint32_t index, const struct outgoing *
 void ring_hold(struct ring *r);
 void ring_let_go(struct ring *r);
 
-/* Which message a taker took last: written by the taker under get_guard, read by anybody once ring_settle has run. */
-struct claim {
-    word64 a, b;     /* the sender's two numbers */
-    word64 position; /* position + 1; 0: nothing was taken, or the three words are being written */
-};
-
 /* What ring_get copies out; the buffer has INLINE_MAX bytes. */
 struct incoming {
     uint8_t *data;
     uint32_t size, flags;
     struct reference *entry; /* becomes the owner of the parcel, if it is one */
     uint64_t number, position;
-    struct claim *claim; /* optional: written before the message is consumed */
+    struct claim *claim; /* optional: which message a taker took last.  Written before it is consumed; readable by
+                            anybody once ring_settle has run */
 };
 outcome ring_get(struct ring *r, uint32_t index, struct incoming *m, bool fast);
 
@@ -133,6 +141,8 @@ outcome ring_discard(struct ring *r, uint32_t index, struct incoming *m);
 bool ring_passed(uint32_t index, bool putting, uint64_t position); /* for recovery, inside a section */
 /* Wait until what dead takers left is put right: from then on every dead taker's claim names a message that it took. */
 void ring_settle(struct ring *r);
+/* Void the messages (a, first..last) that nobody has taken, looking from message `number` on: how many there were. */
+uint64_t ring_void(struct ring *r, uint64_t a, uint64_t first, uint64_t last, uint64_t number);
 uint64_t ring_count(struct ring *r);
 uint64_t ring_puts(struct ring *r); /* how many were ever published, exactly; may wait for a producer */
 /* Messages that somebody has to finish: all that were published, but for those that are void. */

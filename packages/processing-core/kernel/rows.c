@@ -1,29 +1,44 @@
 /* What pools say: messages with two numbers of the sender's, which are readable even where the object is not. */
-#include "messages.h"
+#include "batch.h"
 
 #define BATCH 64
 
+/* send(a, b, object, claims=None, place=0): with a claim, the object is the result of its only item. */
 PyObject *rows_send(PyObject *self, PyObject *args)
 {
     unsigned long long a, b;
-    PyObject *object;
-    if (!PyArg_ParseTuple(args, "KKO", &a, &b, &object)) return NULL;
+    PyObject *object, *claims = NULL;
+    Py_ssize_t place = 0;
+    struct claim *c = NULL;
+    if (!PyArg_ParseTuple(args, "KKO|On", &a, &b, &object, &claims, &place)) return NULL;
+    if (claims && !(c = claim_at(claims, place))) return NULL;
     uint64_t header[2] = {a, b}, number;
     PyObject *none = queue_put(self, object, header, NO_DEADLINE, &number);
     if (!none) return NULL;
     Py_DECREF(none);
+    if (c) {
+        store_release(&c->flushed, 1); /* before `finished`: the slate holds nothing */
+        store_release(&c->finished, 1);
+        work_close(c);
+    }
     return PyLong_FromUnsignedLongLong(number);
 }
 
-static bool add_failure(PyObject *failures, uint64_t number)
+PyObject *fetched_exception(void)
 {
     PyObject *type, *value, *trace;
     PyErr_Fetch(&type, &value, &trace);
     PyErr_NormalizeException(&type, &value, &trace);
     if (value && trace) PyException_SetTraceback(value, trace);
-    PyObject *row = Py_BuildValue("KO", (unsigned long long)number, value ? value : Py_None);
+    Py_XDECREF(type), Py_XDECREF(trace);
+    return value;
+}
+
+static bool add_failure(PyObject *failures, uint64_t number)
+{
+    PyObject *row = Py_BuildValue("KN", (unsigned long long)number, fetched_exception());
     bool ok = row && PyList_Append(failures, row) == 0;
-    Py_XDECREF(row), Py_XDECREF(type), Py_XDECREF(value), Py_XDECREF(trace);
+    Py_XDECREF(row);
     return ok;
 }
 
@@ -79,24 +94,32 @@ PyObject *rows_send_many(PyObject *self, PyObject *args)
     return failures;
 }
 
-/* (a, b, number, ok, object), or with ok False the exception that decoding raised. */
+/* (a, b, items, ok, object); items is 0 if it is one object.  With ok False it is the exception that decoding raised;
+ * many results come as a list, and ok is True or a list of the indexes of those that are failures or did not decode. */
 static PyObject *received_row(struct receiving *r)
 {
     uint64_t header[2] = {0, 0};
-    PyObject *object = received_object(r, header);
-    PyObject *ok = object ? Py_True : Py_False;
-    if (!object) {
-        PyObject *type, *trace;
-        PyErr_Fetch(&type, &object, &trace);
-        PyErr_NormalizeException(&type, &object, &trace);
-        if (trace) PyException_SetTraceback(object, trace);
-        Py_XDECREF(type), Py_XDECREF(trace);
+    PyObject *ok = NULL, *object;
+    if (r->m.flags & MESSAGE_MANY) {
+        object = received_many(r, header, &ok);
+        if (!object) return NULL;
+    } else {
+        object = received_object(r, header);
+        ok = Py_NewRef(object ? Py_True : Py_False);
+        if (!object) object = fetched_exception();
     }
-    return Py_BuildValue("KKKON", (unsigned long long)header[0], (unsigned long long)header[1],
-                         (unsigned long long)r->m.number, ok, object);
+    return Py_BuildValue("KKINN", (unsigned long long)header[0], (unsigned long long)header[1],
+                         message_items(r->m.flags, r->data), ok, object);
 }
 
-/* _receive(timeout=None, claims=None, place=0): raises queue.Empty at the deadline. */
+/* A message that somebody voided, or that its taker may not begin. */
+static void discard(struct receiving *r)
+{
+    if (r->m.flags & MESSAGE_PARCEL) cell_detach(r->ref);
+}
+
+/* _receive(timeout=None, claims=None, place=0): raises queue.Empty at the deadline.  With a claim its first item is
+ * begun. */
 PyObject *rows_receive(PyObject *self, PyObject *args)
 {
     PyObject *timeout = Py_None, *claims = Py_None;
@@ -107,17 +130,35 @@ PyObject *rows_receive(PyObject *self, PyObject *args)
     if (!parse_timeout(timeout, &deadline)) return NULL;
     struct claim *claim = NULL;
     if (claims != Py_None && !(claim = claim_at(claims, place))) return NULL;
-    outcome o = queue_receive(self, &r, claim, deadline);
-    return o == OK ? received_row(&r) : o == BUSY ? raise_get(o) : raise_outcome(o);
+    for (;;) {
+        outcome o = queue_receive(self, &r, claim, deadline);
+        if (o != OK) return o == BUSY ? raise_get(o) : raise_outcome(o);
+        if (!(r.m.flags & MESSAGE_VOID)) break;
+        discard(&r);
+    }
+    if (claim && work_begin(claim, monotonic_ns()) != OK) { /* doomed: whoever did it sees to the message */
+        discard(&r);
+        return raise_outcome(E_CLOSED);
+    }
+    return received_row(&r);
+}
+
+static bool is_interrupt(PyObject *error)
+{
+    if (PyObject_IsInstance(error, PyExc_Exception) != 0 || !PyExceptionInstance_Check(error)) return false;
+    PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    return true;
 }
 
 /* An interrupt that came while a row was unpickled belongs to this thread, not to that row alone: raise it as well. */
 static bool raise_if_interrupt(PyObject *row)
 {
-    PyObject *object = PyTuple_GetItem(row, 4);
-    if (PyTuple_GetItem(row, 3) == Py_True || PyObject_IsInstance(object, PyExc_Exception) != 0) return false;
-    PyErr_SetObject((PyObject *)Py_TYPE(object), object);
-    return true;
+    PyObject *ok = PyTuple_GetItem(row, 3), *object = PyTuple_GetItem(row, 4);
+    if (ok == Py_True) return false;
+    if (ok == Py_False) return is_interrupt(object);
+    for (Py_ssize_t i = 0; i < PyList_Size(ok); i++)
+        if (is_interrupt(PyList_GetItem(object, PyLong_AsSsize_t(PyList_GetItem(ok, i))))) return true;
+    return false;
 }
 
 /* Append up to `limit` rows; waits for the first only. */

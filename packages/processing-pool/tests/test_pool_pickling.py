@@ -23,6 +23,7 @@ WAYS: dict[str, Way] = {
     "imap": lambda pool, function, argument: pool.imap(function, [argument]).next(30),
     "imap, in chunks": lambda pool, function, argument: pool.imap(function, [argument] * 5, 3).next(30),
     "imap_unordered": lambda pool, function, argument: pool.imap_unordered(function, [argument]).next(30),
+    "submit": lambda pool, function, argument: pool.submit(function, argument).result(30),
 }
 
 

@@ -205,3 +205,7 @@ class Holder:
 
     def __init__(self, value: Any) -> None:
         self.value = value
+
+
+def nothing_of(_: object) -> None:
+    """Return nothing."""

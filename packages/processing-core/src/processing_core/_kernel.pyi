@@ -188,10 +188,32 @@ class Queue(Handle, Generic[_T]):
     def _shut(self) -> None:
         """No more puts; gets drain what is there, then raise ``ShutDown``, and ``_receive`` ``ValueError``."""
 
-    def _send(self, a: int, b: int, obj: object, /) -> int:
+    def _send(self, a: int, b: int, obj: object, claims: Claims = ..., place: int = 0, /) -> int:
         """Put an object with two numbers (64 bits) that are readable even if it cannot be unpickled.
 
-        :return: the message's number in the ring, which a claim names.
+        With ``claims`` it is the result of the only item that is claimed there, at ``place``.
+        :return: the message's number in the ring.
+        """
+
+    def _send_batch(self, a: int, b: int, objs: list[Any], progress: list[int], /) -> int:
+        """Send all of ``objs`` in one message; ``progress[0]`` becomes b + their number, whatever is raised."""
+
+    def _save(self, claims: Claims, place: int, result: object, failed: bool, /) -> bool:
+        """Save the result of the item that runs; whether the next of its batch is begun.
+
+        :raises Exception: if it cannot be pickled; then nothing has changed.
+        """
+
+    def _flush(self, claims: Claims, place: int, /) -> None:
+        """Send what was saved; the batch is done."""
+
+    def _send_saved(self, a: int, b: int, n: int, results: bytes, /) -> None:
+        """Send what :meth:`Claims.saved` gave."""
+
+    def _void(self, a: int, first: int, last: int, number: int = 0, /) -> int:
+        """Let nobody run the messages (a, first..last) that are still here, from message ``number`` on.
+
+        :return: how many there were.
         """
 
     def _send_many(
@@ -210,21 +232,26 @@ class Queue(Handle, Generic[_T]):
 
     def _receive(
         self, timeout: float | None = None, claims: Claims | None = None, place: int = 0, /
-    ) -> tuple[int, int, int, bool, Any]:
-        """(a, b, number, True, object), or (a, b, number, False, the exception that unpickling raised).
+    ) -> tuple[int, int, int, bool | list[int], Any]:
+        """(a, b, items, True, object), or (a, b, items, False, the exception that unpickling raised).
 
-        With ``claims`` the message is claimed there, at ``place``, before it is taken.
+        ``items`` is 0 if one object was sent.  With ``claims`` the message is claimed there, at ``place``, before it is
+        taken, and its first item is begun.
         :raises queue.Empty: at the timeout.
+        :raises ClosedError: if there is nothing and will be nothing, or the taker is doomed.
         """
 
     def _receive_many(
         self,
         limit: int,
         timeout: float | None = None,
-        into: list[tuple[int, int, int, bool, Any]] | None = None,
+        into: list[tuple[int, int, int, bool | list[int], Any]] | None = None,
         /,
-    ) -> list[tuple[int, int, int, bool, Any]]:
+    ) -> list[tuple[int, int, int, bool | list[int], Any]]:
         """At most ``limit`` rows as :meth:`_receive` gives them; waits for the first; none at the timeout.
+
+        Where results come together the object is their list, and in the place of True may stand a list of the indexes
+        of failures: exceptions that unpickling raised, or what was saved as a failure.
 
         They are appended to ``into``, where they are safe whatever a signal handler raises.
         """
@@ -340,6 +367,21 @@ class Claims(Handle):
     def __new__(cls, places: int, /) -> Self: ...
     def read(self, place: int, /) -> tuple[int, int] | None:
         """The two numbers of the message last taken; of a dead taker, once the ring is settled."""
+
+    def look(self, place: int, /) -> tuple[int, int, int, int, bool, int, int, int] | None:
+        """(a, b, next, end, whether an item runs, finished, when it began in ns, the word that names this moment).
+
+        Items ``[next, end)`` of the message are not begun; ``finished`` have results.
+        """
+
+    def doom(self, place: int, word: int, /) -> bool:
+        """Let the taker begin nothing more; ``False`` if the moment is over that ``word`` names."""
+
+    def revoke(self, place: int, word: int, n: int, /) -> bool:
+        """Take away the last ``n`` items that are not begun; ``False`` as for :meth:`doom`."""
+
+    def saved(self, place: int, /) -> tuple[int, int, bytes]:
+        """Of a dead taker: (how many results, from which item on, their bytes) it may not have sent."""
 
     def write(self, place: int, a: int, b: int, /) -> None:
         """Stand there without having taken anything yet."""

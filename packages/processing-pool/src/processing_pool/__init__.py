@@ -1,14 +1,53 @@
 """A pool of worker processes, and the results of its tasks."""
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from processing_core import RemoteTraceback as RemoteTraceback
 from processing_pool._errors import MaybeEncodingError as MaybeEncodingError
+from processing_pool._errors import MemoryExceeded as MemoryExceeded
 from processing_pool._errors import PoolBroken as PoolBroken
+from processing_pool._errors import TaskCancelled as TaskCancelled
+from processing_pool._errors import TaskTimeout as TaskTimeout
 from processing_pool._errors import WorkerDied as WorkerDied
+from processing_pool._options import TaskOptions as TaskOptions
 from processing_pool._pool import Pool as Pool
 from processing_pool._results import AsyncResult as AsyncResult
+from processing_pool._state import WorkerState as WorkerState
+from processing_pool._state import worker_id as worker_id
 from processing_pool._streams import IMapIterator as IMapIterator
 
-__all__ = ["Pool", "AsyncResult", "IMapIterator", "WorkerDied", "PoolBroken", "MaybeEncodingError"]
+if _TYPE_CHECKING:
+    from processing_pool._executor import ProcessPoolExecutor as ProcessPoolExecutor
+
+__all__ = [
+    "Pool",
+    "ProcessPoolExecutor",
+    "AsyncResult",
+    "IMapIterator",
+    "TaskOptions",
+    "WorkerState",
+    "worker_id",
+    "WorkerDied",
+    "MemoryExceeded",
+    "TaskTimeout",
+    "TaskCancelled",
+    "PoolBroken",
+    "MaybeEncodingError",
+]
 
 for _name in __all__:
-    globals()[_name].__module__ = __name__
+    if _name in globals():
+        globals()[_name].__module__ = __name__
+
+
+def __getattr__(name: str) -> object:
+    # `concurrent.futures` imports `logging`: a worker does without the 5 ms that they take.
+    if name != "ProcessPoolExecutor":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = _import_module("processing_pool._executor").ProcessPoolExecutor
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -28,7 +28,7 @@ BATCH = 256
 class Job(Protocol):
     """What rows are for."""
 
-    def put(self, b: int, ok: bool, value: Any) -> None:
+    def put(self, b: int, n: int, ok: bool | list[int], value: Any) -> None:
         """Take one row; taking it twice is as taking it once."""
 
     def advance(self) -> None:
@@ -95,9 +95,13 @@ class Collector:
 
     def kick(self) -> None:
         """Make whoever collects look at its target."""
+        self.send(CALLS, KICK, None)
+
+    def send(self, a: int, b: int, value: object) -> None:
+        """Put a row of the parent's own into the ring."""
         results = self.__dict__.get("_results")
         if results is not None:
-            results._send(CALLS, KICK, None)
+            results._send(a, b, value)
 
     def release(self) -> None:
         """Let go of the arena: nothing will come any more."""
@@ -122,10 +126,10 @@ class Collector:
 
     def _dispatch(self) -> None:
         inbox, job_of = self._inbox, self._jobs.get
-        first, n = inbox[0], len(inbox)
+        first, length = inbox[0], len(inbox)
         touched: dict[Job, None] = {}
         last = None
-        for a, b, _, ok, value in inbox:
+        for a, b, n, ok, value in inbox:
             job = job_of(a)
             if job is None:
                 continue  # it was abandoned
@@ -133,7 +137,7 @@ class Collector:
                 touched[job] = None
                 last = job
             try:
-                job.put(b, ok, value)
+                job.put(b, n, ok, value)
             except Exception as error:
                 job.abort(error)
         for job in touched:
@@ -143,7 +147,7 @@ class Collector:
                 job.abort(error)
         # Unless a nested call was here meanwhile.
         if inbox and inbox[0] is first:
-            del inbox[:n]
+            del inbox[:length]
         self._dispatched()
 
     def _sleep(self, target: Target, deadline: float | None) -> None:

@@ -5,6 +5,7 @@ It does not know its ``Pool``, so that a pool that is dropped can be collected; 
 
 import itertools
 import os
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from processing_core import BaseContext, ClosedError, StateError
 from processing_core.lowlevel import Claims, Queue, at_exit
 from processing_pool._background import Background
 from processing_pool._collector import Collector, Target
-from processing_pool._errors import PoolBroken
+from processing_pool._errors import PoolBroken, TaskCancelled
 from processing_pool._functions import Named, uncallable
 from processing_pool._jobs import Calls
 from processing_pool._messages import CALLS, CONTROL, Failure, error_of
@@ -31,6 +32,8 @@ RUNNING = "RUN"
 CLOSED = "CLOSE"
 TERMINATED = "TERMINATE"
 
+LAST = (1 << 64) - 1
+
 
 class Engine:
     """The rings, the jobs, the workers and the threads of one pool.
@@ -46,6 +49,8 @@ class Engine:
         initializer: Callable[..., object] | None,
         initargs: tuple[Any, ...],
         max_tasks: int | None,
+        max_memory: int | None,
+        on_exit: Callable[[], object] | None,
     ) -> None:
         self.pid: int = os.getpid()
         self.size = size
@@ -55,7 +60,9 @@ class Engine:
         self.broken: PoolBroken | None = None
         self.tasks: Queue[Any] = Queue()
         results: Queue[Any] = Queue()
-        self.calls: Calls = Calls()
+        self.calls: Calls = Calls(self)
+        self.timed: dict[object, float] = {}  # the jobs and calls that have a timeout
+        self.batched: set[object] = set()  # the jobs of which workers may hold a backlog
         self.jobs: dict[int, Any] = {CALLS: self.calls, CONTROL: _Control(self)}
         self.outstanding: set[AsyncResult[Any]] = set()  # those that the background collects
         self.collector: Collector = Collector(results, self.jobs, self.finished)
@@ -64,8 +71,8 @@ class Engine:
         self._named = Named()
         self._all_done = _AllDone(self)
         self._broken_target = _Broken(self)
-        recipe = Recipe(self.tasks, results, Claims(size), initializer, initargs, max_tasks)
-        self.supervisor: Supervisor = Supervisor(self, context, recipe, size)
+        recipe = Recipe(self.tasks, results, Claims(size), initializer, initargs, max_tasks, on_exit)
+        self.supervisor: Supervisor = Supervisor(self, context, recipe, size, max_memory)
         self._forget_exit = at_exit(self.terminate, priority=15)
         self.supervisor.start()
 
@@ -79,27 +86,97 @@ class Engine:
             raise ClosedError("Pool not running")
 
     def call(self, result: AsyncResult[Any]) -> None:
-        """Send the call that ``result`` is for."""
-        number = next(self._numbers)
+        """Begin the call that ``result`` is for."""
+        number = result.number = next(self._numbers)
         self.calls.pending[number] = result
-        task = result.task if callable(result.task[0]) else (uncallable, (type(result.task[0]).__name__,), {})
+        if result.options.timeout is not None:
+            self._watch_time(result, result.options.timeout)
         try:
-            parcel = self._named.get(task[0])
-            if parcel is not None:
-                result.parcel = parcel
-                task = cell_number(parcel), task[1], task[2]
-            self.tasks._send(CALLS, number, task)
+            self.send(result)
         except BaseException as error:
-            self.calls.pending.pop(number, None)
+            self.calls.drop(number)
             if not isinstance(error, Exception):
                 raise
             result.settle(False, self._over or error)
         if self._over is not None:
             self.calls.abort(self._over)
 
+    def send(self, result: AsyncResult[Any]) -> None:
+        """Send a call."""
+        task = result.task if callable(result.task[0]) else (uncallable, (type(result.task[0]).__name__,), {})
+        parcel = self._named.get(task[0])
+        if parcel is not None:
+            result.parcel = parcel
+            task = cell_number(parcel), task[1], task[2]
+        result.message = self.tasks._send(CALLS, result.number, task)
+
+    def resend(self, a: int, b: int, n: int) -> None:
+        """In the supervisor: let a job's tasks, which nobody has begun, be run by somebody else."""
+        job = self.jobs.get(a)
+        if job is not None and self.__dict__.get("tasks") is not None:
+            job.resend(b, n)
+
+    def tell(self, a: int, b: int, value: object) -> None:
+        """Say through the ring of results what became of a task."""
+        self.collector.send(a, b, value)
+
+    def void(self, a: int) -> None:
+        """Let nobody begin what was sent of a job."""
+        tasks = self.__dict__.get("tasks")
+        if tasks is not None:
+            tasks._void(a, 0, LAST)
+
+    def cancel(self, result: AsyncResult[Any]) -> bool:
+        """As :meth:`AsyncResult.cancel`."""
+        if os.getpid() != self.pid:
+            raise StateError("a task can be cancelled only by the process that made the pool")
+        job, watch = result.job, self.supervisor.watch
+        if job is not None:
+            job.stop()
+            watch.cancel(job.cell)
+            job.abort(TaskCancelled("the map was cancelled"))
+        else:
+            number, tasks = result.number, self.__dict__.get("tasks")
+            queued = tasks is not None and tasks._void(CALLS, number, number, result.message)
+            if not (queued or watch.cancel(CALLS, number) or watch.forget(CALLS, number)):
+                return False  # its result is on its way
+            result.settle(False, TaskCancelled("the task was cancelled"))
+            self.calls.drop(number)
+        self.finished()
+        self.collector.kick()
+        return not result.ready() or result.cancelled()
+
+    def timeout_of(self, a: int, b: int) -> float | None:
+        """Seconds that a task may run."""
+        job = self.jobs.get(a)
+        timeout: float | None = None if job is None else job.timeout_of(b)
+        return timeout
+
+    def is_running(self, result: AsyncResult[Any]) -> bool:
+        """Whether a worker has begun a call and not ended it."""
+        return self.supervisor.watch.runs(CALLS, result.number)
+
+    def _watch_time(self, whose: object, timeout: float) -> None:
+        self.timed[whose] = timeout
+        self.supervisor.wake()
+
+    def balance(self, job: "Mapping | Stream") -> None:
+        """Let no worker be idle while another holds several of this job's items."""
+        if job not in self.batched:
+            self.batched.add(job)
+            self.supervisor.wake()
+
+    def leave(self, job: "Mapping | Stream") -> None:
+        """A job has nothing more to get."""
+        self.jobs.pop(job.cell, None)
+        self.timed.pop(job, None)
+        self.batched.discard(job)
+
     def enter(self, job: "Mapping | Stream", begin: Callable[[], object]) -> None:
         """Let a job take part, and begin it."""
         self.jobs[job.cell] = job
+        if job.options.timeout is not None:
+            self._watch_time(job, job.options.timeout)
         try:
             begin()
         except BaseException as error:
@@ -151,6 +228,24 @@ class Engine:
             self.finished()
             self.background.look()
 
+    @property
+    def running(self) -> bool:
+        """Whether tasks may be submitted."""
+        return self.state == RUNNING
+
+    def shut_down(self, cancel_queued: bool) -> None:
+        """Close, and cancel what has not begun, if it is wished."""
+        self.close()
+        if not cancel_queued:
+            return
+        for number, result in list(self.calls.pending.items()):
+            tasks = self.__dict__.get("tasks")
+            if tasks is not None and tasks._void(CALLS, number, number, result.message):
+                result.settle(False, TaskCancelled("the pool was shut down before it had begun"))
+                self.calls.drop(number)
+        self.finished()
+        self.collector.kick()
+
     def finished(self) -> None:
         """A job is done: if it was the last one of a closed pool, let the workers go."""
         if self.state == CLOSED and self.idle() and (tasks := self.__dict__.get("tasks")) is not None:
@@ -158,11 +253,16 @@ class Engine:
             self.supervisor.wake()
             self._all_done.wake()
 
-    def join(self) -> None:
-        """Wait until the closed pool's tasks are done and its workers have ended."""
-        self.wait(self._all_done)
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until the closed pool's tasks are done and its workers have ended; whether they have, in time."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if not self.wait(self._all_done, timeout):
+            return False
         self.finished()
+        if not self.supervisor.join(None if deadline is None else max(0.0, deadline - time.monotonic())):
+            return False
         self._release()
+        return True
 
     def terminate(self) -> None:
         """End the workers now, and fail what is not done."""
@@ -225,10 +325,16 @@ class _Control:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def put(self, b: int, ok: bool, value: Any) -> None:
+    def put(self, b: int, n: int, ok: bool | list[int], value: Any) -> None:
         error = PoolBroken("the pool's initializer failed in a worker")
         error.__cause__ = error_of(value) if type(value) is Failure else value
         self._engine.break_down(error)
+
+    def timeout_of(self, b: int) -> None:
+        pass
+
+    def resend(self, b: int, n: int) -> None:
+        pass
 
     def advance(self) -> None:
         pass

@@ -5,14 +5,14 @@ share such a parcel if their function is pickled by its name, which is to say th
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from processing_core.lowlevel import Parcel, attach, dumps, family, pack, unpack
-from processing_pool._messages import Partial, failure_of, untaken
+from processing_pool._messages import untaken
 
-__all__ = ["CALL", "CHUNK", "ITEM", "STAR", "STAR_CHUNK", "Functions", "Initializer", "Named", "uncallable"]
+__all__ = ["CALL", "ITEM", "STAR", "Functions", "Initializer", "Named", "uncallable"]
 
 Function = Callable[..., Any]
 Initializer = Callable[..., object]
@@ -22,12 +22,7 @@ ITEM = 0
 """The payload is the function's argument."""
 STAR = 1
 """The payload is the tuple of its arguments."""
-CHUNK = 2
-"""The payload is a list of arguments."""
-STAR_CHUNK = 3
-"""The payload is a list of tuples of arguments."""
-
-CALL = 4
+CALL = 2
 """The payload is (cell, args, kwds); the function is applied by the worker itself."""
 
 CACHED = 16
@@ -84,7 +79,7 @@ class Functions:
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[int, tuple[Run, bool, Parcel]] = OrderedDict()
+        self._kept: OrderedDict[int, tuple[Run, Parcel]] = OrderedDict()
 
     def __getitem__(self, cell: int) -> Run:
         """How a task of the job is run.
@@ -94,47 +89,14 @@ class Functions:
         kept = self._kept.get(cell)
         return kept[0] if kept is not None else self._fetch(cell)
 
-    def chunked(self, cell: int) -> bool:
-        """Whether the job's results are lists of its items' results."""
-        return cell in self._kept and self._kept[cell][1]
-
     def _fetch(self, cell: int) -> Run:
         try:
             parcel = attach(Parcel, family(), cell)
             how, function = unpack(parcel)
         except Exception as error:
             raise untaken(error, "the function, which did not unpickle in the worker") from error
-        run = _runner(how, function)
-        self._kept[cell] = run, how in (CHUNK, STAR_CHUNK), parcel
+        run: Run = (lambda args: function(*args)) if how == STAR else function
+        self._kept[cell] = run, parcel
         if len(self._kept) > CACHED:
             self._kept.popitem(last=False)
         return run
-
-
-def _runner(how: int, function: Function) -> Run:
-    if how in (ITEM, CALL):
-        return function
-    star = how in (STAR, STAR_CHUNK)
-    one: Run = (lambda args: function(*args)) if star else function
-    return one if how == STAR else lambda items: _run_chunk(one, items)
-
-
-def _run_chunk(run: Run, items: Iterable[Any]) -> Any:
-    """Every item's result, whatever happens to the others."""
-    results: list[Any] = []
-    pending = iter(items)
-    try:
-        for item in pending:
-            results.append(run(item))
-    except Exception as error:
-        return _run_rest(run, pending, [*results, failure_of(error)])
-    return results
-
-
-def _run_rest(run: Run, pending: Iterable[Any], results: list[Any]) -> Partial:
-    for item in pending:
-        try:
-            results.append(run(item))
-        except Exception as error:
-            results.append(failure_of(error))
-    return Partial(results)

@@ -1,12 +1,15 @@
 """Jobs whose results are kept until all are there: calls, and maps."""
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from processing_core.lowlevel import pack
-from processing_pool._messages import Death, Partial
-from processing_pool._outcomes import SPECIAL, Failed, cell_number, described, failed, how, name_of
+from processing_pool._attempts import Attempts
+from processing_pool._functions import ITEM, STAR
+from processing_pool._messages import CALLS, Failure, Unread, failure_of
+from processing_pool._options import Options
+from processing_pool._outcomes import SPECIAL, Failed, cell_number, described, failed
 from processing_pool._pace import Pace
 from processing_pool._results import AsyncResult
 
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
     from processing_pool._engine import Engine
 
 __all__ = ["Calls", "Mapping"]
+
+LARGEST_BATCH = 0x7FFF
+"""Items that the kernel takes in one message."""
 
 
 class _Missing:
@@ -24,12 +30,16 @@ MISSING: Any = _Missing()
 
 
 class Calls:
-    """The calls of ``apply`` and ``apply_async``: tasks without anything in common, one number each."""
+    """The calls of ``apply`` and its kin: tasks without anything in common, one number each."""
 
-    def __init__(self) -> None:
+    cell = CALLS
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
         self.pending: dict[int, AsyncResult[Any]] = {}
+        self.attempts: Attempts | None = None
 
-    def put(self, b: int, ok: bool, value: Any) -> None:
+    def put(self, b: int, n: int, ok: bool | list[int], value: Any) -> None:
         """Take one row."""
         result = self.pending.get(b)
         if result is None:
@@ -38,12 +48,33 @@ class Calls:
             pass  # an interrupted dispatch is done again
         elif ok and type(value) not in SPECIAL:
             result.settle(True, value)
+        elif self._attempts().again(b, value, result.options):
+            return
         else:
-            result.settle(False, failed(ok, value, lambda: described(*result.task)).error)
-        self.pending.pop(b, None)
+            result.settle(False, failed(ok is True, value, lambda: described(*result.task)).error)
+        self.drop(b)
+
+    def drop(self, b: int) -> None:
+        """Nothing more is done for this call."""
+        result = self.pending.pop(b, None)
+        if result is not None and result.options.timeout is not None:
+            self._engine.timed.pop(result, None)
+        if self.attempts is not None:
+            self.attempts.forget(b)
 
     def advance(self) -> None:
         """Nothing follows."""
+
+    def resend(self, b: int, n: int) -> None:
+        """In the supervisor: run a call again."""
+        result = self.pending.get(b)
+        if result is not None and not result.ready():
+            self._engine.send(result)
+
+    def timeout_of(self, b: int) -> float | None:
+        """Seconds that the call may run."""
+        result = self.pending.get(b)
+        return None if result is None else result.options.timeout
 
     def close(self) -> None:
         """Nothing follows."""
@@ -52,14 +83,19 @@ class Calls:
         """Nothing more will come."""
         for b, result in list(self.pending.items()):
             result.settle(False, error)
-            self.pending.pop(b, None)
+            self.drop(b)
+
+    def _attempts(self) -> Attempts:
+        if self.attempts is None:
+            self.attempts = Attempts(self._engine.supervisor, self)
+        return self.attempts
 
 
 class Mapping:
     """One ``map``.
 
-    A task is an item, numbered by its index, if the chunksize is 1; else a chunk, whose number is an index into
-    ``_chunks``.  What sending needs is written under ``_guard``, ``_arrived`` under the collector's role.
+    A message is an item, numbered by its index, or a batch of items that follow one another, numbered by the first.
+    What sending needs is written under ``_guard``, ``_arrived`` under the collector's role.
     """
 
     def __init__(
@@ -70,6 +106,7 @@ class Mapping:
         items: Sequence[Any],
         star: bool,
         chunksize: int | None,
+        options: Options,
     ) -> None:
         self._engine = engine
         self._result = result
@@ -77,42 +114,50 @@ class Mapping:
         self._items = items
         self._star = star
         self._single = chunksize == 1
-        self._parcel = pack((how(star, self._single), function))
+        self.options = options
+        self._parcel = pack((STAR if star else ITEM, function))
         self.cell: int = cell_number(self._parcel)
         self._values: list[Any] = [MISSING] * len(items)
         self._failed = False
+        self._over = False  # no more is sent; set under _guard
         self._filled = 0  # items before this one are there
         self._pace = Pace(engine.size, chunksize)
+        self._attempts = Attempts(engine.supervisor, self)
         self._guard = threading.RLock()
-        self._next = 0  # the first item that is in no chunk yet
-        self._chunks: list[tuple[int, int]] = []
         self._refusals: list[tuple[int, BaseException]] = []  # by the kernel, of messages that it left out
-        self._sent = [0]  # messages, those left out included; written by the kernel
-        self._refused = self._arrived = 0  # messages; never less than it is, so that the window never shuts
+        self._sent = [0]  # items, those left out included; written by the kernel
+        self._refused = self._arrived = 0  # items; never less than it is, so that the window never shuts
 
-    def put(self, b: int, ok: bool, value: Any) -> None:
+    def put(self, b: int, n: int, ok: bool | list[int], value: Any) -> None:
         """Take one row."""
-        if self._single:
+        if n:
+            if ok is True:
+                self._values[b : b + n] = value
+            else:
+                self._put_mixed(b, frozenset(ok or ()), value)
+            self._arrived += n
+        else:
             if ok and type(value) not in SPECIAL:
                 self._values[b] = value
             else:
-                self._put_failure(b, b + 1, ok, value)
-        else:
-            start, end = self._chunks[b]
-            if ok and type(value) is list:
-                self._values[start:end] = value
-            else:
-                self._put_failure(start, end, ok, value)
-        self._arrived += 1
+                self._put_failure(b, bool(ok), value)
+            self._arrived += 1
 
-    def _put_failure(self, start: int, end: int, ok: bool, value: Any) -> None:
-        if type(value) is Death and self._values[start] is not MISSING:
-            return  # the worker had sent the result before it died
-        self._failed = True
-        results: Iterable[Any] = value.results if type(value) is Partial else (value,) * (end - start)
-        for i, one in enumerate(results, start):
-            good = ok and type(one) not in SPECIAL
-            self._values[i] = one if good else failed(ok, one, lambda: self._describe(start, end))
+    def _put_mixed(self, b: int, bad: frozenset[int], values: list[Any]) -> None:
+        for i, value in enumerate(values):
+            if i in bad:
+                self._put_failure(b + i, type(value) is Failure, value)
+            else:
+                self._values[b + i] = value
+
+    def _put_failure(self, b: int, ok: bool, value: Any) -> None:
+        if self._values[b] is not MISSING:
+            return  # the row came before; or the worker had sent the result before it died
+        if type(value) is Unread:
+            self._engine.supervisor.later(self, b, 0)
+        elif not self._attempts.again(b, value, self.options):
+            self._failed = True
+            self._values[b] = failed(ok, value, lambda: self._describe(b))
 
     def advance(self) -> None:
         """Finish, or send more."""
@@ -120,7 +165,7 @@ class Mapping:
             self._feed()
             if not self._is_full():
                 return
-        self._engine.jobs.pop(self.cell, None)
+        self._leave()
         error = self._error()
         if error is None:
             self._result.settle(True, self._values)
@@ -132,8 +177,30 @@ class Mapping:
 
     def abort(self, error: BaseException) -> None:
         """Nothing more will come."""
-        self._engine.jobs.pop(self.cell, None)
+        self._over = True
+        self._leave()
         self._result.settle(False, error)
+
+    def stop(self) -> None:
+        """Send nothing more; what was sent and is not taken, nobody will run."""
+        with self._guard:
+            self._over = True
+        self._engine.void(self.cell)
+
+    def timeout_of(self, b: int) -> float | None:
+        """Seconds that an item may run."""
+        return self.options.timeout
+
+    def resend(self, b: int, n: int) -> None:
+        """In the supervisor: these items are run elsewhere."""
+        refusals: list[tuple[int, BaseException]] = []
+        if not self._over:
+            self._engine.tasks._send_many(self.cell, b, list(self._items[b : b + n]), [b], refusals)
+        for i, error in refusals:
+            self._engine.tell(self.cell, i, failure_of(error))
+
+    def _leave(self) -> None:
+        self._engine.leave(self)
 
     def _is_full(self) -> bool:
         values, filled, n = self._values, self._filled, len(self._values)
@@ -143,57 +210,65 @@ class Mapping:
         return filled == n
 
     def _error(self) -> BaseException | None:
-        """The first item's that failed."""
+        """The first item's that failed, unless exceptions are results."""
         if not self._failed:
             return None
-        return next((value.error for value in self._values if type(value) is Failed), None)
+        for i, value in enumerate(self._values):
+            if type(value) is Failed:
+                if not self.options.return_exceptions:
+                    value.error.add_note(f"It is item {i} of the {len(self._values)} of a pool's map that failed so.")
+                    return value.error
+                self._values[i] = value.error
+        return None
 
     def _in_flight(self) -> int:
         return self._sent[0] - self._refused - self._arrived
 
     def _feed(self) -> None:
         """Send more whenever half a window is done.  An interrupted call is resumed by the next."""
-        while self._is_unsent() and self._in_flight() <= self._pace.window // 2:
+        while self._is_unsent() and self._in_flight() <= self._pace.items // 2:
             with self._guard:
+                if self._over:
+                    return
                 if self._sent[0]:
                     self._pace.quicken()
-                n = max(1, self._pace.window - self._in_flight())
-                first = self._sent[0]
-                payloads = self._items_from(first, n) if self._single else self._chunks_from(first, n)
-                self._engine.tasks._send_many(self.cell, first, payloads, self._sent, self._refusals)
+                room = max(1, self._pace.items - self._in_flight())
+                if self._pace.chunk == 1:
+                    self._send_each(self._sent[0], room)
+                else:
+                    self._send_batches(room)
                 while self._refusals:
                     self._refuse(*self._refusals[0])
                     del self._refusals[0]
 
     def _is_unsent(self) -> bool:
-        if self._single:
-            return self._sent[0] < len(self._items) or bool(self._refusals)
-        return self._next < len(self._items) or self._sent[0] < len(self._chunks) or bool(self._refusals)
+        return self._sent[0] < len(self._items) or bool(self._refusals)
 
-    def _items_from(self, first: int, n: int) -> list[Any]:
-        return list(self._items[first : first + n])
+    def _send_each(self, first: int, n: int) -> None:
+        items = list(self._items[first : first + n])
+        self._engine.tasks._send_many(self.cell, first, items, self._sent, self._refusals)
 
-    def _chunks_from(self, first: int, n: int) -> list[Any]:
-        chunks, items = self._chunks, self._items
-        if chunks and chunks[-1][1] > self._next:
-            self._next = chunks[-1][1]  # an interrupt came between the two lines below
-        while len(chunks) - first < n and self._next < len(items):
-            chunks.append((self._next, min(len(items), self._next + self._pace.next_chunk(len(items) - self._next))))
-            self._next = chunks[-1][1]
-        return [list(items[start:end]) for start, end in chunks[first : first + n]]
+    def _send_batches(self, room: int) -> None:
+        self._engine.balance(self)
+        while room > 0 and (left := len(self._items) - self._sent[0]) > 0:
+            n = min(self._pace.next_chunk(left), LARGEST_BATCH)
+            self._send_batch(self._sent[0], n)
+            room -= n
+
+    def _send_batch(self, first: int, n: int) -> None:
+        items = list(self._items[first : first + n])
+        try:
+            self._engine.tasks._send_batch(self.cell, first, items, self._sent)
+        except Exception:
+            self._send_each(first, n)  # some cannot be pickled: which?
 
     def _refuse(self, b: int, error: BaseException) -> None:
-        """An argument cannot be pickled.  Of a chunk, every item gets a message of its own."""
-        start, end = (b, b + 1) if self._single else self._chunks[b]
-        if end - start == 1:
+        """An argument cannot be pickled."""
+        if self._values[b] is MISSING:
             self._failed = True
-            self._values[start] = Failed(error)
-        elif (start, start + 1) not in self._chunks:
-            self._chunks.extend((i, i + 1) for i in range(start, end))
+            self._values[b] = Failed(error)
         self._refused += 1
 
-    def _describe(self, start: int, end: int) -> str:
-        if end - start == 1:
-            item = self._items[start]
-            return described(self._function, item if self._star else (item,), {})
-        return f"{name_of(self._function)} on the items {start} to {end - 1}"
+    def _describe(self, b: int) -> str:
+        item = self._items[b]
+        return described(self._function, item if self._star else (item,), {})

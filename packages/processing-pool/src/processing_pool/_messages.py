@@ -7,13 +7,15 @@ a                            b                                              obje
 ===========================  =============================================  ===========================
 CALLS                        the call's number                              task: (function or its parcel's cell,
                                                                             args, kwds); result
-cell of the job's function   number of the task (an item, or a chunk)       argument or chunk; result
+cell of the job's function   index of the item, or of the first of some     argument, or the list of some; result
+                             that travel together                           likewise
 CALLS                        KICK                                           only wakes whoever collects
 CONTROL                      INITIALIZER_FAILED                             why
 ===========================  =============================================  ===========================
 
-In place of a result may stand a `Failure`, a `Partial` (a chunk, some of whose items failed), or, written by the
-parent itself, a `Death`.  Claims, too, hold these numbers; `READY` is the claim of a worker that took nothing yet.
+In place of a result may stand a `Failure`; an `Unread`, of the first item of a batch which as a whole did not
+unpickle; or, written by the parent itself, a `Death`.  Claims, too, hold these numbers; `READY` is the claim of a
+worker that took nothing yet.
 """
 
 from typing import Any, NamedTuple
@@ -29,8 +31,8 @@ __all__ = [
     "KICK",
     "Death",
     "Failure",
-    "Partial",
     "Row",
+    "Unread",
     "error_of",
     "failure_of",
     "untaken",
@@ -42,8 +44,12 @@ KICK = 0
 READY = 1
 INITIALIZER_FAILED = 2
 
-Row = tuple[int, int, int, bool, Any]
-"""As the kernel gives them: (a, b, number, whether the object was unpickled, the object or the error)."""
+Row = tuple[int, int, int, bool | list[int], Any]
+"""As the kernel gives them: (a, b, items, whether the object was unpickled, the object or the error).
+
+``items`` is 0 where one result was sent by itself.  Where several come together, the object is their list, and in the
+place of ``True`` may stand a list of indexes: of failures, and of exceptions that unpickling raised.
+"""
 
 
 class Failure(NamedTuple):
@@ -57,17 +63,28 @@ class Failure(NamedTuple):
     traceback: str
 
 
-class Partial(NamedTuple):
-    """The results of a chunk, with a `Failure` for each item that failed."""
-
-    results: list[Any]
+class Unread(NamedTuple):
+    """The first item of a batch that did not unpickle is to be sent alone; as its worker ends, so are the others."""
 
 
 class Death(NamedTuple):
-    """Word of a task's worker that died; the parent sends it to itself, behind all that the worker had sent."""
+    """Word of a task's worker that died; the parent sends it to itself, behind all that the worker had sent.
+
+    ``why`` says whether the pool itself killed it, and with what figures.
+    """
 
     pid: int | None
     exitcode: int | None
+    why: tuple[Any, ...] = ()
+
+
+TIMED_OUT = "timed out"
+"""(this, seconds allowed)"""
+TOO_LARGE = "too large"
+"""(this, bytes, bytes allowed)"""
+CANCELLED = "cancelled"
+OUT_OF_MEMORY = "out of memory"
+"""The system was seen to kill for memory at that time."""
 
 
 def failure_of(error: BaseException) -> Failure:

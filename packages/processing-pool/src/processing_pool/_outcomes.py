@@ -5,13 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 from processing_core.lowlevel import Parcel
-from processing_pool._errors import death
-from processing_pool._functions import CHUNK, ITEM, STAR, STAR_CHUNK
-from processing_pool._messages import Death, Failure, Partial, error_of, untaken
+from processing_pool._errors import ended
+from processing_pool._messages import Death, Failure, Unread, error_of, untaken
 
-__all__ = ["SPECIAL", "Failed", "cell_number", "described", "failed", "how", "name_of"]
+__all__ = ["SPECIAL", "Failed", "cell_number", "described", "failed", "name_of"]
 
-SPECIAL = frozenset({Failure, Partial, Death})
+SPECIAL = frozenset({Failure, Unread, Death})
 """What may come in place of a result."""
 
 LONGEST = 200
@@ -34,15 +33,8 @@ def failed(ok: bool, value: Any, describe: Callable[[], str]) -> Failed:
     if not ok:
         return Failed(untaken(value, f"the result of {describe()}, which did not unpickle"))
     if type(value) is Death:
-        return Failed(death(describe(), value.pid, value.exitcode))
+        return Failed(ended(describe(), value))
     return Failed(error_of(value))
-
-
-def how(star: bool, single: bool) -> int:
-    """How workers apply a job's function."""
-    if single:
-        return STAR if star else ITEM
-    return STAR_CHUNK if star else CHUNK
 
 
 def cell_number(parcel: Parcel) -> int:

@@ -31,6 +31,11 @@ class Pace:
         self._largest_window = largest_window
         self._last = time.monotonic()
 
+    @property
+    def items(self) -> int:
+        """Items under way, at the most."""
+        return self.window * self.chunk
+
     def quicken(self) -> None:
         """Half a window is done: see how long it took."""
         now = time.monotonic()

@@ -1,11 +1,13 @@
 """``AsyncResult``: what an asynchronous call gives at once."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from processing_core import TimeoutError
 from processing_core.lowlevel import checked_timeout
 from processing_pool._collector import Target
+from processing_pool._errors import TaskCancelled
+from processing_pool._options import Options
 
 if TYPE_CHECKING:
     from processing_pool._engine import Engine
@@ -13,6 +15,18 @@ if TYPE_CHECKING:
 __all__ = ["AsyncResult"]
 
 R = TypeVar("R")
+
+
+class Stoppable(Protocol):
+    """The job that a result is of."""
+
+    cell: int
+
+    def stop(self) -> None:
+        """Send nothing more."""
+
+    def abort(self, error: BaseException) -> None:
+        """Nothing more will come."""
 
 
 class AsyncResult(Target, Generic[R]):
@@ -26,13 +40,27 @@ class AsyncResult(Target, Generic[R]):
     1024
     """
 
-    __slots__ = ("__orig_class__", "_callback", "_engine", "_error_callback", "_outcome", "_pool", "parcel", "task")
+    __slots__ = (
+        "__orig_class__",
+        "_callback",
+        "_engine",
+        "_error_callback",
+        "_outcome",
+        "_pool",
+        "job",
+        "message",
+        "number",
+        "options",
+        "parcel",
+        "task",
+    )
 
     def __init__(
         self,
         engine: "Engine",
         pool: object,
         task: Any,
+        options: Options,
         callback: Callable[[R], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
     ) -> None:
@@ -40,6 +68,10 @@ class AsyncResult(Target, Generic[R]):
         self._engine = engine
         self._pool = pool
         self.task: Any = task
+        self.options = options
+        self.job: Stoppable | None = None  # of a map
+        self.number = 0  # of a call
+        self.message = 0  # of a call: its latest in the ring
         self.parcel: object = None  # what the call's function is in
         self._callback = callback
         self._error_callback = error_callback
@@ -53,6 +85,8 @@ class AsyncResult(Target, Generic[R]):
         :param timeout: seconds; ``None`` waits for ever.
         :raises TimeoutError: if it was not there in time.
         :raises WorkerDied: if the worker died that ran the task.
+        :raises TaskTimeout: if the task ran longer than its ``timeout``.
+        :raises TaskCancelled: if it was cancelled.
         :raises MaybeEncodingError: if something about it could not be carried between the processes.
         :raises BaseException: what the task raised, with the remote traceback as its ``__cause__``.
         """
@@ -80,6 +114,21 @@ class AsyncResult(Target, Generic[R]):
             raise ValueError(f"{self!r} not ready")
         return self._outcome[0]
 
+    def cancel(self) -> bool:
+        """Let what is not done be done no more: what is queued is not begun, what runs is stopped, its worker killed.
+
+        Blocks for no longer than it takes to look.  Other tasks are not concerned.  The result is there at once: a
+        :exc:`TaskCancelled`.
+
+        :return: ``False`` if it was done already.
+        """
+        return self._outcome is None and self._engine.cancel(self)
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled.  Does not block."""
+        outcome = self._outcome
+        return outcome is not None and not outcome[0] and isinstance(outcome[1], TaskCancelled)
+
     def is_ready(self) -> bool:
         return self._outcome is not None
 
@@ -101,7 +150,7 @@ class AsyncResult(Target, Generic[R]):
         """The outcome is known, and the callbacks have run."""
         if self._outcome is None:
             self._outcome = ok, value
-        self.task = self.parcel = self._pool = None
+        self.task = self.parcel = self._pool = self.job = None
         self._engine.outstanding.discard(self)
         self.wake()
 

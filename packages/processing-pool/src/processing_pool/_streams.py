@@ -9,14 +9,17 @@ never is more than a window ahead of the iterator, so the generator may be endle
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from processing_core import TimeoutError
 from processing_core.lowlevel import checked_timeout, pack
+from processing_pool._attempts import Attempts
 from processing_pool._collector import Target
-from processing_pool._messages import Partial
-from processing_pool._outcomes import SPECIAL, Failed, cell_number, described, failed, how, name_of
+from processing_pool._functions import ITEM, STAR
+from processing_pool._messages import Failure, Unread, failure_of
+from processing_pool._options import Options
+from processing_pool._outcomes import SPECIAL, Failed, cell_number, described, failed
 from processing_pool._pace import Pace
 
 if TYPE_CHECKING:
@@ -26,31 +29,44 @@ __all__ = ["IMapIterator", "Stream"]
 
 LARGEST_WINDOW = 256
 
+TAKEN = 64
+"""Results that are taken at a time, if nobody said how many may wait."""
+
 R = TypeVar("R")
 
 
 class Stream(Target):
     """The job of one ``imap``, and what its iterator waits for.
 
-    ``_in_flight`` and ``_arrived`` map a task's number to its items, and to its results; a task is in one of them,
-    in both for a moment, until its results are taken.
+    ``_in_flight`` maps an item's number to the item, ``_arrived`` to its result; an item is in one of them, in both for
+    a moment, until its result is taken.
     """
 
     def __init__(
-        self, engine: "Engine", function: Callable[..., Any], iterable: Iterable[Any], chunksize: int, ordered: bool
+        self,
+        engine: "Engine",
+        function: Callable[..., Any],
+        iterable: Iterable[Any],
+        chunksize: int,
+        ordered: bool,
+        star: bool,
+        buffersize: int | None,
+        options: Options,
     ) -> None:
         super().__init__()
         self._engine = engine
         self._function = function
         self._items = iter(iterable)
-        self._single = chunksize == 1
         self._ordered = ordered
-        self._parcel = pack((how(False, self._single), function))
+        self._star = star
+        self._buffersize = buffersize
+        self.options = options
+        self._parcel = pack((STAR if star else ITEM, function))
         self.cell: int = cell_number(self._parcel)
         self._pace = Pace(engine.size, chunksize, LARGEST_WINDOW)
+        self._attempts = Attempts(engine.supervisor, self)
         self._in_flight: dict[int, Any] = {}
-        self._arrived: dict[int, list[Any]] = {}
-        self._holes: dict[int, dict[int, Failed]] = {}  # of a task: its items that could not be sent, by index
+        self._arrived: dict[int, Any] = {}
         self._guard = threading.RLock()  # guards _sent against an end
         self._sent = 0
         self._taken = 0  # written by the iterator
@@ -69,7 +85,7 @@ class Stream(Target):
         try:
             while not self._ended:
                 self._await_room()
-                items = list(islice(self._items, self._pace.chunk))
+                items = list(islice(self._items, self._next_size()))
                 if not items or self._ended:
                     break
                 self._send(items)
@@ -89,81 +105,112 @@ class Stream(Target):
             self._feeder_waits = False
             self._pace.quicken()
 
+    def _window(self) -> int:
+        return self._pace.items if self._buffersize is None else self._buffersize
+
     def _has_room(self) -> bool:
-        return self._unbounded or self._sent - self._taken < self._pace.window
+        return self._unbounded or self._sent - self._taken < self._window()
+
+    def _next_size(self) -> int:
+        if self._unbounded:
+            return self._pace.chunk
+        return max(1, min(self._pace.chunk, self._window() - (self._sent - self._taken)))
 
     def _send(self, items: list[Any]) -> None:
         with self._guard:
             if self._ended:
                 return
-            number = self._sent
-            self._in_flight[number] = items
-            self._sent += 1
-        try:
-            self._engine.tasks._send(self.cell, number, items[0] if self._single else items)
-        except Exception as error:
-            self._refuse(number, items, error)
-
-    def _refuse(self, number: int, items: list[Any], error: Exception) -> None:
-        """An argument cannot be pickled; of a chunk only the culprits fail."""
-        holes = {i: Failed(reason) for i, item in enumerate(items) if (reason := _refusal(item)) is not None}
-        if self._single or not holes or len(holes) == len(items):
-            self._in_flight.pop(number, None)
-            self._arrived[number] = [holes.get(i, Failed(error)) for i in range(len(items))]
-            self._look()
+            first = self._sent
+            self._in_flight.update(enumerate(items, first))
+            self._sent += len(items)
+        if len(items) > 1 and self._send_batch(first, items):
             return
-        self._holes[number] = holes
-        self._engine.tasks._send(self.cell, number, [item for i, item in enumerate(items) if i not in holes])
+        for i, item in enumerate(items, first):
+            self._send_one(i, item)
+
+    def _send_batch(self, first: int, items: list[Any]) -> bool:
+        self._engine.balance(self)
+        try:
+            self._engine.tasks._send_batch(self.cell, first, items, [0])
+        except Exception:
+            return False  # some cannot be pickled: which?
+        return True
+
+    def _send_one(self, i: int, item: Any) -> None:
+        try:
+            self._engine.tasks._send(self.cell, i, item)
+        except Exception as error:
+            self._arrived[i] = Failed(error)
+            self._in_flight.pop(i, None)
+            self._look()
 
     def _end(self, error: BaseException) -> None:
         """Nothing more is sent, and the last of the results is this error."""
         with self._guard:
             if not self._ended:
-                self._arrived[self._sent] = [Failed(error)]
+                self._arrived[self._sent] = Failed(error)
                 self._sent += 1
                 self._ended = True
 
     def _look(self) -> None:
         """Something changed that no row tells of: let the iterator look, wherever it waits."""
         if self._ended and not self._in_flight:
-            self._engine.jobs.pop(self.cell, None)
+            self._engine.leave(self)
             self._engine.finished()
         self.wake()
         self._engine.collector.kick()
 
     # -- the collector ------------------------------------------------------------------------------
 
-    def put(self, b: int, ok: bool, value: Any) -> None:
+    def put(self, b: int, n: int, ok: bool | list[int], value: Any) -> None:
         """Take one row."""
-        items = self._in_flight.get(b)
-        if items is None:
+        if not n:
+            self._put_one(b, ok is True and type(value) not in SPECIAL, bool(ok), value)
             return
-        if ok and type(value) not in SPECIAL:
-            results = [value] if self._single else value
-        else:
-            results = self._failures(b, items, ok, value)
-        self._arrived[b] = self._filled(results, self._holes[b]) if b in self._holes else results
+        bad = () if ok is True else frozenset(ok or ())
+        for i, one in enumerate(value):
+            self._put_one(b + i, i not in bad, type(one) is Failure, one)
+
+    def _put_one(self, b: int, good: bool, ok: bool, value: Any) -> None:
+        if b not in self._in_flight:
+            return
+        if not good:
+            if type(value) is Unread:
+                self._engine.supervisor.later(self, b, 0)
+                return
+            if self._attempts.again(b, value, self.options):
+                return
+            value = failed(ok, value, lambda: self._describe(b))
+        self._arrived[b] = value
         self._in_flight.pop(b, None)
+        self._attempts.forget(b)
 
-    @staticmethod
-    def _filled(results: list[Any], holes: dict[int, Failed]) -> list[Any]:
-        rest = iter(results)
-        return [holes[i] if i in holes else next(rest) for i in range(len(results) + len(holes))]
-
-    def _failures(self, b: int, items: list[Any], ok: bool, value: Any) -> list[Any]:
-        def describe() -> str:
-            if len(items) == 1:
-                return described(self._function, items, {})
-            return f"{name_of(self._function)} on {len(items)} items from {described(self._function, items[:1], {})}"
-
-        results = value.results if type(value) is Partial else (value,) * (len(items) - len(self._holes.get(b, ())))
-        return [one if ok and type(one) not in SPECIAL else failed(ok, one, describe) for one in results]
+    def _describe(self, b: int) -> str:
+        item = self._in_flight[b]
+        return described(self._function, item if self._star else (item,), {})
 
     def advance(self) -> None:
         """Let the iterator look."""
         if self._ended and not self._in_flight:
-            self._engine.jobs.pop(self.cell, None)
+            self._engine.leave(self)
         self.wake()
+
+    def timeout_of(self, b: int) -> float | None:
+        """Seconds that an item may run."""
+        return self.options.timeout
+
+    def resend(self, b: int, n: int) -> None:
+        """In the supervisor: these items are run elsewhere."""
+        for i in range(b, b + n):
+            try:
+                item = self._in_flight[i]
+                self._engine.tasks._send(self.cell, i, item)
+            except KeyError:
+                pass  # it was abandoned
+            except MemoryError:
+                self._engine.supervisor.later(self, i, 0.1)
+            except Exception as error:
+                self._engine.tell(self.cell, i, failure_of(error))
 
     # -- the iterator -------------------------------------------------------------------------------
 
@@ -179,10 +226,14 @@ class Stream(Target):
 
     def take(self) -> list[Any]:
         """The next results; :meth:`is_ready` said that there are some."""
-        number = self._taken if self._ordered else next(iter(self._arrived))
-        results = self._arrived.pop(number)
-        self._taken += 1
-        if self._feeder_waits and self._sent - self._taken <= self._pace.window // 2:
+        most = TAKEN if self._buffersize is None else 1
+        if self._ordered:
+            numbers = list(takewhile(self._arrived.__contains__, range(self._taken, self._taken + most)))
+        else:
+            numbers = list(islice(list(self._arrived), most))
+        results = [self._arrived.pop(number) for number in numbers]
+        self._taken += len(results)
+        if self._feeder_waits and self._sent - self._taken <= self._window() // 2:
             self._feeder_waits = False
             self._room.release()
         return results
@@ -195,18 +246,24 @@ class Stream(Target):
         self._room.release()
 
     def drop(self) -> None:
-        """The iterator is gone."""
-        self._ended = True
+        """The iterator is gone: what is queued is not begun.  Does not block, and may be called by a finalizer."""
+        with self._guard:
+            self._ended = True
+            self._sent = self._taken  # whoever goes on is told that it is over
+        self._engine.leave(self)
+        self._in_flight.clear()
+        self._engine.void(self.cell)
         self._room.release()
+        self._engine.finished()
 
     def abort(self, error: BaseException) -> None:
         """Nothing more will come."""
         self._end(error)
         self._room.release()
-        for number, items in list(self._in_flight.items()):
-            self._arrived[number] = [Failed(error)] * len(items)
+        for number in list(self._in_flight):
+            self._arrived[number] = Failed(error)
             self._in_flight.pop(number, None)
-        self._engine.jobs.pop(self.cell, None)
+        self._engine.leave(self)
         self.wake()
 
 
@@ -223,13 +280,18 @@ class IMapIterator(Generic[R]):
         self._stream = stream
         self._rest: Iterator[Any] = iter(())  # of the chunk that was taken last
         self._guard = threading.RLock()  # guards _rest and the taking
-        weakref.finalize(self, _drop, weakref.ref(stream)).atexit = False
+        self._drop = weakref.finalize(self, _drop, weakref.ref(stream))
+        self._drop.atexit = False
 
     def __iter__(self) -> Iterator[R]:
         return self
 
     def __next__(self) -> R:
         return self.next()
+
+    def close(self) -> None:
+        """Give the rest up: no more arguments are pulled, and what is queued is not begun.  Does not block."""
+        self._drop()
 
     def next(self, timeout: float | None = None) -> R:
         """The next result.
@@ -268,15 +330,6 @@ def _given(value: Any) -> Any:
         raise value.error
     finally:
         value = None
-
-
-def _refusal(item: Any) -> BaseException | None:
-    """What pickling an item raises."""
-    try:
-        pack(item)
-    except Exception as error:
-        return error
-    return None
 
 
 def _close(items: Iterator[Any]) -> None:

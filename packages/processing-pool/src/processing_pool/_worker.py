@@ -1,24 +1,26 @@
-"""The worker's side: takes a task, runs it, sends its result.
+"""The worker's side: takes tasks, runs them, sends their results.
 
-One result is sent before the next task is taken, so the claim in shared memory names the only task that dies with
-the process.  SIGINT is ignored: Ctrl-C is the parent's affair, which ends its workers.
+An item of a batch is begun, and its result saved, in shared memory; so at the worker's death what it wrote there names
+the one item that dies with it, the results of those before, and those that nobody has begun.  SIGINT is ignored: Ctrl-C
+is the parent's affair, which ends its workers.
 """
 
 import signal
 from typing import Any, NamedTuple
 
-from processing_core.lowlevel import Claims, Queue, pack
-from processing_pool._functions import Functions, Initializer
+from processing_core.lowlevel import Claims, Queue
+from processing_pool._functions import Functions, Initializer, Run
 from processing_pool._messages import (
     CALLS,
     CONTROL,
     INITIALIZER_FAILED,
     READY,
     Failure,
-    Partial,
+    Unread,
     failure_of,
     untaken,
 )
+from processing_pool._state import begin, end
 
 __all__ = ["Recipe", "work"]
 
@@ -32,31 +34,21 @@ class Recipe(NamedTuple):
     initializer: Initializer | None
     initargs: tuple[Any, ...]
     max_tasks: int | None
+    on_exit: Initializer | None
 
 
 def work(recipe: Recipe, place: int) -> None:
     """Be the worker at ``place`` until the tasks are over."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # it was blocked at the birth
+    begin(place)
     if not _initialize(recipe, place):
         return
-    tasks, results, claims = recipe.tasks, recipe.results, recipe.claims
-    claims.write(place, CONTROL, READY)
-    functions = Functions()
-    left = recipe.max_tasks
-    while left is None or left > 0:
-        try:
-            a, b, _, ok, payload = tasks._receive(None, claims, place)
-        except ValueError:
-            return  # the tasks were shut: the pool was closed
-        value = _result(functions, a, ok, payload)
-        try:
-            results._send(a, b, value)
-        except Exception as error:
-            results._send(a, b, _sendable(value, functions.chunked(a), error))
-        payload = value = None  # an idle worker holds on to nothing
-        if left is not None:
-            left -= 1
+    recipe.claims.write(place, CONTROL, READY)
+    try:
+        _Worker(recipe, place).serve()
+    finally:
+        end(recipe.on_exit)
 
 
 def _initialize(recipe: Recipe, place: int) -> bool:
@@ -71,40 +63,94 @@ def _initialize(recipe: Recipe, place: int) -> bool:
     return True
 
 
-def _result(functions: Functions, a: int, ok: bool, payload: Any) -> Any:
-    try:
-        if not ok:
-            return failure_of(untaken(payload, "a task, which did not unpickle in the worker"))
-        if a == CALLS:
-            function, args, kwds = payload
-            if type(function) is int:  # the cell of its parcel
-                function = functions[function]
-            return function(*args, **kwds)
-        return functions[a](payload)
-    except SystemExit:
-        raise  # as in any process: the worker ends
-    except BaseException as error:
-        return failure_of(error)
+class _Worker:
+    def __init__(self, recipe: Recipe, place: int) -> None:
+        self._recipe = recipe
+        self._place = place
+        self._functions = Functions()
 
+    def serve(self) -> None:
+        """Take messages and do what they say, until there will be no more, or it is enough."""
+        tasks, _, claims, *_ = self._recipe
+        left = self._recipe.max_tasks
+        while left is None or left > 0:
+            try:
+                a, b, items, ok, payload = tasks._receive(None, claims, self._place)
+            except ValueError:
+                return  # the tasks were shut, for the pool was closed; or somebody is about to end this process
+            if not items:
+                self._run_one(a, b, ok is True, payload)
+            elif ok:
+                self._run_batch(a, payload)
+            else:
+                self._refuse_batch(a, b)
+                return
+            payload = None  # an idle worker holds on to nothing
+            if left is not None:
+                left -= 1
 
-def _sendable(value: Any, chunked: bool, error: Exception) -> Any:
-    """What is sent in place of a value that cannot be pickled; of a chunk, only the culprits are replaced."""
-    if type(value) is Partial:
-        return Partial([_checked(item) for item in value.results])
-    if chunked and type(value) is list:
-        return Partial([_checked(item) for item in value])
-    return _unsent(value, error)
+    def _run_one(self, a: int, b: int, ok: bool, payload: Any) -> None:
+        results, claims, place = self._recipe.results, self._recipe.claims, self._place
+        value = self._result(a, ok, payload)
+        try:
+            results._send(a, b, value, claims, place)
+        except Exception as error:
+            results._send(a, b, _unsent(value, error), claims, place)
 
+    def _result(self, a: int, ok: bool, payload: Any) -> Any:
+        try:
+            if not ok:
+                return failure_of(untaken(payload, "a task, which did not unpickle in the worker"))
+            if a == CALLS:
+                function, args, kwds = payload
+                if type(function) is int:  # the cell of its parcel
+                    function = self._functions[function]
+                return function(*args, **kwds)
+            return self._functions[a](payload)
+        except SystemExit:
+            raise  # as in any process: the worker ends
+        except BaseException as error:
+            return failure_of(error)
 
-def _checked(value: Any) -> Any:
-    try:
-        pack(value)
-    except Exception as error:
-        return _unsent(value, error)
-    return value
+    def _run_batch(self, a: int, items: list[Any]) -> None:
+        save, claims, place = self._recipe.results._save, self._recipe.claims, self._place
+        run = self._runner(a)
+        for item in items:
+            try:
+                value, failed = run(item), False
+            except SystemExit:
+                raise
+            except BaseException as error:
+                value, failed = failure_of(error), True
+            try:
+                more = save(claims, place, value, failed)
+            except Exception as error:
+                more = save(claims, place, _unsent(value, error), True)
+            if not more:
+                break  # the rest was taken away, or this process is about to be ended
+        self._recipe.results._flush(claims, place)
+
+    def _runner(self, a: int) -> Run:
+        try:
+            return self._functions[a]
+        except Exception as error:
+            reason = error
+
+        def refuse(_: object) -> None:
+            raise reason
+
+        return refuse
+
+    def _refuse_batch(self, a: int, b: int) -> None:
+        """An item does not unpickle: each must come alone.  The first, which is begun, has this for its outcome.
+
+        The others are not begun; that this worker ends is what makes them sent again.
+        """
+        self._recipe.results._send(a, b, Unread(), self._recipe.claims, self._place)
 
 
 def _unsent(value: Any, error: Exception) -> Failure:
+    """What is sent in place of a value that cannot be pickled."""
     try:
         shown = repr(value)[:200]
     except Exception:

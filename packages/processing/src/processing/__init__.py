@@ -78,9 +78,16 @@ if _TYPE_CHECKING:
     from processing_pool import AsyncResult as AsyncResult
     from processing_pool import IMapIterator as IMapIterator
     from processing_pool import MaybeEncodingError as MaybeEncodingError
+    from processing_pool import MemoryExceeded as MemoryExceeded
     from processing_pool import Pool as Pool
     from processing_pool import PoolBroken as PoolBroken
+    from processing_pool import ProcessPoolExecutor as ProcessPoolExecutor
+    from processing_pool import TaskCancelled as TaskCancelled
+    from processing_pool import TaskOptions as TaskOptions
+    from processing_pool import TaskTimeout as TaskTimeout
     from processing_pool import WorkerDied as WorkerDied
+    from processing_pool import WorkerState as WorkerState
+    from processing_pool import worker_id as worker_id
     from processing_queues import Client as Client
     from processing_queues import Connection as Connection
     from processing_queues import Empty as Empty
@@ -142,9 +149,16 @@ _PLACES = {
     ],
     "processing_pool": [
         "Pool",
+        "ProcessPoolExecutor",
         "AsyncResult",
         "IMapIterator",
+        "TaskOptions",
+        "WorkerState",
+        "worker_id",
         "WorkerDied",
+        "MemoryExceeded",
+        "TaskTimeout",
+        "TaskCancelled",
         "PoolBroken",
         "MaybeEncodingError",
     ],
@@ -224,8 +238,12 @@ __all__ = [
     "Manager",
     # pools
     "Pool",
+    "ProcessPoolExecutor",
     "AsyncResult",
     "IMapIterator",
+    "TaskOptions",
+    "WorkerState",
+    "worker_id",
     # logging
     "get_logger",
     "log_to_stderr",
@@ -248,6 +266,9 @@ __all__ = [
     "BufferTooShort",
     "AuthenticationError",
     "WorkerDied",
+    "MemoryExceeded",
+    "TaskTimeout",
+    "TaskCancelled",
     "RemoteError",
     "ServerGone",
     "PoolBroken",

@@ -10,7 +10,15 @@ owned once, nothing leaked.
 
 from __future__ import annotations
 
-from processing_testing.crashing import cells, conditions, members, piles, pipes, ring  # each registers its scenarios
+from processing_testing.crashing import (  # each registers its scenarios
+    batches,
+    cells,
+    conditions,
+    members,
+    piles,
+    pipes,
+    ring,
+)
 from processing_testing.crashing.scenario import SCENARIOS as SCENARIOS
 
-_registered = (cells, conditions, members, piles, pipes, ring)
+_registered = (batches, cells, conditions, members, piles, pipes, ring)

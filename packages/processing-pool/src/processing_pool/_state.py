@@ -1,0 +1,114 @@
+"""What a worker has of its own: its number, and state that tasks share."""
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from uuid import uuid4
+
+__all__ = ["WorkerState", "begin", "end", "worker_id"]
+
+S = TypeVar("S")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_place: int | None = None
+_states: dict[str, tuple[Any, Callable[[Any], object] | None]] = {}  # by token; in the order of their making
+_guard = threading.RLock()  # guards _states: tasks may have threads
+
+
+def worker_id() -> int | None:
+    """The number of the worker that this process is, from 0 to one less than the pool's size.
+
+    A worker that replaces another has its number.  Does not block.
+
+    :return: ``None`` if this process is no pool's worker.
+
+    >>> import processing
+    >>> processing.worker_id() is None
+    True
+    """
+    return _place
+
+
+class WorkerState(Generic[S]):
+    """An object that each worker makes for itself once, when a task first asks for it, such as a connection.
+
+    Picklable: it travels with the functions that use it.  In a process that is no worker it has a state, too.
+    Thread-safe.
+
+    :param make: makes the object.
+    :param args: its arguments.
+    :param close: is called with the object when the worker ends of itself: the pool was closed, or the worker has run
+        ``maxtasksperchild`` tasks.
+
+    >>> import processing
+    >>> state = processing.WorkerState(dict)
+    >>> state.get() is state.get()
+    True
+    """
+
+    def __init__(self, make: Callable[..., S], *args: Any, close: Callable[[S], object] | None = None) -> None:
+        self._token = uuid4().hex
+        self._make = make
+        self._args = args
+        self._close = close
+
+    def get(self) -> S:
+        """This process's object.  Blocks while it is made.
+
+        :raises Exception: whatever making it raises; the next call tries again.
+        """
+        with _guard:
+            if self._token not in _states:
+                _states[self._token] = self._make(*self._args), self._close
+            state: S = _states[self._token][0]
+            return state
+
+    def passed_to(self, function: Callable[Concatenate[S, P], R]) -> Callable[P, R]:
+        """``function`` without its first argument, which will be the worker's object.  Does not block.
+
+        :return: something for a pool to call.
+
+        >>> import processing
+        >>> state = processing.WorkerState(list, "ab")
+        >>> state.passed_to(lambda letters, i: letters[i])(1)
+        'b'
+        """
+        return _Passing(self, function)
+
+
+class _Passing(Generic[S, P, R]):
+    """A function that gets the state first."""
+
+    def __init__(self, state: WorkerState[S], function: Callable[Concatenate[S, P], R]) -> None:
+        self._state = state
+        self._function = function
+        self.__qualname__ = getattr(function, "__qualname__", repr(function))
+
+    def __call__(self, *args: P.args, **kwds: P.kwargs) -> R:
+        return self._function(self._state.get(), *args, **kwds)
+
+
+def begin(place: int) -> None:
+    """This process is now a worker: what it inherited of another's state is not its own."""
+    global _place, _guard
+    _place, _guard = place, threading.RLock()  # a thread of the parent's may have held the other at the fork
+    _states.clear()
+
+
+def end(on_exit: Callable[[], object] | None) -> None:
+    """The worker ends of itself: close its states, the latest first, and say goodbye."""
+    while _states:
+        _, (state, close) = _states.popitem()
+        if close is not None:
+            _say(lambda: close(state))  # noqa: B023 - it is called at once
+    if on_exit is not None:
+        _say(on_exit)
+
+
+def _say(function: Callable[[], object]) -> None:
+    try:
+        function()
+    except Exception:
+        sys.excepthook(*sys.exc_info())  # there is nobody else to tell

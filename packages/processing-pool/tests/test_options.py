@@ -1,0 +1,295 @@
+"""What a pool does for tasks that take too long, too much, or another try; and how they are cancelled."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import processing_core
+from processing_core import BaseContext
+from processing_pool import (
+    AsyncResult,
+    MemoryExceeded,
+    Pool,
+    TaskCancelled,
+    TaskTimeout,
+    WorkerDied,
+)
+from processing_pool._memory import OutOfMemory, resident
+from processing_testing import pooling, tasks
+from processing_testing.meeting import Meeting
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "record")
+
+
+Way = Callable[..., Any]
+
+WAYS: dict[str, Way] = {
+    "apply": lambda pool, f, **options: pool.apply(f, (1,), **options),
+    "apply_async": lambda pool, f, **options: pool.apply_async(f, (1,), **options).get(30),
+    "map": lambda pool, f, **options: pool.map(f, [1], **options),
+    "map, in batches": lambda pool, f, **options: pool.map(f, [1, 1], 2, **options),
+    "starmap": lambda pool, f, **options: pool.starmap(f, [(1,)], **options),
+    "imap": lambda pool, f, **options: pool.imap(f, [1], **options).next(30),
+    "imap_unordered": lambda pool, f, **options: pool.imap_unordered(f, [1, 1], 2, **options).next(30),
+}
+
+
+class TestTimeout:
+    @pytest.mark.parametrize("way", WAYS)
+    def test_stops_the_task(self, way: str, path: str) -> None:
+        with Pool(1) as pool:
+            pool.apply(tasks.square, (1,))
+            begin = time.monotonic()
+            with pytest.raises(TaskTimeout, match=r"ran longer than 0\.2 s") as caught:
+                WAYS[way](pool, partial(pooling.sleep_for_ever, path), timeout=0.2)
+            assert 0.2 <= time.monotonic() - begin < 0.2 + 1.5 * (2 if "batches" in way else 1)
+            assert caught.value.seconds == 0.2
+            assert pool.apply(tasks.square, (3,)) == 9
+
+    def test_under_every_start_method(self, context: BaseContext, path: str) -> None:
+        with Pool(2, context=context, timeout=0.2) as pool:
+            with pytest.raises(TaskTimeout):
+                pool.apply(pooling.sleep_for_ever, (path,))
+            assert pool.map(tasks.square, range(100)) == [i * i for i in range(100)]
+
+    def test_leaves_neighbours_alone(self, path: str, place: Meeting) -> None:
+        with Pool(2) as pool:
+            neighbour = pool.apply_async(tasks.stay, (place.address,))
+            guest = place.welcome()
+            with pytest.raises(TaskTimeout):
+                pool.apply(pooling.sleep_for_ever, (path,), timeout=0.1)
+            guest.dismiss()
+            assert neighbour.get(30) == "dismissed"
+
+    def test_counts_from_the_start_of_the_task(self, path: str) -> None:
+        """Ten tasks wait their turn for longer than one may run."""
+        with Pool(1, timeout=1.0) as pool:
+            assert pool.map(partial(pooling.record_and_sleep, path, 0.15), range(10), 1) == list(range(10))
+            assert pool.map(partial(pooling.record_and_sleep, path, 0.15), range(10), 10) == list(range(10))
+
+    def test_in_a_batch_only_the_long_one_fails(self, path: str) -> None:
+        Path(path).touch()
+        with Pool(1) as pool:
+            work = partial(pooling.long_if, path, 3)
+            results = pool.map(work, range(8), 8, timeout=0.3, return_exceptions=True)
+        assert [result if isinstance(result, int) else type(result) for result in results] == [
+            0,
+            1,
+            2,
+            TaskTimeout,
+            4,
+            5,
+            6,
+            7,
+        ]
+        assert sorted(map(int, pooling.recorded(path))) == list(range(8))
+
+
+class TestRetries:
+    @pytest.mark.parametrize("how", ["raise", "die", "time out"])
+    def test_until_it_succeeds(self, path: str, how: str) -> None:
+        with Pool(1) as pool:
+            assert pool.apply(pooling.fail_at_first, (path, 2, how), retries=2, timeout=0.3) == 3
+            assert len(pooling.recorded(path)) == 3
+
+    def test_and_not_more_often(self, pool: Pool, path: str) -> None:
+        with pytest.raises(ValueError, match="^3$"):
+            pool.apply(pooling.fail_at_first, (path, 9, "raise"), retries=2)
+        assert len(pooling.recorded(path)) == 3
+
+    @pytest.mark.parametrize("chunksize", [1, 5])
+    def test_of_items(self, path: str, chunksize: int) -> None:
+        with Pool(2, retries=3) as pool:
+            paths = [f"{path}-{i}" for i in range(5)]
+            arguments = [(one, i % 3, "die" if i % 2 else "raise") for i, one in enumerate(paths)]
+            assert pool.starmap(pooling.fail_at_first, arguments, chunksize) == [i % 3 + 1 for i in range(5)]
+            paths = [f"{path}-again-{i}" for i in range(5)]
+            stream = pool.imap(partial(pooling.fail_at_first, times=1, how="die"), paths, chunksize)
+            assert list(stream) == [2] * 5
+
+    def test_after_a_while_that_doubles(self, path: str) -> None:
+        with Pool(1) as pool:
+            begin = time.monotonic()
+            assert pool.apply(pooling.fail_at_first, (path, 2, "raise"), retries=2, backoff=0.1) == 3
+            assert time.monotonic() - begin >= 0.1 + 0.2
+
+    def test_there_are_none_by_default(self, pool: Pool, path: str) -> None:
+        with pytest.raises(WorkerDied):
+            pool.apply(pooling.fail_at_first, (path, 1, "die"))
+        assert pool.apply(tasks.square, (2,)) == 4
+        assert len(pooling.recorded(path)) == 1
+
+
+class TestMemory:
+    def test_the_task_fails_with_the_figure(self, context: BaseContext) -> None:
+        limit = 200 << 20
+        with Pool(1, context=context, max_memory=limit) as pool:
+            with pytest.raises(MemoryExceeded, match="bytes of resident memory") as caught:
+                pool.apply(pooling.hoard, (300 << 20,))
+            assert caught.value.limit == limit
+            assert caught.value.used is not None and caught.value.used > limit
+            assert isinstance(caught.value, WorkerDied)
+            assert pool.apply(tasks.square, (3,)) == 9
+
+    def test_shared_memory_does_not_count(self) -> None:
+        before = resident(os.getpid())
+        block = processing_core.lowlevel.Block(32 << 20)
+        memoryview(block)[::4096] = bytes(len(memoryview(block)[::4096]))
+        assert resident(os.getpid()) - before < 16 << 20
+
+    def test_the_systems_killer_is_blamed_when_it_struck(self, tmp_path: Path) -> None:
+        events, system = tmp_path / "memory.events", tmp_path / "vmstat"
+        events.write_text("low 0\noom 0\noom_kill 3\n")
+        watch = OutOfMemory([events, system])
+        assert not watch.struck()
+        events.write_text("low 0\noom 1\noom_kill 4\n")
+        assert watch.struck()
+        assert not watch.struck()
+        system.write_text("pgfault 7\noom_kill 1\n")
+        assert watch.struck()
+
+    def test_the_hint(self, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(OutOfMemory, "struck", lambda self: True)
+        with pytest.raises(WorkerDied, match="out-of-memory killer"):
+            pool.apply(tasks.die, ("kill",))
+        with pytest.raises(WorkerDied, match="exited with code 7$"):
+            pool.apply(tasks.die, ("exit",))
+
+
+class TestCancel:
+    def test_of_a_queued_call(self, context: BaseContext, path: str, place: Meeting) -> None:
+        with Pool(1, context=context) as pool:
+            running = pool.apply_async(tasks.stay, (place.address,))
+            guest = place.welcome()
+            queued = [pool.apply_async(pooling.record, (path, i)) for i in range(10)]
+            assert [queued[i].cancel() for i in (3, 5, 4)] == [True] * 3
+            assert queued[3].cancelled() and queued[3].ready() and not queued[3].successful()
+            with pytest.raises(TaskCancelled):
+                queued[3].get(0)
+            assert not queued[3].cancel()
+            guest.dismiss()
+            assert running.get(30) == "dismissed"
+            queued[9].get(30)
+            assert pooling.recorded(path) == [str(i) for i in range(10) if i not in (3, 4, 5)]
+            assert not running.cancel() and not running.cancelled()
+
+    def test_of_a_running_call(self, context: BaseContext, place: Meeting) -> None:
+        with Pool(2, context=context) as pool:
+            neighbour = pool.apply_async(tasks.stay, (place.address,))
+            guest = place.welcome()
+            running = pool.apply_async(tasks.spin, (place.address,))
+            place.hear()
+            begin = time.monotonic()
+            assert running.cancel()
+            with pytest.raises(TaskCancelled):
+                running.get(30)
+            assert [pool.apply(tasks.square, (i,)) for i in range(4)] == [0, 1, 4, 9]
+            assert time.monotonic() - begin < 5
+            guest.dismiss()
+            assert neighbour.get(30) == "dismissed"
+
+    @pytest.mark.parametrize("chunksize", [1, 10, None])
+    def test_of_a_map(self, pool: Pool, path: str, chunksize: int | None) -> None:
+        told: list[BaseException] = []
+        result: AsyncResult[Any] = pool.map_async(
+            partial(pooling.sleep_for_ever, path), range(1000), chunksize, error_callback=told.append
+        )
+        while len(pooling.recorded(path)) < 2:
+            result.wait(0.005)
+        assert result.cancel()
+        with pytest.raises(TaskCancelled):
+            result.get(30)
+        assert pool.map(tasks.square, range(10)) == [i * i for i in range(10)]
+        assert len(pooling.recorded(path)) == 2
+        assert [type(error) for error in told] == [TaskCancelled]
+
+    def test_of_many_in_any_order(self, pool: Pool, place: Meeting) -> None:
+        guests = [pool.apply_async(tasks.stay, (place.address,)) for _ in range(2)]
+        visits = [place.welcome(), place.welcome()]
+        queued = [pool.apply_async(tasks.square, (i,)) for i in range(5000)]
+        for result in [*queued[::2], *reversed(queued[1::2])]:
+            assert result.cancel()
+        for visit in visits:
+            visit.dismiss()
+        assert [guest.get(30) for guest in guests] == ["dismissed"] * 2
+        assert pool.apply(tasks.square, (3,)) == 9
+
+    @pytest.mark.attack
+    def test_whoever_is_cancelled_is_cancelled_and_the_others_are_not(
+        self, context: BaseContext, rounds: Callable[[int, int], int]
+    ) -> None:
+        """Cancels that race with the tasks' own ends hit nobody else."""
+        with Pool(2, context=context) as pool:
+            for _ in range(rounds(30, 1000)):
+                results = [pool.apply_async(tasks.linger, (i,)) for i in range(20)]
+                cancelled = {i for i in range(0, 20, 3) if results[i].cancel()}
+                for i, result in enumerate(results):
+                    if i in cancelled:
+                        with pytest.raises(TaskCancelled):
+                            result.get(30)
+                    else:
+                        assert result.get(30) == i
+
+
+class TestEnds:
+    def test_join_in_vain(self, pool: Pool, place: Meeting) -> None:
+        result = pool.apply_async(tasks.stay, (place.address,))
+        guest = place.welcome()
+        pool.close()
+        assert not pool.join(0.05)
+        guest.dismiss()
+        assert pool.join(30)
+        assert result.get(0) == "dismissed"
+
+    @pytest.mark.parametrize("state", ["deaf", "stopped"])
+    def test_terminate_within_a_second(self, context: BaseContext, place: Meeting, state: str) -> None:
+        pool = Pool(2, context=context)
+        for _ in range(2):
+            pool.apply_async(tasks.spin, (place.address,))
+        pids = [place.hear(), place.hear()]
+        if state == "stopped":
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+        begin = time.monotonic()
+        pool.terminate()
+        assert time.monotonic() - begin < 1
+        pool.join()
+
+
+class TestArguments:
+    @pytest.mark.parametrize(
+        "options",
+        [{"timeout": 0}, {"timeout": -1}, {"retries": -1}, {"backoff": -0.5}],
+    )
+    def test_values(self, options: Any) -> None:
+        with pytest.raises(ValueError, match="must"):
+            Pool(1, **options)
+
+    @pytest.mark.parametrize("options", [{"timeout": "1"}, {"retries": 1.5}, {"patience": 1}, {"max_memory": "1"}])
+    def test_types(self, options: Any) -> None:
+        with pytest.raises(TypeError):
+            Pool(1, **options)
+
+    def test_of_a_call(self) -> None:
+        with Pool(1) as pool, pytest.raises(TypeError, match="no such option: 'time_out'"):
+            pool.map(tasks.square, [1], time_out=1)  # type: ignore[call-overload]
+
+
+def test_errors_survive_pickling() -> None:
+    memory = pickle.loads(pickle.dumps(MemoryExceeded("much", "f()", 3, -9, 10, 5)))
+    assert (str(memory), memory.task, memory.pid, memory.used, memory.limit) == ("much", "f()", 3, 10, 5)
+    late = pickle.loads(pickle.dumps(TaskTimeout("late", "f()", 2.5, 3)))
+    assert (str(late), late.task, late.seconds, late.pid) == ("late", "f()", 2.5, 3)
+    assert str(pickle.loads(pickle.dumps(TaskCancelled("why")))) == "why"
