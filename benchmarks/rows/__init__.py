@@ -10,6 +10,7 @@ SUBJECTS = [
     "queue_stream",
     "queue_crowd",
     "ping_pong",
+    "pipe_stream",
     "lock",
     "value",
     "shared_memory",

@@ -70,6 +70,8 @@ bool platform_bell_ring_own(int reading); /* a byte into the bell whose reading 
 void platform_bell_drain(int fd);
 enum { BELL_READABLE = 1, BELL_HUNG_UP = 2, BELL_CLOSED = 4, BELL_INTERRUPTED = 8 };
 int platform_bell_sleep(int reading, int64_t deadline_ns); /* until it is readable or hung up; 0 at the deadline */
-bool platform_bell_unheard(int writing);                   /* whether no reading end is left */
+/* Whether no reading end of this bell is left, or the other bell of a duplex pipe (or -1) has hung up: the system closes
+ * the descriptors of a killed process one after another. */
+bool platform_bell_unheard(int writing, int reading);
 
 #endif

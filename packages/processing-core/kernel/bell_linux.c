@@ -55,8 +55,8 @@ int platform_bell_sleep(int reading, int64_t deadline_ns)
          | (p.revents & POLLNVAL ? BELL_CLOSED : 0);
 }
 
-bool platform_bell_unheard(int writing)
+bool platform_bell_unheard(int writing, int reading)
 {
-    struct pollfd p = {.fd = writing, .events = 0};
-    return poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLNVAL);
+    struct pollfd p[2] = {{.fd = writing}, {.fd = reading}};
+    return poll(p, 2, 0) > 0 && (p[0].revents & (POLLERR | POLLNVAL) || p[1].revents & POLLHUP);
 }

@@ -80,7 +80,7 @@ static bool unheard(pipe_object *p, struct ring *r)
     if (closings == p->seen_closings && now - p->looked < FRESH_NS) return false;
     p->seen_closings = closings;
     p->looked = now;
-    return platform_bell_unheard(p->tolling);
+    return platform_bell_unheard(p->tolling, p->hearing);
 }
 
 struct send_attempt {
@@ -103,7 +103,7 @@ static outcome send_attempt(void *ctx, bool look)
     if (look) ring_look(a->ring);
     if (look || atomic_load(&a->ring->closings) != a->pipe->seen_closings) {
         a->pipe->seen_closings = atomic_load(&a->ring->closings);
-        if (platform_bell_unheard(a->pipe->tolling)) return E_CLOSED;
+        if (platform_bell_unheard(a->pipe->tolling, a->pipe->hearing)) return E_CLOSED;
     }
     return put(a, false);
 }

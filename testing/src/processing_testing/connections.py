@@ -121,3 +121,52 @@ def send_through(connection: Connection, word: str) -> Connection:
     """Send a word, and return the connection."""
     connection.send(word)
     return connection
+
+
+def say_and_pause(connection: Connection) -> None:
+    """Send the pid, and wait to be killed."""
+    connection.send(os.getpid())
+    signal.pause()
+
+
+def send_without_end(sender: Connection) -> None:
+    """Send until it raises."""
+    while True:
+        sender.send_bytes(bytes(8000))
+
+
+def receive_and_tell(receiver: Connection, answers: Connection, count: int) -> None:
+    """Receive so many objects, and send each on."""
+    for _ in range(count):
+        answers.send(receiver.recv())
+
+
+def put_when_told(queue: Any, receiver: Connection) -> None:
+    """Put into a queue what comes."""
+    queue.put(receiver.recv())
+
+
+def write_to_what_comes(connection: Connection) -> None:
+    """Write into a descriptor, or a socket, that comes."""
+    thing = connection.recv()
+    os.write(thing.fileno(), b"written")
+
+
+def send_a_descriptor_and_die(connection: Connection) -> None:
+    """Send a descriptor, and die before anybody can fetch it."""
+    connection.send(lowlevel.Descriptor(os.pipe()[0]))
+    os._exit(0)
+
+
+def send_numbered(sender: Connection, me: int) -> None:
+    """Send numbered messages of many lengths, until killed."""
+    number = 0
+    while True:
+        sender.send((me, number, bytes([number % 251]) * (number % 20_000)))
+        number += 1
+
+
+def relay(receiver: Connection, telling: Connection) -> None:
+    """Send on what comes, with our pid, until killed."""
+    while True:
+        telling.send((os.getpid(), *receiver.recv()))

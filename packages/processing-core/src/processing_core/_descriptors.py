@@ -6,7 +6,7 @@ import struct
 import time
 from collections.abc import Callable
 
-__all__ = ["Deposits", "Descriptor", "polled", "readable", "timeval"]
+__all__ = ["Deposits", "Descriptor", "Lent", "polled", "readable", "timeval"]
 
 
 class Descriptor:
@@ -44,6 +44,27 @@ class Descriptor:
         if number is not None:
             return _luggage.take_out, (number,)
         return _broker.fetch, _broker.deposit(self._fd)
+
+
+class Lent:
+    """A descriptor of somebody's, in his pickle, where it becomes a `Descriptor`.
+
+    A copy would stay open as long as a failed pickling is remembered by its traceback.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def detach(self) -> int:
+        """A copy of it: to ``copy.copy`` it is that of the original."""
+        return os.dup(self._fd)
+
+    def __reduce__(self) -> tuple[Callable[..., Descriptor], tuple[object, ...]]:
+        descriptor = Descriptor(self._fd)
+        try:
+            return descriptor.__reduce__()
+        finally:
+            descriptor.detach()
 
 
 class Deposits:

@@ -81,10 +81,16 @@ class _Nowhere(io.RawIOBase):
 
 @functools.cache
 def by_value_pickler() -> Any:
-    """The pickler of cloudpickle, with the registered reducers."""
+    """The pickler of cloudpickle, with the registered reducers; it knows sockets too, which plain pickle refuses."""
+    import socket
+
     import cloudpickle
 
+    from processing_core._sockets import reduce_socket
+
     class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
-        dispatch_table = collections.ChainMap(_table, cloudpickle.Pickler.dispatch_table)
+        dispatch_table = collections.ChainMap(
+            _table, {socket.socket: reduce_socket}, cloudpickle.Pickler.dispatch_table
+        )
 
     return ByValuePickler

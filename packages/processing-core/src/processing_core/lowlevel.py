@@ -16,6 +16,7 @@ from processing_core._context import SpawnProcess as SpawnProcess
 from processing_core._context import register_factory as register_factory
 from processing_core._context import register_loader as register_loader
 from processing_core._descriptors import Descriptor as Descriptor
+from processing_core._descriptors import Lent as Lent
 from processing_core._descriptors import polled as polled
 from processing_core._descriptors import readable as readable
 from processing_core._excepthook import offer_excepthook as offer_excepthook
@@ -92,6 +93,7 @@ __all__ = [
     "ForkServerProcess",
     "ForkingPickler",
     "Handle",
+    "Lent",
     "Lock",
     "LockedScalar",
     "Parcel",

@@ -24,8 +24,9 @@ class Connection(ConnectionAliases):
     there; the other end is gone when every copy is closed.  A copy that was sent to a process which runs already is
     fetched when it is received, once, and its sender must live until then.
 
-    One thread at a time may send, and one receive; other threads and processes that use copies of the same end need a
-    `Lock`.  A signal handler that raises interrupts a wait; the stream stays whole.
+    At an end of a `Pipe` any number of threads and processes may send and receive, each message whole.  At others,
+    which are streams of bytes, one thread at a time may send, and one receive; those that share an end need a `Lock`.
+    A signal handler that raises interrupts a wait; the stream stays whole.
 
     :param handle: a descriptor of a stream, which the connection owns from now on.
     :param readable: whether it may receive.

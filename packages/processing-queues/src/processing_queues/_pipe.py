@@ -3,10 +3,18 @@
 What their ends do is the kernel's (``kernel/pipe.c``); here they are made, and sent away.
 """
 
-import os
 from typing import Any
 
-from processing_core.lowlevel import PIPE_BYTES, PIPE_MESSAGES, Descriptor, PipeEnd, bell, own_methods, register_factory
+from processing_core.lowlevel import (
+    PIPE_BYTES,
+    PIPE_MESSAGES,
+    Descriptor,
+    Lent,
+    PipeEnd,
+    bell,
+    own_methods,
+    register_factory,
+)
 from processing_core.lowlevel import Queue as Ring
 from processing_queues._connection import Connection
 
@@ -65,32 +73,11 @@ def _direction() -> tuple[Ring[Any], Descriptor, Descriptor]:
     return ring, Descriptor(hearing), Descriptor(tolling)
 
 
-class _Lent:
-    """A descriptor of an end's, in the end's pickle, where it becomes a `Descriptor`.
-
-    A copy of it would stay open as long as a failed pickling is remembered by its traceback.
-    """
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-
-    def detach(self) -> int:
-        """A copy of it: to ``copy.copy`` it is that of the original."""
-        return os.dup(self._fd)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        descriptor = Descriptor(self._fd)
-        try:
-            return descriptor.__reduce__()
-        finally:
-            descriptor.detach()
+def _lent(fd: int) -> Lent | None:
+    return None if fd < 0 else Lent(fd)
 
 
-def _lent(fd: int) -> _Lent | None:
-    return None if fd < 0 else _Lent(fd)
-
-
-_Sent = _Lent | Descriptor | None
+_Sent = Lent | Descriptor | None
 
 
 def _arrived(incoming: Ring[Any] | None, outgoing: Ring[Any] | None, hearing: _Sent, tolling: _Sent) -> PipeConnection:

@@ -74,6 +74,8 @@ class _Waiting:
             ready = self._heed()
             left = 0.0 if ready else None if deadline is None else max(0.0, deadline - time.monotonic())
             ready |= self._sleep(left)
+            if left != 0.0 and self._queues:
+                ready |= self._heed()  # what was put before something else woke us
             if ready or left == 0.0:
                 return ready
 
