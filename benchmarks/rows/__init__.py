@@ -14,6 +14,8 @@ SUBJECTS = [
     "lock",
     "value",
     "shared_memory",
+    "waking",
+    "making",
     "pool_map",
     "pool_scaling",
     "pool_apply",

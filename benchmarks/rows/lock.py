@@ -29,10 +29,11 @@ def blocks(lock: Any, n: int) -> float:
     return perf_counter() - start
 
 
-def compete(lock: Any, ready: Any, times: Any, n: int) -> None:
+def compete(lock: Any, ready: Any, go: Any, times: Any, n: int) -> None:
     with lock:
         pass
     ready.release()
+    go.wait()
     times.put(turns(lock, n))
 
 
@@ -41,15 +42,19 @@ def alone(lock: Any, n: int) -> float:
     return end - start
 
 
-def contended(library: Any, n: int) -> float:
-    lock, ready, times = library.Lock(), library.Semaphore(0), library.Queue()
-    half = max(1, n // 2)
-    rival = library.Process(target=compete, args=(lock, ready, times, half))
-    rival.start()
-    ready.acquire()
-    spans: list[tuple[float, float]] = [turns(lock, half), times.get()]
-    rival.join()
-    return (max(end for _, end in spans) - min(start for start, _ in spans)) * n / (2 * half)
+def contended(library: Any, n: int, processes: int = 2) -> float:
+    lock, ready, go, times = library.Lock(), library.Semaphore(0), library.Event(), library.Queue()
+    share = max(1, n // processes)
+    rivals = [library.Process(target=compete, args=(lock, ready, go, times, share)) for _ in range(processes - 1)]
+    for rival in rivals:
+        rival.start()
+    for _ in rivals:
+        ready.acquire()
+    go.set()
+    spans: list[tuple[float, float]] = [turns(lock, share), *(times.get() for _ in rivals)]
+    for rival in rivals:
+        rival.join()
+    return (max(end for _, end in spans) - min(start for start, _ in spans)) * n / (processes * share)
 
 
 def ours_alone(n: int) -> float:
@@ -68,6 +73,16 @@ def ours_contended(n: int) -> float:
     import processing
 
     return contended(processing, n)
+
+
+def ours_crowded(n: int) -> float:
+    import processing
+
+    return contended(processing, n, 8)
+
+
+def mp_crowded(n: int) -> float:
+    return contended(fork, n, 8)
 
 
 def mp_alone(n: int) -> float:
@@ -91,6 +106,14 @@ ROWS = [
         "turn",
         ours_contended,
         (Peer("mp.Lock", mp_contended, 1, 2),),
+        first=1000,
+    ),
+    Row(
+        "lock-crowded",
+        "lock, contended by eight",
+        "turn",
+        ours_crowded,
+        (Peer("mp.Lock", mp_crowded, 1, 2),),
         first=1000,
     ),
 ]

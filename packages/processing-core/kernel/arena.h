@@ -19,6 +19,7 @@
 #define ORDERS 28u
 #define NAME_SIZE 64
 #define EARS 64u /* calls in the family that may listen at once, before others look from time to time */
+#define MEMBER_WAITS 8
 
 /* Who: serial << 20 | slot << 8.  The low byte is free for the flags of a word that holds an owner. */
 typedef uint64_t owner_id;
@@ -53,7 +54,7 @@ struct member {
     word64 inherits;   /* cell_id of the parcel that waits for a reserved member, 0 if none */
     uint64_t spare[2];
     char name[NAME_SIZE]; /* written by the member itself or the one that reserved its place */
-    uint64_t spare2[8];
+    word64 waits[MEMBER_WAITS]; /* cell_ids that threads of the member wait for, 0: none; for introspection (waits.c) */
 };
 _Static_assert(sizeof(struct member) == 192, "layout of the member table");
 
@@ -72,7 +73,8 @@ struct cell {
     word64 link;   /* next in the free or the doomed list: index, 0 ends */
     word64 chain;  /* offset of the first of further blocks it owns, each beginning with the next's offset */
     word64 ready;  /* 1 once the block's contents mean something to recovery (release; pairs with end_step) */
-    uint64_t spare[2];
+    word64 site;   /* offset of the text, on the chain, that says which line made it; 0: not recorded */
+    uint64_t spare;
 };
 _Static_assert(sizeof(struct cell) == 64, "layout of the cell table");
 

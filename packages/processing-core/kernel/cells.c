@@ -70,6 +70,7 @@ static outcome create_inside(enum cell_kind kind, uint64_t size, cell_id *id, st
     tx_set(&c->offset, offset);
     tx_set(&c->size, size);
     tx_set(&c->chain, 0);
+    if (load_relaxed(&c->site)) tx_set(&c->site, 0);
     tx_set(&c->ready, 0);
     tx_set(&c->word, make_word(kind, generation, 1));
     add(&arena.header->cells_used, 1);

@@ -22,6 +22,7 @@
  * A dead owner that waits: skipped by notifiers, who clear it. */
 #include "lock.h"
 #include "member.h"
+#include "waits.h"
 
 #include <string.h>
 
@@ -306,7 +307,7 @@ static bool wait_once(PyObject *self, struct stay *stay, int64_t deadline, outco
 {
     PyObject *type = NULL, *value = NULL, *trace = NULL; /* a signal's exception waits until the lock is held */
     uint32_t depth = lock_release_all(stay->lock);
-    *o = park_until(&stay->waiter->parked, &((handle_object *)self)->spin, wait_attempt, stay, deadline);
+    *o = wait_on(self, &stay->waiter->parked, wait_attempt, stay, deadline);
     if (*o == E_SIGNAL) PyErr_Fetch(&type, &value, &trace);
     bool held = lock_restore(stay->lock, depth);
     if (held && *o == E_SIGNAL) {

@@ -4,7 +4,7 @@
  *
  * `sets` counts how often the flag rose.  A waiter goes on when it sees the flag, or another count than the one it
  * came with: so set() releases all that wait at that moment, even if a clear() follows before they have woken. */
-#include "handle.h"
+#include "waits.h"
 
 struct event {
     word32 word;   /* changed by anybody by CAS, sequentially consistent: pairs with park_prepare */
@@ -66,7 +66,7 @@ static PyObject *py_wait(PyObject *self, PyObject *args, PyObject *kwargs)
     uint32_t now = atomic_load(&e->word);
     if (now & 1) Py_RETURN_TRUE;
     struct visit v = {e, now >> 1};
-    outcome o = park_until(&e->parked, &((handle_object *)self)->spin, event_attempt, &v, deadline);
+    outcome o = wait_on(self, &e->parked, event_attempt, &v, deadline);
     return o < 0 ? raise_outcome(o) : PyBool_FromLong(o == OK);
 }
 

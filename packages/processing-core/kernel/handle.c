@@ -134,7 +134,9 @@ static PyObject *create(PyTypeObject *type, enum cell_kind kind, uint64_t size, 
 
 PyObject *handle_create(PyTypeObject *type, enum cell_kind kind, uint64_t size)
 {
-    return create(type, kind, size, true);
+    PyObject *self = create(type, kind, size, true);
+    if (self && !site_record(self, kind)) Py_CLEAR(self);
+    return self;
 }
 
 PyObject *handle_create_raw(PyTypeObject *type, enum cell_kind kind, uint64_t size)

@@ -42,6 +42,9 @@ struct collection {
 void collect_begin(struct collection *c);
 void collect_end(struct collection *c); /* frees nothing: ids belong to the caller (PyMem) */
 
+/* Remember which line made it, where that is asked for (survey.c): false with an exception. */
+bool site_record(PyObject *handle, enum cell_kind kind);
+
 /* Check before any use of a handle's block: false with an exception. */
 bool handle_usable(PyObject *handle);
 

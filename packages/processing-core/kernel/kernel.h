@@ -96,6 +96,7 @@ static inline void crash_point(void) {}
 /* Parsing of what every blocking call takes. `*deadline` is absolute monotonic ns; NO_DEADLINE waits for ever. */
 #define NO_DEADLINE INT64_MAX
 int64_t monotonic_ns(void);
+int64_t coarse_ns(void); /* the same clock, some ms late and five times as fast */
 bool parse_timeout(PyObject *timeout, int64_t *deadline); /* false: exception set */
 /* (block=True, timeout=None) as threading and multiprocessing spell them, from a fast call's arguments. */
 bool parse_blocking(const char *name, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, Py_ssize_t skip,
@@ -126,6 +127,7 @@ bool ears_register(PyObject *module);
 bool pile_register(PyObject *module);
 bool claims_register(PyObject *module);
 bool check_register(PyObject *module);
+bool survey_register(PyObject *module);
 bool crash_register(PyObject *module);
 
 #endif

@@ -18,6 +18,7 @@
 #include "lock.h"
 #include "bound.h"
 #include "member.h"
+#include "waits.h"
 
 #include <string.h>
 
@@ -30,6 +31,8 @@ struct lock {
     word32 depth;
     word32 parked;
     uint64_t reentrant; /* constant */
+    word64 since;       /* when it was taken, by coarse_ns; by the holder, 0 while it is free or just taken */
+    word64 died;        /* when its holder was found dead; by whoever found it, 0 before */
 };
 
 static struct lock *lock_of(PyObject *self) { return ((handle_object *)self)->block; }
@@ -47,6 +50,7 @@ static bool find_dead(struct lock *l, uint64_t seen)
 {
     if (seen & LOCK_DEAD) return true;
     if (member_alive(seen) || !cas64(&l->state, seen, (seen & ~(uint64_t)LOCK_REPAIR) | LOCK_DEAD)) return false;
+    store_relaxed(&l->died, (uint64_t)coarse_ns());
     park_wake(&l->parked, ALL_WAITERS);
     return true;
 }
@@ -60,34 +64,34 @@ static outcome lock_attempt(void *ctx, bool look)
     return look && find_dead(l, seen) ? E_OWNER_DIED : BUSY;
 }
 
-/* OwnerDied(message, pid, name, exit code), as far as these are known. */
-static void set_owner_died(unsigned long long pid, const char *name, PyObject *code)
+/* Seconds that the holder has held it, or had when it was found dead; None where it died before it could say since
+ * when.  A hint: read while others may take it. */
+static PyObject *held_for(struct lock *l, uint64_t state)
 {
-    PyObject *error = PyObject_CallFunction(
-        error_owner_died, "NKsO",
-        PyUnicode_FromFormat("the process %s (pid %llu, exit code %S) died holding the lock, so what the lock guards may "
-                             "be half-updated; repair it inside `with lock.recover():`", name, pid, code),
-        pid, name, code);
-    if (error) PyErr_SetObject(error_owner_died, error);
-    Py_XDECREF(error);
+    uint64_t since = load_relaxed(&l->since), died = load_relaxed(&l->died);
+    if (!since) return Py_NewRef(Py_None);
+    uint64_t until = state & LOCK_DEAD && died >= since ? died : (uint64_t)coarse_ns();
+    return PyFloat_FromDouble(until > since ? (double)(until - since) / 1e9 : 0.0);
 }
 
-/* For the dead that the state names. */
-static PyObject *raise_owner_died(struct lock *l)
+static PyObject *exit_code_of(owner_id who)
 {
     struct obituary o;
-    owner_id who = atomic_load(&l->state) & ~OWNER_FLAGS;
-    struct member *m = arena_member(owner_slot(who));
-    if (member_obituary(owner_serial(who), &o)) {
-        PyObject *code = o.exitcode == UNKNOWN_EXIT ? Py_NewRef(Py_None)
-                                                    : PyLong_FromLongLong((int64_t)o.exitcode - (1ll << 32));
-        if (code) set_owner_died(o.pid, o.name, code);
-        Py_XDECREF(code);
-    } else if (atomic_load(&m->owner) == who) {
-        set_owner_died(load_relaxed(&m->pid), m->name, Py_None);
-    } else {
-        set_owner_died(0, "?", Py_None);
-    }
+    if (!member_obituary(owner_serial(who), &o) || o.exitcode == UNKNOWN_EXIT) return Py_NewRef(Py_None);
+    return PyLong_FromLongLong((int64_t)o.exitcode - (1ll << 32));
+}
+
+/* OwnerDied(message, pid, name, exit code, seconds held), as far as these are known; the class writes the message. */
+static PyObject *raise_owner_died(struct lock *l)
+{
+    uint64_t state = atomic_load(&l->state);
+    PyObject *person = member_person(state), *code = exit_code_of(state), *held = held_for(l, state);
+    PyObject *error = person && code && held
+        ? PyObject_CallFunction(error_owner_died, "OOOOO", Py_None, PyTuple_GetItem(person, 0), PyTuple_GetItem(person, 1),
+                                code, held)
+        : NULL;
+    if (error) PyErr_SetObject(error_owner_died, error);
+    Py_XDECREF(error), Py_XDECREF(person), Py_XDECREF(code), Py_XDECREF(held);
     return NULL;
 }
 
@@ -99,8 +103,11 @@ static inline bool mine(PyObject *self, struct lock *l)
 
 static inline void hold(struct lock *l)
 {
+    crash_point();
     store_relaxed(&l->depth, 1);
     store_relaxed(&l->thread, this_thread());
+    store_relaxed(&l->since, (uint64_t)coarse_ns());
+    crash_point();
 }
 
 /* What most calls come to: the lock is free, or this thread's own already. */
@@ -123,7 +130,7 @@ static bool take_waiting(PyObject *self, int64_t deadline, bool *failed)
     *failed = true;
     if (!handle_usable(self)) return false;
     outcome o = deadline == 0 ? lock_attempt(l, true)
-                              : park_until(&l->parked, &((handle_object *)self)->spin, lock_attempt, l, deadline);
+                              : wait_on(self, &l->parked, lock_attempt, l, deadline);
     *failed = o != OK && o != BUSY;
     if (o == OK) hold(l);
     else if (o == E_OWNER_DIED) raise_owner_died(l);
@@ -139,8 +146,12 @@ bool lock_take(PyObject *self, int64_t deadline, bool *failed)
 
 static void free_word(struct lock *l)
 {
+    crash_point();
     store_relaxed(&l->thread, 0);
+    store_relaxed(&l->since, 0);
+    crash_point();
     atomic_store(&l->state, 0); /* full barrier: pairs with park_prepare */
+    crash_point();
     park_wake(&l->parked, 1);
 }
 
@@ -168,7 +179,10 @@ PyObject *lock_give(PyObject *self)
             return NULL;
         }
         if (seen & LOCK_DEAD) return raise_owner_died(l);
+        store_relaxed(&l->since, 0); /* where the exchange fails, the next holder's is lost: then it is unknown */
+        crash_point();
     } while (!atomic_compare_exchange_weak(&l->state, &seen, 0));
+    crash_point();
     park_wake(&l->parked, 1);
     Py_RETURN_NONE;
 }
@@ -271,6 +285,21 @@ static PyObject *py_holder(PyObject *self, PyObject *Py_UNUSED(none))
     return Py_BuildValue("KssI", known ? (unsigned long long)load_relaxed(&m->pid) : 0ull, known ? m->name : "", what, depth);
 }
 
+PyObject *lock_holders(void *block)
+{
+    struct lock *l = block;
+    uint64_t state = atomic_load(&l->state);
+    if (!state) return PyList_New(0);
+    unsigned int depth = l->reentrant ? load_relaxed(&l->depth) : 1;
+    return Py_BuildValue("[(NOINO)]", member_person(state), state & LOCK_DEAD || !member_alive(state) ? Py_False : Py_True,
+                         depth, held_for(l, state), state & LOCK_REPAIR ? Py_True : Py_False);
+}
+
+static PyObject *py_holders(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return handle_usable(self) ? lock_holders(lock_of(self)) : NULL;
+}
+
 /* DEAD -> mine|REPAIR. A lock whose owner's death nobody noticed yet is looked at first. */
 static PyObject *py_begin_repair(PyObject *self, PyObject *Py_UNUSED(none))
 {
@@ -278,15 +307,14 @@ static PyObject *py_begin_repair(PyObject *self, PyObject *Py_UNUSED(none))
     struct lock *l = lock_of(self);
     uint64_t seen = atomic_load(&l->state);
     if (seen && !(seen & LOCK_DEAD) && !member_alive(seen)) {
-        cas64(&l->state, seen, (seen & ~(uint64_t)LOCK_REPAIR) | LOCK_DEAD);
+        find_dead(l, seen);
         seen = atomic_load(&l->state);
     }
     if (!(seen & LOCK_DEAD) || !cas64(&l->state, seen, arena.self | LOCK_REPAIR)) {
         PyErr_SetString(error_not_held, "recover(): the lock's owner is not dead, or another process repairs it already");
         return NULL;
     }
-    store_relaxed(&l->depth, 1);
-    store_relaxed(&l->thread, this_thread());
+    hold(l);
     Py_RETURN_NONE;
 }
 
@@ -296,6 +324,7 @@ static PyObject *py_end_repair(PyObject *self, PyObject *repaired)
     if (done < 0 || !handle_usable(self)) return NULL;
     struct lock *l = lock_of(self);
     store_relaxed(&l->thread, 0);
+    crash_point();
     if (!cas64(&l->state, arena.self | LOCK_REPAIR, done ? 0 : (arena.self | LOCK_DEAD))) {
         PyErr_SetString(error_not_held, "recover(): this process does not repair the lock");
         return NULL;
@@ -346,6 +375,7 @@ static PyMethodDef methods[] = {
     {"locked", py_locked, METH_NOARGS, locked_doc},
     {"_is_owned", py_is_mine, METH_NOARGS, NULL},
     {"_holder", py_holder, METH_NOARGS, NULL},
+    {"_holders", py_holders, METH_NOARGS, NULL},
     {"_begin_repair", py_begin_repair, METH_NOARGS, NULL},
     {"_end_repair", py_end_repair, METH_O, NULL},
     {NULL, NULL, 0, NULL},

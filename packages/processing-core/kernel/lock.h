@@ -12,6 +12,7 @@ PyObject *lock_give(PyObject *lock);   /* None, or NULL with an exception */
 bool lock_abandoned(PyObject *lock);   /* whether its owner is dead; needs no GIL */
 /* Give a held lock up altogether; what lock_restore takes to hold it as deep again. */
 uint32_t lock_release_all(PyObject *lock);
+PyObject *lock_holders(void *block); /* [((pid, name), alive, depth, seconds held or None, whether it repairs)], or [] */
 bool lock_restore(PyObject *lock, uint32_t depth); /* waits, whatever signals come; false: OwnerDied is set */
 
 #endif

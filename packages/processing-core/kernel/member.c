@@ -62,6 +62,7 @@ static outcome place_take(const char *name, owner_id *who, int *token)
         tx_set(&m->start_time, 0);
         tx_set(&m->references, 0);
         tx_set(&m->inherits, 0);
+        for (int i = 0; i < MEMBER_WAITS; i++) store_relaxed(&m->waits[i], 0); /* nobody lives here */
         tx_set(&m->state, PLACE_RESERVED);
         *who = make_owner(serial, slot);
         set_name(m, name);
@@ -145,6 +146,23 @@ bool member_obituary(uint64_t serial, struct obituary *out)
     memcpy((void *)out, obituary_of(serial), sizeof *out);
     arena_leave(&s);
     return out->serial == serial;
+}
+
+static PyObject *decode_name(const char *name)
+{
+    return PyUnicode_DecodeUTF8(name, (Py_ssize_t)strnlen(name, NAME_SIZE), "replace");
+}
+
+PyObject *member_person(owner_id who)
+{
+    struct obituary o;
+    struct member *m = arena_member(owner_slot(who));
+    uint64_t pid = load_relaxed(&m->pid);
+    PyObject *name = decode_name(m->name);
+    if (name && load_acquire(&m->owner) == (who & ~OWNER_FLAGS)) return Py_BuildValue("KN", (unsigned long long)pid, name);
+    Py_XDECREF(name);
+    if (!member_obituary(owner_serial(who), &o)) return Py_BuildValue("OO", Py_None, Py_None);
+    return Py_BuildValue("KN", (unsigned long long)load_relaxed(&o.pid), decode_name(o.name));
 }
 
 /* The parent may learn the exit code after somebody else buried its child. */
@@ -436,11 +454,6 @@ static PyObject *py_rename(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "s", &name)) return NULL;
     member_rename(name);
     Py_RETURN_NONE;
-}
-
-static PyObject *decode_name(const char *name)
-{
-    return PyUnicode_DecodeUTF8(name, (Py_ssize_t)strnlen(name, NAME_SIZE), "replace");
 }
 
 static PyObject *py_members(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))

@@ -31,6 +31,8 @@ int member_sweep(void);
 void member_leave(void);
 
 #define UNKNOWN_EXIT 0ull
+/* (pid, name) of a member, living or remembered; (None, None) of a forgotten one. */
+PyObject *member_person(owner_id who);
 bool member_obituary(uint64_t serial, struct obituary *out);
 
 #endif

@@ -1,6 +1,6 @@
 /* Semaphore and BoundedSemaphore.
  *
- * Semaphore: its permits may be signals, so they belong to nobody: a count.  Acquire is a CAS down, release an
+ * Semaphore: its permits may be signals, so they belong to nobody (but with reclaim=True, see reclaim.c): a count.  Acquire is a CAS down, release an
  * atomic CAS up; a killed process has done one of them or has not.
  *
  * BoundedSemaphore: its permits come back from the dead, so each has an owner: a word that is 0 (free) or the
@@ -8,15 +8,9 @@
  *     free -> mine          acquire
  *     mine -> free          release; where none is mine, one of anybody's: any member may release
  *     dead's -> free        whoever waits and looks */
-#include "handle.h"
+#include "semaphore.h"
 #include "member.h"
-
-#define SEMAPHORE_MAX 0x7fffffffll /* multiprocessing's SEM_VALUE_MAX */
-
-struct semaphore {
-    word32 count;  /* permits; changed by anybody, sequentially consistent: pairs with park_prepare */
-    word32 parked; /* event count of those who wait for a permit */
-};
+#include "waits.h"
 
 struct bounded {
     uint64_t max;  /* constant: the number of permits */
@@ -110,6 +104,51 @@ static uint64_t permits_free(struct bounded *b)
     return n;
 }
 
+/* -- who holds them -- */
+
+void tally_add(struct tally *tallies, owner_id who)
+{
+    for (int i = 0; who && i < TALLIES; i++) {
+        if (tallies[i].who && tallies[i].who != who) continue;
+        tallies[i].who = who;
+        tallies[i].permits++;
+        return;
+    }
+}
+
+PyObject *tally_rows(const struct tally *tallies)
+{
+    PyObject *list = PyList_New(0);
+    for (int i = 0; list && i < TALLIES && tallies[i].who; i++) {
+        PyObject *row = Py_BuildValue("NOIOO", member_person(tallies[i].who), member_alive(tallies[i].who) ? Py_True : Py_False,
+                                      tallies[i].permits, Py_None, Py_False);
+        if (!row || PyList_Append(list, row) < 0) Py_CLEAR(list);
+        Py_XDECREF(row);
+    }
+    return list;
+}
+
+PyObject *permit_holders(void *block, uint64_t size)
+{
+    struct tally tallies[TALLIES] = {{0}};
+    struct bounded *b = block;
+    for (uint64_t at = 0; at < b->max && sizeof *b + (at + 1) * sizeof(word64) <= size; at++)
+        tally_add(tallies, load_relaxed(&b->permits[at]));
+    return tally_rows(tallies);
+}
+
+static PyObject *semaphore_holders(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    if (!handle_usable(self)) return NULL;
+    struct semaphore *s = semaphore_of(self);
+    return s->reclaim ? reclaim_holders(s) : PyList_New(0);
+}
+
+static PyObject *bounded_holders(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return handle_usable(self) ? permit_holders(bounded_of(self), UINT64_MAX) : NULL;
+}
+
 /* -- the Python side -- */
 
 static PyObject *acquire(PyObject *self, attempt_fn attempt, word32 *parked, int64_t deadline)
@@ -117,7 +156,7 @@ static PyObject *acquire(PyObject *self, attempt_fn attempt, word32 *parked, int
     outcome o = attempt(self, false);
     if (o == BUSY)
         o = deadline == 0 ? attempt(self, true)
-                          : park_until(parked, &((handle_object *)self)->spin, attempt, self, deadline);
+                          : wait_on(self, parked, attempt, self, deadline);
     return o < 0 ? raise_outcome(o) : PyBool_FromLong(o == OK);
 }
 
@@ -126,7 +165,8 @@ static PyObject *semaphore_acquire(PyObject *self, PyObject *const *args, Py_ssi
     int64_t deadline = NO_DEADLINE;
     if ((nargs || kwnames) && !parse_blocking("acquire", args, nargs, kwnames, 0, &deadline)) return NULL;
     if (!handle_usable(self)) return NULL;
-    return acquire(self, semaphore_attempt, &semaphore_of(self)->parked, deadline);
+    struct semaphore *s = semaphore_of(self);
+    return acquire(self, s->reclaim ? reclaim_attempt : semaphore_attempt, &s->parked, deadline);
 }
 
 static PyObject *bounded_acquire(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
@@ -182,6 +222,10 @@ static PyObject *semaphore_release(PyObject *self, PyObject *const *args, Py_ssi
 {
     uint32_t n;
     if (!parse_release(args, nargs, kwnames, &n) || !handle_usable(self)) return NULL;
+    if (semaphore_of(self)->reclaim) {
+        outcome o = reclaim_give(self, n);
+        return o == OK ? Py_NewRef(Py_None) : raise_outcome(o);
+    }
     if (semaphore_give(semaphore_of(self), n)) Py_RETURN_NONE;
     return PyErr_Format(error_not_held, "semaphore released too many times: its value cannot exceed %lld", SEMAPHORE_MAX);
 }
@@ -212,7 +256,9 @@ static PyObject *bounded_exit(PyObject *self, PyObject *const *Py_UNUSED(args), 
 
 static PyObject *semaphore_value(PyObject *self, PyObject *Py_UNUSED(none))
 {
-    return handle_usable(self) ? PyLong_FromUnsignedLong(atomic_load(&semaphore_of(self)->count)) : NULL;
+    if (!handle_usable(self)) return NULL;
+    struct semaphore *s = semaphore_of(self);
+    return PyLong_FromUnsignedLongLong(s->reclaim ? reclaim_free(s) : atomic_load(&s->count));
 }
 
 static PyObject *bounded_value(PyObject *self, PyObject *Py_UNUSED(none))
@@ -225,6 +271,24 @@ static PyObject *bounded_max(PyObject *self, void *Py_UNUSED(closure))
     return handle_usable(self) ? PyLong_FromUnsignedLongLong(bounded_of(self)->max) : NULL;
 }
 
+static PyObject *semaphore_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"value", "reclaim", NULL};
+    PyObject *object = NULL;
+    uint32_t value = 1;
+    int reclaim = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$p", names, &object, &reclaim)) return NULL;
+    if (object && !parse_permits(object, "initial value", 0, &value)) return NULL;
+    PyObject *self = handle_create(type, CELL_SEMAPHORE, sizeof(struct semaphore));
+    if (!self) return NULL;
+    semaphore_of(self)->reclaim = reclaim != 0;
+    if (!reclaim) atomic_store(&semaphore_of(self)->count, value);
+    outcome o = reclaim ? reclaim_grow(self, value, value) : OK;
+    if (o == OK) return self;
+    Py_DECREF(self);
+    return raise_outcome(o);
+}
+
 static bool parse_new(PyObject *args, PyObject *kwargs, uint32_t *value)
 {
     static char *names[] = {"value", NULL};
@@ -232,15 +296,6 @@ static bool parse_new(PyObject *args, PyObject *kwargs, uint32_t *value)
     *value = 1;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O", names, &object)) return false;
     return !object || parse_permits(object, "initial value", 0, value);
-}
-
-static PyObject *semaphore_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
-{
-    uint32_t value;
-    if (!parse_new(args, kwargs, &value)) return NULL;
-    PyObject *self = handle_create(type, CELL_SEMAPHORE, sizeof(struct semaphore));
-    if (self) atomic_store(&semaphore_of(self)->count, value);
-    return self;
 }
 
 static PyObject *bounded_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -274,6 +329,7 @@ static PyMethodDef semaphore_methods[] = {
     {"__enter__", semaphore_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)(void (*)(void))semaphore_exit, METH_FASTCALL, NULL},
     {"get_value", semaphore_value, METH_NOARGS, value_doc},
+    {"_holders", semaphore_holders, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 static PyMethodDef bounded_methods[] = {
@@ -282,13 +338,23 @@ static PyMethodDef bounded_methods[] = {
     {"__enter__", bounded_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)(void (*)(void))bounded_exit, METH_FASTCALL, NULL},
     {"get_value", bounded_value, METH_NOARGS, value_doc},
+    {"_holders", bounded_holders, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
+};
+static PyObject *semaphore_reclaim(PyObject *self, void *Py_UNUSED(closure))
+{
+    return handle_usable(self) ? PyBool_FromLong(semaphore_of(self)->reclaim != 0) : NULL;
+}
+
+static PyGetSetDef semaphore_getset[] = {
+    {"reclaim", semaphore_reclaim, NULL, "Whether a dead process's permits are taken back.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 static PyGetSetDef bounded_getset[] = {
     {"_maximum", bounded_max, NULL, "the number of permits", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
-static PyType_Slot semaphore_slots[] = {{Py_tp_new, semaphore_new}, {Py_tp_methods, semaphore_methods}, {0, NULL}};
+static PyType_Slot semaphore_slots[] = {{Py_tp_new, semaphore_new}, {Py_tp_methods, semaphore_methods}, {Py_tp_getset, semaphore_getset}, {0, NULL}};
 static PyType_Slot bounded_slots[] = {
     {Py_tp_new, bounded_new}, {Py_tp_methods, bounded_methods}, {Py_tp_getset, bounded_getset}, {0, NULL}};
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import signal
 from typing import Any, ClassVar
 
 
@@ -87,3 +88,15 @@ def hold_a_part(shared: Any, count: Any) -> None:
         parts.append((shared[1:], type(shared)((100, 100)), shared[::-1].array))
         parts = parts[-20:]
         count.add(1)
+
+
+def acquire(lock: Any) -> None:
+    """Acquire it, and leave."""
+    lock.acquire()
+
+
+def hold_for_ever(lock: Any, held: Any) -> None:
+    """Acquire it, say so, and wait to be killed."""
+    lock.acquire()
+    held.set()
+    signal.pause()

@@ -57,23 +57,37 @@ class HandleError(ProcessError, ValueError):
 class OwnerDied(ProcessError):
     """The process that held the object died, so what the object guards may be half-updated.
 
-    :param message: What happened.
+    :param message: What happened; ``None`` says it in the words of the other parameters.
     :param pid: The dead process's id; ``None`` if it is no longer known.
     :param process_name: Its name; ``None`` if it is no longer known.
     :param exitcode: Its exit code, ``-N`` for signal ``N``; ``None`` if nobody has collected it.
+    :param held: Seconds from when it took the lock until it was found dead; ``None`` if not known.
     """
 
     def __init__(
         self,
-        message: str = "the owner died",
+        message: str | None = "the owner died",
         pid: int | None = None,
         process_name: str | None = None,
         exitcode: int | None = None,
+        held: float | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(_obituary(pid, process_name, exitcode, held) if message is None else message)
         self.pid = pid
         self.process_name = process_name
         self.exitcode = exitcode
+        self.held = held
+
+
+def _obituary(pid: int | None, name: str | None, exitcode: int | None, held: float | None) -> str:
+    who = (
+        "a process that is forgotten" if pid is None else f"the process {name or '?'} (pid {pid}, exit code {exitcode})"
+    )
+    long = "" if held is None else f", which it had held for {held:.3g} s"
+    return (
+        f"{who} died holding the lock{long}; so what the lock guards may be half-updated; "
+        "repair it inside `with lock.recover():`"
+    )
 
 
 class ForkError(ProcessError, RuntimeError):

@@ -7,7 +7,7 @@ runs signal handlers, and keeps its deadline to 0.1 s.
 
 from collections.abc import Callable, Iterable
 from pickle import PickleBuffer
-from typing import Any, Generic, Self, TypeVar, final
+from typing import Any, Generic, Self, TypeAlias, TypeVar, final
 
 from _typeshed import ReadableBuffer, WriteableBuffer
 
@@ -22,7 +22,7 @@ CRASH_POINTS: bool
 # -- errors: classes that the package installs, raised from C ------------------------------------
 
 def set_errors(errors: dict[str, type[BaseException]]) -> None:
-    """Install ``HandleError``, ``OwnerDied(pid, name, exitcode)``, ``ForkError``, ``NotHeldError`` and ``ClosedError``."""
+    """Install ``HandleError``, ``OwnerDied(message, pid, name, exitcode, held)``, ``ForkError``, ``NotHeldError`` and ``ClosedError``."""
 
 # -- the family and its members ------------------------------------------------------------------
 
@@ -118,6 +118,20 @@ def stats() -> dict[str, int]:
 
 def check() -> None:
     """Verify the arena's invariants; :raises AssertionError: naming the first that fails."""
+
+# -- who holds and awaits what -------------------------------------------------------------------
+
+HolderRow: TypeAlias = tuple[tuple[int | None, str | None], bool, int, float | None, bool]
+"""((pid, name), alive, depth or permits, seconds held if known, whether it repairs)"""
+
+def primitives() -> list[tuple[str, int, int, list[HolderRow], list[tuple[int, str]], str | None]]:
+    """Every primitive of the arena: (kind, index, generation, holders, waiters, creation site)."""
+
+def waiters(index: int, generation: int, /) -> list[tuple[int, str]]:
+    """(pid, name) for each thread that waits for that cell, up to eight of a process."""
+
+def set_site_finder(finder: Callable[[], str] | None, /) -> None:
+    """Install what says which line makes a primitive; ``None`` records none."""
 
 # -- messages ------------------------------------------------------------------------------------
 
@@ -399,6 +413,7 @@ class _Lock(Handle):
     def __exit__(self, *exc_info: object) -> None: ...
     def locked(self) -> bool: ...
     def _is_owned(self) -> bool: ...
+    def _holders(self) -> list[HolderRow]: ...
     def _holder(self) -> tuple[int, str, str, int]:
         """(pid, name, what, depth); what is free, mine, thread (of this process), process (another) or dead."""
 
@@ -420,7 +435,10 @@ def own_methods(cls: _C, /) -> _C:
 # -- semaphores, events, conditions --------------------------------------------------------------
 
 class Semaphore(Handle):
-    def __new__(cls, value: int = 1) -> Self: ...
+    def __new__(cls, value: int = 1, *, reclaim: bool = False) -> Self: ...
+    @property
+    def reclaim(self) -> bool: ...
+    def _holders(self) -> list[HolderRow]: ...
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool: ...
     def release(self, n: int = 1) -> None: ...
     def __enter__(self) -> bool: ...
@@ -429,6 +447,7 @@ class Semaphore(Handle):
 
 class BoundedSemaphore(Handle):
     def __new__(cls, value: int = 1) -> Self: ...
+    def _holders(self) -> list[HolderRow]: ...
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool: ...
     def release(self, n: int = 1) -> None: ...
     def __enter__(self) -> bool: ...

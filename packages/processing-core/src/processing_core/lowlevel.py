@@ -57,9 +57,12 @@ from processing_core._kernel import members as members
 from processing_core._kernel import obituary as obituary
 from processing_core._kernel import own_methods as own_methods
 from processing_core._kernel import pack as pack
+from processing_core._kernel import primitives as primitives
+from processing_core._kernel import set_site_finder as set_site_finder
 from processing_core._kernel import stats as stats
 from processing_core._kernel import sweep as sweep
 from processing_core._kernel import unpack as unpack
+from processing_core._kernel import waiters as waiters
 from processing_core._logging import debug as debug
 from processing_core._logging import info as info
 from processing_core._logging import sub_debug as sub_debug
@@ -129,14 +132,17 @@ __all__ = [
     "pack",
     "path_to_culprit",
     "polled",
+    "primitives",
     "readable",
     "register_after_fork",
     "register_factory",
     "register_loader",
+    "set_site_finder",
     "stats",
     "sub_debug",
     "sub_warning",
     "sweep",
     "unpack",
+    "waiters",
     "without_forks",
 ]

@@ -7,13 +7,36 @@ from processing_core.lowlevel import register_factory as _register_factory
 from processing_sync._barrier import Barrier as Barrier
 from processing_sync._condition import Condition as Condition
 from processing_sync._event import Event as Event
+from processing_sync._introspection import Holder as Holder
+from processing_sync._introspection import Primitive as Primitive
+from processing_sync._introspection import Waiter as Waiter
+from processing_sync._introspection import begin_as_told as _begin_as_told
+from processing_sync._introspection import primitives as primitives
+from processing_sync._introspection import record_creation as record_creation
 from processing_sync._lock import Lock as Lock
 from processing_sync._lock import RLock as RLock
 from processing_sync._semaphore import BoundedSemaphore as BoundedSemaphore
 from processing_sync._semaphore import Semaphore as Semaphore
 
-__all__ = ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event", "Barrier"]
+_PRIMITIVES = ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event", "Barrier"]
+
+__all__ = [
+    "Barrier",
+    "BoundedSemaphore",
+    "Condition",
+    "Event",
+    "Holder",
+    "Lock",
+    "Primitive",
+    "RLock",
+    "Semaphore",
+    "Waiter",
+    "primitives",
+    "record_creation",
+]
 
 for _name in __all__:
     globals()[_name].__module__ = __name__
+for _name in _PRIMITIVES:
     _register_factory(_name, globals()[_name])
+_begin_as_told()

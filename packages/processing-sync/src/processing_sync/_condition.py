@@ -6,6 +6,8 @@ from typing import Self, TypeVar
 
 from processing_core import lowlevel
 from processing_sync._aliases import ConditionAliases
+from processing_sync._introspection import Waiter
+from processing_sync._introspection import waiters as _waiters
 from processing_sync._lock import RLock
 
 __all__ = ["Condition"]
@@ -61,6 +63,11 @@ class Condition(ConditionAliases, lowlevel.Condition):
             self.wait(left)
             result = predicate()
         return result
+
+    @property
+    def waiters(self) -> list[Waiter]:
+        """Who waits for a notification now; does not block."""
+        return _waiters(self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}({self._lock}), {self._waiters}>"

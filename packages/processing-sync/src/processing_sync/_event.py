@@ -2,6 +2,8 @@
 
 from processing_core import lowlevel
 from processing_sync._aliases import EventAliases
+from processing_sync._introspection import Waiter
+from processing_sync._introspection import waiters as _waiters
 
 __all__ = ["Event"]
 
@@ -26,6 +28,11 @@ class Event(EventAliases, lowlevel.Event):
     """
 
     __slots__ = ()
+
+    @property
+    def waiters(self) -> list[Waiter]:
+        """Who waits for it now; does not block."""
+        return _waiters(self)
 
     def __repr__(self) -> str:
         state = "set" if self.is_set() else "unset"

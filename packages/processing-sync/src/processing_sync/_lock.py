@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from processing_core import current_process, lowlevel
+from processing_sync._introspection import Holder, Waiter
+from processing_sync._introspection import holders as _holders
+from processing_sync._introspection import waiters as _waiters
 
 __all__ = ["Lock", "RLock"]
 
@@ -54,6 +57,16 @@ class Lock(lowlevel.Lock):
         """
         return _repair(self)
 
+    @property
+    def owner(self) -> Holder | None:
+        """Who holds it, or died holding it; ``None`` if it is free.  Does not block."""
+        return next(iter(_holders(self)), None)
+
+    @property
+    def waiters(self) -> list[Waiter]:
+        """Who waits for it now; does not block."""
+        return _waiters(self)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__}(owner={_owner(self._holder()[2])})>"
 
@@ -82,6 +95,16 @@ class RLock(lowlevel.RLock):
         :raises NotHeldError: if the owner is not dead, or somebody else repairs the lock already.
         """
         return _repair(self)
+
+    @property
+    def owner(self) -> Holder | None:
+        """Who holds it, or died holding it; ``None`` if it is free.  Does not block."""
+        return next(iter(_holders(self)), None)
+
+    @property
+    def waiters(self) -> list[Waiter]:
+        """Who waits for it now; does not block."""
+        return _waiters(self)
 
     def __repr__(self) -> str:
         _, _, what, depth = self._holder()

@@ -110,13 +110,31 @@ if _TYPE_CHECKING:
     from processing_sync import BoundedSemaphore as BoundedSemaphore
     from processing_sync import Condition as Condition
     from processing_sync import Event as Event
+    from processing_sync import Holder as Holder
     from processing_sync import Lock as Lock
+    from processing_sync import Primitive as Primitive
     from processing_sync import RLock as RLock
     from processing_sync import Semaphore as Semaphore
+    from processing_sync import Waiter as Waiter
+    from processing_sync import primitives as primitives
+    from processing_sync import record_creation as record_creation
 
 # What each package offers here, beside processing_core.
 _PLACES = {
-    "processing_sync": ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event", "Barrier"],
+    "processing_sync": [
+        "Lock",
+        "RLock",
+        "Semaphore",
+        "BoundedSemaphore",
+        "Condition",
+        "Event",
+        "Barrier",
+        "Holder",
+        "Primitive",
+        "Waiter",
+        "primitives",
+        "record_creation",
+    ],
     "processing_queues": [
         "Pipe",
         "Connection",
@@ -211,6 +229,11 @@ __all__ = [
     "Condition",
     "Event",
     "Barrier",
+    "Holder",
+    "Primitive",
+    "Waiter",
+    "primitives",
+    "record_creation",
     # pipes and queues
     "Pipe",
     "Connection",

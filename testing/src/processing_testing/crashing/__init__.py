@@ -14,6 +14,7 @@ from processing_testing.crashing import (  # each registers its scenarios
     batches,
     cells,
     conditions,
+    locks,
     members,
     piles,
     pipes,
@@ -21,4 +22,4 @@ from processing_testing.crashing import (  # each registers its scenarios
 )
 from processing_testing.crashing.scenario import SCENARIOS as SCENARIOS
 
-_registered = (batches, cells, conditions, members, piles, pipes, ring)
+_registered = (batches, cells, conditions, locks, members, piles, pipes, ring)
