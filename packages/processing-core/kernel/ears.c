@@ -5,10 +5,10 @@
 
 #include <unistd.h>
 
-void ears_call_slow(struct ring *r)
+void ears_call_slow(word32 *heeded)
 {
     crash_point();
-    if (!atomic_exchange(&r->heeded, 0)) return;
+    if (!atomic_exchange(heeded, 0)) return;
     for (uint32_t place = 0; place < EARS; place++) {
         owner_id owner = atomic_load(&arena.header->ears[place]);
         crash_point();
@@ -93,8 +93,7 @@ static PyObject *py_heed(PyObject *Py_UNUSED(module), PyObject *queue)
     if (!queue_check(queue) || !queue_usable(queue)) return NULL;
     struct ring *r = ring_of(queue);
     if (queue_of(queue)->leftover || answers(r)) Py_RETURN_TRUE;
-    atomic_store(&r->heeded, 1);
-    atomic_thread_fence(memory_order_seq_cst); /* before the look at the ring, which only acquires */
+    ears_heed(&r->heeded);
     return PyBool_FromLong(answers(r));
 }
 

@@ -1,5 +1,6 @@
 /* See pile.h. */
 #include "pile.h"
+#include "ears.h"
 
 #include "heap.h"
 #include "parcel.h"
@@ -151,6 +152,7 @@ outcome pile_put(struct pile *p, uint32_t index, struct reference *entry, uint64
     if (o != OK && o != BUSY) tx_abort();
     arena_leave(&s);
     if (o == OK) park_wake(&p->not_empty, 1);
+    if (o == OK) ears_call(&p->heeded);
     return o;
 }
 
@@ -213,6 +215,7 @@ void pile_shut(struct pile *p, bool cut)
     park_wake(&p->not_empty, ALL_WAITERS);
     park_wake(&p->not_full, ALL_WAITERS);
     park_wake(&p->all_finished, ALL_WAITERS);
+    ears_call(&p->heeded);
 }
 
 outcome pile_discard(struct pile *p, uint32_t index)

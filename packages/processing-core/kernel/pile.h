@@ -39,6 +39,7 @@ struct pile {
 
     _Alignas(64) word32 not_empty; /* event counts */
     word32 not_full, all_finished;
+    word32 heeded; /* somebody listens for a put: see ears.h */
 };
 enum { PILE_SHUT = 1, PILE_CUT = 2 };
 

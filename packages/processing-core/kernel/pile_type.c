@@ -1,6 +1,7 @@
 /* The Python type over a pile.  Its methods have the signatures of a queue's; the classes above it have the others. */
 #include "messages.h"
 #include "pile.h"
+#include "ears.h"
 #include "rank.h"
 
 struct pile_object {
@@ -156,6 +157,17 @@ static PyObject *py_join(PyObject *self, PyObject *args)
     return o == OK || o == BUSY ? PyBool_FromLong(o == OK) : raise_outcome(o);
 }
 
+/* _heed(): whether a get would not wait; if it would, the next put calls the ears, or a shutdown. */
+static bool answers(struct pile *p) { return load_acquire(&p->n) || load_acquire(&p->state) & PILE_SHUT; }
+
+static PyObject *py_heed(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    if (!usable(self)) return NULL;
+    if (answers(pile_of(self))) Py_RETURN_TRUE;
+    ears_heed(&pile_of(self)->heeded);
+    return PyBool_FromLong(answers(pile_of(self)));
+}
+
 static PyObject *py_shutdown(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"immediate", NULL};
@@ -226,6 +238,7 @@ static PyMethodDef methods[] = {
     {"_full", py_full, METH_NOARGS, NULL},
     {"_task_done", py_task_done, METH_NOARGS, NULL},
     {"_join", py_join, METH_VARARGS, NULL},
+    {"_heed", py_heed, METH_NOARGS, NULL},
     {"_shutdown", (PyCFunction)(void (*)(void))py_shutdown, METH_VARARGS | METH_KEYWORDS, NULL},
     {"_close", py_close, METH_NOARGS, NULL},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL},

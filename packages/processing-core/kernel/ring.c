@@ -285,7 +285,7 @@ outcome ring_put_ringing(struct ring *r, uint32_t index, const struct outgoing *
     unlock_put(r);
     if (o == OK && n > 1) park_wake(&r->not_empty, ALL_WAITERS);
     else if (o == OK) park_wake_unless(&r->not_empty, &r->spinner);
-    if (o == OK) ears_call(r);
+    if (o == OK) ears_call(&r->heeded);
     return o;
 }
 
@@ -553,7 +553,7 @@ void ring_shut(struct ring *r)
     unlock_put(r);
     park_wake(&r->not_empty, ALL_WAITERS);
     park_wake(&r->not_full, ALL_WAITERS);
-    ears_call(r);
+    ears_call(&r->heeded);
 }
 
 /* One store makes everything in the ring void: the tasks are those that were got by then.  Under get_guard `gets` is

@@ -19,7 +19,7 @@ import pytest
 
 from processing_core import BaseContext, ClosedError, HandleError
 from processing_core.lowlevel import Descriptor
-from processing_queues import Connection, JoinableQueue, Pipe, Queue, SimpleQueue, wait
+from processing_queues import Connection, JoinableQueue, LifoQueue, Pipe, PriorityQueue, Queue, SimpleQueue, wait
 from processing_testing import connections, leaks
 
 
@@ -191,7 +191,7 @@ class TestEnd:
         timer.join()
 
 
-QUEUES: list[Callable[[], Any]] = [Queue, SimpleQueue, JoinableQueue]
+QUEUES: list[Callable[[], Any]] = [Queue, SimpleQueue, JoinableQueue, LifoQueue, PriorityQueue]
 
 
 class TestQueues:
@@ -225,9 +225,10 @@ class TestQueues:
             assert wait(things, 30) == [process.sentinel, ours]
             process.close()
 
-    def test_a_put_wakes_soon(self) -> None:
+    @pytest.mark.parametrize("make", [Queue, LifoQueue])
+    def test_a_put_wakes_soon(self, make: Callable[[], Any]) -> None:
         """Not only at the next look."""
-        queue: Queue[float] = Queue()
+        queue = make()
         receiver, _sender = Pipe(False)
         delays = []
         for _ in range(5):
@@ -268,8 +269,9 @@ class TestQueues:
             del thread
             threads.clear()
 
-    def test_a_shutdown_is_something(self) -> None:
-        queue: Queue[int] = Queue()
+    @pytest.mark.parametrize("make", [Queue, PriorityQueue])
+    def test_a_shutdown_is_something(self, make: Callable[[], Any]) -> None:
+        queue = make()
         timer = threading.Timer(0.05, queue.shutdown)
         timer.start()
         assert wait([queue], 30) == [queue]

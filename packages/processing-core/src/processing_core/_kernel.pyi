@@ -356,6 +356,9 @@ class Pile(Handle, Generic[_T]):
         """
 
     def _get(self, block: bool = True, timeout: float | None = None, *, copy: bool = False) -> _T: ...
+    def _heed(self) -> bool:
+        """As :func:`heed`."""
+
     def _fail_next(self, error: BaseException, /) -> None:
         """Let the next get of this handle raise this."""
 

@@ -9,6 +9,7 @@ from processing_core import StateError
 from processing_core.lowlevel import Pile
 from processing_queues._aliases import QueueAliases
 from processing_queues._queue import ShutDown
+from processing_queues._reader import Reader
 
 __all__ = ["PileQueue"]
 
@@ -19,6 +20,10 @@ class PileQueue(QueueAliases[T], Pile[T]):
     """A queue of which not the first is taken first."""
 
     __slots__ = ("__weakref__",)
+
+    @property
+    def _reader(self) -> Reader[T]:
+        return Reader(self)
 
     def _rank(self, obj: T) -> object:
         """What decides which item is taken first; ``None`` if the last is."""

@@ -2,8 +2,8 @@
 
 from typing import Any, Generic, TypeVar
 
+from processing_core.lowlevel import Pile, checked_timeout
 from processing_core.lowlevel import Queue as KernelQueue
-from processing_core.lowlevel import checked_timeout
 
 __all__ = ["Reader"]
 
@@ -21,8 +21,8 @@ class Reader(Generic[T_co]):
 
     __slots__ = ("queue",)
 
-    def __init__(self, queue: KernelQueue[T_co]) -> None:
-        self.queue: KernelQueue[Any] = queue
+    def __init__(self, queue: KernelQueue[T_co] | Pile[T_co]) -> None:
+        self.queue: Any = queue
 
     def poll(self, timeout: float | None = 0.0) -> bool:
         """Whether there is something to get.  Blocks for ``timeout``.

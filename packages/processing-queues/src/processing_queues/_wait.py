@@ -7,10 +7,11 @@ producer killed between its put and its call is made up for by a look once a sli
 
 import select
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeVar
 
-from processing_core.lowlevel import Ear, PipeEnd, checked_timeout, heed, polled
+from processing_core.lowlevel import Ear, Pile, PipeEnd, checked_timeout, heed, polled
 from processing_core.lowlevel import Queue as KernelQueue
 from processing_queues._reader import Reader
 
@@ -60,7 +61,7 @@ class _Waiting:
         self._poller = select.poll()
         self._plain: dict[int, list[int]] = {}
         self._pipes: dict[int, tuple[PipeEnd, list[int]]] = {}
-        self._queues: list[tuple[KernelQueue[Any], int]] = []
+        self._queues: list[tuple[Callable[[], bool], int]] = []
         self._ear: Ear | None = None
         for place, thing in enumerate(things):
             self._add(thing.queue if isinstance(thing, Reader) else thing, place)
@@ -86,7 +87,9 @@ class _Waiting:
 
     def _add(self, thing: Any, place: int) -> None:
         if isinstance(thing, KernelQueue):
-            self._queues.append((thing, place))
+            self._queues.append((partial(heed, thing), place))
+        elif isinstance(thing, Pile):
+            self._queues.append((thing._heed, place))
         elif isinstance(thing, PipeEnd) and thing.readable:
             fd = thing._parts()[2]
             self._pipes.setdefault(fd, (thing, []))[1].append(place)
@@ -96,7 +99,7 @@ class _Waiting:
     def _heed(self) -> set[int]:
         """What is ready already; of the others we are told."""
         ready = {place for pipe, places in self._pipes.values() if pipe._heed() for place in places}
-        return ready | {place for queue, place in self._queues if heed(queue)}
+        return ready | {place for heed_it, place in self._queues if heed_it()}
 
     def _sleep(self, left: float | None) -> set[int]:
         """What becomes ready in so many seconds, or sooner none."""
