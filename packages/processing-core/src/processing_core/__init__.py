@@ -3,6 +3,8 @@
 Programs import `processing`, which offers all of this and more.
 """
 
+from __future__ import annotations
+
 from processing_core import (
     _native,  # first, for it explains a kernel that does not load
     _pickling,

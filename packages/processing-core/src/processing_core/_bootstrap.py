@@ -1,12 +1,12 @@
 """The life of a started process, from its birth in the family to its exit code."""
 
+from __future__ import annotations
+
 import atexit
 import os
 import sys
 import threading
-import traceback
 from collections.abc import Callable
-from typing import IO, NoReturn
 
 from processing_core import _current, _excepthook, _exit, _logging, _outcome
 from processing_core._family import shown_name
@@ -14,6 +14,7 @@ from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._relatives import ParentProcess
 from processing_core._start import _default
+from processing_core.annotations import IO, NoReturn
 
 __all__ = ["Parent", "birth_failure", "detach_stdin", "end_forked", "exit_code", "flush_streams", "live"]
 
@@ -35,7 +36,7 @@ def end_forked(body: Callable[[], int]) -> NoReturn:
         atexit._run_exitfuncs()
         _kernel.leave(code)
     except BaseException:
-        traceback.print_exc(file=sys.stderr)
+        sys.__excepthook__(*sys.exc_info())
     finally:
         flush_streams()
         os._exit(code)
@@ -85,6 +86,8 @@ def birth_failure(name: str) -> Callable[[BaseException], None]:
     """What shows an exception that kept the process of that name from being."""
 
     def show(error: BaseException) -> None:
+        import traceback  # here, for its import takes 3 ms
+
         if sys.stderr is not None:
             print(f"Process {name}:\n{''.join(traceback.format_exception(error))}", end="", file=sys.stderr)
 

@@ -17,17 +17,19 @@ and ends when nothing is deposited any more: a program is not left with a thread
 What nobody fetches stays deposited until the sender ends.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import socket
 import threading
 from contextlib import suppress
-from typing import NamedTuple
 
 from processing_core import _rights
 from processing_core._descriptors import Deposits, Descriptor, readable, timeval
 from processing_core._errors import HandleError, TimeoutError
 from processing_core._forks import keep_private, without_forks
+from processing_core.annotations import NamedTuple
 
 __all__ = ["deposit", "fetch", "recall"]
 
@@ -46,7 +48,7 @@ class _Deposit(NamedTuple):
 class _Broker:
     """The broker of this process.  ``without_forks`` guards all of it."""
 
-    current: "_Broker | None" = None
+    current: _Broker | None = None
 
     def __init__(self) -> None:
         self.address = b"\0processing-" + os.urandom(16).hex().encode()

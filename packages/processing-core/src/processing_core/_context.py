@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 from processing_core import _current, _errors, _logging
 from processing_core._process import BaseProcess
 from processing_core._start import _default, _frozen, _settings
 from processing_core._start._select import METHODS, check, start_method
+from processing_core.annotations import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 if TYPE_CHECKING:
     import logging

@@ -6,15 +6,17 @@ for the earlier ones were finished by then, and so tries one child of a thousand
 a part of one before it: pickled by itself it is not refused, and the next is tried.
 """
 
+from __future__ import annotations
+
 import functools
 import pickle
 import types
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
 
 from processing_core import _reducers
 from processing_core._errors import NotPicklableError
+from processing_core.annotations import Any
 
 __all__ = ["explain", "path_to_culprit"]
 

@@ -1,11 +1,13 @@
 """Who this process is, and who its children and its parent are."""
 
+from __future__ import annotations
+
 import itertools
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from processing_core import _exit, _logging
+from processing_core.annotations import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from processing_core._process import BaseProcess
@@ -24,13 +26,13 @@ __all__ = [
 class State:
     """What this process knows of its relatives."""
 
-    current: "BaseProcess"
-    parent: "ParentProcess | None" = None
-    children: set["BaseProcess"] = set()  # started by this process, and not yet known to have ended
+    current: BaseProcess
+    parent: ParentProcess | None = None
+    children: set[BaseProcess] = set()  # started by this process, and not yet known to have ended
     counter: Iterator[int] = itertools.count(1)
 
 
-def current_process() -> "BaseProcess":
+def current_process() -> BaseProcess:
     """The process that this is called in.  Does not block.
 
     >>> import processing
@@ -40,12 +42,12 @@ def current_process() -> "BaseProcess":
     return State.current
 
 
-def parent_process() -> "ParentProcess | None":
+def parent_process() -> ParentProcess | None:
     """The process that started this one; ``None`` in the main process.  Does not block."""
     return State.parent
 
 
-def active_children() -> list["BaseProcess"]:
+def active_children() -> list[BaseProcess]:
     """The children of this process that run; collects those that have ended.  Does not block."""
     collect_children()
     return list(State.children)
@@ -71,7 +73,7 @@ def collect_children() -> None:
             child._wait(0)
 
 
-def become(process: "BaseProcess", parent: "ParentProcess") -> None:
+def become(process: BaseProcess, parent: ParentProcess) -> None:
     """In a child: be ``process``, without children of its own yet."""
     State.current, State.parent = process, parent
     State.children, State.counter = set(), itertools.count(1)

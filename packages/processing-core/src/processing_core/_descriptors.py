@@ -1,5 +1,7 @@
 """File descriptors that have an owner, and waiting for some."""
 
+from __future__ import annotations
+
 import os
 import select
 import struct
@@ -37,7 +39,7 @@ class Descriptor:
         if self._fd >= 0:
             _close(self._fd)
 
-    def __reduce__(self) -> tuple[Callable[..., "Descriptor"], tuple[object, ...]]:
+    def __reduce__(self) -> tuple[Callable[..., Descriptor], tuple[object, ...]]:
         from processing_core import _broker, _luggage  # here, for most programs need not import `socket`
 
         number = _luggage.put_in(self._fd)

@@ -23,11 +23,14 @@ In parentheses stands the builtin that an error also is.  Every error survives p
 attributes.
 """
 
+from __future__ import annotations
+
 import builtins
 import pickle
 import sys
 from collections.abc import Mapping
-from typing import Self
+
+from processing_core.annotations import Self
 
 __all__ = [
     "AuthenticationError",

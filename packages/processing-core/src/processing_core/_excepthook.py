@@ -1,9 +1,12 @@
 """``excepthook``: what a process does with an exception that nobody caught, as ``threading.excepthook``."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+
+from processing_core.annotations import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from processing_core._process import BaseProcess
@@ -17,7 +20,7 @@ class ExceptHookArgs(NamedTuple):
     exc_type: type[BaseException]
     exc_value: BaseException | None
     exc_traceback: TracebackType | None
-    process: "BaseProcess | None"
+    process: BaseProcess | None
 
 
 def excepthook(args: ExceptHookArgs, /) -> None:
@@ -54,7 +57,7 @@ def offer_excepthook(namespace: dict[str, Any]) -> None:
     _namespaces.append(namespace)
 
 
-def handle(error: BaseException, process: "BaseProcess") -> None:
+def handle(error: BaseException, process: BaseProcess) -> None:
     """Call the hook."""
     hook = _assigned()
     try:

@@ -6,6 +6,8 @@ registered is the first.  A forked child starts with none: they belong to the pr
 registered them.
 """
 
+from __future__ import annotations
+
 import atexit
 import itertools
 import os

@@ -1,5 +1,7 @@
 """The family: a root process and every process started below it, sharing one arena."""
 
+from __future__ import annotations
+
 import os
 
 from processing_core import _forks

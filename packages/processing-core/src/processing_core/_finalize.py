@@ -1,12 +1,14 @@
 """What programs know from ``multiprocessing.util``: finalizers, and functions to call in forked children."""
 
+from __future__ import annotations
+
 import itertools
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
 
 from processing_core import _exit
+from processing_core.annotations import Any, TypeVar
 
 __all__ = ["Finalize", "register_after_fork"]
 

@@ -6,13 +6,15 @@ only this process may hold: a lifeline and a forkserver's control socket work be
 holds their far end, but a fork copies it.
 """
 
+from __future__ import annotations
+
 import os
 import threading
 import weakref
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
 
 from processing_core._native import _kernel
+from processing_core.annotations import Protocol, TypeVar
 
 __all__ = ["keep_private", "register", "without_forks"]
 

@@ -7,6 +7,8 @@ GIL, so that a busy loop or a blocked C call does not put it off.  ``PR_SET_PDEA
 it fires when the *thread* that forked ends.
 """
 
+from __future__ import annotations
+
 import fcntl
 import os
 import signal

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+
+from processing_core.annotations import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import logging

@@ -13,6 +13,8 @@ socket whose far end the child inherits::
 So a start hands over one descriptor more, however many travel, and the forkserver does not open its children's.
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import socket

@@ -5,11 +5,14 @@ from once more, under the name ``__mp_main__``, so that a main guard keeps it fr
 There it stands in ``sys.modules`` under ``__main__`` too, where the pickles of the parent look.
 """
 
+from __future__ import annotations
+
 import io
 import os
 import sys
 import types
-from typing import NamedTuple
+
+from processing_core.annotations import NamedTuple
 
 __all__ = ["CHILD_NAME", "START_DIRECTORY", "Source", "importable", "load", "loading", "source"]
 

@@ -1,5 +1,7 @@
 """The door to the native kernel: imports it, or says what to do; gives it its errors."""
 
+from __future__ import annotations
+
 from processing_core import _errors
 
 try:

@@ -6,14 +6,16 @@ puts its failure there before it ends, so who has seen the end finds the failure
 exit code: the queue holds no more than the failures of children that nobody has looked after.
 """
 
+from __future__ import annotations
+
 import os
 import pickle
 import threading
-from typing import Any, NamedTuple
 
 from processing_core import _main_module, _pickling
 from processing_core._errors import RemoteException, RemoteTraceback
 from processing_core._native import _kernel
+from processing_core.annotations import Any, NamedTuple
 
 __all__ = ["Failure", "exception_of", "failures", "forget", "report", "take"]
 
@@ -33,13 +35,13 @@ class Failure(NamedTuple):
 
 
 class _State:
-    queue: "_kernel.Queue[Failure] | None" = None
-    arrived: list[tuple[int, int, int, bool, Any]] = []
+    queue: _kernel.Queue[Failure] | None = None
+    arrived: list[tuple[int, int, int, bool | list[int], Any]] = []
     # Guards both: between the queue and the list a failure is nowhere.  Reentrant, for a signal handler may ask.
     lock = threading.RLock()
 
 
-def failures() -> "_kernel.Queue[Failure]":
+def failures() -> _kernel.Queue[Failure]:
     """Where the children of this process put their failures."""
     with _State.lock:
         if _State.queue is None:
@@ -47,7 +49,7 @@ def failures() -> "_kernel.Queue[Failure]":
         return _State.queue
 
 
-def report(queue: "_kernel.Queue[Failure]", error: BaseException) -> None:
+def report(queue: _kernel.Queue[Failure], error: BaseException) -> None:
     """In a child: tell the parent what it failed by.  Does not block.
 
     :raises MemoryError: if the arena is full.

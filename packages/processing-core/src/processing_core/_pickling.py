@@ -5,15 +5,17 @@ reference into a ``__main__`` that no other process can import: that of a REPL, 
 ``python -c``, stdin, or a package run with ``-m``.  cloudpickle is imported when first needed.
 """
 
+from __future__ import annotations
+
 import pickle
 import sys
 from collections.abc import Callable
 from pickle import loads as loads
-from typing import Any, TypeAlias
 
 from processing_core import _main_module, _reducers
 from processing_core._descriptors import Deposits
 from processing_core._native import _kernel
+from processing_core.annotations import Any, TypeAlias
 
 __all__ = ["dumps", "loads", "path_to_culprit", "pieces"]
 

@@ -5,16 +5,18 @@ class.  A ``Process`` goes from *initial* to *started* to *stopped*, and may be 
 ``None`` in the first and the last, and a :class:`Child` in between.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVarTuple, overload
 
 from processing_core import _main_module, _outcome
 from processing_core._aliases import ProcessAliases
 from processing_core._current import State, collect_children, current_process
 from processing_core._errors import ClosedError, StateError
 from processing_core._family import ensure_family
+from processing_core.annotations import TYPE_CHECKING, Any, ClassVar, TypeVarTuple, overload
 
 if TYPE_CHECKING:
     from processing_core._start._child import Child
@@ -50,7 +52,7 @@ class BaseProcess(ProcessAliases):
     >>> process.join()  # doctest: +SKIP
     """
 
-    _popen: "Child | None"
+    _popen: Child | None
     _failure: _outcome.Failure | None = None
     _exception: BaseException | None = None
     _names_when_pickled: ClassVar[dict[str, str]] = {"_target": "target", "_args": "args", "_kwargs": "kwargs"}
@@ -318,7 +320,7 @@ class BaseProcess(ProcessAliases):
                 _outcome.forget(serial)
         return code
 
-    def _launch(self) -> "Child":
+    def _launch(self) -> Child:
         raise NotImplementedError
 
     def _start_method_in_child(self) -> str | None:

@@ -1,5 +1,7 @@
 """Reducers of the program's own: how objects of a type are pickled for other processes."""
 
+from __future__ import annotations
+
 import collections
 import copyreg
 import functools
@@ -7,7 +9,8 @@ import io
 import pickle
 from collections.abc import Callable, Mapping
 from pickle import loads
-from typing import Any, ClassVar, SupportsIndex, TypeVar
+
+from processing_core.annotations import Any, ClassVar, SupportsIndex, TypeVar
 
 __all__ = ["ForkingPickler", "by_value_pickler", "registered", "visit_by_value"]
 

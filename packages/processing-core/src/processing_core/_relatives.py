@@ -1,5 +1,7 @@
 """The processes of a family that are not started by this one: its root, and the parent."""
 
+from __future__ import annotations
+
 import os
 
 from processing_core._current import State

@@ -1,5 +1,7 @@
 """Messages that carry descriptors over a Unix socket (``SCM_RIGHTS``, unix(7))."""
 
+from __future__ import annotations
+
 import array
 import socket
 from collections.abc import Sequence

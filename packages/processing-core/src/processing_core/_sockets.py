@@ -1,9 +1,11 @@
 """Sockets that travel in the family: their descriptors do."""
 
+from __future__ import annotations
+
 import socket
-from typing import Any
 
 from processing_core._descriptors import Descriptor, Lent
+from processing_core.annotations import Any
 
 __all__ = ["reduce_socket"]
 

@@ -4,6 +4,8 @@ The kernel's handle types and what makes, packs and watches members; the exit fu
 those packages put what contexts offer.
 """
 
+from __future__ import annotations
+
 import sys
 
 from processing_core._context import DefaultContext as DefaultContext

@@ -5,9 +5,11 @@ submodules :mod:`~processing_managers.managers`, :mod:`~processing_managers.shar
 :mod:`~processing_managers.shared_memory`.
 """
 
-from importlib import import_module as _import_module
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+from __future__ import annotations
 
+from importlib import import_module as _import_module
+
+from processing_core.annotations import TYPE_CHECKING as _TYPE_CHECKING
 from processing_core.lowlevel import register_factory as _register_factory
 from processing_managers import _leftovers  # for what it does when the program ends
 from processing_managers._array import Array as Array

@@ -3,8 +3,11 @@
 Each method calls the modern one on ``self``, so that what a subclass overrides is reached.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Generic, Protocol, Self, TypeVar
+
+from processing_core.annotations import Any, Generic, Protocol, Self, TypeVar
 
 __all__ = ["ConditionProxyAliases", "EventProxyAliases", "ManagerAliases", "ProxyAliases", "QueueProxyAliases"]
 

@@ -1,8 +1,10 @@
 """`Array`: items of one type that processes share, in a row."""
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
+from processing_core.annotations import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 from processing_managers._synchronized import LockLike, SynchronizedBase, checked_lock, guarded
 from processing_managers._value import FloatCode, IntCode
 
@@ -18,7 +20,7 @@ _Lock = LockLike | Literal[True] | None
 _Init = int | Sequence[T]
 
 
-def RawArray(typecode_or_type: "type[CT] | str", size_or_initializer: int | Sequence[Any]) -> "ctypes.Array[CT]":
+def RawArray(typecode_or_type: type[CT] | str, size_or_initializer: int | Sequence[Any]) -> ctypes.Array[CT]:
     """An array like `Array`, without a lock: an object of ctypes in shared memory.
 
     It can be sent anywhere in the family, and lives as long as anybody has it or a view of its buffer.
@@ -64,38 +66,38 @@ class Array(SynchronizedBase, Generic[T]):
 
     @overload
     def __new__(  # type: ignore[misc]  # the checkers take what is no Array here as it is meant
-        cls, typecode_or_type: "type[CT]", size_or_initializer: _Init[Any], *, lock: Literal[False]
-    ) -> "ctypes.Array[CT]": ...
+        cls, typecode_or_type: type[CT], size_or_initializer: _Init[Any], *, lock: Literal[False]
+    ) -> ctypes.Array[CT]: ...
     @overload
     def __new__(cls, typecode_or_type: str, size_or_initializer: _Init[Any], *, lock: Literal[False]) -> Any: ...
     @overload
     def __new__(
         cls, typecode_or_type: IntCode, size_or_initializer: _Init[int], *, lock: _Lock = True
-    ) -> "SynchronizedArray[int]": ...
+    ) -> SynchronizedArray[int]: ...
     @overload
     def __new__(
         cls, typecode_or_type: FloatCode, size_or_initializer: _Init[float], *, lock: _Lock = True
-    ) -> "SynchronizedArray[float]": ...
+    ) -> SynchronizedArray[float]: ...
     @overload
     def __new__(
         cls, typecode_or_type: Literal["?"], size_or_initializer: _Init[object], *, lock: _Lock = True
-    ) -> "SynchronizedArray[bool]": ...
+    ) -> SynchronizedArray[bool]: ...
     @overload
     def __new__(
         cls, typecode_or_type: Literal["c"], size_or_initializer: _Init[Any], *, lock: _Lock = True
-    ) -> "SynchronizedString": ...
+    ) -> SynchronizedString: ...
     @overload
     def __new__(
-        cls, typecode_or_type: "type[ctypes.c_char]", size_or_initializer: _Init[Any], *, lock: _Lock = True
-    ) -> "SynchronizedString": ...
+        cls, typecode_or_type: type[ctypes.c_char], size_or_initializer: _Init[Any], *, lock: _Lock = True
+    ) -> SynchronizedString: ...
     @overload
     def __new__(
-        cls, typecode_or_type: "type[ctypes._SimpleCData[T]]", size_or_initializer: _Init[T], *, lock: _Lock = True
-    ) -> "SynchronizedArray[T]": ...
+        cls, typecode_or_type: type[ctypes._SimpleCData[T]], size_or_initializer: _Init[T], *, lock: _Lock = True
+    ) -> SynchronizedArray[T]: ...
     @overload
     def __new__(
-        cls, typecode_or_type: "str | type[Any]", size_or_initializer: _Init[Any], *, lock: _Lock = True
-    ) -> "SynchronizedArray[Any]": ...
+        cls, typecode_or_type: str | type[Any], size_or_initializer: _Init[Any], *, lock: _Lock = True
+    ) -> SynchronizedArray[Any]: ...
     def __new__(cls, typecode_or_type: Any, size_or_initializer: Any, *, lock: Any = True) -> Any:
         obj = RawArray(typecode_or_type, size_or_initializer)
         if lock is False:
@@ -135,7 +137,7 @@ class SynchronizedArray(Array[T]):
     :raises AttributeError: if ``lock`` is no lock.
     """
 
-    def __new__(cls, obj: Any, lock: LockLike | None = None, ctx: object = None) -> "SynchronizedArray[T]":
+    def __new__(cls, obj: Any, lock: LockLike | None = None, ctx: object = None) -> SynchronizedArray[T]:
         return SynchronizedBase.__new__(cls, obj, lock, ctx)
 
 

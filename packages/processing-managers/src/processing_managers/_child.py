@@ -1,13 +1,15 @@
 """The server process of a manager: its start, its life, its end."""
 
+from __future__ import annotations
+
 import os
 import queue
 import signal
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
 
 from processing_core import BaseContext, Process
+from processing_core.annotations import Any, NoReturn
 from processing_core.lowlevel import loads
 from processing_managers._errors import ServerGone
 from processing_managers._keys import Seal, unseal

@@ -1,9 +1,11 @@
 """`CreatorMethod`: 0.52's way to say what a manager makes."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from types import MethodType
-from typing import Any
 
+from processing_core.annotations import Any
 from processing_managers._manager import BaseManager
 
 __all__ = ["CreatorMethod"]

@@ -1,8 +1,10 @@
 """`DictProxy` and `SetProxy`: dicts and sets that live in a manager's server."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar, Generic, TypeVar, overload
+from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+
+from processing_core.annotations import Any, ClassVar, Generic, TypeVar, overload
 from processing_managers._proxy import BaseProxy, plain
 
 __all__ = ["DictProxy", "IteratorProxy", "SetProxy"]
@@ -110,7 +112,7 @@ class DictProxy(BaseProxy, Generic[K, V]):
     def __delitem__(self, key: K, /) -> None:
         self._callmethod("__delitem__", (key,))
 
-    def __or__(self, other: "dict[K, V] | DictProxy[K, V]", /) -> dict[K, V]:
+    def __or__(self, other: dict[K, V] | DictProxy[K, V], /) -> dict[K, V]:
         result: dict[K, V] = self.copy() | plain(other)
         return result
 
@@ -119,7 +121,7 @@ class DictProxy(BaseProxy, Generic[K, V]):
 
     def __ior__(  # type: ignore[misc]
         self, other: Mapping[K, V] | Iterable[tuple[K, V]], /
-    ) -> "DictProxy[K, V]":
+    ) -> DictProxy[K, V]:
         self.update(other)
         return self
 
@@ -229,16 +231,16 @@ class SetProxy(BaseProxy, Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return iter(self.copy())
 
-    def __and__(self, other: "set[Any] | SetProxy[Any]", /) -> set[T]:
+    def __and__(self, other: set[Any] | SetProxy[Any], /) -> set[T]:
         return self.copy() & _operand(other)
 
-    def __or__(self, other: "set[T] | SetProxy[T]", /) -> set[T]:
+    def __or__(self, other: set[T] | SetProxy[T], /) -> set[T]:
         return self.copy() | _operand(other)
 
-    def __sub__(self, other: "set[Any] | SetProxy[Any]", /) -> set[T]:
+    def __sub__(self, other: set[Any] | SetProxy[Any], /) -> set[T]:
         return self.copy() - _operand(other)
 
-    def __xor__(self, other: "set[T] | SetProxy[T]", /) -> set[T]:
+    def __xor__(self, other: set[T] | SetProxy[T], /) -> set[T]:
         return self.copy() ^ _operand(other)
 
     def __rand__(self, other: set[Any], /) -> set[T]:
@@ -253,19 +255,19 @@ class SetProxy(BaseProxy, Generic[T]):
     def __rsub__(self, other: set[T], /) -> set[T]:
         return _operand(other) - self.copy()
 
-    def __iand__(self, other: "set[Any] | SetProxy[Any]", /) -> "SetProxy[T]":
+    def __iand__(self, other: set[Any] | SetProxy[Any], /) -> SetProxy[T]:
         self.intersection_update(_operand(other))
         return self
 
-    def __ior__(self, other: "set[T] | SetProxy[T]", /) -> "SetProxy[T]":
+    def __ior__(self, other: set[T] | SetProxy[T], /) -> SetProxy[T]:
         self.update(_operand(other))
         return self
 
-    def __isub__(self, other: "set[Any] | SetProxy[Any]", /) -> "SetProxy[T]":
+    def __isub__(self, other: set[Any] | SetProxy[Any], /) -> SetProxy[T]:
         self.difference_update(_operand(other))
         return self
 
-    def __ixor__(self, other: "set[T] | SetProxy[T]", /) -> "SetProxy[T]":
+    def __ixor__(self, other: set[T] | SetProxy[T], /) -> SetProxy[T]:
         self.symmetric_difference_update(_operand(other))
         return self
 
@@ -274,16 +276,16 @@ class SetProxy(BaseProxy, Generic[T]):
             return NotImplemented
         return bool(self.copy() == plain(other))
 
-    def __lt__(self, other: "set[Any] | SetProxy[Any]") -> bool:
+    def __lt__(self, other: set[Any] | SetProxy[Any]) -> bool:
         return self.copy() < _operand(other)
 
-    def __le__(self, other: "set[Any] | SetProxy[Any]") -> bool:
+    def __le__(self, other: set[Any] | SetProxy[Any]) -> bool:
         return self.copy() <= _operand(other)
 
-    def __gt__(self, other: "set[Any] | SetProxy[Any]") -> bool:
+    def __gt__(self, other: set[Any] | SetProxy[Any]) -> bool:
         return self.copy() > _operand(other)
 
-    def __ge__(self, other: "set[Any] | SetProxy[Any]") -> bool:
+    def __ge__(self, other: set[Any] | SetProxy[Any]) -> bool:
         return self.copy() >= _operand(other)
 
     def __hash__(self) -> int:
@@ -295,7 +297,7 @@ class IteratorProxy(BaseProxy, Generic[T_co]):
 
     _exposed_: ClassVar[tuple[str, ...] | None] = ("__next__", "send", "throw", "close")
 
-    def __iter__(self) -> "IteratorProxy[T_co]":
+    def __iter__(self) -> IteratorProxy[T_co]:
         return self
 
     def __next__(self) -> T_co:

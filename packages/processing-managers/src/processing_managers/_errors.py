@@ -11,9 +11,10 @@
 A proxy whose referent is gone while its server lives raises :exc:`~processing.HandleError`.
 """
 
-from typing import Any
+from __future__ import annotations
 
 from processing_core import ProcessError
+from processing_core.annotations import Any
 
 __all__ = ["NotExposed", "RemoteError", "ServerGone"]
 

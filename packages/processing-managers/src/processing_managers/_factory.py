@@ -1,8 +1,9 @@
 """What contexts offer of managers, without importing them before they are wanted."""
 
-from typing import TYPE_CHECKING
+from __future__ import annotations
 
 from processing_core import BaseContext
+from processing_core.annotations import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from processing_managers._sync_manager import SyncManager
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["make_manager"]
 
 
-def make_manager(*, context: BaseContext | None = None) -> "SyncManager":
+def make_manager(*, context: BaseContext | None = None) -> SyncManager:
     """`Manager`."""
     from processing_managers._sync_manager import Manager
 

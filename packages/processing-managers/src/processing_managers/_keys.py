@@ -3,6 +3,8 @@
 A *sealed* key is a handle to a parcel in the arena, which only the family can open.
 """
 
+from __future__ import annotations
+
 from processing_core import current_process
 from processing_core.lowlevel import Parcel, dumps, ensure_family, loads, pack, unpack
 

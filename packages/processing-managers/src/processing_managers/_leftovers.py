@@ -9,13 +9,15 @@ When the root ends, it unlinks what has no tracked user.  What has one then, and
 root is killed, is unlinked by the family's keeper (`_named._keeper`), once its last tracked user is gone.
 """
 
+from __future__ import annotations
+
 import os
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from processing_core import lowlevel
+from processing_core.annotations import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from processing_managers._shared_memory import SharedMemory
@@ -26,7 +28,7 @@ _ROOT_SERIAL = 1  # the first member of a family is its root
 _PREFIX = "prc_"
 _KNOWN = 1.0  # seconds: looking takes 40 us, as long as all the rest of making memory
 
-users: "WeakSet[SharedMemory]" = WeakSet()
+users: WeakSet[SharedMemory] = WeakSet()
 """The objects by which this process is a tracked user."""
 
 

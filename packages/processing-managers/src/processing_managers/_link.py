@@ -4,13 +4,15 @@ One `Link` serves all proxies and managers of this process that know the same se
 that live in the server's own process, such as those in a managed list.
 """
 
+from __future__ import annotations
+
 import os
 import threading
 import weakref
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
 
+from processing_core.annotations import TYPE_CHECKING, Any, Protocol
 from processing_core.lowlevel import dumps, keep_private, loads
 from processing_managers._errors import ServerGone
 from processing_managers._keys import Seal, unseal
@@ -180,7 +182,7 @@ class Link:
 class LocalLink:
     """A way to the server of this process."""
 
-    def __init__(self, server: "Server") -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
         self.sealed_key = server.sealed_key
         self.posted = 0
@@ -233,12 +235,12 @@ def remote_link(address: Any, authkey: bytes) -> Link:
         return link
 
 
-def serve_here(server: "Server") -> None:
+def serve_here(server: Server) -> None:
     """Let proxies of this process reach its server without a connection."""
     _State.here[server.table.server_id] = LocalLink(server)
 
 
-def stop_serving_here(server: "Server") -> None:
+def stop_serving_here(server: Server) -> None:
     """The opposite of `serve_here`."""
     _State.here.pop(server.table.server_id, None)
 

@@ -1,8 +1,10 @@
 """`ListProxy`: a list that lives in a manager's server."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, Generic, SupportsIndex, TypeVar, overload
+from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+
+from processing_core.annotations import Any, ClassVar, Generic, SupportsIndex, TypeVar, overload
 from processing_managers._proxy import BaseProxy, plain
 
 __all__ = ["ListProxy"]
@@ -109,28 +111,28 @@ class ListProxy(BaseProxy, Generic[T]):
     @overload
     def __getitem__(self, index: SupportsIndex, /) -> T: ...
     @overload
-    def __getitem__(self, index: "slice[Any, Any, Any]", /) -> list[T]: ...
+    def __getitem__(self, index: slice[Any, Any, Any], /) -> list[T]: ...
     def __getitem__(self, index: Any, /) -> Any:
         return self._callmethod("__getitem__", (index,))
 
     @overload
     def __setitem__(self, index: SupportsIndex, item: T, /) -> None: ...
     @overload
-    def __setitem__(self, index: "slice[Any, Any, Any]", item: Iterable[T], /) -> None: ...
+    def __setitem__(self, index: slice[Any, Any, Any], item: Iterable[T], /) -> None: ...
     def __setitem__(self, index: Any, item: Any, /) -> None:
         self._callmethod("__setitem__", (index, _items(item) if isinstance(index, slice) else item))
 
-    def __delitem__(self, index: "SupportsIndex | slice[Any, Any, Any]", /) -> None:
+    def __delitem__(self, index: SupportsIndex | slice[Any, Any, Any], /) -> None:
         self._callmethod("__delitem__", (index,))
 
-    def __add__(self, other: "list[U] | ListProxy[U]", /) -> list[T | U]:
+    def __add__(self, other: list[U] | ListProxy[U], /) -> list[T | U]:
         result: list[T | U] = self._callmethod("__add__", (plain(other),))
         return result
 
     def __radd__(self, other: list[U], /) -> list[U | T]:
         return other + self.copy()
 
-    def __iadd__(self, items: Iterable[T], /) -> "ListProxy[T]":  # type: ignore[misc]
+    def __iadd__(self, items: Iterable[T], /) -> ListProxy[T]:  # type: ignore[misc]
         self.extend(items)
         return self
 
@@ -141,7 +143,7 @@ class ListProxy(BaseProxy, Generic[T]):
     def __rmul__(self, times: SupportsIndex, /) -> list[T]:
         return self * times
 
-    def __imul__(self, times: SupportsIndex, /) -> "ListProxy[T]":
+    def __imul__(self, times: SupportsIndex, /) -> ListProxy[T]:
         self._callmethod("__imul__", (times,))
         return self
 
@@ -150,16 +152,16 @@ class ListProxy(BaseProxy, Generic[T]):
             return NotImplemented
         return bool(self.copy() == plain(other))
 
-    def __lt__(self, other: "list[T] | ListProxy[T]") -> bool:
+    def __lt__(self, other: list[T] | ListProxy[T]) -> bool:
         return bool(self.copy() < plain(other))
 
-    def __le__(self, other: "list[T] | ListProxy[T]") -> bool:
+    def __le__(self, other: list[T] | ListProxy[T]) -> bool:
         return bool(self.copy() <= plain(other))
 
-    def __gt__(self, other: "list[T] | ListProxy[T]") -> bool:
+    def __gt__(self, other: list[T] | ListProxy[T]) -> bool:
         return bool(self.copy() > plain(other))
 
-    def __ge__(self, other: "list[T] | ListProxy[T]") -> bool:
+    def __ge__(self, other: list[T] | ListProxy[T]) -> bool:
         return bool(self.copy() >= plain(other))
 
     def __hash__(self) -> int:

@@ -1,11 +1,13 @@
 """`BaseManager`: objects that live in a process of their own, the server, and their proxies elsewhere."""
 
+from __future__ import annotations
+
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from processing_core import BaseContext, Process, StateError, get_context
+from processing_core.annotations import TYPE_CHECKING, Any, ClassVar, Self
 from processing_core.lowlevel import at_exit
 from processing_managers import _child
 from processing_managers._aliases import ManagerAliases
@@ -103,7 +105,7 @@ class BaseManager(ManagerAliases):
         link.open()
         self._link, self._state = link, _STARTED
 
-    def get_server(self) -> "Server":
+    def get_server(self) -> Server:
         """A server for this process; its ``serve_forever()`` serves.  It listens already.
 
         :raises StateError: if the manager was started or shut down before.

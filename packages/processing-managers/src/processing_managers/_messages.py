@@ -15,8 +15,9 @@ so that what is owned by threads, such as a managed `RLock`, is owned by the cli
 ident is for the server itself.
 """
 
-from typing import Any, Final
+from __future__ import annotations
 
+from processing_core.annotations import Any, Final
 from processing_core.lowlevel import dumps, loads
 from processing_managers._errors import RemoteError
 

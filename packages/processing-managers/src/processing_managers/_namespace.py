@@ -1,8 +1,10 @@
 """What a manager makes beside the builtin types: `Namespace`, values and arrays; and their proxies."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar, Generic, TypeVar, overload
+from __future__ import annotations
 
+from collections.abc import Iterator
+
+from processing_core.annotations import Any, ClassVar, Generic, TypeVar, overload
 from processing_managers._proxy import BaseProxy
 
 __all__ = ["ArrayProxy", "ManagedValue", "Namespace", "NamespaceProxy", "ValueProxy"]
@@ -110,9 +112,9 @@ class ArrayProxy(BaseProxy, Generic[T]):
     @overload
     def __getitem__(self, index: int, /) -> T: ...
     @overload
-    def __getitem__(self, index: "slice[Any, Any, Any]", /) -> Any: ...
+    def __getitem__(self, index: slice[Any, Any, Any], /) -> Any: ...
     def __getitem__(self, index: Any, /) -> Any:
         return self._callmethod("__getitem__", (index,))
 
-    def __setitem__(self, index: "int | slice[Any, Any, Any]", value: Any, /) -> None:
+    def __setitem__(self, index: int | slice[Any, Any, Any], value: Any, /) -> None:
         self._callmethod("__setitem__", (index, value))

@@ -1,9 +1,11 @@
 """`PoolProxy`: a pool of workers in a manager's server, and the results of its tasks."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, ClassVar, Self, TypeVar
 
+from processing_core.annotations import Any, ClassVar, Self, TypeVar
 from processing_managers._dict_proxy import IteratorProxy
 from processing_managers._proxy import BaseProxy
 

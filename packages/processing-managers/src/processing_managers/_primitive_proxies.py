@@ -4,11 +4,13 @@ A call that waits blocks the calling thread alone.  What ``threading`` gives to 
 the thread that called, wherever it is.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import ClassVar, TypeVar
 
+from processing_core.annotations import ClassVar, TypeVar
 from processing_managers._aliases import ConditionProxyAliases, EventProxyAliases, QueueProxyAliases
 from processing_managers._proxy import BaseProxy
 

@@ -4,13 +4,15 @@ A proxy holds a reference to its referent.  Pickling it lends one to whoever unp
 proxy of the child, which claims it when it first uses the proxy.
 """
 
+from __future__ import annotations
+
 import itertools
 import os
 import sys
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from processing_core.annotations import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from processing_managers._aliases import ProxyAliases
 from processing_managers._keys import checked_key, unseal
 from processing_managers._link import AnyLink, LocalLink, forget_links, link_to
@@ -57,7 +59,7 @@ class BaseProxy(ProxyAliases):
         self,
         token: Token,
         serializer: str = "pickle",
-        manager: "BaseManager | None" = None,
+        manager: BaseManager | None = None,
         authkey: bytes | str | None = None,
         exposed: Sequence[str] | None = None,
         incref: bool = True,
@@ -165,7 +167,7 @@ def MakeProxyType(name: str, exposed: Sequence[str]) -> type[BaseProxy]:
 def AutoProxy(
     token: Token,
     serializer: str = "pickle",
-    manager: "BaseManager | None" = None,
+    manager: BaseManager | None = None,
     authkey: bytes | str | None = None,
     exposed: Sequence[str] | None = None,
     incref: bool = True,

@@ -8,12 +8,14 @@ same type is pickled by value as ever.
 This module imports ctypes (2 ms), so it is imported where first needed.
 """
 
+from __future__ import annotations
+
 import ctypes
 import importlib
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
 
 from processing_core import lowlevel
+from processing_core.annotations import Any, TypeVar
 
 __all__ = ["as_type", "copy", "new_array", "new_value", "stand"]
 

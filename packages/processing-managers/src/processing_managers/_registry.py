@@ -1,7 +1,10 @@
 """What a manager's class knows of each type that it offers."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+
+from processing_core.annotations import Any, NamedTuple
 
 __all__ = ["Entry", "Registry", "public_methods"]
 

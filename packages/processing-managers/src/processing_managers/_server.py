@@ -4,13 +4,15 @@ A thread accepts connections; each connection has a thread of its own, which fir
 key and unpickles nothing before.  What they say to each other stands in :mod:`processing_managers._messages`.
 """
 
+from __future__ import annotations
+
 import os
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 from processing_core import AuthenticationError
+from processing_core.annotations import Any
 from processing_core.lowlevel import dumps, keep_private, loads
 from processing_managers._errors import NotExposed, RemoteError
 from processing_managers._keys import Seal

@@ -9,11 +9,13 @@ bytes are counted, so its trailing NULs are its own.  Items are not locked: who 
 others read it needs a `Lock` beside the list.
 """
 
+from __future__ import annotations
+
 import operator
 import struct
 from collections.abc import Iterable, Iterator
-from typing import Any, Generic, TypeVar
 
+from processing_core.annotations import Any, Generic, TypeVar
 from processing_managers._shared_memory import SharedMemory
 
 __all__ = ["ShareableList"]

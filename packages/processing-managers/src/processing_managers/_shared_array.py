@@ -3,14 +3,16 @@
 NumPy is an extra, and takes long to import, so it is imported where it is first needed.
 """
 
+from __future__ import annotations
+
 import operator
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from processing_core import lowlevel
+from processing_core.annotations import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 if TYPE_CHECKING:
     import numpy
@@ -54,19 +56,19 @@ class SharedArray(Generic[S]):
 
     __slots__ = ("__weakref__", "_array", "_block")
 
-    _array: "NDArray[S]"
+    _array: NDArray[S]
     _block: lowlevel.Block
 
     @overload
-    def __init__(self: "SharedArray[numpy.bool_]", shape: _Shape, dtype: type[bool]) -> None: ...
+    def __init__(self: SharedArray[numpy.bool_], shape: _Shape, dtype: type[bool]) -> None: ...
     @overload
-    def __init__(self: "SharedArray[numpy.int_]", shape: _Shape, dtype: type[int]) -> None: ...
+    def __init__(self: SharedArray[numpy.int_], shape: _Shape, dtype: type[int]) -> None: ...
     @overload
-    def __init__(self: "SharedArray[numpy.float64]", shape: _Shape, dtype: type[float] = ...) -> None: ...
+    def __init__(self: SharedArray[numpy.float64], shape: _Shape, dtype: type[float] = ...) -> None: ...
     @overload
-    def __init__(self: "SharedArray[S]", shape: _Shape, dtype: "type[S] | numpy.dtype[S]") -> None: ...
+    def __init__(self: SharedArray[S], shape: _Shape, dtype: type[S] | numpy.dtype[S]) -> None: ...
     @overload
-    def __init__(self: "SharedArray[Any]", shape: _Shape, dtype: "DTypeLike") -> None: ...
+    def __init__(self: SharedArray[Any], shape: _Shape, dtype: DTypeLike) -> None: ...
     def __init__(self, shape: _Shape, dtype: Any = float) -> None:
         numpy = _numpy()
         lengths, checked = _lengths(shape), _shareable(numpy.dtype(dtype))
@@ -75,12 +77,12 @@ class SharedArray(Generic[S]):
 
     @overload
     @classmethod
-    def from_array(cls, array: "NDArray[A]") -> "SharedArray[A]": ...
+    def from_array(cls, array: NDArray[A]) -> SharedArray[A]: ...
     @overload
     @classmethod
-    def from_array(cls, array: object) -> "SharedArray[Any]": ...  # ArrayLike is partly unknown to pyright
+    def from_array(cls, array: object) -> SharedArray[Any]: ...  # ArrayLike is partly unknown to pyright
     @classmethod
-    def from_array(cls, array: Any) -> "SharedArray[Any]":
+    def from_array(cls, array: Any) -> SharedArray[Any]:
         """A shared copy of an array; the only copy that is made.  Does not block.
 
         :param array: an array, or what NumPy takes for one; a `SharedArray` too.
@@ -100,13 +102,13 @@ class SharedArray(Generic[S]):
         return cls._standing(copied, block)
 
     @classmethod
-    def _standing(cls, array: Any, block: lowlevel.Block) -> "SharedArray[Any]":
+    def _standing(cls, array: Any, block: lowlevel.Block) -> SharedArray[Any]:
         self = cls.__new__(cls)
         self._array, self._block = array, block
         return self
 
     @property
-    def array(self) -> "NDArray[S]":
+    def array(self) -> NDArray[S]:
         """The array: an `ndarray` on the shared memory, which it keeps alive.  Pickled by itself it is copied.
 
         What is assigned is written into the memory, so that ``shared.array += 1`` means what it says.
@@ -114,7 +116,7 @@ class SharedArray(Generic[S]):
         return self._array
 
     @array.setter
-    def array(self, items: "ArrayLike") -> None:
+    def array(self, items: ArrayLike) -> None:
         if items is not self._array:
             self._array[...] = items
 
@@ -124,7 +126,7 @@ class SharedArray(Generic[S]):
         return self._array.shape
 
     @property
-    def dtype(self) -> "numpy.dtype[S]":
+    def dtype(self) -> numpy.dtype[S]:
         """The type of the items."""
         return self._array.dtype
 
@@ -153,14 +155,14 @@ class SharedArray(Generic[S]):
             return self._standing(part, self._block)
         return part
 
-    def __setitem__(self, index: Any, value: "ArrayLike") -> None:
+    def __setitem__(self, index: Any, value: ArrayLike) -> None:
         self._array[index] = value
 
     def __iter__(self) -> Iterator[Any]:
         for index in range(len(self)):
             yield self[index]
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> "NDArray[Any]":
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy:
             return self._array.astype(dtype or self._array.dtype, copy=True)
         return _converted(self._array, dtype, copy)
@@ -226,7 +228,7 @@ def _block(lengths: tuple[int, ...], dtype: Any, *, zeroed: bool) -> lowlevel.Bl
     return lowlevel.Block(size, zeroed)
 
 
-def _converted(array: "NDArray[Any]", dtype: Any, copy: bool | None) -> "NDArray[Any]":
+def _converted(array: NDArray[Any], dtype: Any, copy: bool | None) -> NDArray[Any]:
     if dtype is None or dtype == array.dtype:
         return array
     if copy is False:

@@ -1,10 +1,12 @@
 """`SharedMemory`: memory with a name, by which unrelated processes meet."""
 
+from __future__ import annotations
+
 import mmap
 import os
 from contextlib import suppress
-from typing import Any
 
+from processing_core.annotations import Any
 from processing_managers import _leftovers
 from processing_managers._named import names
 
@@ -46,7 +48,7 @@ class SharedMemory:
     # For __del__, whatever of them there is.
     _fd = -1
     _mmap: mmap.mmap | None = None
-    _buf: "memoryview[int] | None" = None
+    _buf: memoryview[int] | None = None
 
     def __init__(self, name: str | None = None, create: bool = False, size: int = 0, *, track: bool = True) -> None:
         _check(name, create, size)
@@ -65,7 +67,7 @@ class SharedMemory:
             _leftovers.users.add(self)
 
     @property
-    def buf(self) -> "memoryview[int]":
+    def buf(self) -> memoryview[int]:
         """A view of the bytes; ``None`` after `close`."""
         return self._buf  # type: ignore[return-value]  # as in typeshed: nobody asks for None
 

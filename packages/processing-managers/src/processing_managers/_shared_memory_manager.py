@@ -1,8 +1,10 @@
 """`SharedMemoryManager`: named memory that ends with a manager."""
 
-from collections.abc import Iterable
-from typing import TypeVar
+from __future__ import annotations
 
+from collections.abc import Iterable
+
+from processing_core.annotations import TypeVar
 from processing_managers._manager import BaseManager
 from processing_managers._shareable_list import ShareableList as Items
 from processing_managers._shared_memory import SharedMemory as Memory

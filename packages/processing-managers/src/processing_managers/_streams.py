@@ -1,11 +1,13 @@
 """The streams that managers serve over."""
 
+from __future__ import annotations
+
 import os
 import secrets
 import socket
 from contextlib import suppress
-from typing import Any
 
+from processing_core.annotations import Any
 from processing_queues import Client, Connection
 
 __all__ = ["hang_up", "knock", "private_address"]

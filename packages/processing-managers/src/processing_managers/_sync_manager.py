@@ -7,9 +7,9 @@ import builtins
 import queue
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, overload
 
 from processing_core import BaseContext, get_context
+from processing_core.annotations import Any, TypeVar, overload
 from processing_managers._dict_proxy import DictProxy, IteratorProxy, SetProxy
 from processing_managers._list_proxy import ListProxy
 from processing_managers._manager import BaseManager

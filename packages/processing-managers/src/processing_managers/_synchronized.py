@@ -3,10 +3,12 @@
 Reading and writing through a wrapper takes its lock; ``with wrapper:`` makes several of these one.
 """
 
+from __future__ import annotations
+
 from abc import ABCMeta
 from collections.abc import Callable
-from typing import Any, Generic, Protocol, Self, TypeVar
 
+from processing_core.annotations import Any, Generic, Protocol, Self, TypeVar
 from processing_sync import RLock
 
 __all__ = [

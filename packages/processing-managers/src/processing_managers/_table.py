@@ -6,15 +6,17 @@ in between the sender may drop its own.  A loan that nobody claims ends after `L
 loan, for the two come by different connections; it is remembered as *early* for as long.
 """
 
+from __future__ import annotations
+
 import itertools
 import os
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Mapping
-from typing import Any
 
 from processing_core import HandleError
+from processing_core.annotations import Any
 
 __all__ = ["LOAN", "Client", "Referent", "Table"]
 

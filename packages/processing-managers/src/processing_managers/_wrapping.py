@@ -1,10 +1,12 @@
 """`synchronized`: choosing, or making, the wrapper class for a ctypes object."""
 
+from __future__ import annotations
+
 import ctypes
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from processing_core import StateError
+from processing_core.annotations import Any
 from processing_managers._array import wrapper_of_array
 from processing_managers._synchronized import LockLike, Synchronized, SynchronizedBase, guarded
 

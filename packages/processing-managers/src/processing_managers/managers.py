@@ -1,5 +1,7 @@
 """Managers: objects that live in a process of their own, and the proxies that stand for them elsewhere."""
 
+from __future__ import annotations
+
 from processing_managers._creator_method import CreatorMethod as CreatorMethod
 from processing_managers._dict_proxy import DictProxy as DictProxy
 from processing_managers._dict_proxy import IteratorProxy as IteratorProxy

@@ -1,5 +1,7 @@
 """Objects of ctypes in shared memory, and the wrappers that hold a lock beside them."""
 
+from __future__ import annotations
+
 from processing_managers._array import Array as Array
 from processing_managers._array import RawArray as RawArray
 from processing_managers._array import SynchronizedArray as SynchronizedArray

@@ -1,9 +1,11 @@
 """A pool of worker processes, and the results of its tasks."""
 
+from __future__ import annotations
+
 from importlib import import_module as _import_module
-from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from processing_core import RemoteTraceback as RemoteTraceback
+from processing_core.annotations import TYPE_CHECKING as _TYPE_CHECKING
 from processing_pool._errors import MaybeEncodingError as MaybeEncodingError
 from processing_pool._errors import MemoryExceeded as MemoryExceeded
 from processing_pool._errors import PoolBroken as PoolBroken

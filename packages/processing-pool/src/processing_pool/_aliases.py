@@ -3,9 +3,11 @@
 Each method calls the modern one on ``self``, so that what a subclass overrides is reached.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol, TypeVar
+from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+
+from processing_core.annotations import Any, Protocol, TypeVar
 from processing_pool._results import AsyncResult
 from processing_pool._streams import IMapIterator
 

@@ -1,7 +1,8 @@
 """Attempts: how often a job's items were run, and whether they are to be run again."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from __future__ import annotations
 
+from processing_core.annotations import TYPE_CHECKING, Any, Protocol
 from processing_pool._options import Options
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Attempts:
     that was judged before gets the same verdict, and counts once.
     """
 
-    def __init__(self, supervisor: "Supervisor", job: Resending) -> None:
+    def __init__(self, supervisor: Supervisor, job: Resending) -> None:
         self._supervisor = supervisor
         self._job = job
         self._runs: dict[int, tuple[int, Any, bool]] = {}

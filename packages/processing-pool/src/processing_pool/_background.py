@@ -4,11 +4,13 @@ It is started by the first asynchronous call and sleeps while there is nothing t
 ``apply`` and ``map`` never has it.
 """
 
+from __future__ import annotations
+
 import sys
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any
 
+from processing_core.annotations import TYPE_CHECKING, Any
 from processing_pool._collector import Target
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ __all__ = ["Background"]
 class Background(Target):
     """The thread, and the target that it waits for: something else to do than to collect."""
 
-    def __init__(self, engine: "Engine") -> None:
+    def __init__(self, engine: Engine) -> None:
         super().__init__()
         self._engine = engine
         self._thread: threading.Thread | None = None
@@ -47,7 +49,7 @@ class Background(Target):
                 thread.start()
                 self._thread = thread
 
-    def call(self, result: "AsyncResult[Any]", ok: bool, value: Any) -> None:
+    def call(self, result: AsyncResult[Any], ok: bool, value: Any) -> None:
         """Run a result's callback, soon."""
         self._callbacks.append((result, ok, value))
         self.look()

@@ -11,11 +11,13 @@ A KeyboardInterrupt may strike between any two bytecodes of the main thread, and
 - what is "done" is computed from what has arrived, not counted.
 """
 
+from __future__ import annotations
+
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
 
+from processing_core.annotations import Any, Protocol
 from processing_core.lowlevel import Queue
 from processing_pool._messages import CALLS, KICK, Row
 
@@ -66,7 +68,7 @@ class Target:
 class Collector:
     """Takes rows from ``results`` and gives them to ``jobs``, by their first number."""
 
-    def __init__(self, results: "Queue[Any]", jobs: Mapping[int, Job], dispatched: Callable[[], None]) -> None:
+    def __init__(self, results: Queue[Any], jobs: Mapping[int, Job], dispatched: Callable[[], None]) -> None:
         self._results = results
         self._jobs = jobs
         self._dispatched = dispatched

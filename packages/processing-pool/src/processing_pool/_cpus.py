@@ -1,5 +1,7 @@
 """How many CPUs this process may use: by its affinity, and by the quota of its control groups."""
 
+from __future__ import annotations
+
 import math
 import os
 from pathlib import Path

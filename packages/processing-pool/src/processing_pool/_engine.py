@@ -3,13 +3,15 @@
 It does not know its ``Pool``, so that a pool that is dropped can be collected; its threads know only the engine.
 """
 
+from __future__ import annotations
+
 import itertools
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from processing_core import BaseContext, ClosedError, StateError
+from processing_core.annotations import TYPE_CHECKING, Any
 from processing_core.lowlevel import Claims, Queue, at_exit
 from processing_pool._background import Background
 from processing_pool._collector import Collector, Target
@@ -160,19 +162,19 @@ class Engine:
         self.timed[whose] = timeout
         self.supervisor.wake()
 
-    def balance(self, job: "Mapping | Stream") -> None:
+    def balance(self, job: Mapping | Stream) -> None:
         """Let no worker be idle while another holds several of this job's items."""
         if job not in self.batched:
             self.batched.add(job)
             self.supervisor.wake()
 
-    def leave(self, job: "Mapping | Stream") -> None:
+    def leave(self, job: Mapping | Stream) -> None:
         """A job has nothing more to get."""
         self.jobs.pop(job.cell, None)
         self.timed.pop(job, None)
         self.batched.discard(job)
 
-    def enter(self, job: "Mapping | Stream", begin: Callable[[], object]) -> None:
+    def enter(self, job: Mapping | Stream, begin: Callable[[], object]) -> None:
         """Let a job take part, and begin it."""
         self.jobs[job.cell] = job
         if job.options.timeout is not None:

@@ -13,10 +13,12 @@
 Each survives pickling with its attributes.
 """
 
+from __future__ import annotations
+
 import signal
-from typing import TYPE_CHECKING
 
 from processing_core import ProcessError, TimeoutError
+from processing_core.annotations import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from processing_pool._messages import Death
@@ -124,7 +126,7 @@ class PoolBroken(ProcessError):
     """The pool runs no tasks any more: its initializer failed, or its workers die before their first task."""
 
 
-def ended(task: str, death: "Death") -> Exception:
+def ended(task: str, death: Death) -> Exception:
     """The error of a task whose worker ended."""
     pid, exitcode, why = death
     match why:

@@ -4,13 +4,15 @@ A future is settled by whoever collects, and whoever waits for its result collec
 background thread, so that none keeps results from others.
 """
 
+from __future__ import annotations
+
 import concurrent.futures
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future as Future
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from processing_core import BaseContext
+from processing_core.annotations import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 from processing_pool._errors import TaskCancelled
 from processing_pool._options import Options
 from processing_pool._results import AsyncResult
@@ -31,7 +33,7 @@ class _Result(AsyncResult[R]):
 
     __slots__ = ("future",)
 
-    def __init__(self, engine: "Engine", pool: object, task: Any, options: Options, future: "_Future[R]") -> None:
+    def __init__(self, engine: Engine, pool: object, task: Any, options: Options, future: _Future[R]) -> None:
         super().__init__(engine, pool, task, options)
         self.future = future
 
@@ -55,7 +57,7 @@ class _Result(AsyncResult[R]):
 class _Future(Future[R]):
     """A future whose task can be stopped, and who waits for it collects."""
 
-    def __init__(self, engine: "Engine", pool: object, task: Any, options: Options) -> None:
+    def __init__(self, engine: Engine, pool: object, task: Any, options: Options) -> None:
         super().__init__()
         self.has_callbacks = False
         self.of: _Result[R] = _Result(engine, pool, task, options, self)
@@ -85,7 +87,7 @@ class _Future(Future[R]):
         self._collect(timeout)
         return super().exception(0 if timeout is not None else None)
 
-    def add_done_callback(self, fn: Callable[["Future[R]"], object]) -> None:
+    def add_done_callback(self, fn: Callable[[Future[R]], object]) -> None:
         self.has_callbacks = True
         super().add_done_callback(fn)
 
@@ -95,7 +97,7 @@ class _Future(Future[R]):
 
 
 def submitted(
-    engine: "Engine",
+    engine: Engine,
     pool: object,
     options: Options,
     fn: Callable[..., R],
@@ -128,7 +130,7 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
     1024
     """
 
-    _pool: "Pool"
+    _pool: Pool
 
     def __init__(
         self,
@@ -144,7 +146,7 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
         self._pool = Pool(max_workers, initializer, initargs, max_tasks_per_child, mp_context)
 
     @classmethod
-    def _over(cls, pool: "Pool") -> Self:
+    def _over(cls, pool: Pool) -> Self:
         self = cls.__new__(cls)
         self._pool = pool
         return self

@@ -4,11 +4,13 @@ The parent packs (how to apply it, function) once a job; a task carries only the
 share such a parcel if their function is pickled by its name, which is to say that it has no state of its own.
 """
 
+from __future__ import annotations
+
 from collections import OrderedDict
 from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType
-from typing import Any
 
+from processing_core.annotations import Any
 from processing_core.lowlevel import Parcel, attach, dumps, family, pack, unpack
 from processing_pool._messages import untaken
 

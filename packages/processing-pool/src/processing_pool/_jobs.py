@@ -1,9 +1,11 @@
 """Jobs whose results are kept until all are there: calls, and maps."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
 
+from processing_core.annotations import TYPE_CHECKING, Any
 from processing_core.lowlevel import pack
 from processing_pool._attempts import Attempts
 from processing_pool._functions import ITEM, STAR
@@ -34,7 +36,7 @@ class Calls:
 
     cell = CALLS
 
-    def __init__(self, engine: "Engine") -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.pending: dict[int, AsyncResult[Any]] = {}
         self.attempts: Attempts | None = None
@@ -100,7 +102,7 @@ class Mapping:
 
     def __init__(
         self,
-        engine: "Engine",
+        engine: Engine,
         result: AsyncResult[Any],
         function: Callable[..., Any],
         items: Sequence[Any],

@@ -1,10 +1,14 @@
 """Memory: how much a process has, and whether the system killed one for the want of it."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
-from processing_pool._cpus import control_groups
+from processing_core.annotations import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["OutOfMemory", "resident"]
 
@@ -32,6 +36,10 @@ class OutOfMemory:
 
     def __init__(self, files: Iterable[Path] | None = None) -> None:
         if files is None:
+            from pathlib import Path  # here, for its import takes 6 ms
+
+            from processing_pool._cpus import control_groups
+
             names = "memory.events", "memory.oom_control"
             files = [*(group / name for group in control_groups("memory") for name in names), Path("/proc/vmstat")]
         self._files = list(files)

@@ -18,9 +18,10 @@ unpickle; or, written by the parent itself, a `Death`.  Claims, too, hold these 
 worker that took nothing yet.
 """
 
-from typing import Any, NamedTuple
+from __future__ import annotations
 
 from processing_core import RemoteTraceback
+from processing_core.annotations import Any, NamedTuple
 from processing_core.lowlevel import dumps, loads
 from processing_pool._errors import MaybeEncodingError
 

@@ -1,6 +1,8 @@
 """What may be said of tasks: for all of a pool's, or for a call's alone."""
 
-from typing import NamedTuple, TypedDict
+from __future__ import annotations
+
+from processing_core.annotations import NamedTuple, TypedDict
 
 __all__ = ["Options", "TaskOptions"]
 
@@ -29,7 +31,7 @@ class Options(NamedTuple):
     backoff: float = 0.0
     return_exceptions: bool = False
 
-    def updated(self, given: TaskOptions, return_exceptions: bool = False) -> "Options":
+    def updated(self, given: TaskOptions, return_exceptions: bool = False) -> Options:
         """These, but for what is given.
 
         :raises TypeError: if a number is none, or there is no such option.

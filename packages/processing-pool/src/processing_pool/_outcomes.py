@@ -1,9 +1,11 @@
 """What became of a task, and how it is called in messages."""
 
+from __future__ import annotations
+
 import reprlib
 from collections.abc import Callable
-from typing import Any
 
+from processing_core.annotations import Any
 from processing_core.lowlevel import Parcel
 from processing_pool._errors import ended
 from processing_pool._messages import Death, Failure, Unread, error_of, untaken

@@ -4,6 +4,8 @@ A job begins with two messages a worker.  As long as half a window is done in a 
 tiny tasks travel by the hundred, and large or long ones never pile up in the arena or wait behind a batch.
 """
 
+from __future__ import annotations
+
 import time
 
 __all__ = ["Pace"]

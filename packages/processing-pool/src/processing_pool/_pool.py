@@ -1,15 +1,26 @@
 """``Pool``: the methods; the work is done by its engine."""
 
+from __future__ import annotations
+
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, Self, TypeVar, Unpack, overload
 
 import processing_core
 from processing_core import BaseContext
+from processing_core.annotations import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NoReturn,
+    ParamSpec,
+    Self,
+    TypeVar,
+    Unpack,
+    overload,
+)
 from processing_core.lowlevel import checked_timeout, ensure_family, register_factory
 from processing_pool._aliases import PoolAliases
-from processing_pool._cpus import usable_cpus
 from processing_pool._engine import RUNNING, Engine
 from processing_pool._jobs import Mapping as _Mapping
 from processing_pool._options import Options, TaskOptions
@@ -71,7 +82,7 @@ class Pool(PoolAliases):
         on_exit: Callable[[], object] | None = None,
         **options: Unpack[TaskOptions],
     ) -> None:
-        size = usable_cpus() if processes is None else _positive(processes, "processes", "Number of processes")
+        size = _usable_cpus() if processes is None else _positive(processes, "processes", "Number of processes")
         if maxtasksperchild is not None:
             _check_lifetime(maxtasksperchild)
         if max_memory is not None:
@@ -131,7 +142,7 @@ class Pool(PoolAliases):
         self._engine.in_background(result)
         return result
 
-    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> "Future[R]":
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Begin ``fn(*args, **kwargs)`` in a worker.  Does not block.
 
         :return: a :class:`concurrent.futures.Future`, whose ``cancel`` also stops what runs.
@@ -141,7 +152,7 @@ class Pool(PoolAliases):
         self._engine.check_running()
         return submitted(self._engine, self, self._options, fn, args, kwargs)
 
-    def executor(self) -> "ProcessPoolExecutor":
+    def executor(self) -> ProcessPoolExecutor:
         """A :class:`concurrent.futures.Executor` over this pool's workers.  Does not block.
 
         Its ``shutdown`` closes the pool.
@@ -397,3 +408,9 @@ def _check_lifetime(tasks: object) -> None:
 
 
 register_factory("Pool", Pool, takes_context=True)
+
+
+def _usable_cpus() -> int:
+    from processing_pool._cpus import usable_cpus  # here, for it imports pathlib, which takes 6 ms
+
+    return usable_cpus()

@@ -1,9 +1,11 @@
 """``AsyncResult``: what an asynchronous call gives at once."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from processing_core import TimeoutError
+from processing_core.annotations import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from processing_core.lowlevel import checked_timeout
 from processing_pool._collector import Target
 from processing_pool._errors import TaskCancelled
@@ -57,7 +59,7 @@ class AsyncResult(Target, Generic[R]):
 
     def __init__(
         self,
-        engine: "Engine",
+        engine: Engine,
         pool: object,
         task: Any,
         options: Options,

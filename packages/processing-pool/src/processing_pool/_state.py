@@ -1,10 +1,13 @@
 """What a worker has of its own: its number, and state that tasks share."""
 
+from __future__ import annotations
+
+import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
-from uuid import uuid4
+
+from processing_core.annotations import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 __all__ = ["WorkerState", "begin", "end", "worker_id"]
 
@@ -49,7 +52,7 @@ class WorkerState(Generic[S]):
     """
 
     def __init__(self, make: Callable[..., S], *args: Any, close: Callable[[S], object] | None = None) -> None:
-        self._token = uuid4().hex
+        self._token = os.urandom(16).hex()
         self._make = make
         self._args = args
         self._close = close

@@ -6,13 +6,15 @@ The feeder is a thread because a generator may block, or wait for what the progr
 never is more than a window ahead of the iterator, so the generator may be endless.
 """
 
+from __future__ import annotations
+
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from processing_core import TimeoutError
+from processing_core.annotations import TYPE_CHECKING, Any, Generic, TypeVar
 from processing_core.lowlevel import checked_timeout, pack
 from processing_pool._attempts import Attempts
 from processing_pool._collector import Target
@@ -44,7 +46,7 @@ class Stream(Target):
 
     def __init__(
         self,
-        engine: "Engine",
+        engine: Engine,
         function: Callable[..., Any],
         iterable: Iterable[Any],
         chunksize: int,
@@ -274,7 +276,7 @@ class IMapIterator(Generic[R]):
     arguments are pulled.
     """
 
-    def __init__(self, engine: "Engine", pool: object, stream: Stream) -> None:
+    def __init__(self, engine: Engine, pool: object, stream: Stream) -> None:
         self._engine = engine
         self._pool = pool
         self._stream = stream
@@ -317,7 +319,7 @@ class IMapIterator(Generic[R]):
                 raise TimeoutError(f"the next result was not there after {timeout} s")
 
 
-def _drop(stream: "weakref.ref[Stream]") -> None:
+def _drop(stream: weakref.ref[Stream]) -> None:
     found = stream()
     if found is not None:
         found.drop()

@@ -6,15 +6,17 @@ word of a death is dispatched, the task is either done already, or died with its
 not sent go first; items that it had not begun are sent again.  For those who live there is `_watch.py`.
 """
 
+from __future__ import annotations
+
 import os
 import select
 import signal
 import threading
 import time
 import warnings
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from processing_core import BaseContext
+from processing_core.annotations import TYPE_CHECKING, Any, NamedTuple
 from processing_core.lowlevel import Descriptor, keep_private, without_forks
 from processing_pool._attempts import Resending
 from processing_pool._errors import PoolBroken, ending
@@ -55,7 +57,7 @@ class Supervisor:
     """Starts, watches, replaces and ends the workers; ``processes`` has one a place."""
 
     def __init__(
-        self, engine: "Engine", context: BaseContext, recipe: Recipe, size: int, max_memory: int | None = None
+        self, engine: Engine, context: BaseContext, recipe: Recipe, size: int, max_memory: int | None = None
     ) -> None:
         self._engine = engine
         self._context = context

@@ -7,12 +7,14 @@ The watch costs nothing while no job asks for it.  A timeout is exact although n
 shortest timeout T, what begins after a look cannot be late before T after it.
 """
 
+from __future__ import annotations
+
 import math
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
+from processing_core.annotations import TYPE_CHECKING, Any
 from processing_core.lowlevel import Claims
 from processing_pool._attempts import Resending
 from processing_pool._memory import resident
@@ -43,7 +45,7 @@ class Watch:
     signal, so that it never goes to a successor.
     """
 
-    def __init__(self, engine: "Engine", claims: Claims, processes: list[Any], max_memory: int | None) -> None:
+    def __init__(self, engine: Engine, claims: Claims, processes: list[Any], max_memory: int | None) -> None:
         self._engine = engine
         self._claims = claims
         self._processes = processes

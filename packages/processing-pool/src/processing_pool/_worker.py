@@ -5,9 +5,11 @@ the one item that dies with it, the results of those before, and those that nobo
 is the parent's affair, which ends its workers.
 """
 
-import signal
-from typing import Any, NamedTuple
+from __future__ import annotations
 
+import signal
+
+from processing_core.annotations import Any, NamedTuple
 from processing_core.lowlevel import Claims, Queue
 from processing_pool._functions import Functions, Initializer, Run
 from processing_pool._messages import (
@@ -28,8 +30,8 @@ __all__ = ["Recipe", "work"]
 class Recipe(NamedTuple):
     """What every worker of a pool is started with."""
 
-    tasks: "Queue[Any]"
-    results: "Queue[Any]"
+    tasks: Queue[Any]
+    results: Queue[Any]
     claims: Claims
     initializer: Initializer | None
     initargs: tuple[Any, ...]

@@ -1,5 +1,7 @@
 """Messages between processes: queues, pipes and connections."""
 
+from __future__ import annotations
+
 from queue import Empty as Empty
 from queue import Full as Full
 

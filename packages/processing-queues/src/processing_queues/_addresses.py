@@ -1,9 +1,11 @@
 """Where a `Listener` listens and a `Client` connects to."""
 
+from __future__ import annotations
+
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
+from processing_core.annotations import TYPE_CHECKING
 from processing_core.lowlevel import at_exit
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ def family_of(address: Address | None, family: str | None) -> str:
     raise TypeError(f"address type of {address!r} unrecognized")
 
 
-def bind(listening: "socket.socket", address: Address | None, family: str) -> SocketFile | None:
+def bind(listening: socket.socket, address: Address | None, family: str) -> SocketFile | None:
     """Give a socket its address.
 
     :param address: ``None`` for any that is free: a file in a new folder that is nobody else's, or a local port.

@@ -3,8 +3,11 @@
 Each method calls the modern one on ``self``, so that what a subclass overrides is reached.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from processing_core.annotations import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -49,9 +52,9 @@ class QueueAliases(Generic[T]):
 
 
 class _Messaging(Protocol):
-    def send_bytes(self, buf: "ReadableBuffer") -> None: ...
+    def send_bytes(self, buf: ReadableBuffer) -> None: ...
     def recv_bytes(self) -> bytes: ...
-    def recv_bytes_into(self, buf: "WriteableBuffer", offset: int = 0) -> int: ...
+    def recv_bytes_into(self, buf: WriteableBuffer, offset: int = 0) -> int: ...
 
 
 class ConnectionAliases:
@@ -59,7 +62,7 @@ class ConnectionAliases:
 
     __slots__ = ()
 
-    def sendBytes(self: _Messaging, buffer: "ReadableBuffer") -> None:
+    def sendBytes(self: _Messaging, buffer: ReadableBuffer) -> None:
         """:meth:`send_bytes`."""
         self.send_bytes(buffer)
 
@@ -67,6 +70,6 @@ class ConnectionAliases:
         """:meth:`recv_bytes`."""
         return self.recv_bytes()
 
-    def recvBytesInto(self: _Messaging, buffer: "WriteableBuffer", offset: int = 0) -> int:
+    def recvBytesInto(self: _Messaging, buffer: WriteableBuffer, offset: int = 0) -> int:
         """:meth:`recv_bytes_into`."""
         return self.recv_bytes_into(buffer, offset)

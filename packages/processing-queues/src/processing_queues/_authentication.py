@@ -10,11 +10,13 @@ A listener asks first, then the client does.  Nobody who has not answered is lis
 reads more than 256 bytes at a time, or unpickles anything, before that.
 """
 
+from __future__ import annotations
+
 import os
 import re
-from typing import Protocol
 
 from processing_core import AuthenticationError, current_process
+from processing_core.annotations import Protocol
 
 __all__ = ["answer_challenge", "chosen_key", "deliver_challenge"]
 

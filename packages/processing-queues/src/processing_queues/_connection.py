@@ -1,11 +1,13 @@
 """``Connection``: one end of a pipe, or of a stream socket."""
 
+from __future__ import annotations
+
 import operator
 import os
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
 
 from processing_core import BufferTooShort, ClosedError
+from processing_core.annotations import TYPE_CHECKING, Any, Self
 from processing_core.lowlevel import Descriptor, checked_timeout, dumps, loads, readable
 from processing_queues._aliases import ConnectionAliases
 from processing_queues._frames import BadLength, Inbox, Outbox
@@ -99,7 +101,7 @@ class Connection(ConnectionAliases):
         """
         return loads(self._receive(self._receiving()))
 
-    def send_bytes(self, buf: "ReadableBuffer", offset: int = 0, size: int | None = None) -> None:
+    def send_bytes(self, buf: ReadableBuffer, offset: int = 0, size: int | None = None) -> None:
         """Send the bytes of a buffer as one message.  Blocks while the receiver is behind.
 
         :param offset: bytes to leave out at the beginning.
@@ -126,7 +128,7 @@ class Connection(ConnectionAliases):
             raise ValueError(f"negative maxlength: {maxlength}")
         return self._receive(fd, maxlength)
 
-    def recv_bytes_into(self, buf: "WriteableBuffer", offset: int = 0) -> int:
+    def recv_bytes_into(self, buf: WriteableBuffer, offset: int = 0) -> int:
         """Receive a message of bytes into a buffer.  Blocks until there is one.
 
         :param buf: a writable buffer.
@@ -209,7 +211,7 @@ def _part(view: memoryview, offset: int, size: int | None) -> memoryview:
     return view[offset : offset + size]
 
 
-def _writable(buf: "WriteableBuffer", offset: int) -> memoryview:
+def _writable(buf: WriteableBuffer, offset: int) -> memoryview:
     view = memoryview(buf).cast("B")
     if view.readonly:
         raise TypeError("recv_bytes_into() needs a writable buffer")

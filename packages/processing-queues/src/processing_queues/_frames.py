@@ -10,6 +10,8 @@ read or written is noted by the C function that calls `os.read` or `os.writev`: 
 interrupted message goes on where it stopped with the next, and the stream never loses its step.
 """
 
+from __future__ import annotations
+
 import os
 import struct
 from io import BytesIO

@@ -1,7 +1,8 @@
 """``JoinableQueue``: a queue whose items are tasks, which can be waited for."""
 
-from typing import TypeVar
+from __future__ import annotations
 
+from processing_core.annotations import TypeVar
 from processing_core.lowlevel import register_factory
 from processing_queues._queue import Queue
 

@@ -1,7 +1,8 @@
 """``LifoQueue``: a stack between processes."""
 
-from typing import TypeVar
+from __future__ import annotations
 
+from processing_core.annotations import TypeVar
 from processing_core.lowlevel import register_factory
 from processing_queues._pile_queue import PileQueue
 
@@ -32,7 +33,7 @@ class LifoQueue(PileQueue[T]):
 
     __slots__ = ()
 
-    def __new__(cls, maxsize: int = 0, max_bytes: int = 0) -> "LifoQueue[T]":
+    def __new__(cls, maxsize: int = 0, max_bytes: int = 0) -> LifoQueue[T]:
         return super().__new__(cls, maxsize, max_bytes)
 
 

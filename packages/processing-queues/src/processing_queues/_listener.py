@@ -1,9 +1,11 @@
 """`Listener` and `Client`: connections between programs that are not of one family."""
 
+from __future__ import annotations
+
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
 
 from processing_core import ClosedError
+from processing_core.annotations import TYPE_CHECKING, Any, Self
 from processing_queues._addresses import Address, SocketFile, bind, family_of
 from processing_queues._authentication import answer_challenge, chosen_key, deliver_challenge
 from processing_queues._connection import Connection
@@ -41,7 +43,7 @@ class Listener:
     'hello'
     """
 
-    _socket: "socket.socket | None" = None
+    _socket: socket.socket | None = None
     _file: SocketFile | None = None
 
     def __init__(
@@ -116,7 +118,7 @@ class Listener:
     def __del__(self) -> None:
         self.close()
 
-    def _open_socket(self) -> "socket.socket":
+    def _open_socket(self) -> socket.socket:
         if self._socket is None:
             raise ClosedError("listener is closed")
         return self._socket
@@ -154,7 +156,7 @@ def Client(
     return connection if key is None else _closed_unless(connection, key, asks_first=False)
 
 
-def _new_socket(family: str) -> "socket.socket":
+def _new_socket(family: str) -> socket.socket:
     import socket  # here, for it takes 2 ms, a tenth of the package's import
 
     made = socket.socket(getattr(socket, family))
@@ -162,7 +164,7 @@ def _new_socket(family: str) -> "socket.socket":
     return made
 
 
-def _connection_of(connected: "socket.socket") -> Connection:
+def _connection_of(connected: socket.socket) -> Connection:
     import socket
 
     connected.setblocking(True)

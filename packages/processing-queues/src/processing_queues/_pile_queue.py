@@ -1,11 +1,13 @@
 """What `LifoQueue` and `PriorityQueue` have in common: all of a queue's methods, over a pile of the kernel's."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from queue import Empty
 from time import monotonic
-from typing import TypeVar
 
 from processing_core import StateError
+from processing_core.annotations import TypeVar
 from processing_core.lowlevel import Pile
 from processing_queues._aliases import QueueAliases
 from processing_queues._queue import ShutDown

@@ -3,8 +3,9 @@
 What their ends do is the kernel's (``kernel/pipe.c``); here they are made, and sent away.
 """
 
-from typing import Any
+from __future__ import annotations
 
+from processing_core.annotations import Any
 from processing_core.lowlevel import (
     PIPE_BYTES,
     PIPE_MESSAGES,

@@ -1,8 +1,10 @@
 """``PriorityQueue``: the least first, between processes."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from __future__ import annotations
 
+from collections.abc import Callable
+
+from processing_core.annotations import Any, TypeVar
 from processing_core.lowlevel import register_factory
 from processing_queues._pile_queue import PileQueue
 
@@ -45,7 +47,7 @@ class PriorityQueue(PileQueue[T]):
 
     def __new__(
         cls, maxsize: int = 0, max_bytes: int = 0, *, key: Callable[[T], Any] | None = None
-    ) -> "PriorityQueue[T]":
+    ) -> PriorityQueue[T]:
         self = super().__new__(cls, maxsize, max_bytes, True)
         self._key = key
         return self

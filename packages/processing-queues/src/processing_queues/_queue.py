@@ -5,10 +5,12 @@ costs as much again as the operation.  That a queue was closed is a flag in the 
 beside the word that every operation reads first.
 """
 
+from __future__ import annotations
+
 import sys
-from typing import TypeVar
 
 from processing_core import StateError
+from processing_core.annotations import TypeVar
 from processing_core.lowlevel import Queue as _KernelQueue
 from processing_core.lowlevel import register_factory
 from processing_queues._aliases import QueueAliases

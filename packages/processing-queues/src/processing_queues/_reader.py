@@ -1,7 +1,8 @@
 """``Reader``: what programs find as a queue's ``_reader``."""
 
-from typing import Any, Generic, TypeVar
+from __future__ import annotations
 
+from processing_core.annotations import Any, Generic, TypeVar
 from processing_core.lowlevel import Pile, checked_timeout
 from processing_core.lowlevel import Queue as KernelQueue
 

@@ -1,7 +1,8 @@
 """``SimpleQueue``: the least that a queue can be."""
 
-from typing import TypeVar
+from __future__ import annotations
 
+from processing_core.annotations import TypeVar
 from processing_core.lowlevel import Queue as _KernelQueue
 from processing_core.lowlevel import register_factory
 from processing_queues._reader import Reader
@@ -28,7 +29,7 @@ class SimpleQueue(_KernelQueue[T]):
 
     __slots__ = ("__weakref__",)
 
-    def __new__(cls) -> "SimpleQueue[T]":
+    def __new__(cls) -> SimpleQueue[T]:
         return super().__new__(cls)
 
     @property

@@ -5,12 +5,14 @@ asked for it (`PipeEnd._heed`) before the sleep.  A queue has none: the sleeper 
 producer killed between its put and its call is made up for by a look once a slice.
 """
 
+from __future__ import annotations
+
 import select
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, TypeVar
 
+from processing_core.annotations import Any, TypeVar
 from processing_core.lowlevel import Ear, Pile, PipeEnd, checked_timeout, heed, polled
 from processing_core.lowlevel import Queue as KernelQueue
 from processing_queues._reader import Reader

@@ -3,6 +3,8 @@
 Programs import `processing`, which offers all of this and more.
 """
 
+from __future__ import annotations
+
 from processing_core.lowlevel import register_factory as _register_factory
 from processing_sync._barrier import Barrier as Barrier
 from processing_sync._condition import Condition as Condition

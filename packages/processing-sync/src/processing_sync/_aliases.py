@@ -3,7 +3,9 @@
 Each method calls the modern one on ``self``, so that what a subclass overrides is reached.
 """
 
-from typing import Protocol
+from __future__ import annotations
+
+from processing_core.annotations import Protocol
 
 __all__ = ["ConditionAliases", "EventAliases", "SemaphoreAliases"]
 

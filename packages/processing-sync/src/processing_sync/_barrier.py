@@ -17,15 +17,17 @@ wait for it breaks the barrier; one that died on its way out is only struck out.
 dies while it holds the lock, such as in the action, breaks the barrier too.
 """
 
+from __future__ import annotations
+
 import operator
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import BrokenBarrierError
-from typing import Any
 
 from processing_core import NotHeldError, OwnerDied, lowlevel
+from processing_core.annotations import Any
 from processing_sync._condition import Condition
 from processing_sync._lock import RLock
 
@@ -67,7 +69,7 @@ class Barrier:
     _lock: RLock
     _condition: Condition
     _block: lowlevel.Block
-    _words: "memoryview[int]"
+    _words: memoryview[int]
     _action: Callable[[], object] | None
     _timeout: float | None
 

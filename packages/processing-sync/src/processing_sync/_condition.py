@@ -1,10 +1,12 @@
 """`Condition`, waiting for another's word under a lock."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
-from typing import Self, TypeVar
 
 from processing_core import lowlevel
+from processing_core.annotations import Self, TypeVar
 from processing_sync._aliases import ConditionAliases
 from processing_sync._introspection import Waiter
 from processing_sync._introspection import waiters as _waiters

@@ -1,5 +1,7 @@
 """`Event`, a flag that processes wait for."""
 
+from __future__ import annotations
+
 from processing_core import lowlevel
 from processing_sync._aliases import EventAliases
 from processing_sync._introspection import Waiter

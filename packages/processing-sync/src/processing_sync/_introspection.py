@@ -1,10 +1,12 @@
 """Who holds and who awaits which primitive, and where each was made."""
 
+from __future__ import annotations
+
 import os
 import sys
-from typing import NamedTuple
 
 from processing_core import lowlevel
+from processing_core.annotations import NamedTuple
 
 __all__ = ["Holder", "Primitive", "Waiter", "primitives", "record_creation"]
 

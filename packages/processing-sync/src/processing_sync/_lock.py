@@ -1,5 +1,7 @@
 """`Lock` and `RLock`, which know their owner."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager

@@ -1,5 +1,7 @@
 """`Semaphore`, whose permits may be signals, and `BoundedSemaphore`, whose permits have owners."""
 
+from __future__ import annotations
+
 from processing_core import lowlevel
 from processing_sync._aliases import SemaphoreAliases
 from processing_sync._introspection import Holder, Waiter

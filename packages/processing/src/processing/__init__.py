@@ -4,8 +4,9 @@ Each name belongs to the package that defines it; this is the one namespace over
 ``processing_core``, and the submodules that users know, are imported when they are first asked for.
 """
 
+from __future__ import annotations
+
 from importlib import import_module as _import_module
-from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from processing_core import DEBUG as DEBUG
 from processing_core import INFO as INFO
@@ -49,6 +50,7 @@ from processing_core import set_arena_limit as set_arena_limit
 from processing_core import set_executable as set_executable
 from processing_core import set_forkserver_preload as set_forkserver_preload
 from processing_core import set_start_method as set_start_method
+from processing_core.annotations import TYPE_CHECKING as _TYPE_CHECKING
 from processing_core.lowlevel import offer_excepthook as _offer_excepthook
 from processing_core.lowlevel import register_loader as _register_loader
 

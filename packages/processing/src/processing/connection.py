@@ -1,5 +1,7 @@
 """Pipes, and connections between programs that are not of one family."""
 
+from __future__ import annotations
+
 from processing_core import AuthenticationError as AuthenticationError
 from processing_core import BufferTooShort as BufferTooShort
 from processing_queues import Client as Client

@@ -1,5 +1,7 @@
 """Contexts: the API bound to a start method."""
 
+from __future__ import annotations
+
 from processing_core import AuthenticationError as AuthenticationError
 from processing_core import BaseContext as BaseContext
 from processing_core import BufferTooShort as BufferTooShort

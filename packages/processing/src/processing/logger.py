@@ -1,5 +1,7 @@
 """0.52's logging; permanent.  What is new has the names of :mod:`processing.util`."""
 
+from __future__ import annotations
+
 from processing_core import DEBUG as DEBUG
 from processing_core import INFO as INFO
 from processing_core import NOTSET as NOTSET

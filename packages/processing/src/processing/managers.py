@@ -1,5 +1,7 @@
 """Managers: objects that live in a process of their own, and the proxies that stand for them elsewhere."""
 
+from __future__ import annotations
+
 from processing_managers.managers import AcquirerProxy as AcquirerProxy
 from processing_managers.managers import ArrayProxy as ArrayProxy
 from processing_managers.managers import AsyncResultProxy as AsyncResultProxy

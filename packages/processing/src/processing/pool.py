@@ -1,5 +1,7 @@
 """Pools of processes, and of threads."""
 
+from __future__ import annotations
+
 from processing.dummy import ThreadPool as ThreadPool
 from processing_pool import AsyncResult as AsyncResult
 from processing_pool import IMapIterator as IMapIterator

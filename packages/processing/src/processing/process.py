@@ -1,5 +1,7 @@
 """Processes, whatever they are started by."""
 
+from __future__ import annotations
+
 from processing_core import active_children as active_children
 from processing_core import activeChildren as activeChildren
 from processing_core import current_process as current_process

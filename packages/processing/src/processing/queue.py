@@ -1,5 +1,7 @@
 """0.52's name of :mod:`processing.queues`; permanent."""
 
+from __future__ import annotations
+
 from processing_queues import Empty as Empty
 from processing_queues import Full as Full
 from processing_queues import JoinableQueue as JoinableQueue

@@ -1,5 +1,7 @@
 """Queues."""
 
+from __future__ import annotations
+
 from processing_queues import Empty as Empty
 from processing_queues import Full as Full
 from processing_queues import JoinableQueue as JoinableQueue

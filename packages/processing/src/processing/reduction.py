@@ -1,10 +1,12 @@
 """How objects and descriptors travel between processes."""
 
+from __future__ import annotations
+
 import os
 import socket
 from collections.abc import Callable
-from typing import IO, Any
 
+from processing_core.annotations import IO, Any
 from processing_core.lowlevel import Descriptor, PipeEnd
 from processing_core.lowlevel import ForkingPickler as ForkingPickler
 from processing_queues import Connection

@@ -1,5 +1,7 @@
 """Objects of ctypes in shared memory, and the wrappers that hold a lock beside them."""
 
+from __future__ import annotations
+
 from processing_managers.sharedctypes import Array as Array
 from processing_managers.sharedctypes import RawArray as RawArray
 from processing_managers.sharedctypes import RawValue as RawValue

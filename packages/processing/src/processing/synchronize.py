@@ -1,5 +1,7 @@
 """Synchronization: `threading`'s primitives, for processes."""
 
+from __future__ import annotations
+
 from processing_sync import Barrier as Barrier
 from processing_sync import BoundedSemaphore as BoundedSemaphore
 from processing_sync import Condition as Condition

@@ -1,5 +1,7 @@
 """Logging, finalizers and hooks of forks."""
 
+from __future__ import annotations
+
 from processing_core import DEBUG as DEBUG
 from processing_core import INFO as INFO
 from processing_core import NOTSET as NOTSET

@@ -1,5 +1,7 @@
 """A started process, as the process that started it sees it."""
 
+from __future__ import annotations
+
 import os
 import signal
 

@@ -1,5 +1,7 @@
 """What of a process's surroundings an executed program inherits, but a forkserver's child does not."""
 
+from __future__ import annotations
+
 import os
 
 from processing_core._native import _kernel

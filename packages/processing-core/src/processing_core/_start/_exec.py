@@ -1,8 +1,9 @@
 """Starting a fresh interpreter that is born into the family."""
 
+from __future__ import annotations
+
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -64,6 +65,8 @@ def execute(module: str, place: Place, token: int, *descriptors: int) -> int:
     :return: its pid.
     :raises OSError: if the system refuses.
     """
+    import subprocess  # here, for its import takes 3 ms, and a child that starts nothing needs it not
+
     arguments = (_kernel.arena_fd(), token, *place, *descriptors)
     inherited = [fd for fd in (arguments[0], token, *descriptors) if fd >= 0]
     process = subprocess.Popen(_command(module, arguments), pass_fds=inherited)

@@ -3,6 +3,8 @@
 The kernel's fork hooks make the child a member, so nothing is pickled.
 """
 
+from __future__ import annotations
+
 import os
 
 from processing_core import _bootstrap, _lifeline

@@ -4,6 +4,8 @@ So a start neither copies the parent nor meets its threads.  Each process that s
 has one server, which ends with it; :mod:`processing_core._start._server` is the server's side.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import socket
@@ -56,7 +58,7 @@ class ForkServer:
             environment=None if environment == self._environment else environment,
         )
 
-    def request(self, parcel: _kernel.Parcel, lifeline: int, luggage: int) -> "ServedChild | None":
+    def request(self, parcel: _kernel.Parcel, lifeline: int, luggage: int) -> ServedChild | None:
         """Have a child born.
 
         Blocks until it is.

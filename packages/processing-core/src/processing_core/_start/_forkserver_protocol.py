@@ -15,16 +15,18 @@ message is far below what the system takes in one piece, and is read in one piec
 answer comes over the socket that they share.
 """
 
+from __future__ import annotations
+
 import os
 import socket
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from processing_core import _rights
 from processing_core._native import _kernel
 from processing_core._start._child import Place
+from processing_core.annotations import NamedTuple
 
 __all__ = [
     "BORN",

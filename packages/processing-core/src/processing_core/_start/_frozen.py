@@ -3,6 +3,8 @@
 The program is started with arguments that only `freeze_support` understands.
 """
 
+from __future__ import annotations
+
 import importlib
 import sys
 

@@ -1,11 +1,12 @@
 """What a process that was not forked from its parent must know before it can unpickle."""
 
+from __future__ import annotations
+
 import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from processing_core import _bootstrap, _logging, _main_module, _outcome, _pickling
 from processing_core._current import current_process
@@ -13,6 +14,7 @@ from processing_core._luggage import Luggage
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._start import _default, _environment
+from processing_core.annotations import NamedTuple
 
 __all__ = ["Preparation", "apply", "packed", "parent", "prepare", "unpacked"]
 

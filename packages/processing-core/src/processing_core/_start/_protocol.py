@@ -1,9 +1,10 @@
 """What a start method is, to a ``Process``."""
 
-from typing import Protocol
+from __future__ import annotations
 
 from processing_core._process import BaseProcess
 from processing_core._start._child import Child
+from processing_core.annotations import Protocol
 
 __all__ = ["StartMethod"]
 

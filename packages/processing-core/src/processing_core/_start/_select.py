@@ -1,9 +1,12 @@
 """The start methods of this platform, the default first."""
 
+from __future__ import annotations
+
 import importlib
 import sys
 from functools import cache
-from typing import TYPE_CHECKING
+
+from processing_core.annotations import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from processing_core._start._protocol import StartMethod
@@ -17,7 +20,7 @@ else:
 
 
 @cache
-def start_method(name: str) -> "StartMethod":
+def start_method(name: str) -> StartMethod:
     """The start method of that name, imported when it is first used.
 
     :raises ValueError: if this platform has none.

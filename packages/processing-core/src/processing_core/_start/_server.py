@@ -8,6 +8,8 @@ not be forked or died, until the next request.  While there is none, the server 
 forks one that takes what lies there.
 """
 
+from __future__ import annotations
+
 import errno
 import gc
 import importlib
@@ -16,13 +18,13 @@ import select
 import signal
 import socket
 from contextlib import suppress
-from typing import NamedTuple
 
 from processing_core import _bootstrap, _lifeline
 from processing_core._native import _kernel
 from processing_core._start import _forkserver_protocol as protocol
 from processing_core._start import _preparation, _spare
 from processing_core._start._child import Place, exit_code, reap
+from processing_core.annotations import NamedTuple
 
 __all__ = ["main"]
 

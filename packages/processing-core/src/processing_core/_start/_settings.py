@@ -1,5 +1,7 @@
 """What a program may choose about how its processes are started."""
 
+from __future__ import annotations
+
 import os
 import sys
 from collections.abc import Iterable

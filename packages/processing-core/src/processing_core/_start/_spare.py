@@ -4,6 +4,8 @@ It waits for a request, and becomes the process that was asked for.  A spare tha
 an idle program keeps none; it is never killed for that, for it might just have taken a request.
 """
 
+from __future__ import annotations
+
 import socket
 
 from processing_core import _lifeline

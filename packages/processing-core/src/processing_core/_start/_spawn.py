@@ -1,5 +1,7 @@
 """``spawn``: the child is a fresh interpreter, which unpickles what it has to do."""
 
+from __future__ import annotations
+
 import sys
 
 from processing_core import _bootstrap, _lifeline

@@ -19,6 +19,8 @@ then looks again: one of the two sees the other.
 This file is also run by itself, as a program that imports next to nothing (7 MiB, 12 ms).
 """
 
+from __future__ import annotations
+
 import fcntl
 import os
 import select

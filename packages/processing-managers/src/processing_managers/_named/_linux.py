@@ -1,5 +1,7 @@
 """Linux: the files of the tmpfs at ``/dev/shm``, which is what ``shm_open`` opens in glibc and musl alike."""
 
+from __future__ import annotations
+
 import errno
 import fcntl
 import os

@@ -1,6 +1,8 @@
 """What a platform must offer for shared memory with a name."""
 
-from typing import Protocol
+from __future__ import annotations
+
+from processing_core.annotations import Protocol
 
 __all__ = ["Names"]
 

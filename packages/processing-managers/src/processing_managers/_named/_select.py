@@ -1,5 +1,7 @@
 """Which mechanism this platform has."""
 
+from __future__ import annotations
+
 import sys
 
 from processing_managers._named._names import Names

@@ -4,6 +4,8 @@ A program that imports this in place of `processing` runs in one process: to fin
 rather than computes.
 """
 
+from __future__ import annotations
+
 from builtins import dict as dict  # threads share the builtin ones
 from builtins import list as list
 

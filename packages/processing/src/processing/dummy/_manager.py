@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Self
 
 from processing.dummy import _queue, _shared, _sync
 from processing.dummy._pool import ThreadPool
+from processing_core.annotations import TYPE_CHECKING, Any, Self
 
 __all__ = ["Manager", "Namespace"]
 

@@ -1,12 +1,14 @@
 """`ThreadPool`: a pool whose workers are threads."""
 
+from __future__ import annotations
+
 import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NoReturn, Self, TypeVar
 
 from processing.dummy._results import AsyncResult, Callback, ErrorCallback, IMapIterator, together
+from processing_core.annotations import Any, NoReturn, Self, TypeVar
 
 __all__ = ["ThreadPool"]
 
@@ -180,7 +182,7 @@ class ThreadPool:
         """0.52's name of `imap_unordered`; permanent."""
         return self.imap_unordered(func, iterable, chunksize)
 
-    def _submit(self, func: Callable[..., R], /, *args: Any, **kwds: Any) -> "Future[R]":
+    def _submit(self, func: Callable[..., R], /, *args: Any, **kwds: Any) -> Future[R]:
         self._check()
         return self._executor.submit(func, *args, **kwds)
 
@@ -189,7 +191,7 @@ class ThreadPool:
             raise ValueError("Pool not running")
 
     def _gather(
-        self, futures: "list[Future[R]]", callback: Callback[list[R]], error_callback: ErrorCallback
+        self, futures: list[Future[R]], callback: Callback[list[R]], error_callback: ErrorCallback
     ) -> AsyncResult[list[R]]:
         self._check()
         return AsyncResult(together(futures), callback, error_callback)
@@ -202,7 +204,7 @@ class ThreadPool:
         self._streams.add(stream)
         return stream
 
-    def _each(self, func: Callable[[T], R], items: Iterator[T]) -> "Iterator[Future[R]]":
+    def _each(self, func: Callable[[T], R], items: Iterator[T]) -> Iterator[Future[R]]:
         while True:
             try:
                 item = next(items)

@@ -1,14 +1,17 @@
 """`Process`, which is a thread."""
 
+from __future__ import annotations
+
 import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+
+from processing_core.annotations import Any
 
 __all__ = ["Process", "active_children", "current_process", "parent_process"]
 
-_children: weakref.WeakKeyDictionary[threading.Thread, weakref.WeakSet["Process"]] = weakref.WeakKeyDictionary()
+_children: weakref.WeakKeyDictionary[threading.Thread, weakref.WeakSet[Process]] = weakref.WeakKeyDictionary()
 
 
 class Process(threading.Thread):

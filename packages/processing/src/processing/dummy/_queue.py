@@ -1,11 +1,13 @@
 """Queues between threads, with the interface of those between processes."""
 
+from __future__ import annotations
+
 import queue
 import time
 from collections.abc import Iterable
-from typing import TypeVar
 
 from processing_core import ClosedError
+from processing_core.annotations import TypeVar
 
 __all__ = ["JoinableQueue", "Queue", "SimpleQueue"]
 

@@ -1,5 +1,7 @@
 """Results of a pool of threads: to come, or to iterate over."""
 
+from __future__ import annotations
+
 import collections
 import itertools
 import queue
@@ -7,9 +9,9 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, wait
 from concurrent.futures import TimeoutError as _NotYet
-from typing import Any, Generic, Self, TypeVar
 
 from processing_core import ClosedError, TimeoutError
+from processing_core.annotations import Any, Generic, Self, TypeVar
 
 __all__ = ["AsyncResult", "Callback", "ErrorCallback", "IMapIterator", "together"]
 
@@ -22,7 +24,7 @@ ErrorCallback = Callable[[BaseException], object] | None
 class AsyncResult(Generic[R]):
     """A result to come, of ``apply_async`` and its kin.  Thread-safe."""
 
-    def __init__(self, future: "Future[R]", callback: Callback[R] = None, error_callback: ErrorCallback = None) -> None:
+    def __init__(self, future: Future[R], callback: Callback[R] = None, error_callback: ErrorCallback = None) -> None:
         self._future: Future[R] = Future()
         self._callback, self._error_callback = callback, error_callback
         future.add_done_callback(self._finish)
@@ -59,7 +61,7 @@ class AsyncResult(Generic[R]):
             raise ValueError(f"{self!r} not ready")
         return self._future.exception() is None
 
-    def _finish(self, future: "Future[R]") -> None:
+    def _finish(self, future: Future[R]) -> None:
         error = _error_of(future)
         try:
             if error is not None and self._error_callback is not None:
@@ -76,7 +78,7 @@ class AsyncResult(Generic[R]):
 class IMapIterator(Generic[R]):
     """Iterates over results as they come; of ``imap`` and ``imap_unordered``."""
 
-    def __init__(self, futures: "Iterator[Future[R]]", window: int, ordered: bool) -> None:
+    def __init__(self, futures: Iterator[Future[R]], window: int, ordered: bool) -> None:
         self._futures: Iterator[Future[R]] | None = futures  # None: all of them are under way, or done
         self._ordered = ordered
         self._guard = threading.Lock()  # guards pulling from `_futures`
@@ -113,7 +115,7 @@ class IMapIterator(Generic[R]):
             raise error
         return future.result()
 
-    def _next_in_order(self, timeout: float | None) -> "Future[R]":
+    def _next_in_order(self, timeout: float | None) -> Future[R]:
         done, _ = wait([self._due[0]], timeout)
         if not done:
             raise _NotYet
@@ -147,7 +149,7 @@ class IMapIterator(Generic[R]):
         return True
 
 
-def together(futures: "list[Future[R]]") -> "Future[list[R]]":
+def together(futures: list[Future[R]]) -> Future[list[R]]:
     """What is done when all are."""
     whole: Future[list[R]] = Future()
     left = itertools.count(len(futures) - 1, -1)
@@ -170,7 +172,7 @@ def together(futures: "list[Future[R]]") -> "Future[list[R]]":
     return whole
 
 
-def _error_of(future: "Future[Any]") -> BaseException | None:
+def _error_of(future: Future[Any]) -> BaseException | None:
     try:
         return future.exception()
     except CancelledError:

@@ -1,10 +1,13 @@
 """Values and arrays, which threads share as they are, with the interface of those in shared memory."""
 
+from __future__ import annotations
+
 import array
 import ctypes
 import threading
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
+
+from processing_core.annotations import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
 __all__ = ["Array", "Value"]
 
@@ -102,7 +105,7 @@ class Array(_Locked, _array):
 
     def __new__(
         cls,
-        typecode: "str | type[ctypes._SimpleCData[Any]]",
+        typecode: str | type[ctypes._SimpleCData[Any]],
         size_or_initializer: int | Iterable[Any],
         lock: Lock = True,
     ) -> Self:

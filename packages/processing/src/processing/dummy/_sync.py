@@ -1,5 +1,7 @@
 """`threading`'s primitives, which are what the rest of this project imitates, with 0.52's names for them."""
 
+from __future__ import annotations
+
 import threading
 from threading import Barrier as Barrier
 from threading import BoundedSemaphore as BoundedSemaphore

@@ -1,14 +1,16 @@
 """Pipes and connections between threads, over queues."""
 
+from __future__ import annotations
+
 import collections
 import itertools
 import queue
 import threading
 import time
 from collections.abc import Iterable
-from typing import Any, Self
 
 from processing_core import ClosedError
+from processing_core.annotations import Any, Self
 
 __all__ = ["Client", "Connection", "Listener", "Pipe", "families", "wait"]
 
@@ -198,7 +200,7 @@ def wait(object_list: Iterable[Connection], timeout: float | None = None) -> lis
             _any_lane.wait(left)
 
 
-_listeners: dict[Any, "Listener"] = {}
+_listeners: dict[Any, Listener] = {}
 _numbers = itertools.count(1)
 
 
