@@ -69,7 +69,8 @@ static bool permit_of_another(struct semaphore *s)
     return false;
 }
 
-static bool permits_take_back(struct semaphore *s)
+/* Free what the dead hold; how many.  Waking is the caller's. */
+static int permits_take_back(struct semaphore *s)
 {
     owner_id living = arena.self; /* the last found alive: neighbours often have one owner */
     int n = 0;
@@ -80,8 +81,7 @@ static bool permits_take_back(struct semaphore *s)
         if (member_alive(seen)) living = seen;
         else n += cas64(p, seen, 0);
     }
-    if (n > 1) park_wake(&s->parked, n - 1); /* one is for whoever looked */
-    return n > 0;
+    return n;
 }
 
 /* -- what semaphore.c calls -- */
@@ -90,7 +90,9 @@ outcome reclaim_attempt(void *self, bool look)
 {
     struct semaphore *s = semaphore_of(self);
     if (permit_change(s, 0, arena.self)) return OK;
-    return look && permits_take_back(s) && permit_change(s, 0, arena.self) ? OK : BUSY;
+    int n = look ? permits_take_back(s) : 0;
+    if (n > 1) park_wake(&s->parked, n - 1); /* one is for whoever looked */
+    return n > 0 && permit_change(s, 0, arena.self) ? OK : BUSY;
 }
 
 outcome reclaim_grow(PyObject *self, uint64_t room, uint64_t free)
@@ -116,9 +118,12 @@ outcome reclaim_give(PyObject *self, uint32_t n)
 {
     struct semaphore *s = semaphore_of(self);
     uint32_t given = 0;
-    while (given < n && (permit_change(s, arena.self, 0) || permit_of_another(s) || permit_change(s, ABSENT, 0))) given++;
+    int back = 0;
+    while (given < n && permit_change(s, arena.self, 0)) given++;
+    if (given < n) back = permits_take_back(s); /* the dead's come back besides: they are not what is given here */
+    while (given < n && (permit_of_another(s) || permit_change(s, ABSENT, 0))) given++;
     outcome o = given < n ? reclaim_grow(self, n - given, n - given) : OK;
-    park_wake(&s->parked, (int)n);
+    park_wake(&s->parked, (int)n + back);
     return o;
 }
 

@@ -64,8 +64,8 @@ static bool permit_take(bounded_object *self)
     return false;
 }
 
-/* Free what dead processes hold; whether there was any. */
-static bool permits_take_back(struct bounded *b)
+/* Free what dead processes hold; how many.  Waking is the caller's. */
+static int permits_take_back(struct bounded *b)
 {
     owner_id living = arena.self; /* the last found alive: neighbours often have one owner */
     int n = 0;
@@ -75,14 +75,15 @@ static bool permits_take_back(struct bounded *b)
         if (member_alive(seen)) living = seen;
         else n += cas64(&b->permits[at], seen, 0);
     }
-    if (n > 1) park_wake(&b->parked, n - 1); /* one is for whoever looked */
-    return n > 0;
+    return n;
 }
 
 static outcome bounded_attempt(void *self, bool look)
 {
     if (permit_take(self)) return OK;
-    return look && permits_take_back(bounded_of(self)) && permit_take(self) ? OK : BUSY;
+    int n = look ? permits_take_back(bounded_of(self)) : 0;
+    if (n > 1) park_wake(&bounded_of(self)->parked, n - 1); /* one is for whoever looked */
+    return n > 0 && permit_take(self) ? OK : BUSY;
 }
 
 static bool permit_give(bounded_object *self, bool only_mine)
@@ -235,10 +236,13 @@ static PyObject *bounded_release(PyObject *self, PyObject *const *args, Py_ssize
     uint32_t n, given = 0;
     if (!parse_release(args, nargs, kwnames, &n) || !handle_usable(self)) return NULL;
     struct bounded *b = bounded_of(self);
+    int back = 0;
+    if (n == 1) given = permit_give((bounded_object *)self, true);
+    if (!given) back = permits_take_back(b); /* the dead's come back besides: they are not what is given here */
     bool held = n == 1 || b->max - permits_free(b) >= n;
     while (held && given < n && (permit_give((bounded_object *)self, true) || permit_give((bounded_object *)self, false)))
         given++;
-    if (given) park_wake(&b->parked, (int)given);
+    if (given || back) park_wake(&b->parked, (int)given + back);
     if (given == n) Py_RETURN_NONE;
     return PyErr_Format(error_not_held, "semaphore released too many times: its value cannot exceed %llu",
                         (unsigned long long)b->max);

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from processing_core import NotHeldError, OwnerDied, lowlevel
-from processing_sync import Lock, RLock
+from processing_sync import Event, Lock, RLock
 from processing_testing.forking import Child, Line
 
 Fork = Callable[[Callable[[Line], object]], Child]
@@ -379,3 +379,29 @@ def test_killed_holders_never_let_half_updated_state_pass_for_sound(
     update()
     update()
     assert left.value == right.value and left.value > 0
+
+
+@pytest.mark.attack
+def test_nobody_starves_where_eight_compete(fork: Fork, lock: AnyLock, rounds: Callable[[int, int], int]) -> None:
+    """Each gets its turns while the others go on taking the lock: no start and no pause helps it."""
+    turns, over = rounds(2000, 100_000), Event()
+
+    def compete(line: Line) -> None:
+        line.say("ready")
+        line.hear()
+        for _ in range(turns):
+            with lock:
+                pass
+        line.say("done")
+        while not over.is_set():
+            with lock:
+                pass
+
+    children = [fork(compete) for _ in range(8)]
+    for child in children:
+        child.hear()
+    for child in children:
+        child.say("go")
+    assert [child.hear() for child in children] == ["done"] * 8
+    over.set()
+    assert [child.join() for child in children] == [0] * 8
