@@ -37,11 +37,13 @@ uint8_t *encoding_grow(struct encoding *e, size_t n); /* n bytes more of head; N
 bool encoding_append(struct encoding *e, PyObject *bytes); /* a piece; false: exception */
 bool encode_pickle(struct encoding *e, PyObject *object);
 
-/* The blocks that a message brings: the first `n` of its references.  `copy`: do not stand on them. */
+/* The blocks that a message brings: the first `n` of its references.  Does the object stand on them, on copies, or, since
+ * others do too, on views that are read-only? */
+enum standing { STANDS, COPIES, SHARES };
 struct blocks {
     const uint64_t *ids;
     uint64_t n;
-    bool copy;
+    enum standing standing;
 };
 
 /* A new object from bytes.  `*kept` is set if something still looks into the bytes: they must never be freed. */

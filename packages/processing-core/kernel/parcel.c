@@ -50,16 +50,16 @@ outcome parcel_make_ranked(const struct encoding *e, const struct rank *rank, ce
     return OK;
 }
 
-static PyObject *parcel_decode(struct parcel *p, bool copy, bool *kept)
+static PyObject *parcel_decode(struct parcel *p, enum standing standing, bool *kept)
 {
-    struct blocks blocks = {p->refs, load_relaxed(&p->n_refs), copy};
+    struct blocks blocks = {p->refs, load_relaxed(&p->n_refs), standing};
     return decode(parcel_data(p) + p->rank_size, p->size - p->rank_size, &blocks, kept);
 }
 
 PyObject *parcel_open(refno ref, bool copy)
 {
     bool kept;
-    PyObject *object = parcel_decode(parcel_at(load_relaxed(&reference_at(ref)->ref)), copy, &kept);
+    PyObject *object = parcel_decode(parcel_at(load_relaxed(&reference_at(ref)->ref)), copy ? COPIES : STANDS, &kept);
     if (!kept) cell_detach(ref);
     return object;
 }
@@ -101,16 +101,17 @@ static bool check_parcel(PyObject *object)
     return false;
 }
 
-/* unpack(parcel, take=False) */
+/* unpack(parcel, take=False, share=False) */
 static PyObject *py_unpack(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"", "take", NULL};
+    static char *names[] = {"", "take", "share", NULL};
     PyObject *object;
-    int take = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|p:unpack", names, &object, &take) || !check_parcel(object)) return NULL;
+    int take = 0, share = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|pp:unpack", names, &object, &take, &share) || !check_parcel(object))
+        return NULL;
     bool kept;
     Py_INCREF(object);
-    PyObject *result = parcel_decode(parcel_at(((handle_object *)object)->id), !take, &kept);
+    PyObject *result = parcel_decode(parcel_at(((handle_object *)object)->id), share ? SHARES : take ? STANDS : COPIES, &kept);
     if (!kept) Py_DECREF(object); /* else this handle lives for ever, and with it the bytes */
     return result;
 }

@@ -82,10 +82,15 @@ bool encode_pickle(struct encoding *e, PyObject *object)
 
 /* -- reading -- */
 
-static PyObject *open_block(cell_id id, bool copy)
+static PyObject *open_block(cell_id id, enum standing standing)
 {
     PyObject *block = block_attach(id);
-    PyObject *view = !block ? NULL : copy ? block_copy(block) : PyMemoryView_FromObject(block);
+    PyObject *view = !block ? NULL : standing == COPIES ? block_copy(block) : PyMemoryView_FromObject(block);
+    if (view && standing == SHARES) {
+        PyObject *writable = view;
+        view = PyObject_CallMethod(writable, "toreadonly", NULL);
+        Py_DECREF(writable);
+    }
     Py_XDECREF(block);
     return view;
 }
@@ -98,7 +103,7 @@ static PyObject *open_blocks(const struct blocks *blocks, uint64_t n)
     }
     PyObject *list = PyList_New((Py_ssize_t)n);
     for (uint64_t i = 0; list && i < n; i++) {
-        PyObject *view = open_block(blocks->ids[i], blocks->copy);
+        PyObject *view = open_block(blocks->ids[i], blocks->standing);
         if (!view || PyList_SetItem(list, (Py_ssize_t)i, view) < 0) Py_CLEAR(list);
     }
     return list;

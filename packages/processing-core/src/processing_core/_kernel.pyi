@@ -157,10 +157,11 @@ class Parcel(Handle):
 def pack(obj: object) -> Parcel:
     """Pickle ``obj`` into a parcel."""
 
-def unpack(parcel: Parcel, /, take: bool = False) -> Any:
+def unpack(parcel: Parcel, /, take: bool = False, share: bool = False) -> Any:
     """A new object from a parcel; may be called several times.
 
     :param take: let the object stand on the parcel's large buffers, not on copies: nobody else may unpack it.
+    :param share: let the object stand on them by views that are read-only: others may do so, too.
     """
 
 def give(parcel: Parcel, slot: int, serial: int) -> None:

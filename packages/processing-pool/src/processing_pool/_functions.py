@@ -94,7 +94,7 @@ class Functions:
     def _fetch(self, cell: int) -> Run:
         try:
             parcel = attach(Parcel, family(), cell)
-            how, function = unpack(parcel)
+            how, function = unpack(parcel, share=True)  # large buffers are all workers' own: read-only
         except Exception as error:
             raise untaken(error, "the function, which did not unpickle in the worker") from error
         run: Run = (lambda args: function(*args)) if how == STAR else function

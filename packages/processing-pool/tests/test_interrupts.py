@@ -1,0 +1,117 @@
+"""Ctrl-C while a program waits for its pool: in a terminal, where the whole group gets the signal, and with pipes."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from processing_testing import processes
+
+FORMS = {
+    "map": "pool.map(time.sleep, [60] * 100)",
+    "starmap": "pool.starmap(time.sleep, [(60,)] * 100)",
+    "apply": "pool.apply(time.sleep, (60,))",
+    "get": "pool.map_async(time.sleep, [60] * 100).get()",
+    "imap": "list(pool.imap(time.sleep, [60] * 100))",
+    "imap_unordered": "for _ in pool.imap_unordered(time.sleep, iter([60] * 100), 3): pass",
+    "submit": "pool.submit(time.sleep, 60).result()",
+    "executor": "list(pool.executor().map(time.sleep, [60] * 100))",
+    "join": "pool.map_async(time.sleep, [60] * 100); pool.close(); pool.join()",
+}
+
+PROGRAM = """
+    import time, processing_core
+    from processing_pool import Pool
+    processing_core.set_start_method({method!r})
+    if __name__ == "__main__":
+        with Pool(2) as pool:
+            pool.map(abs, range(4))
+            print("ready", flush=True)
+            {form}
+"""
+
+
+def program(method: str, form: str) -> list[str]:
+    """The command of a program that waits."""
+    return [sys.executable, "-W", "error", "-c", textwrap.dedent(PROGRAM).format(method=method, form=FORMS[form])]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_in_a_terminal(method: str, form: str) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        command = program(method, form)
+        os.execve(command[0], command, {**os.environ, "PYTHON_COLORS": "0", "NO_COLOR": "1"})
+    try:
+        shown = read(terminal, b"ready\r\n")
+        family = processes.family(pid)
+        begin = time.monotonic()
+        os.write(terminal, b"\x03")  # the terminal makes it a SIGINT for everyone in it
+        shown += read(terminal, None)
+        _, status = os.waitpid(pid, 0)
+        took = time.monotonic() - begin
+    finally:
+        os.close(terminal)
+    check(shown.decode(), os.waitstatus_to_exitcode(status), took)
+    assert gone(family)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_with_pipes(method: str, form: str) -> None:
+    """Only the program gets the signal."""
+    with subprocess.Popen(
+        program(method, form), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as run:
+        assert run.stdout and run.stdout.readline() == "ready\n"
+        family = processes.family(run.pid)
+        begin = time.monotonic()
+        run.send_signal(signal.SIGINT)
+        _, shown = run.communicate(timeout=30)
+        check(shown, run.returncode, time.monotonic() - begin)
+    assert gone(family)
+
+
+def check(shown: str, code: int, took: float) -> None:
+    """One traceback, and soon: the promise is a second, and a busy machine gets more."""
+    assert shown.count("Traceback") == 1, shown
+    assert shown.rstrip().endswith("KeyboardInterrupt")
+    assert code in (1, -signal.SIGINT)
+    assert took < 5
+
+
+def read(terminal: int, until: bytes | None) -> bytes:
+    """What a terminal shows, to its end or a line."""
+    shown = b""
+    while until is None or until not in shown:
+        assert select.select([terminal], [], [], 30)[0], shown
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:  # EIO: nobody has it open any more
+            break
+        if not piece:
+            break
+        shown += piece
+    return shown
+
+
+def gone(family: list[processes.ProcessInfo]) -> bool:
+    """Whether these processes end within 2 s."""
+    deadline = time.monotonic() + 2
+    while any(_is_there(info) for info in family):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)  # they are not our children: nobody tells us
+    return True
+
+
+def _is_there(info: processes.ProcessInfo) -> bool:
+    now = processes.read(info.pid)
+    return now is not None and now.started == info.started and now.state != "Z"
