@@ -307,3 +307,61 @@ class TestThreadPool:
             pool.imap(abs, [], 0)
         with pytest.raises(ValueError, match="still running"):
             pool.join()
+
+
+class TestThePoolsOfProcessesHaveIt:
+    """And so those of threads have it."""
+
+    def test_exceptions_among_the_results(self) -> None:
+        with ThreadPool(2) as pool:
+            for results in (
+                pool.map(int, ["1", "one", "2"], return_exceptions=True),
+                pool.starmap(int, [("1",), ("one",), ("2",)], return_exceptions=True),
+            ):
+                assert [result if isinstance(result, int) else type(result) for result in results] == [1, ValueError, 2]
+
+    def test_futures(self) -> None:
+        with ThreadPool(2) as pool:
+            assert pool.submit(pow, 2, 10).result(30) == 1024
+            assert list(pool.executor().map(abs, [-1, 2])) == [1, 2]
+
+    def test_a_buffersize(self) -> None:
+        pulled = 0
+
+        def items() -> Iterator[int]:
+            nonlocal pulled
+            while True:
+                pulled += 1
+                yield pulled
+
+        with ThreadPool(2) as pool:
+            results = pool.imap(abs, items(), buffersize=3)
+            assert [next(results) for _ in range(10)] == list(range(1, 11))
+            assert pulled <= 13
+            with pytest.raises(ValueError, match="buffersize"):
+                pool.imap(abs, [1], buffersize=0)
+
+    def test_cancel(self) -> None:
+        over = threading.Event()
+        with ThreadPool(1) as pool:
+            running = pool.apply_async(over.wait, (30,))
+            queued, mapped = pool.apply_async(abs, (-1,)), pool.map_async(abs, [-1, -2])
+            assert queued.cancel() and mapped.cancel()
+            assert not pool.submit(abs, 1).cancelled()
+            for result in (queued, mapped):
+                with pytest.raises(processing.TaskCancelled):
+                    result.get(30)
+                assert result.cancelled() and not result.cancel()
+            assert not running.cancel()
+            over.set()
+            assert running.get(30)
+            assert not running.cancelled()
+
+    def test_join_in_vain(self) -> None:
+        over = threading.Event()
+        pool = ThreadPool(1)
+        pool.apply_async(over.wait, (30,))
+        pool.close()
+        assert not pool.join(0.01)
+        over.set()
+        assert pool.join(30)

@@ -172,3 +172,11 @@ def say_goodbye_and_fail(path: str) -> None:
     """:raises ValueError: always."""
     record(path, "goodbye")
     raise ValueError("goodbye")
+
+
+def look_at(array: Any, i: int) -> tuple[float, bool, int]:
+    """An element, whether the array may be changed, and how much memory the worker has of its own."""
+    with open("/proc/self/statm") as file:
+        fields = file.read().split()
+    own = (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
+    return float(array[i]), bool(array.flags.writeable), own

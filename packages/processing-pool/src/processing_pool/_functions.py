@@ -94,7 +94,7 @@ class Functions:
     def _fetch(self, cell: int) -> Run:
         try:
             parcel = attach(Parcel, family(), cell)
-            how, function = unpack(parcel, share=True)  # large buffers are all workers' own: read-only
+            how, function = unpack(parcel, share=True)  # its large buffers are read-only: others have them, too
         except Exception as error:
             raise untaken(error, "the function, which did not unpickle in the worker") from error
         run: Run = (lambda args: function(*args)) if how == STAR else function

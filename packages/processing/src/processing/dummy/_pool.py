@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 
 from processing.dummy._results import AsyncResult, Callback, ErrorCallback, IMapIterator, together
-from processing_core.annotations import Any, NoReturn, Self, TypeVar
+from processing_core.annotations import Any, Literal, NoReturn, ParamSpec, Self, TypeVar, overload
 
 __all__ = ["ThreadPool"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+P = ParamSpec("P")
 
 _WINDOW = 4  # tasks that `imap` has under way for each worker
 
@@ -48,6 +49,7 @@ class ThreadPool:
             raise TypeError("initializer must be a callable")
         self._size, self._closed = size, False
         self._streams: weakref.WeakSet[IMapIterator[Any]] = weakref.WeakSet()
+        self._under_way: set[Future[Any]] = set()
         self._executor = ThreadPoolExecutor(size, "ThreadPool", initializer, tuple(initargs))
 
     def apply(self, func: Callable[..., R], args: Iterable[Any] = (), kwds: Mapping[str, Any] | None = None) -> R:
@@ -69,13 +71,34 @@ class ThreadPool:
         """
         return AsyncResult(self._submit(func, *args, **(kwds or {})), callback, error_callback)
 
-    def map(self, func: Callable[[T], R], iterable: Iterable[T], chunksize: int | None = None) -> list[R]:
+    @overload
+    def map(
+        self,
+        func: Callable[[T], R],
+        iterable: Iterable[T],
+        chunksize: int | None = None,
+        *,
+        return_exceptions: Literal[False] = False,
+    ) -> list[R]: ...
+    @overload
+    def map(
+        self, func: Callable[[T], R], iterable: Iterable[T], chunksize: int | None = None, *, return_exceptions: bool
+    ) -> list[R | BaseException]: ...
+    def map(
+        self,
+        func: Callable[[T], R],
+        iterable: Iterable[T],
+        chunksize: int | None = None,
+        *,
+        return_exceptions: bool = False,
+    ) -> Any:
         """Call ``func`` with each item, in the threads; the results, in order.  Blocks.
 
         :param chunksize: for the signature of `processing.Pool`; means nothing.
+        :param return_exceptions: whether an item's exception stands among the results, rather than being raised.
         :raises BaseException: what the first of the items raised that failed, when all are done.
         """
-        return self.map_async(func, iterable, chunksize).get()
+        return self.map_async(func, iterable, chunksize, return_exceptions=return_exceptions).get()
 
     def map_async(
         self,
@@ -84,15 +107,42 @@ class ThreadPool:
         chunksize: int | None = None,
         callback: Callback[list[R]] = None,
         error_callback: ErrorCallback = None,
+        *,
+        return_exceptions: bool = False,
     ) -> AsyncResult[list[R]]:
         """Begin :meth:`map`.  Does not block, but the iterable is read to its end."""
-        return self._gather([self._submit(func, item) for item in iterable], callback, error_callback)
+        return self._gather(
+            [self._submit(func, item) for item in iterable], callback, error_callback, return_exceptions
+        )
 
+    @overload
     def starmap(
-        self, func: Callable[..., R], iterable: Iterable[Iterable[Any]], chunksize: int | None = None
-    ) -> list[R]:
+        self,
+        func: Callable[..., R],
+        iterable: Iterable[Iterable[Any]],
+        chunksize: int | None = None,
+        *,
+        return_exceptions: Literal[False] = False,
+    ) -> list[R]: ...
+    @overload
+    def starmap(
+        self,
+        func: Callable[..., R],
+        iterable: Iterable[Iterable[Any]],
+        chunksize: int | None = None,
+        *,
+        return_exceptions: bool,
+    ) -> list[R | BaseException]: ...
+    def starmap(
+        self,
+        func: Callable[..., R],
+        iterable: Iterable[Iterable[Any]],
+        chunksize: int | None = None,
+        *,
+        return_exceptions: bool = False,
+    ) -> Any:
         """As :meth:`map`, but each item holds the arguments of one call."""
-        return self.starmap_async(func, iterable, chunksize).get()
+        return self.starmap_async(func, iterable, chunksize, return_exceptions=return_exceptions).get()
 
     def starmap_async(
         self,
@@ -101,22 +151,42 @@ class ThreadPool:
         chunksize: int | None = None,
         callback: Callback[list[R]] = None,
         error_callback: ErrorCallback = None,
+        *,
+        return_exceptions: bool = False,
     ) -> AsyncResult[list[R]]:
         """As :meth:`map_async`, but each item holds the arguments of one call."""
-        return self._gather([self._submit(func, *item) for item in iterable], callback, error_callback)
+        return self._gather(
+            [self._submit(func, *item) for item in iterable], callback, error_callback, return_exceptions
+        )
 
-    def imap(self, func: Callable[[T], R], iterable: Iterable[T], chunksize: int = 1) -> IMapIterator[R]:
+    def imap(
+        self, func: Callable[[T], R], iterable: Iterable[T], chunksize: int = 1, *, buffersize: int | None = None
+    ) -> IMapIterator[R]:
         """Call ``func`` with each item, in the threads, and iterate over the results in order.
 
         Does not block.  Items are pulled as the iteration goes on: the iterable may be endless.
 
         :param chunksize: for the signature of `processing.Pool`; means nothing.
+        :param buffersize: items that may be pulled and not yet given as results; ``None`` for a few a thread.
         """
-        return self._imap(func, iterable, chunksize, True)
+        return self._imap(func, iterable, chunksize, True, buffersize)
 
-    def imap_unordered(self, func: Callable[[T], R], iterable: Iterable[T], chunksize: int = 1) -> IMapIterator[R]:
+    def imap_unordered(
+        self, func: Callable[[T], R], iterable: Iterable[T], chunksize: int = 1, *, buffersize: int | None = None
+    ) -> IMapIterator[R]:
         """As :meth:`imap`, but the results come as they are done."""
-        return self._imap(func, iterable, chunksize, False)
+        return self._imap(func, iterable, chunksize, False, buffersize)
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Begin ``fn(*args, **kwargs)`` in a thread of the pool.  Does not block.
+
+        :return: a :class:`concurrent.futures.Future`.
+        """
+        return self._submit(fn, *args, **kwargs)
+
+    def executor(self) -> Executor:
+        """The :class:`concurrent.futures.Executor` of the pool's threads.  Does not block."""
+        return self._executor
 
     def close(self) -> None:
         """Take no more tasks; the threads end when all are done.  Does not block."""
@@ -131,18 +201,24 @@ class ThreadPool:
             stream.stop()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def join(self) -> None:
+    def join(self, timeout: float | None = None) -> bool:
         """Wait until the threads have ended, of a pool that was closed or terminated.  Blocks.
 
         What `imap` has not pulled yet is pulled now.
 
+        :param timeout: seconds; ``None`` waits for ever.
+        :return: whether they have ended.
         :raises ValueError: if it still runs.
         """
         if not self._closed:
             raise ValueError("Pool is still running")
         for stream in list(self._streams):
             stream.pull_all()
+        _, undone = wait(list(self._under_way), timeout)
+        if undone:
+            return False
         self._executor.shutdown(wait=True)
+        return True
 
     def __enter__(self) -> Self:
         self._check()
@@ -184,23 +260,42 @@ class ThreadPool:
 
     def _submit(self, func: Callable[..., R], /, *args: Any, **kwds: Any) -> Future[R]:
         self._check()
-        return self._executor.submit(func, *args, **kwds)
+        return self._begin(func, *args, **kwds)
+
+    def _begin(self, func: Callable[..., R], /, *args: Any, **kwds: Any) -> Future[R]:
+        future = self._executor.submit(func, *args, **kwds)
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
+        return future
 
     def _check(self) -> None:
         if self._closed:
             raise ValueError("Pool not running")
 
     def _gather(
-        self, futures: list[Future[R]], callback: Callback[list[R]], error_callback: ErrorCallback
+        self,
+        futures: list[Future[R]],
+        callback: Callback[list[R]],
+        error_callback: ErrorCallback,
+        return_exceptions: bool,
     ) -> AsyncResult[list[R]]:
         self._check()
-        return AsyncResult(together(futures), callback, error_callback)
+        return AsyncResult(together(futures, return_exceptions), callback, error_callback, futures)
 
-    def _imap(self, func: Callable[[T], R], iterable: Iterable[T], chunksize: int, ordered: bool) -> IMapIterator[R]:
+    def _imap(
+        self,
+        func: Callable[[T], R],
+        iterable: Iterable[T],
+        chunksize: int,
+        ordered: bool,
+        buffersize: int | None,
+    ) -> IMapIterator[R]:
         self._check()
         if chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {chunksize}")
-        stream = IMapIterator(self._each(func, iter(iterable)), _WINDOW * self._size, ordered)
+        if buffersize is not None and buffersize < 1:
+            raise ValueError(f"buffersize must be at least 1, not {buffersize}")
+        stream = IMapIterator(self._each(func, iter(iterable)), buffersize or _WINDOW * self._size, ordered)
         self._streams.add(stream)
         return stream
 
@@ -215,4 +310,4 @@ class ThreadPool:
                 failed.set_exception(error)
                 yield failed
                 return
-            yield self._executor.submit(func, item)
+            yield self._begin(func, item)

@@ -6,12 +6,13 @@ import collections
 import itertools
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, wait
 from concurrent.futures import TimeoutError as _NotYet
 
 from processing_core import ClosedError, TimeoutError
 from processing_core.annotations import Any, Generic, Self, TypeVar
+from processing_pool import TaskCancelled
 
 __all__ = ["AsyncResult", "Callback", "ErrorCallback", "IMapIterator", "together"]
 
@@ -24,9 +25,17 @@ ErrorCallback = Callable[[BaseException], object] | None
 class AsyncResult(Generic[R]):
     """A result to come, of ``apply_async`` and its kin.  Thread-safe."""
 
-    def __init__(self, future: Future[R], callback: Callback[R] = None, error_callback: ErrorCallback = None) -> None:
+    def __init__(
+        self,
+        future: Future[R],
+        callback: Callback[R] = None,
+        error_callback: ErrorCallback = None,
+        tasks: Sequence[Future[Any]] | None = None,
+    ) -> None:
         self._future: Future[R] = Future()
         self._callback, self._error_callback = callback, error_callback
+        self._tasks = [future] if tasks is None else tasks
+        self._was_cancelled = False
         future.add_done_callback(self._finish)
 
     def get(self, timeout: float | None = None) -> R:
@@ -48,6 +57,22 @@ class AsyncResult(Generic[R]):
         """
         wait([self._future], timeout)
 
+    def cancel(self) -> bool:
+        """Let what has not begun not begin; a thread that runs cannot be stopped.  Does not block.
+
+        :return: whether there was any: then the result will be a :exc:`TaskCancelled`, when what runs has ended.
+        """
+        if self.ready():
+            return False
+        before, self._was_cancelled = self._was_cancelled, True
+        found = sum([task.cancel() for task in self._tasks if not task.done()]) > 0
+        self._was_cancelled = before or found
+        return found
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled.  Does not block."""
+        return self.ready() and isinstance(self._future.exception(), TaskCancelled)
+
     def ready(self) -> bool:
         """Whether it is there.  Does not block."""
         return self._future.done()
@@ -63,6 +88,8 @@ class AsyncResult(Generic[R]):
 
     def _finish(self, future: Future[R]) -> None:
         error = _error_of(future)
+        if self._was_cancelled and isinstance(error, ClosedError):
+            error = TaskCancelled("the task was cancelled")
         try:
             if error is not None and self._error_callback is not None:
                 self._error_callback(error)
@@ -149,9 +176,9 @@ class IMapIterator(Generic[R]):
         return True
 
 
-def together(futures: list[Future[R]]) -> Future[list[R]]:
+def together(futures: list[Future[R]], return_exceptions: bool) -> Future[Any]:
     """What is done when all are."""
-    whole: Future[list[R]] = Future()
+    whole: Future[list[Any]] = Future()
     left = itertools.count(len(futures) - 1, -1)
     guard = threading.Lock()  # guards `left`
 
@@ -159,9 +186,11 @@ def together(futures: list[Future[R]]) -> Future[list[R]]:
         with guard:
             if next(left) > 0:
                 return
-        error = next((error for error in map(_error_of, futures) if error is not None), None)
-        if error is None:
-            whole.set_result([future.result() for future in futures])
+        errors = [_error_of(future) for future in futures]
+        error = next((error for error in errors if error is not None), None)
+        if error is None or (return_exceptions and not isinstance(error, ClosedError)):
+            pairs = zip(errors, futures, strict=True)
+            whole.set_result([future.result() if error is None else error for error, future in pairs])
         else:
             whole.set_exception(error)
 
