@@ -125,7 +125,7 @@ class NotPicklableError(ProcessError, pickle.PicklingError, TypeError, Attribute
 
     def __init__(self, path: str = "", reason: str = "cannot be pickled") -> None:
         super().__init__(path, reason)
-        self.path = path
+        self.path: str = path
         self.reason = reason
 
     def __str__(self) -> str:
@@ -138,8 +138,7 @@ class NotPicklableError(ProcessError, pickle.PicklingError, TypeError, Attribute
         """
         for begin, name in names.items():
             if self.path.startswith(begin):
-                self.path = name + self.path[len(begin) :]
-                self.args = self.path, self.reason
+                self.__init__(name + self.path[len(begin) :], self.reason)  # type: ignore[misc]
                 break
         return self
 

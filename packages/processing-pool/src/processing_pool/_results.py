@@ -72,8 +72,8 @@ class AsyncResult(Target, Generic[R]):
         self.task: Any = task
         self.options = options
         self.job: Stoppable | None = None  # of a map
-        self.number = 0  # of a call
-        self.message = 0  # of a call: its latest in the ring
+        self.number: int = 0  # of a call
+        self.message: int = 0  # of a call: its latest in the ring
         self.parcel: object = None  # what the call's function is in
         self._callback = callback
         self._error_callback = error_callback

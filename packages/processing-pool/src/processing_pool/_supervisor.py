@@ -68,7 +68,7 @@ class Supervisor:
         self._last_ready: float | None = None  # when some worker was last seen to be ready
         self._legacies: list[Legacy] = []  # of the dead, not told yet
         self._out_of_memory = OutOfMemory()
-        self.watch = Watch(engine, recipe.claims, self.processes, max_memory)
+        self.watch: Watch = Watch(engine, recipe.claims, self.processes, max_memory)
         with without_forks():
             read_end, write_end = os.pipe()
             self._woken, self._waker = keep_private(Descriptor(read_end)), keep_private(Descriptor(write_end))

@@ -53,7 +53,7 @@ class Watch:
         self.guard = threading.RLock()
         self.why: dict[int, tuple[Any, ...]] = {}  # by place
         self._due: dict[tuple[int, int], tuple[float, Resending]] = {}  # by the task's numbers
-        self._next_timeout = math.inf
+        self._next_timeout: float = math.inf
 
     # -- from any thread ----------------------------------------------------------------------------
 
