@@ -334,11 +334,11 @@ def test_kills_lose_no_message_but_the_victims(context: BaseContext, rounds: Cal
             assert chosen.pid
             os.kill(chosen.pid, signal.SIGKILL)
             chosen.join()
-            check_order(told)
+            check_order(told, most=200)  # more comes meanwhile
     for victim in victims:
         victim.kill()
         victim.join()
-    check_order(told)
+    check_order(told, most=1 << 30)
     fd = receiver.fileno()
     while receiver.poll():
         assert readable(fd)
@@ -350,9 +350,9 @@ def test_kills_lose_no_message_but_the_victims(context: BaseContext, rounds: Cal
         assert receiver.recv() == [number] * 3
 
 
-def check_order(told: Connection) -> None:
+def check_order(told: Connection, most: int) -> None:
     """Each relayer tells messages in the order in which it took them."""
-    while told.poll():
+    while told.poll() and (most := most - 1) >= 0:
         relayer, sender, number, payload = told.recv()
         assert payload == bytes([number % 251]) * (number % 20_000)
         key = relayer, sender
