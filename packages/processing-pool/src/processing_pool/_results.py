@@ -70,7 +70,7 @@ class AsyncResult(Target, Generic[R]):
         self._engine = engine
         self._pool = pool
         self.task: Any = task
-        self.options = options
+        self.options: Options = options
         self.job: Stoppable | None = None  # of a map
         self.number: int = 0  # of a call
         self.message: int = 0  # of a call: its latest in the ring

@@ -13,6 +13,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 from processing_core.annotations import TYPE_CHECKING, Any
 from processing_core.lowlevel import Claims
@@ -50,7 +51,7 @@ class Watch:
         self._claims = claims
         self._processes = processes
         self._max_memory = max_memory
-        self.guard = threading.RLock()
+        self.guard: AbstractContextManager[bool] = threading.RLock()
         self.why: dict[int, tuple[Any, ...]] = {}  # by place
         self._due: dict[tuple[int, int], tuple[float, Resending]] = {}  # by the task's numbers
         self._next_timeout: float = math.inf
