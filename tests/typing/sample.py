@@ -138,3 +138,7 @@ def managers() -> None:
         assert_type(manager.Value("i", 1).value, int)
         assert_type(manager.Event().wait(1), bool)
         stock["apples"] = "one"  # type: ignore[assignment]
+
+
+def misspelled() -> None:
+    processing.Qeueu()  # type: ignore[attr-defined]

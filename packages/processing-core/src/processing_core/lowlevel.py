@@ -69,6 +69,7 @@ from processing_core._logging import debug as debug
 from processing_core._logging import info as info
 from processing_core._logging import sub_debug as sub_debug
 from processing_core._logging import sub_warning as sub_warning
+from processing_core._on_demand import on_demand as on_demand
 from processing_core._pickling import dumps as dumps
 from processing_core._pickling import loads as loads
 from processing_core._pickling import path_to_culprit as path_to_culprit
@@ -130,6 +131,7 @@ __all__ = [
     "members",
     "obituary",
     "offer_excepthook",
+    "on_demand",
     "own_methods",
     "pack",
     "path_to_culprit",

@@ -59,13 +59,15 @@ for _name in ("Value", "RawValue", "Array", "RawArray"):
 _register_factory("Manager", _make_manager, takes_context=True)
 
 
-def __getattr__(name: str) -> object:
-    # A child that only uses a `Value` does without the 5 ms that managers take.
-    if not name.startswith("_"):
-        managers = _import_module("processing_managers.managers")
-        if name in managers.__all__:
-            return getattr(managers, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not _TYPE_CHECKING:  # for a checker would take every name then
+
+    def __getattr__(name: str) -> object:
+        # A child that only uses a `Value` does without the 5 ms that managers take.
+        if not name.startswith("_"):
+            managers = _import_module("processing_managers.managers")
+            if name in managers.__all__:
+                return getattr(managers, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module as _import_module
-
 from processing_core import RemoteTraceback as RemoteTraceback
 from processing_core.annotations import TYPE_CHECKING as _TYPE_CHECKING
+from processing_core.lowlevel import on_demand as _on_demand
 from processing_pool._errors import MaybeEncodingError as MaybeEncodingError
 from processing_pool._errors import MemoryExceeded as MemoryExceeded
 from processing_pool._errors import PoolBroken as PoolBroken
@@ -43,12 +42,9 @@ for _name in __all__:
         globals()[_name].__module__ = __name__
 
 
-def __getattr__(name: str) -> object:
-    # `concurrent.futures` imports `logging`: a worker does without the 5 ms that they take.
-    if name != "ProcessPoolExecutor":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = _import_module("processing_pool._executor").ProcessPoolExecutor
-    return value
+# `concurrent.futures` imports `logging`: a worker does without the 5 ms that they take.
+if not _TYPE_CHECKING:  # for a checker would take every name then
+    __getattr__ = _on_demand(globals(), {"ProcessPoolExecutor": "_executor"})
 
 
 def __dir__() -> list[str]:

@@ -5,20 +5,26 @@ from __future__ import annotations
 from queue import Empty as Empty
 from queue import Full as Full
 
-from processing_queues._addresses import families as families
-from processing_queues._authentication import answer_challenge as answer_challenge
-from processing_queues._authentication import deliver_challenge as deliver_challenge
+from processing_core.annotations import TYPE_CHECKING as _TYPE_CHECKING
+from processing_core.lowlevel import on_demand as _on_demand
 from processing_queues._connection import Connection as Connection
-from processing_queues._joinable_queue import JoinableQueue as JoinableQueue
-from processing_queues._lifo_queue import LifoQueue as LifoQueue
-from processing_queues._listener import Client as Client
-from processing_queues._listener import Listener as Listener
 from processing_queues._pipe import Pipe as Pipe
-from processing_queues._priority_queue import PriorityQueue as PriorityQueue
 from processing_queues._queue import Queue as Queue
 from processing_queues._queue import ShutDown as ShutDown
-from processing_queues._simple_queue import SimpleQueue as SimpleQueue
-from processing_queues._wait import wait as wait
+
+if _TYPE_CHECKING:
+    from processing_queues._addresses import families as families
+    from processing_queues._authentication import answer_challenge as answer_challenge
+    from processing_queues._authentication import answerChallenge as answerChallenge
+    from processing_queues._authentication import deliver_challenge as deliver_challenge
+    from processing_queues._authentication import deliverChallenge as deliverChallenge
+    from processing_queues._joinable_queue import JoinableQueue as JoinableQueue
+    from processing_queues._lifo_queue import LifoQueue as LifoQueue
+    from processing_queues._listener import Client as Client
+    from processing_queues._listener import Listener as Listener
+    from processing_queues._priority_queue import PriorityQueue as PriorityQueue
+    from processing_queues._simple_queue import SimpleQueue as SimpleQueue
+    from processing_queues._wait import wait as wait
 
 __all__ = [
     "Pipe",
@@ -41,10 +47,27 @@ __all__ = [
     "ShutDown",
 ]
 
-# The names of 0.52.
-deliverChallenge = deliver_challenge
-answerChallenge = answer_challenge
+if not _TYPE_CHECKING:  # for a checker would take every name then
+    __getattr__ = _on_demand(
+        globals(),
+        {
+            "families": "_addresses",
+            "answer_challenge": "_authentication",
+            "answerChallenge": "_authentication",
+            "deliver_challenge": "_authentication",
+            "deliverChallenge": "_authentication",
+            "JoinableQueue": "_joinable_queue",
+            "LifoQueue": "_lifo_queue",
+            "Client": "_listener",
+            "Listener": "_listener",
+            "PriorityQueue": "_priority_queue",
+            "SimpleQueue": "_simple_queue",
+            "wait": "_wait",
+        },
+    )  # these modules take 3 ms, and few programs need them
 
-for _name in __all__:
-    if isinstance(globals()[_name], type) and _name not in ("Empty", "Full", "ShutDown"):
-        globals()[_name].__module__ = __name__
+Connection.__module__ = Queue.__module__ = __name__
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

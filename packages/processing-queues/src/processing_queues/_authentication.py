@@ -18,7 +18,7 @@ import re
 from processing_core import AuthenticationError, current_process
 from processing_core.annotations import Protocol
 
-__all__ = ["answer_challenge", "chosen_key", "deliver_challenge"]
+__all__ = ["answerChallenge", "answer_challenge", "chosen_key", "deliverChallenge", "deliver_challenge"]
 
 _CHALLENGE, _WELCOME, _FAILURE = b"#CHALLENGE#", b"#WELCOME#", b"#FAILURE#"
 _LONGEST = 256
@@ -116,3 +116,8 @@ def _checked(authkey: bytes | str) -> bytes:
 
 def _bytes(authkey: bytes | str) -> bytes:
     return authkey.encode() if isinstance(authkey, str) else authkey
+
+
+# The names of 0.52.
+deliverChallenge = deliver_challenge
+answerChallenge = answer_challenge

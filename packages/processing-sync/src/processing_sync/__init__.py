@@ -5,8 +5,9 @@ Programs import `processing`, which offers all of this and more.
 
 from __future__ import annotations
 
+from processing_core.annotations import TYPE_CHECKING as _TYPE_CHECKING
+from processing_core.lowlevel import on_demand as _on_demand
 from processing_core.lowlevel import register_factory as _register_factory
-from processing_sync._barrier import Barrier as Barrier
 from processing_sync._condition import Condition as Condition
 from processing_sync._event import Event as Event
 from processing_sync._introspection import Holder as Holder
@@ -20,7 +21,10 @@ from processing_sync._lock import RLock as RLock
 from processing_sync._semaphore import BoundedSemaphore as BoundedSemaphore
 from processing_sync._semaphore import Semaphore as Semaphore
 
-_PRIMITIVES = ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event", "Barrier"]
+if _TYPE_CHECKING:
+    from processing_sync._barrier import Barrier as Barrier
+
+_PRIMITIVES = ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event"]
 
 __all__ = [
     "Barrier",
@@ -37,8 +41,17 @@ __all__ = [
     "record_creation",
 ]
 
+if not _TYPE_CHECKING:  # for a checker would take every name then
+    __getattr__ = _on_demand(globals(), {"Barrier": "_barrier"})
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 for _name in __all__:
-    globals()[_name].__module__ = __name__
+    if _name in globals():
+        globals()[_name].__module__ = __name__
 for _name in _PRIMITIVES:
     _register_factory(_name, globals()[_name])
 _begin_as_told()

@@ -269,3 +269,6 @@ class Barrier:
         kind = f"{type(self).__module__}.{type(self).__qualname__} at {id(self):#x}"
         state = "broken" if self.broken else f"waiters={self.n_waiting}/{self.parties}"
         return f"<{kind}: {state}>"
+
+
+lowlevel.register_factory("Barrier", Barrier)

@@ -311,15 +311,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name in _SUBMODULES:
-        return _import_module(f"{__name__}.{name}")
-    if name == "reducer":
-        return _import_module(f"{__name__}.reduction")
-    if name not in _PACKAGE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(_import_module(_PACKAGE_OF[name]), name)
-    return value
+if not _TYPE_CHECKING:  # for a checker would take every name then
+
+    def __getattr__(name: str) -> object:
+        if name in _SUBMODULES:
+            return _import_module(f"{__name__}.{name}")
+        if name == "reducer":
+            return _import_module(f"{__name__}.reduction")
+        if name not in _PACKAGE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(_import_module(_PACKAGE_OF[name]), name)
+        return value
 
 
 def __dir__() -> list[str]:
