@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from importlib import import_module as _import_module
 
-from processing_core.annotations import TYPE_CHECKING as _TYPE_CHECKING
+from processing_core.annotations import TYPE_CHECKING
 from processing_core.lowlevel import register_factory as _register_factory
 from processing_managers import _leftovers  # for what it does when the program ends
 from processing_managers._array import Array as Array
@@ -19,7 +19,7 @@ from processing_managers._shared_array import SharedArray as SharedArray
 from processing_managers._value import RawValue as RawValue
 from processing_managers._value import Value as Value
 
-if _TYPE_CHECKING:
+if TYPE_CHECKING:
     from processing_managers.managers import AcquirerProxy as AcquirerProxy
     from processing_managers.managers import ArrayProxy as ArrayProxy
     from processing_managers.managers import AsyncResultProxy as AsyncResultProxy
@@ -59,7 +59,7 @@ for _name in ("Value", "RawValue", "Array", "RawArray"):
 _register_factory("Manager", _make_manager, takes_context=True)
 
 
-if not _TYPE_CHECKING:  # for a checker would take every name then
+if not TYPE_CHECKING:  # for a checker would take every name then
 
     def __getattr__(name: str) -> object:
         # A child that only uses a `Value` does without the 5 ms that managers take.

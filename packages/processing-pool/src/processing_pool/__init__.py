@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from processing_core import RemoteTraceback as RemoteTraceback
-from processing_core.annotations import TYPE_CHECKING as _TYPE_CHECKING
+from processing_core.annotations import TYPE_CHECKING
 from processing_core.lowlevel import on_demand as _on_demand
 from processing_pool._errors import MaybeEncodingError as MaybeEncodingError
 from processing_pool._errors import MemoryExceeded as MemoryExceeded
@@ -18,7 +18,7 @@ from processing_pool._state import WorkerState as WorkerState
 from processing_pool._state import worker_id as worker_id
 from processing_pool._streams import IMapIterator as IMapIterator
 
-if _TYPE_CHECKING:
+if TYPE_CHECKING:
     from processing_pool._executor import ProcessPoolExecutor as ProcessPoolExecutor
 
 __all__ = [
@@ -43,7 +43,7 @@ for _name in __all__:
 
 
 # `concurrent.futures` imports `logging`: a worker does without the 5 ms that they take.
-if not _TYPE_CHECKING:  # for a checker would take every name then
+if not TYPE_CHECKING:  # for a checker would take every name then
     __getattr__ = _on_demand(globals(), {"ProcessPoolExecutor": "_executor"})
 
 

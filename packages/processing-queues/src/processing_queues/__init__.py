@@ -5,14 +5,14 @@ from __future__ import annotations
 from queue import Empty as Empty
 from queue import Full as Full
 
-from processing_core.annotations import TYPE_CHECKING as _TYPE_CHECKING
+from processing_core.annotations import TYPE_CHECKING
 from processing_core.lowlevel import on_demand as _on_demand
 from processing_queues._connection import Connection as Connection
 from processing_queues._pipe import Pipe as Pipe
 from processing_queues._queue import Queue as Queue
 from processing_queues._queue import ShutDown as ShutDown
 
-if _TYPE_CHECKING:
+if TYPE_CHECKING:
     from processing_queues._addresses import families as families
     from processing_queues._authentication import answer_challenge as answer_challenge
     from processing_queues._authentication import answerChallenge as answerChallenge
@@ -47,7 +47,7 @@ __all__ = [
     "ShutDown",
 ]
 
-if not _TYPE_CHECKING:  # for a checker would take every name then
+if not TYPE_CHECKING:  # for a checker would take every name then
     __getattr__ = _on_demand(
         globals(),
         {

@@ -5,7 +5,7 @@ Programs import `processing`, which offers all of this and more.
 
 from __future__ import annotations
 
-from processing_core.annotations import TYPE_CHECKING as _TYPE_CHECKING
+from processing_core.annotations import TYPE_CHECKING
 from processing_core.lowlevel import on_demand as _on_demand
 from processing_core.lowlevel import register_factory as _register_factory
 from processing_sync._condition import Condition as Condition
@@ -21,7 +21,7 @@ from processing_sync._lock import RLock as RLock
 from processing_sync._semaphore import BoundedSemaphore as BoundedSemaphore
 from processing_sync._semaphore import Semaphore as Semaphore
 
-if _TYPE_CHECKING:
+if TYPE_CHECKING:
     from processing_sync._barrier import Barrier as Barrier
 
 _PRIMITIVES = ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event"]
@@ -41,7 +41,7 @@ __all__ = [
     "record_creation",
 ]
 
-if not _TYPE_CHECKING:  # for a checker would take every name then
+if not TYPE_CHECKING:  # for a checker would take every name then
     __getattr__ = _on_demand(globals(), {"Barrier": "_barrier"})
 
 

@@ -50,11 +50,11 @@ from processing_core import set_arena_limit as set_arena_limit
 from processing_core import set_executable as set_executable
 from processing_core import set_forkserver_preload as set_forkserver_preload
 from processing_core import set_start_method as set_start_method
-from processing_core.annotations import TYPE_CHECKING as _TYPE_CHECKING
+from processing_core.annotations import TYPE_CHECKING
 from processing_core.lowlevel import offer_excepthook as _offer_excepthook
 from processing_core.lowlevel import register_loader as _register_loader
 
-if _TYPE_CHECKING:
+if TYPE_CHECKING:
     from processing import connection as connection
     from processing import context as context
     from processing import dummy as dummy
@@ -311,7 +311,7 @@ __all__ = [
 ]
 
 
-if not _TYPE_CHECKING:  # for a checker would take every name then
+if not TYPE_CHECKING:  # for a checker would take every name then
 
     def __getattr__(name: str) -> object:
         if name in _SUBMODULES:
