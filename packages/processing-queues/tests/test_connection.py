@@ -5,7 +5,6 @@ from __future__ import annotations
 import array
 import os
 import pickle
-import signal
 import socket
 import struct
 import threading
@@ -19,6 +18,7 @@ import pytest
 from processing_core import BaseContext, BufferTooShort, ClosedError
 from processing_queues import Connection, Pipe
 from processing_testing import children, connections, leaks
+from processing_testing.interrupting import interrupts, signals
 
 SIZES = [0, 1, 3, 4, 5, 8, 255, 65_535, 65_536, 1_000_001]
 
@@ -73,31 +73,6 @@ def meanwhile(function: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         thread.join()
-
-
-class Interrupt(Exception):
-    """What the signal handler raises."""
-
-
-@contextmanager
-def interrupts(when: Callable[[], bool] = lambda: True) -> Iterator[None]:
-    """Let a signal handler raise once in the body, at a moment *when*."""
-    raised = False
-
-    def handler(*_: object) -> None:
-        nonlocal raised
-        if not raised and when():
-            raised = True
-            raise Interrupt
-
-    before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
-    try:
-        with pytest.raises(Interrupt):
-            yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 class TestMessages:
@@ -296,13 +271,22 @@ class TestInterruption:
         """It waits for room; what is interrupted was not sent."""
         receiver, sender = Pipe(False)
         message = bytes(8000)
-        with interrupts():
+        sent = seen = 0
+
+        def waits() -> bool:
+            nonlocal seen
+            before, seen = seen, sent
+            return seen == before > 1900  # nothing was sent since the last signal
+
+        with interrupts(when=waits):
             while True:
                 sender.send_bytes(message)
-        sent = 0
+                sent += 1
+        received = 0
         while receiver.poll():
             assert receiver.recv_bytes() == message
-            sent += 1
+            received += 1
+        assert received == sent
         assert 15_000_000 < sent * len(message) < 17_000_000
         sender.send("next")
         assert receiver.recv() == "next"
@@ -318,18 +302,13 @@ class TestInterruption:
         receiver, sender = pipe
         calls: list[int] = []
 
-        def handler(*_: object) -> None:
+        def handler() -> None:
             calls.append(1)
             if len(calls) == 3:
                 sender.send("at last")
 
-        before = signal.signal(signal.SIGALRM, handler)
-        signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
-        try:
+        with signals(handler):
             assert receiver.recv() == "at last"
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
         assert len(calls) >= 3
 
 
