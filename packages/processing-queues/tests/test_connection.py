@@ -374,6 +374,24 @@ class TestMaking:
             Connection(*args)
 
 
+@pytest.mark.attack
+@pytest.mark.watchdog(900)
+@pytest.mark.parametrize("kind", ["pipe", "sockets"])
+def test_a_message_over_two_gib(kind: str, rounds: Callable[[int, int], int]) -> None:
+    size = rounds(40 << 20, (2 << 30) + 5)
+    message = bytearray(size)
+    message[0], message[size // 2], message[-1] = b"abc"
+    if kind == "pipe":
+        receiver, sender = Pipe(False)
+    else:
+        receiver, sender = (Connection(end.detach()) for end in socket.socketpair())
+    with receiver, sender, meanwhile(lambda: sender.send_bytes(message)):
+        received = receiver.recv_bytes()
+    assert len(received) == size
+    assert (received[0], received[size // 2], received[-1]) == tuple(b"abc")
+    assert received.count(0) == size - 3
+
+
 def test_large_messages_both_ways(context: BaseContext) -> None:
     ours, theirs = Pipe()
     process = context.Process(target=connections.echo_bytes, args=(theirs, ours))

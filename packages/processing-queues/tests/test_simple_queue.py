@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import pickle
+import random
 import threading
+import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -9,6 +13,7 @@ import processing_core
 from processing_core import BaseContext, ClosedError
 from processing_queues import SimpleQueue
 from processing_testing import traffic
+from processing_testing.meeting import Meeting
 
 
 def test_first_in_first_out() -> None:
@@ -81,3 +86,32 @@ def test_repr_and_typing() -> None:
 @pytest.mark.parametrize("name", [None, *processing_core.get_all_start_methods()])
 def test_contexts_offer_it(name: str | None) -> None:
     assert isinstance(processing_core.get_context(name).SimpleQueue(), SimpleQueue)
+
+
+@pytest.mark.attack
+@pytest.mark.watchdog(600)
+def test_kills(context: BaseContext, place: Meeting, rounds: Callable[[int, int], int]) -> None:
+    """Promise 4: whoever is killed while it puts or gets, what remains is whole, and the survivor goes on."""
+    chance = random.Random(6)
+    queue: SimpleQueue[Any] = SimpleQueue()
+    for _ in range(rounds(3, 100)):
+        targets = [traffic.put_for_ever, traffic.get_and_wait_for_ever]
+        victims = [context.Process(target=target, args=(queue, place.address), daemon=True) for target in targets]
+        for victim in victims:
+            victim.start()
+        for _ in victims:
+            assert place.hear() == "here"
+        over = time.monotonic() + chance.random() * 0.01
+        while time.monotonic() < over:
+            queue.put("mine")
+        chance.shuffle(victims)
+        for victim in victims:
+            victim.kill()
+            victim.join()
+        while not queue.empty():
+            item = queue.get()
+            assert item == "mine" or item[2] == b"x" * (item[1] % 20_000)
+    for i in range(1000):
+        queue.put(i)
+        assert queue.get() == i
+    assert queue.empty()

@@ -55,6 +55,13 @@ def get_for_ever(queue: Q, address: str) -> None:
             pass
 
 
+def get_and_wait_for_ever(queue: Q, address: str) -> None:
+    """Tell the test, then get, waiting for what may not come, until killed."""
+    Visit(address).say("here")
+    while True:
+        queue.get()
+
+
 def answer(source: Q) -> None:
     """Get a queue, and put a word into it."""
     source.get(timeout=30).put("a word")
