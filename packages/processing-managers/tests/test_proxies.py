@@ -20,6 +20,7 @@ from processing_managers import (
     BaseManager,
     BaseProxy,
     DictProxy,
+    IteratorProxy,
     ListProxy,
     Manager,
     NamespaceProxy,
@@ -445,6 +446,13 @@ class TestCustom:
         numbers = account.numbers()
         assert isinstance(numbers, BaseProxy) and list(numbers) == [0, 1, 2]
 
+    def test_an_iterator_that_cannot_be_sent_stays(self, bank: Any) -> None:
+        before = bank._number_of_objects()
+        numbers = bank.Account(3).numbers()
+        assert isinstance(numbers, IteratorProxy) and next(numbers) == 0 and list(numbers) == [1, 2]
+        del numbers
+        assert bank._number_of_objects() == before
+
     def test_attributes(self, bank: Any) -> None:
         point = bank.Point(1)
         point.x += 1
@@ -502,6 +510,24 @@ class TestErrors:
         with pytest.raises(ValueError, match="does not load"):
             items.append(Unloadable())
         assert items == []
+
+    def test_a_result_that_does_not_arrive(self, bank: Any) -> None:
+        account = bank.Account(1)
+        with pytest.raises(ValueError, match="does not load"):
+            account.unloadable()
+        assert account.deposit(1) == 2
+
+    def test_the_way_stays_as_it_was(self, manager: SyncManager) -> None:
+        items = manager.list()
+        threads = {current.ident for current in threading.enumerate()}
+        link: Any = items._link
+        idle = list(link._threads.idle)
+        for wrong in (lambda: items[5], lambda: items.append(threading.Lock()), lambda: items._callmethod("sneeze")):
+            with pytest.raises((IndexError, TypeError, AttributeError)):
+                wrong()
+        assert link._threads.idle == idle
+        assert {current.ident for current in threading.enumerate()} == threads
+        gc.collect()  # what cannot be pickled is kept by its error, which refers to itself
 
     def test_a_remote_error_travels(self) -> None:
         error = pickle.loads(pickle.dumps(RemoteError("text\n")))

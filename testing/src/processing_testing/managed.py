@@ -10,6 +10,7 @@ from typing import Any
 
 import processing_core
 from processing_managers import BaseManager, BaseProxy, MakeProxyType, NamespaceProxy
+from processing_testing.children import Unloadable
 from processing_testing.meeting import Visit
 
 
@@ -30,6 +31,9 @@ class Account:
 
     def lock(self) -> Any:
         return threading.Lock()
+
+    def unloadable(self) -> Unloadable:
+        return Unloadable()
 
     def numbers(self) -> Iterator[int]:
         yield from range(self.balance)

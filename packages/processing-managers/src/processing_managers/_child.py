@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 
 from processing_core import BaseContext, Process
 from processing_core.annotations import Any, NoReturn
-from processing_core.lowlevel import loads
 from processing_managers._errors import ServerGone
 from processing_managers._keys import Seal, unseal
 from processing_managers._messages import failure, pack_failure
@@ -21,7 +20,7 @@ __all__ = ["ServerProcess"]
 
 _SLICE = 0.2  # seconds after which a silent child is asked whether it lives
 
-_Report = tuple[Any] | bytes
+_Report = tuple[Any] | tuple[bytes, str]
 
 
 class ServerProcess:
@@ -84,9 +83,9 @@ def _heard(report: Queue[_Report], process: Process) -> Any:
             if not ended:
                 continue
             raise ServerGone(f"the manager's server ended at its start, exit code {process.exitcode}") from None
-        if isinstance(message, tuple):
+        if len(message) == 1:
             return message[0]
-        raise failure(*loads(message))
+        raise failure(*message)
 
 
 def _live(

@@ -13,10 +13,12 @@ from collections import deque
 from collections.abc import Mapping
 
 from processing_core.annotations import TYPE_CHECKING, Any, Protocol
+from processing_core.lowlevel import Queue as Ring
 from processing_core.lowlevel import dumps, keep_private, loads
+from processing_managers._callers import Caller, Lost, RingCaller, StreamCaller
 from processing_managers._errors import ServerGone
 from processing_managers._keys import Seal, unseal
-from processing_managers._messages import CALLER, KEEPER, result_of
+from processing_managers._messages import CALLER, KEEPER
 from processing_queues import Client, Connection
 
 if TYPE_CHECKING:
@@ -44,6 +46,16 @@ class AnyLink(Protocol):
         """Drop a reference; may be called by a finalizer."""
 
 
+_Post = tuple[str, str | int, bytes]
+
+
+class _Thread(threading.local):
+    """What belongs to a thread of this process."""
+
+    def __init__(self) -> None:
+        self.idle: list[Caller] = []
+
+
 class Link:
     """A way to a server of another process.
 
@@ -58,12 +70,14 @@ class Link:
         self.sealed_key = b""
         self._seal: Seal | None = None
         self._id = os.urandom(16)
-        self._threads = threading.local()  # `connection`, while the thread makes no call
+        self._near = False  # whether the server is of our family
+        self._threads = _Thread()
         self._keeper: Connection | None = None
         self._opening = threading.Lock()  # guards the making of the keeper
         self._posting = threading.Lock()  # held by whoever sends through the keeper
-        self._posts: deque[tuple[str, str, bytes]] = deque()
+        self._posts: deque[_Post] = deque()
         self.posted = 0  # messages sent through the keeper
+        self._lost = False  # once it is gone; a server that comes after it is another
         self.abandoned = False
 
     def open(self) -> None:
@@ -95,20 +109,22 @@ class Link:
         :raises ServerGone: if the server is gone.
         :raises BaseException: what the method raises.
         """
-        request = dumps((ident, method, args, kwds))
-        # Taken out while it is in use: a signal handler or finalizer that calls meanwhile gets another.
-        connection = self._threads.__dict__.pop("connection", None) or self._connect_caller()
+        # Taken out while it is in use: what a signal handler or finalizer calls meanwhile, or the unpickling of an
+        # answer, takes another.
+        if self._lost:
+            raise self._gone()
+        idle = self._threads.idle
+        caller = idle.pop() if idle else self._open_caller()
         try:
-            connection.send_bytes(request)
-            answer = connection.recv_bytes()
-        except (OSError, EOFError) as error:
-            connection.close()
-            raise self._gone(error) from error
-        except BaseException:
-            connection.close()  # what comes next would be the answer to this call
-            raise
-        self._threads.connection = connection
-        return result_of(answer)
+            return caller.ask((ident, method, args, kwds))
+        except Lost as lost:
+            self._lost = True
+            raise self._gone(lost) from lost
+        finally:
+            if caller.pending:
+                caller.close()
+            else:
+                idle.append(caller)
 
     def claim(self, ident: str, loan: bytes | None) -> None:
         """Take a reference, in place of a loan; blocks.
@@ -130,27 +146,35 @@ class Link:
         """In a forked child: this is the parent's."""
         self.abandoned = True
 
-    def _connect_caller(self) -> Connection:
+    def _open_caller(self) -> Caller:
         self.open()
-        return self._connect(CALLER)
+        thread = threading.get_ident()
+        if not self._near:
+            return StreamCaller(self._connect(CALLER, thread))
 
-    def _connect(self, role: str) -> Connection:
+        def open_rings(requests: Ring[Any], answers: Ring[Any]) -> None:
+            self._post(("open", thread, dumps((requests, answers))))
+
+        return RingCaller(open_rings, self.ended)
+
+    def _connect(self, role: str, thread: int = 0) -> Connection:
         try:
             connection = Client(self.address, authkey=self.authkey)
             keep_private(connection)
-            connection.send_bytes(dumps((role, self._id)))
+            connection.send_bytes(dumps((role, self._id, thread)))
         except (ConnectionError, FileNotFoundError, EOFError) as error:
             raise self._gone(error) from error
         return connection
 
     def _remember_key(self, sealed: bytes) -> None:
         # The server's seal lasts as long as the server; but its family need not be ours.
-        if unseal(sealed) != self.authkey:
+        self._near = unseal(sealed) == self.authkey
+        if not self._near:
             self._seal = Seal(self.authkey)
             sealed = self._seal.sealed
         self.sealed_key = sealed
 
-    def _post(self, post: tuple[str, str, bytes]) -> None:
+    def _post(self, post: _Post) -> None:
         """Send through the keeper; whoever is sending already, perhaps below us, does it for us."""
         if self.abandoned:
             return
@@ -162,7 +186,7 @@ class Link:
                 self._posting.release()
 
     def _send_posts(self) -> None:
-        posts: list[tuple[str, str, bytes]] = []
+        posts: list[_Post] = []
         while self._posts:
             posts.append(self._posts.popleft())
         if posts and self._keeper is not None:
@@ -172,11 +196,12 @@ class Link:
             except OSError:
                 pass  # the server is gone, and the references with it
 
-    def _gone(self, error: Exception) -> ServerGone:
+    def _gone(self, error: object = "") -> ServerGone:
         _forget(self)
         process = "" if self.pid is None else f", process {self.pid},"
         reason = f": {error}" if str(error) else ""
-        return ServerGone(f"the manager's server{process} at {self.address!r} is gone{reason}", self.address, self.pid)
+        text = f"the manager's server{process} at {self.address!r} is gone{reason}"
+        return ServerGone(text, self.address, self.pid)
 
 
 class LocalLink:

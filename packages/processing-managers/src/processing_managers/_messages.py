@@ -4,51 +4,59 @@
 
     client                                    server
     (mutual authentication by the key)
-    hello: (KEEPER, client's id)              (process id, server's id, sealed key)
-        ["lend" or "drop", ident, loan]...
-    hello: (CALLER, client's id)
-        (ident, method, args, kwds)           (result,)  or  (pickled exception, traceback)
+    hello: (KEEPER, client's id, 0)           (process id, server's id, sealed key)
+        [("lend" or "drop", ident, loan)]...
+        [("open", thread, pickled rings)]...
+    hello: (CALLER, client's id, thread)
+        (ident, method, args, kwds)           (RETURNED, result)  or  (FAILED, (pickled exception, traceback))
 
-Each client has one keeper connection, and a caller connection per thread.  What the keeper says is not answered; when
-it closes, however the client ended, the client's references are dropped.  A caller's requests are served by one thread,
-so that what is owned by threads, such as a managed `RLock`, is owned by the client's.  A request with ``None`` for the
-ident is for the server itself.
+Each client has one keeper connection, and callers for its threads: connections, or within the family rings, which the
+keeper opens (:mod:`processing_managers._callers`).  What the keeper says is not answered; when it closes, however the
+client ended, the client leaves.  A request with ``None`` for the ident is for the server itself.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from processing_core.annotations import Any, Final
 from processing_core.lowlevel import dumps, loads
 from processing_managers._errors import RemoteError
 
-__all__ = ["CALLER", "GET_VALUE", "KEEPER", "STR", "failure", "pack_failure", "pack_result", "result_of", "text_of"]
+__all__ = [
+    "CALLER",
+    "FAILED",
+    "GET_VALUE",
+    "KEEPER",
+    "RETURNED",
+    "STR",
+    "VIEWS",
+    "Request",
+    "failure",
+    "pack_failure",
+    "text_of",
+]
 
 KEEPER: Final = "keeper"
 CALLER: Final = "caller"
 GET_VALUE: Final = "#GETVALUE"
 STR: Final = "__str__"
+RETURNED: Final = 0
+FAILED: Final = 1
 
-_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+Request = tuple[str | None, str, tuple[Any, ...], Mapping[str, Any]]
 
-
-def pack_result(value: Any) -> bytes:
-    """The answer that says ``value``.
-
-    :raises Exception: what pickling raises.
-    """
-    if type(value) in _VIEWS:
-        value = list(value)
-    return dumps((value,))
+VIEWS: Final[tuple[type, ...]] = (type({}.keys()), type({}.values()), type({}.items()))
 
 
-def pack_failure(error: BaseException) -> bytes:
-    """The answer that says that ``error`` was raised."""
+def pack_failure(error: BaseException) -> tuple[bytes, str]:
+    """What `failure` makes an exception of."""
     text = text_of(error)
     try:
         pickled = dumps(error)
     except Exception:
         pickled = b""
-    return dumps((pickled, text))
+    return pickled, text
 
 
 def text_of(error: BaseException) -> str:
@@ -56,17 +64,6 @@ def text_of(error: BaseException) -> str:
     import traceback  # here, for only servers that fail need its 2 ms
 
     return "".join(traceback.format_exception(error))
-
-
-def result_of(answer: bytes) -> Any:
-    """What an answer says.
-
-    :raises BaseException: what it says was raised, with the server's traceback as its ``__cause__``.
-    """
-    said = loads(answer)
-    if len(said) == 1:
-        return said[0]
-    raise failure(*said)
 
 
 def failure(pickled: bytes, text: str) -> BaseException:

@@ -1,32 +1,39 @@
 """The server: a process, or a thread, where a manager's objects live.
 
 A thread accepts connections; each connection has a thread of its own, which first has the peer prove that it knows the
-key and unpickles nothing before.  What they say to each other stands in :mod:`processing_managers._messages`.
+key and unpickles nothing before; so have the rings by which calls come within the family.  What is said by them stands
+in :mod:`processing_managers._messages`, why there is a thread for each in :mod:`processing_managers._callers`.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
-from processing_core import AuthenticationError
+from processing_core import AuthenticationError, HandleError
 from processing_core.annotations import Any
 from processing_core.lowlevel import dumps, keep_private, loads
+from processing_managers._attendant import Attendant
+from processing_managers._clients import Client
+from processing_managers._dict_proxy import IteratorProxy
 from processing_managers._errors import NotExposed, RemoteError
 from processing_managers._keys import Seal
 from processing_managers._link import serve_here, stop_serving_here
-from processing_managers._messages import GET_VALUE, KEEPER, STR, pack_failure, pack_result, text_of
+from processing_managers._messages import GET_VALUE, KEEPER, STR, text_of
 from processing_managers._proxy import Token
-from processing_managers._registry import Registry
+from processing_managers._registry import Entry, Registry
 from processing_managers._streams import hang_up, knock, private_address
-from processing_managers._table import Client, Referent, Table
+from processing_managers._table import Referent, Table
 from processing_queues import Connection, Listener, answer_challenge, deliver_challenge
 
 __all__ = ["Server"]
 
 _BACKLOG = 128
+
+# What a server may keep, whatever its manager offers.
+_UNREGISTERED = {"Iterator": Entry(None, IteratorProxy._exposed_, {}, IteratorProxy)}
 
 
 class Server:
@@ -124,7 +131,7 @@ class Server:
     # -- referents
 
     def _add(self, client: Client, typeid: str, obj: Any) -> tuple[str, tuple[str, ...]]:
-        entry = self._registry[typeid]
+        entry = self._entry(typeid)
         exposed = entry.exposed_of(obj)
         return self.table.add(Referent(typeid, obj, exposed, entry.method_to_typeid), client), exposed
 
@@ -132,7 +139,14 @@ class Server:
         """A proxy in this process, which becomes the client's by being sent."""
         ident, exposed = self._add(self.residents, typeid, obj)
         token = Token(typeid, self.address, ident)
-        return self._registry[typeid].proxytype(token, "pickle", authkey=self._authkey, exposed=exposed, incref=False)
+        return self._entry(typeid).proxytype(token, "pickle", authkey=self._authkey, exposed=exposed, incref=False)
+
+    def _entry(self, typeid: str) -> Entry:
+        return self._registry.get(typeid) or _UNREGISTERED[typeid]
+
+    def _keep_iterator(self, iterator: Iterator[Any]) -> Any:
+        """A proxy for what a method returned, and cannot be sent."""
+        return self._resident_proxy("Iterator", iterator)
 
     @staticmethod
     def _fallback(referent: Referent, method: str) -> Any:
@@ -174,23 +188,16 @@ class Server:
                     self._connections.discard(connection)
 
     def _serve(self, connection: Connection) -> None:
-        role, client_id = loads(connection.recv_bytes())
+        role, client_id, thread = loads(connection.recv_bytes())
         if role == KEEPER:
             self._keep(connection, client_id)
             return
         client = self._clients.get(client_id)
-        while client is not None:
-            connection.send_bytes(self._answer(client, connection.recv_bytes()))
+        if client is not None:
+            self._attendant(client, thread).serve_stream(connection)
 
-    def _answer(self, client: Client, request: bytes) -> bytes:
-        try:
-            result = self.perform(client, *loads(request))
-        except BaseException as error:
-            return pack_failure(error)
-        try:
-            return pack_result(result)
-        except Exception as error:
-            return pack_failure(RemoteError(text_of(error)))
+    def _attendant(self, client: Client, thread: int) -> Attendant:
+        return Attendant(self.perform, self._keep_iterator, client, thread)
 
     def _keep(self, connection: Connection, client_id: bytes) -> None:
         client = Client()
@@ -204,14 +211,29 @@ class Server:
         finally:
             with self._lock:
                 del self._clients[client_id]
+            client.leave()
             self.table.leave(client)
 
-    def _take_posts(self, client: Client, posts: list[tuple[str, str, bytes]]) -> None:
-        for what, ident, loan in posts:
+    def _take_posts(self, client: Client, posts: list[tuple[str, Any, bytes]]) -> None:
+        for what, subject, luggage in posts:
             if what == "lend":
-                self.table.lend(ident, loan)
+                self.table.lend(subject, luggage)
+            elif what == "drop":
+                self.table.drop(client, subject)
             else:
-                self.table.drop(client, ident)
+                self._open_rings(client, subject, luggage)
+
+    def _open_rings(self, client: Client, thread: int, pickled: bytes) -> None:
+        try:
+            requests, answers = loads(pickled)
+        except HandleError:
+            return  # the caller is gone already
+        client.receive_by(requests)
+        serve = self._attendant(client, thread).serve_ring
+        try:
+            threading.Thread(target=serve, args=(requests, answers), daemon=True).start()
+        except RuntimeError:  # so many threads that the system has no more
+            answers._shut()
 
     def _stop(self, accepting: threading.Thread) -> None:
         self.stop_event.set()
@@ -219,7 +241,9 @@ class Server:
         knock(self.address)  # wakes the thread that accepts, and closes the listener
         accepting.join()
         with self._lock:
-            connections = list(self._connections)
+            clients, connections = list(self._clients.values()), list(self._connections)
+        for client in clients:
+            client.leave()
         for connection in connections:
             hang_up(connection)
         self._unlink_segments()

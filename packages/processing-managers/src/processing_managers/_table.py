@@ -12,13 +12,14 @@ import itertools
 import os
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping
 
 from processing_core import HandleError
 from processing_core.annotations import Any
+from processing_managers._clients import Client
 
-__all__ = ["LOAN", "Client", "Referent", "Table"]
+__all__ = ["LOAN", "Referent", "Table"]
 
 LOAN = 60.0  # seconds
 
@@ -36,28 +37,6 @@ class Referent:
         self.exposed: frozenset[str] = frozenset(exposed)
         self.methods: Mapping[str, str] = methods
         self.count: int = 0
-
-
-class Client:
-    """A process with proxies, or the server's own process."""
-
-    __slots__ = ("_posts", "_taken", "references")
-
-    def __init__(self) -> None:
-        self.references: Counter[str] = Counter()
-        self._posts = 0
-        self._taken = threading.Condition()  # guards _posts
-
-    def took_posts(self) -> None:
-        """What one of its posts said is done."""
-        with self._taken:
-            self._posts += 1
-            self._taken.notify_all()
-
-    def await_posts(self, count: int) -> None:
-        """Wait until so many are; blocks, for a second at most, lest a client that is leaving be waited for."""
-        with self._taken:
-            self._taken.wait_for(lambda: self._posts >= count, timeout=1.0)
 
 
 class Table:
