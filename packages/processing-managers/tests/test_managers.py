@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -382,6 +383,25 @@ class TestDeath:
         with pytest.raises(ServerGone):
             pickle.loads(pickle.dumps(items))
         assert str(items) == f"{repr(items)[:-1]}; '__str__()' failed>"
+        manager.shutdown()
+
+    @pytest.mark.parametrize("end", ["kill", "terminate"])
+    def test_everybody_hears_of_it(self, context: Context, end: str, place: Meeting) -> None:
+        manager = context.Manager()
+        args = (manager.list([1]), manager.Event(), place.address)
+        children = [context.Process(target=managed.call_until_gone, args=args) for _ in range(2)]
+        for child in children:
+            child.start()
+        guests = [place.welcome() for _ in children]
+        for guest in guests:
+            guest.hear()
+        ended = time.monotonic()
+        getattr(manager._process, end)()
+        for heard in [guest.hear() for guest in guests]:
+            assert [who for who, _ in heard] == ["calling", "waiting"]
+            print(f"{end}: heard after", *(f"{when - ended:.2f} s" for _, when in heard))
+        for child in children:
+            child.join()
         manager.shutdown()
 
     def test_after_shutdown(self, context: Context) -> None:

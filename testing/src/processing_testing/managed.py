@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import processing_core
-from processing_managers import BaseManager, BaseProxy, MakeProxyType, NamespaceProxy
+from processing_managers import BaseManager, BaseProxy, MakeProxyType, NamespaceProxy, ServerGone, SyncManager
 from processing_testing.children import Unloadable
 from processing_testing.meeting import Visit
 
@@ -80,6 +81,12 @@ class Bank(BaseManager):
     """Makes accounts."""
 
 
+class Watched(SyncManager):
+    """Tells how many threads its server has."""
+
+
+Watched.register("thread_count", threading.active_count)
+
 Bank.register("Account", Account)
 Bank.register("Deposit", Account, DepositProxy)
 Bank.register("Counted", Account, exposed=("deposit", "numbers"), method_to_typeid={"numbers": "Numbers"})
@@ -127,6 +134,39 @@ def hold(proxy: Any, address: str) -> None:
     visit = Visit(address)
     visit.say(os.getpid())
     visit.stay()
+    visit.leave()
+
+
+def hold_and_wait(held: list[Any], awaited: list[tuple[Any, str]], address: str) -> None:
+    """Hold some and wait for others until the test ends this process."""
+    for lock in held:
+        lock.acquire()
+    for proxy, method in awaited:
+        threading.Thread(target=getattr(proxy, method), daemon=True).start()
+    visit = Visit(address)
+    visit.say(os.getpid())
+    visit.stay()
+    visit.leave()
+
+
+def call_until_gone(items: Any, event: Any, address: str) -> None:
+    """Call all the time, and wait in another thread; tell the test who heard when that the server is gone."""
+    heard: list[tuple[str, float]] = []
+
+    def call_and_tell(who: str, method: Callable[[], object]) -> None:
+        try:
+            while True:
+                method()
+        except ServerGone:
+            heard.append((who, time.monotonic()))
+
+    waiting = threading.Thread(target=call_and_tell, args=("waiting", event.wait))
+    waiting.start()
+    visit = Visit(address)
+    visit.say(os.getpid())
+    call_and_tell("calling", items.copy)
+    waiting.join()
+    visit.say(sorted(heard))
     visit.leave()
 
 

@@ -20,7 +20,9 @@ class Entry(NamedTuple):
     def make(self, args: tuple[Any, ...], kwds: Mapping[str, Any]) -> Any:
         """A new referent; without a callable, the one argument itself."""
         if self.callable is not None:
-            return self.callable(*args, **kwds)
+            from processing_managers._managed_waits import aware  # here, for only servers need its 2 ms
+
+            return aware(self.callable)(*args, **kwds)
         if kwds or len(args) != 1:
             raise ValueError("Without callable, must have one non-proxy argument")
         return args[0]

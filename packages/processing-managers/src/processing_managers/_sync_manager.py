@@ -155,8 +155,10 @@ def Manager(*, context: BaseContext | None = None) -> SyncManager:
     return manager
 
 
-def _condition(lock: Any = None) -> threading.Condition:
-    return threading.Condition(referent_of(lock))
+def _condition(lock: Any = None) -> Any:
+    from processing_managers._managed_locks import Condition
+
+    return Condition(referent_of(lock))
 
 
 def _array(typecode: str, sequence: Iterable[Any]) -> array.array[Any]:
