@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import hmac
+import os
 import pickle
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 import processing_queues
 from processing_core import AuthenticationError
-from processing_queues import Client, Listener, Pipe, answer_challenge, deliver_challenge, families
+from processing_queues import Client, Connection, Listener, Pipe, answer_challenge, deliver_challenge, families
+from processing_testing import connections
+from processing_testing.connections import dialling
 
 KEY = b"a key"
 
 NEEDS_3_12 = pytest.mark.skipif(
     sys.version_info < (3, 12), reason="the multiprocessing of CPython 3.11 asks for MD5, which is refused"
 )
+
+NEEDS_IPV6 = pytest.mark.skipif(not connections.has_ipv6(), reason="this machine has no IPv6")
+FAMILIES = [pytest.param(name, marks=NEEDS_IPV6 if name == "AF_INET6" else ()) for name in families]
 
 
 def both(asks: Callable[[Any], object], answers: Callable[[Any], object]) -> list[str]:
@@ -129,7 +136,7 @@ try:
     if role == "client":
         connection = Client(eval(sys.stdin.readline()), authkey=key)
     else:
-        listener = Listener(family=family, authkey=key)
+        listener = Listener(("::1", 0) if family == "AF_INET6" else None, family, authkey=key)
         print(repr(listener.address), flush=True)
         connection = listener.accept()
     with connection:
@@ -152,12 +159,17 @@ class Peer:
             text=True,
         )
 
+    def tell(self, address: object) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{address!r}\n")
+        self.process.stdin.flush()
+
     def address(self) -> Any:
         assert self.process.stdout is not None
         return eval(self.process.stdout.readline())
 
-    def end(self, tell: object = "") -> str:
-        return self.process.communicate(f"{tell!r}\n")[0].strip()
+    def end(self) -> str:
+        return self.process.communicate()[0].strip()
 
 
 def converse(connection: Any) -> None:
@@ -168,15 +180,15 @@ def converse(connection: Any) -> None:
     assert connection.recv_bytes() == b"bytes"
 
 
-@pytest.mark.parametrize("family", families)
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("key", [b"", pytest.param(KEY, marks=NEEDS_3_12)], ids=["no key", "key"])
 class TestWithMultiprocessing:
     def test_as_the_client(self, family: str, key: bytes) -> None:
+        if family == "AF_INET6":
+            pytest.skip("multiprocessing's `Client` knows no IPv6")
         peer = Peer("client", family, key)
-        assert peer.process.stdin is not None
         with Listener(family=family, authkey=key or None) as listener:
-            peer.process.stdin.write(f"{listener.address!r}\n")
-            peer.process.stdin.flush()
+            peer.tell(listener.address)
             with listener.accept() as connection:
                 converse(connection)
         assert peer.end() == ""
@@ -196,10 +208,71 @@ class TestWithMultiprocessing:
         assert peer.end() == "digest received was wrong"
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="from CPython 3.12 on multiprocessing speaks our protocol")
-def test_an_older_multiprocessing_is_refused() -> None:
-    peer = Peer("listener", "AF_UNIX", KEY)
-    with pytest.raises(AuthenticationError, match="names no digest"):
-        Client(peer.address(), authkey=KEY)
-    peer.process.kill()
-    peer.end()
+OLD = pytest.mark.skipif(sys.version_info >= (3, 12), reason="from CPython 3.12 on multiprocessing speaks our protocol")
+
+
+@OLD
+class TestWithAnOlderMultiprocessing:
+    """CPython 3.11's knows MD5 alone."""
+
+    def test_it_is_refused_as_a_listener(self) -> None:
+        peer = Peer("listener", "AF_UNIX", KEY)
+        with pytest.raises(AuthenticationError, match="which `allow_md5` would allow"):
+            Client(peer.address(), authkey=KEY)
+        peer.process.kill()
+        peer.end()
+
+    def test_it_is_refused_as_a_client(self) -> None:
+        peer = Peer("client", "AF_UNIX", KEY)
+        with Listener(authkey=KEY) as listener:
+            peer.tell(listener.address)
+            with pytest.raises(AuthenticationError, match="which `allow_md5` would allow"):
+                listener.accept()
+        assert peer.end() == "digest sent was rejected"
+
+    def test_it_can_be_allowed_as_a_listener(self) -> None:
+        peer = Peer("listener", "AF_UNIX", KEY)
+        with Client(peer.address(), authkey=KEY, allow_md5=True) as connection:
+            converse(connection)
+        assert peer.end() == ""
+
+    def test_it_can_be_allowed_as_a_client(self) -> None:
+        peer = Peer("client", "AF_UNIX", KEY)
+        with Listener(authkey=KEY, allow_md5=True) as listener:
+            peer.tell(listener.address)
+            with listener.accept() as connection:
+                converse(connection)
+        assert peer.end() == ""
+
+
+class TestMD5:
+    """As Python 3.11 speaks, by hand."""
+
+    def test_an_answer_to_our_challenge(self) -> None:
+        with (
+            Listener(authkey=KEY, allow_md5=True) as listener,
+            dialling(listener.accept) as raised,
+            Connection(connections.connect(listener.address).detach()) as old,
+        ):
+            message = old.recv_bytes().removeprefix(b"#CHALLENGE#")
+            old.send_bytes(hmac.digest(KEY, message, "md5"))
+            assert old.recv_bytes() == b"#WELCOME#"
+            question = os.urandom(20)
+            old.send_bytes(b"#CHALLENGE#" + question)
+            assert old.recv_bytes() == hmac.digest(KEY, question, "md5")
+            old.send_bytes(b"#WELCOME#")
+        assert raised == []
+
+    @pytest.mark.parametrize("answer", [bytes(16), b"", b"{md5}" + bytes(16)])
+    def test_a_wrong_answer(self, answer: bytes) -> None:
+        listener = Listener(authkey=KEY, allow_md5=True)
+        with listener, Connection(connections.connect(listener.address).detach()) as old:
+            old.send_bytes(answer)
+            with pytest.raises(AuthenticationError, match="digest received was wrong"):
+                listener.accept()
+
+    def test_both_of_us_use_sha256_even_if_it_is_allowed(self) -> None:
+        listener = Listener(authkey=KEY, allow_md5=True)
+        with listener, dialling(partial(Client, listener.address, authkey=KEY)) as raised:
+            listener.accept().close()
+        assert raised == []

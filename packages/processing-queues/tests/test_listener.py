@@ -5,46 +5,30 @@ import pickle
 import signal
 import socket
 import stat
-import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from processing_core import AuthenticationError, BaseContext, current_process
-from processing_queues import Client, Listener, families
+from processing_core import AuthenticationError, BaseContext, ProcessError, StateError, current_process
+from processing_queues import Client, Listener, _addresses, families, wait
 from processing_testing import connections, leaks
+from processing_testing.connections import dialling
 
 KEY = b"a key"
 
 
-@pytest.fixture(params=families)
+NEEDS_IPV6 = pytest.mark.skipif(not connections.has_ipv6(), reason="this machine has no IPv6")
+
+
+@pytest.fixture(params=[pytest.param(name, marks=NEEDS_IPV6 if name == "AF_INET6" else ()) for name in families])
 def family(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@contextmanager
-def dialling(function: Callable[..., object], *args: Any) -> Iterator[list[BaseException]]:
-    """Call *function* in a thread; what it raises is in the list after the body."""
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            function(*args)
-        except Exception as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield raised
-    finally:
-        thread.join()
 
 
 class TestAddresses:
@@ -60,9 +44,21 @@ class TestAddresses:
 
     def test_by_default_a_file_that_only_we_reach(self) -> None:
         listener = Listener()
-        folder = Path(listener.address).parent
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        path = Path(listener.address)
+        assert stat.S_ISSOCK(path.stat().st_mode)
+        assert stat.S_IMODE(path.parent.stat().st_mode) & 0o077 == 0
         listener.close()
+        assert not path.exists()
+
+    def test_a_folder_where_the_system_does_not_find_files_without_a_name(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(_addresses, "_system_finds_nameless", lambda: False)
+        with Listener() as listener:
+            folder = Path(listener.address).parent
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+            with dialling(connections.dial, listener.address, None, 1), listener.accept() as connection:
+                assert connection.recv() == 1
         assert not folder.exists()
 
     def test_a_given_path(self, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -91,9 +87,35 @@ class TestAddresses:
             with dialling(connections.dial, ("localhost", port), None, 1), listener.accept() as connection:
                 assert connection.recv() == 1
 
+    @NEEDS_IPV6
+    def test_of_ipv6_by_its_shape(self) -> None:
+        with Listener(("::1", 0)) as listener:
+            host, port, _, _ = listener.address
+            assert host == "::1" and port > 0
+            for address in (listener.address, ("::1", port)):
+                with dialling(connections.dial, address, None, 1), listener.accept() as connection:
+                    assert connection.recv() == 1
+                assert listener.last_accepted[0] == "::1"
+
+    def test_by_default_only_this_machine_is_heard(self, family: str) -> None:
+        with Listener(family=family, authkey=KEY) as listener:
+            if family != "AF_UNIX":
+                assert listener.address[0] == {"AF_INET": "127.0.0.1", "AF_INET6": "::1"}[family]
+
+    @pytest.mark.parametrize("make", [Listener, Client])
+    @pytest.mark.parametrize("address", ["/no/such/folder/file", ("no-such-host.invalid", 1)], ids=["file", "host"])
+    def test_errors_name_them(self, make: Callable[..., object], address: Any) -> None:
+        with pytest.raises(OSError, match="No such file|not known|resolution") as caught:
+            make(address)
+        assert repr(address) in str(caught.value)
+        assert repr(address) in str(pickle.loads(pickle.dumps(caught.value)))
+
     @pytest.mark.parametrize(
         ("make", "error"),
         [
+            (lambda: Listener(on_wrong_key="shrug"), ValueError),  # type: ignore[arg-type]
+            (lambda: Listener(handshake_timeout=None), TypeError),  # type: ignore[arg-type]
+            (lambda: Client(("localhost", 1), timeout="1"), TypeError),  # type: ignore[arg-type]
             (lambda: Listener(12), TypeError),  # type: ignore[arg-type]
             (lambda: Listener(b"relative"), TypeError),
             (lambda: Listener(("localhost", 0), "AF_UNIX"), TypeError),
@@ -128,11 +150,15 @@ class TestLife:
             del listener
             assert not os.path.exists(path)
 
-    def test_an_ended_program_leaves_no_file(self) -> None:
-        program = "import processing_queues; listener = processing_queues.Listener(); print(listener.address)"
-        run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    @pytest.mark.parametrize("end", ["", "import os; os.kill(os.getpid(), 9)"], ids=["ended", "killed"])
+    def test_no_program_leaves_a_file(self, end: str, tmp_path: Path) -> None:
+        program = f"import processing_queues as q; l = q.Listener(); print(l.address, flush=True); {end}"
+        environment = {**os.environ, "TMPDIR": str(tmp_path)}
+        run = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment)
+        assert run.returncode == (-9 if end else 0)
         assert run.stdout.startswith("/")
-        assert not os.path.exists(os.path.dirname(run.stdout.strip()))
+        assert not os.path.exists(run.stdout.strip())
+        assert list(tmp_path.iterdir()) == []
 
     def test_a_child_leaves_the_file_alone(self, context: BaseContext) -> None:
         with Listener() as listener:
@@ -192,6 +218,145 @@ class TestLife:
             signal.signal(signal.SIGALRM, before)
 
 
+class TestTimes:
+    def test_nobody_connects(self, family: str) -> None:
+        with Listener(family=family, authkey=KEY) as listener:
+            for timeout in (-1, 0, 0.01):
+                with pytest.raises(TimeoutError, match="nobody was accepted at") as caught:
+                    listener.accept(timeout)
+                assert isinstance(caught.value, ProcessError)
+                assert repr(listener.address) in str(caught.value)
+            with dialling(connections.dial, listener.address, KEY, 1), listener.accept(50) as connection:
+                assert connection.recv() == 1
+
+    def test_nobody_accepts(self, family: str) -> None:
+        with leaks.leaves_nothing(), Listener(family=family, authkey=KEY) as listener:
+            with pytest.raises(TimeoutError) as caught:
+                Client(listener.address, authkey=KEY, timeout=0.05)
+            assert repr(listener.address) in str(caught.value)
+
+    def test_the_backlog_has_no_place(self) -> None:
+        with Listener(backlog=0) as listener, Client(listener.address):
+            for timeout in (0, 0.05):
+                with pytest.raises(TimeoutError):
+                    Client(listener.address, timeout=timeout)
+
+    def test_a_signal_does_not_end_the_wait_for_a_place(self) -> None:
+        listener = Listener(backlog=0)
+        first = Client(listener.address)
+
+        def make_a_place(*_: object) -> None:
+            listener.accept().close()
+
+        before = signal.signal(signal.SIGALRM, make_a_place)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            with Client(listener.address) as second, listener.accept() as accepted:
+                second.send(1)
+                assert accepted.recv() == 1
+        finally:
+            signal.signal(signal.SIGALRM, before)
+            first.close()
+            listener.close()
+
+    def test_a_client_does_without_a_limit(self) -> None:
+        with Listener() as listener, Client(listener.address, timeout=5) as client, listener.accept() as accepted:
+            assert os.get_blocking(client.fileno()) and os.get_blocking(accepted.fileno())
+            with socket.socket(fileno=os.dup(client.fileno())) as stream:
+                assert stream.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16) == bytes(16)
+
+
+class TestWaiting:
+    """For a listener, by `wait` and selectors."""
+
+    def test_it_is_ready_when_there_is_something_to_do(self) -> None:
+        with Listener(authkey=KEY) as listener:
+            assert wait([listener], 0) == []
+            with dialling(connections.dial, listener.address, KEY, 1):
+                connection = None
+                while connection is None:
+                    assert wait([listener], 50) == [listener]
+                    with suppress(TimeoutError):
+                        connection = listener.accept(0)
+                with connection:
+                    assert connection.recv() == 1
+
+    def test_of_two_who_connect_none_is_forgotten(self) -> None:
+        with Listener(backlog=2, authkey=KEY) as listener:
+            with (
+                dialling(connections.dial, listener.address, KEY, 1),
+                dialling(connections.dial, listener.address, KEY, 1),
+            ):
+                for _ in range(2):
+                    assert wait([listener], 50) == [listener]
+                    with listener.accept() as connection:
+                        assert connection.recv() == 1
+            assert wait([listener], 0) == []
+
+    def test_several_threads_accept(self) -> None:
+        with Listener(backlog=8, authkey=KEY) as listener:
+            got: list[int] = []
+
+            def take() -> None:
+                with listener.accept() as connection:
+                    got.append(connection.recv())
+
+            with dialling(take), dialling(take), dialling(take):
+                for number in range(3):
+                    connections.dial(listener.address, KEY, number)
+            assert sorted(got) == [0, 1, 2]
+
+    @pytest.mark.parametrize("threads", [1, 3])
+    def test_closing_wakes_those_who_accept(self, threads: int, family: str) -> None:
+        listener = Listener(family=family, authkey=KEY)
+        began = threading.Barrier(threads + 1)
+        raised: list[BaseException] = []
+
+        def take() -> None:
+            began.wait()
+            try:
+                listener.accept()
+            except OSError as error:
+                raised.append(error)
+
+        with ExitStack() as stack:
+            for _ in range(threads):
+                stack.enter_context(dialling(take))
+            began.wait()
+            listener.close()
+        assert [str(error) for error in raised] == ["listener is closed"] * threads
+
+    def test_a_signal_handler_must_not_accept_in_the_middle(self) -> None:
+        def nested(*_: object) -> None:
+            listener.accept()
+
+        before = signal.signal(signal.SIGALRM, nested)
+        try:
+            with Listener(authkey=KEY) as listener:
+                signal.setitimer(signal.ITIMER_REAL, 0.1)
+                with pytest.raises(StateError, match="in the middle of accept"):
+                    listener.accept()
+        finally:
+            signal.signal(signal.SIGALRM, before)
+
+    def test_a_forked_child_accepts_too(self) -> None:
+        with Listener(authkey=KEY) as listener:
+            with pytest.raises(TimeoutError):
+                listener.accept(0)
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    with listener.accept(50) as connection:
+                        os._exit(connection.recv())
+                finally:
+                    os._exit(1)
+            with Client(listener.address, authkey=KEY) as connection:
+                connection.send(7)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+            with dialling(connections.dial, listener.address, KEY, 1), listener.accept() as connection:
+                assert connection.recv() == 1
+
+
 class TestKeys:
     def test_both_know_it(self, family: str, context: BaseContext) -> None:
         with Listener(family=family, authkey=KEY) as listener:
@@ -225,10 +390,13 @@ class TestKeys:
         with leaks.leaves_nothing(), Listener(authkey=KEY) as listener:
             with (
                 dialling(connections.dial, listener.address, b"another") as raised,
-                pytest.raises(AuthenticationError, match="digest received was wrong"),
+                pytest.raises(AuthenticationError, match="digest received was wrong") as caught,
             ):
                 listener.accept()
-            assert [str(error) for error in raised] == ["digest sent was rejected"]
+            assert f"process {os.getpid()} of user {os.getuid()}, at {listener.address!r}" in str(caught.value)
+            assert [str(error) for error in raised] == [
+                f"digest sent was rejected: the listener at {listener.address!r}"
+            ]
             assert isinstance(raised[0], AuthenticationError)
             with dialling(connections.dial, listener.address, KEY, 1), listener.accept() as connection:
                 assert connection.recv() == 1
@@ -239,73 +407,16 @@ class TestKeys:
 
             def pretend() -> None:
                 with server.accept()[0] as impostor:
-                    impostor.sendall(frame(b"#CHALLENGE#{sha256}" + bytes(40)))
+                    impostor.sendall(connections.frame(b"#CHALLENGE#{sha256}" + bytes(40)))
                     assert impostor.recv(100)
-                    impostor.sendall(frame(b"#WELCOME#"))
+                    impostor.sendall(connections.frame(b"#WELCOME#"))
                     assert impostor.recv(100)
-                    impostor.sendall(frame(b"{sha256}" + bytes(32)))
+                    impostor.sendall(connections.frame(b"{sha256}" + bytes(32)))
                     impostor.recv(100)
 
             with (
                 dialling(pretend) as raised,
                 pytest.raises(AuthenticationError, match="digest received was wrong"),
             ):
-                Client(server.getsockname(), authkey=KEY)
-            assert raised == []
-
-
-def frame(message: bytes) -> bytes:
-    return struct.pack("!i", len(message)) + message
-
-
-class Bomb:
-    """What must never be unpickled."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os._exit, (99,)
-
-
-ATTACKS = {
-    "nothing": b"",
-    "noise": bytes(range(256)) * 10,
-    "a pickle": frame(pickle.dumps(Bomb())),
-    "an announcement": struct.pack("!i", 0x7FFFFFFF) + bytes(1000),
-    "a long announcement": b"\xff\xff\xff\xff" + struct.pack("!Q", 1 << 62) + bytes(1000),
-    "a negative size": struct.pack("!i", -2) + bytes(1000),
-    "257 bytes": frame(bytes(257)),
-    "an empty answer": frame(b""),
-    "another digest": frame(b"{md5}" + bytes(16)),
-    "a bare digest": frame(bytes(16)),
-    "a welcome": frame(b"#WELCOME#"),
-}
-
-
-class TestAttacks:
-    """Bytes from somebody who does not know the key."""
-
-    @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
-    def test_a_listener_survives(self, attack: bytes) -> None:
-        with leaks.leaves_nothing(), Listener(authkey=KEY) as listener:
-            with socket.socket(socket.AF_UNIX) as stranger:
-                stranger.connect(listener.address)
-                stranger.sendall(attack)
-                stranger.shutdown(socket.SHUT_WR)
-                with pytest.raises((AuthenticationError, EOFError, OSError)):
-                    listener.accept()
-            with dialling(connections.dial, listener.address, KEY, 1), listener.accept() as connection:
-                assert connection.recv() == 1
-
-    @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
-    def test_a_client_survives(self, attack: bytes) -> None:
-        with leaks.leaves_nothing(), socket.create_server(("localhost", 0)) as server:
-
-            def assault() -> None:
-                with server.accept()[0] as impostor, suppress(OSError):
-                    impostor.sendall(attack)
-                    impostor.shutdown(socket.SHUT_WR)
-                    while impostor.recv(1000):
-                        pass
-
-            with dialling(assault) as raised, pytest.raises((AuthenticationError, EOFError, OSError)):
                 Client(server.getsockname(), authkey=KEY)
             assert raised == []

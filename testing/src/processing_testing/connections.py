@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import suppress
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import processing_core
@@ -86,6 +89,13 @@ def dial(address: Any, key: bytes | None, *objects: Any) -> None:
     """Connect to a listener, send the objects, and end."""
     with Client(address, authkey=key) as connection:
         send(connection, *objects)
+
+
+def dial_in_vain(address: Any, key: bytes) -> None:
+    """Connect to a listener with a key that is wrong."""
+    with suppress(processing_core.AuthenticationError):
+        Client(address, authkey=key)
+        os._exit(3)
 
 
 def dial_with_own_key(address: Any) -> None:
@@ -170,3 +180,43 @@ def relay(receiver: Connection, telling: Connection) -> None:
     """Send on what comes, with our pid, until killed."""
     while True:
         telling.send((os.getpid(), *receiver.recv()))
+
+
+def frame(message: bytes) -> bytes:
+    """A message as a connection over a socket sends it."""
+    return len(message).to_bytes(4, "big", signed=True) + message
+
+
+def has_ipv6() -> bool:
+    """Whether this machine can talk to itself by IPv6."""
+    with socket.socket(socket.AF_INET6) as trial, suppress(OSError):
+        trial.bind(("::1", 0))
+        return True
+    return False
+
+
+def connect(address: Any) -> socket.socket:
+    """A socket that is connected to a listener, for whatever is to be said there."""
+    family = {2: socket.AF_INET, 4: socket.AF_INET6}[len(address)] if isinstance(address, tuple) else socket.AF_UNIX
+    stream = socket.socket(family)
+    stream.connect(address)
+    return stream
+
+
+@contextmanager
+def dialling(function: Callable[..., object], *args: Any) -> Iterator[list[BaseException]]:
+    """Call *function* in a thread; what it raises is in the list after the body."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            function(*args)
+        except Exception as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield raised
+    finally:
+        thread.join()

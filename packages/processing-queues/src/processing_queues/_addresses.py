@@ -4,35 +4,53 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import cache
 
-from processing_core.annotations import TYPE_CHECKING
-from processing_core.lowlevel import at_exit
+from processing_core.annotations import TYPE_CHECKING, Any, Protocol
+from processing_core.lowlevel import Descriptor, at_exit
 
 if TYPE_CHECKING:
     import socket
 
-__all__ = ["Address", "SocketFile", "bind", "families", "family_of"]
+__all__ = ["Address", "Bound", "bind", "families", "family_of"]
 
-Address = str | bytes | tuple[str, int]
-"""A path, an abstract name (it begins with a zero byte; Linux only), or (host, port)."""
+Address = str | bytes | tuple[str, int] | tuple[str, int, int, int]
+"""A path, an abstract name (it begins with a zero byte; Linux only), (host, port), or what `AF_INET6` has."""
 
-families: list[str] = ["AF_INET", "AF_UNIX"]
+families: list[str] = ["AF_INET", "AF_INET6", "AF_UNIX"]
 """The families of sockets that listeners and clients speak."""
 
 
-class SocketFile:
-    """The name of a listening socket in the file system, for as long as it listens.
+class Bound(Protocol):
+    """An address that a socket was given."""
+
+    address: Any
+
+    def remove(self) -> None:
+        """Take away what there is of it in the file system; in a forked process, only what is its own."""
+
+
+class _Name:
+    """An address of which the file system knows nothing."""
+
+    def __init__(self, address: Any) -> None:
+        self.address: Any = address
+
+    def remove(self) -> None: ...
+
+
+class _SocketFile:
+    """A file in the file system, for as long as its socket listens.
 
     It goes with :meth:`remove`, and when the process that made it ends normally; not in a process forked from that.
     """
 
     def __init__(self, path: str, folder: str | None = None) -> None:
-        self._path, self._folder = path, folder
-        self._pid = os.getpid()
+        self.address: Any = path
+        self._folder, self._pid = folder, os.getpid()
         self._forget = at_exit(self._unlink)
 
     def remove(self) -> None:
-        """Remove it; does nothing in a forked process."""
         self._forget()
         self._unlink()
 
@@ -40,10 +58,25 @@ class SocketFile:
         if os.getpid() != self._pid:
             return
         with suppress(FileNotFoundError):
-            os.unlink(self._path)
+            os.unlink(self.address)
         if self._folder is not None:
             with suppress(OSError):
                 os.rmdir(self._folder)
+
+
+class _OpenFile:
+    """A socket's file that has no name any more, and is found by way of a descriptor of it.
+
+    So nothing is left of it however its process ends.  Linux lets those in who may look into the process: processes of
+    the same user, and root's (``PTRACE_MODE_READ_FSCREDS``, proc_pid_fd(5)); a folder with mode 0700 would do the same.
+    """
+
+    def __init__(self, descriptor: Descriptor) -> None:
+        self._descriptor = descriptor
+        self.address: Any = f"/proc/{os.getpid()}/fd/{descriptor.fileno()}"
+
+    def remove(self) -> None:
+        self._descriptor.close()
 
 
 def family_of(address: Address | None, family: str | None) -> str:
@@ -59,26 +92,34 @@ def family_of(address: Address | None, family: str | None) -> str:
     if address is None or isinstance(address, str) or _is_abstract(address):
         return "AF_UNIX"
     if isinstance(address, tuple):
-        return "AF_INET"
+        return "AF_INET6" if len(address) == 4 or ":" in str(address[:1]) else "AF_INET"
     raise TypeError(f"address type of {address!r} unrecognized")
 
 
-def bind(listening: socket.socket, address: Address | None, family: str) -> SocketFile | None:
+def bind(listening: socket.socket, address: Address | None, family: str) -> Bound:
     """Give a socket its address.
 
-    :param address: ``None`` for any that is free: a file in a new folder that is nobody else's, or a local port.
-    :return: the file that this made.
+    :param address: ``None`` for any that is free: a local port, or a file that only this user's processes reach.
     """
-    if family == "AF_INET":
+    if family != "AF_UNIX":
         import socket
 
         # A port that was closed just now may be bound again.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("localhost", 0) if address is None else address)
-        return None
-    if address is not None:
-        listening.bind(address)
-        return None if isinstance(address, tuple) or _is_abstract(address) else SocketFile(os.fsdecode(address))
+        listening.bind(("::1" if family == "AF_INET6" else "localhost", 0) if address is None else address)
+        return _Name(listening.getsockname())
+    if address is None:
+        return (
+            _without_name(*_bind_somewhere(listening)) if _nameless_work() else _SocketFile(*_bind_somewhere(listening))
+        )
+    listening.bind(address)
+    if isinstance(address, tuple) or _is_abstract(address):
+        return _Name(listening.getsockname())
+    return _SocketFile(os.fsdecode(address))
+
+
+def _bind_somewhere(listening: socket.socket) -> tuple[str, str]:
+    """Bind to a file in a new folder of this user's; its path, and the folder's."""
     import tempfile  # here, for its import takes 3 ms that few programs need
 
     folder = tempfile.mkdtemp(prefix="processing-")
@@ -88,7 +129,39 @@ def bind(listening: socket.socket, address: Address | None, family: str) -> Sock
     except BaseException:
         os.rmdir(folder)
         raise
-    return SocketFile(path, folder)
+    return path, folder
+
+
+def _without_name(path: str, folder: str) -> _OpenFile:
+    try:
+        return _OpenFile(Descriptor(os.open(path, os.O_PATH | os.O_CLOEXEC)))
+    finally:
+        os.unlink(path)
+        os.rmdir(folder)
+
+
+def _nameless_work() -> bool:
+    # Of a process that other processes may not look into, `/proc` says that it is root's.
+    return _system_finds_nameless() and os.stat("/proc/self").st_uid == os.geteuid()
+
+
+@cache
+def _system_finds_nameless() -> bool:
+    """Whether somebody reaches a socket by a descriptor of its file: tried, for not every container has a `/proc`."""
+    import socket
+
+    if not hasattr(os, "O_PATH"):
+        return False
+    with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as client:
+        file = _without_name(*_bind_somewhere(listening))
+        listening.listen(1)
+        try:
+            client.connect(file.address)
+        except OSError:
+            return False
+        finally:
+            file.remove()
+    return True
 
 
 def _is_abstract(address: object) -> bool:

@@ -8,30 +8,85 @@ As ``multiprocessing.connection`` of Python 3.12 and later::
 
 A listener asks first, then the client does.  Nobody who has not answered is listened to any further, and neither side
 reads more than 256 bytes at a time, or unpickles anything, before that.
+
+Python 3.11 knows MD5 alone: it asks by 20 random bytes without a name, and answers any challenge with the 16 bytes of
+HMAC-MD5, without one.  Only who says so speaks that.
+
+Who speaks is written as a generator of `Steps`, which knows nothing of sockets: `Exchange` takes them, waiting for the
+other side or not.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Generator
 
 from processing_core import AuthenticationError, current_process
 from processing_core.annotations import Protocol
 
-__all__ = ["answerChallenge", "answer_challenge", "chosen_key", "deliverChallenge", "deliver_challenge"]
+__all__ = [
+    "LONGEST",
+    "Exchange",
+    "Steps",
+    "answerChallenge",
+    "answer_challenge",
+    "chosen_key",
+    "deliverChallenge",
+    "deliver_challenge",
+    "mutual",
+]
+
+LONGEST = 256
+"""Bytes in a message, at most, before the key was shown."""
 
 _CHALLENGE, _WELCOME, _FAILURE = b"#CHALLENGE#", b"#WELCOME#", b"#FAILURE#"
-_LONGEST = 256
 _NONCE = 40
 _SHORTEST_NONCE = 20
+_MD5_NONCE, _MD5_ANSWER = 20, 16  # bytes, in Python 3.11
 
 _DIGESTS = ("sha256", "sha384", "sha3_256", "sha3_384")  # what peers may ask for; not MD5
 _NAMED = re.compile(rb"\{(\w{1,20})\}(.*)", re.DOTALL)
+
+Steps = Generator[bytes | None, bytes, None]
+"""One side of the talk: it yields what to send, or ``None`` for what came to be sent in."""
 
 
 class _Messages(Protocol):
     def send_bytes(self, buf: bytes, /) -> None: ...
     def recv_bytes(self, maxlength: int | None = None, /) -> bytes: ...
+
+
+class Exchange:
+    """A talk that is under way."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self._due = next(steps)
+
+    def advance(self, connection: _Messages) -> None:
+        """Go on to the end.
+
+        Blocks, or, where the connection does not, raises `BlockingIOError` until something came; then call it again.
+
+        :raises AuthenticationError: if the other side does not know the key.
+        :raises ConnectionAbortedError: if the connection does not block, and the other side does not read.
+        """
+        try:
+            while True:
+                self._due = self._steps.send(self._step(connection))
+        except StopIteration:
+            return
+
+    def _step(self, connection: _Messages) -> bytes:
+        if self._due is None:
+            return connection.recv_bytes(LONGEST)
+        try:
+            connection.send_bytes(self._due)
+        except BlockingIOError:
+            # What is sent before an answer is a hundred bytes, for which every socket has room.
+            raise ConnectionAbortedError("it does not read") from None
+        return b""
 
 
 def chosen_key(authkey: bytes | str | None, authenticate: bool) -> bytes | None:
@@ -61,12 +116,7 @@ def deliver_challenge(connection: _Messages, authkey: bytes | str, digest_name: 
     key = _checked(authkey)
     if digest_name not in _DIGESTS:
         raise ValueError(f"digest {digest_name!r} is none of {', '.join(_DIGESTS)}")
-    message = b"{%s}" % digest_name.encode() + os.urandom(_NONCE)
-    connection.send_bytes(_CHALLENGE + message)
-    if not _equal(connection.recv_bytes(_LONGEST), _response(key, message, digest_name)):
-        connection.send_bytes(_FAILURE)
-        raise AuthenticationError("digest received was wrong")
-    connection.send_bytes(_WELCOME)
+    Exchange(_asking(key, digest_name)).advance(connection)
 
 
 def answer_challenge(connection: _Messages, authkey: bytes | str) -> None:
@@ -79,17 +129,51 @@ def answer_challenge(connection: _Messages, authkey: bytes | str) -> None:
     :raises OSError: if it sends more than 256 bytes.
     :raises ValueError: if ``authkey`` is neither bytes nor text.
     """
-    key = _checked(authkey)
-    message = connection.recv_bytes(_LONGEST)
-    if not message.startswith(_CHALLENGE):
-        raise AuthenticationError(f"Protocol error, expected challenge: {message!r}")
-    message = message.removeprefix(_CHALLENGE)
-    connection.send_bytes(_response(key, message, _digest_asked_for(message)))
-    if connection.recv_bytes(_LONGEST) != _WELCOME:
+    Exchange(_answering(_checked(authkey))).advance(connection)
+
+
+def mutual(key: bytes, *, asks_first: bool, md5: bool = False) -> Steps:
+    """Both halves.
+
+    :param asks_first: whether this is the listener's side.
+    :param md5: whether the other side may be Python 3.11's ``multiprocessing``.
+    """
+    halves = _asking(key, md5=md5), _answering(key, md5=md5)
+    for half in halves if asks_first else reversed(halves):
+        yield from half
+
+
+def _asking(key: bytes, digest_name: str = "sha256", *, md5: bool = False) -> Steps:
+    message = b"{%s}" % digest_name.encode() + os.urandom(_NONCE)
+    yield _CHALLENGE + message
+    answer = yield None
+    old = len(answer) == _MD5_ANSWER
+    if old and not md5:
+        yield _FAILURE
+        raise AuthenticationError("digest received was wrong: it is Python 3.11's MD5, which `allow_md5` would allow")
+    if not _equal(answer, _md5(key, message) if old else _response(key, message, digest_name)):
+        yield _FAILURE
+        raise AuthenticationError("digest received was wrong")
+    yield _WELCOME
+
+
+def _answering(key: bytes, *, md5: bool = False) -> Steps:
+    challenge = yield None
+    if not challenge.startswith(_CHALLENGE):
+        raise AuthenticationError(f"Protocol error, expected challenge: {challenge!r}")
+    message = challenge.removeprefix(_CHALLENGE)
+    if md5 and len(message) == _MD5_NONCE:
+        yield _md5(key, message)
+    else:
+        yield _response(key, message, _digest_asked_for(message))
+    verdict = yield None
+    if verdict != _WELCOME:
         raise AuthenticationError("digest sent was rejected")
 
 
 def _digest_asked_for(message: bytes) -> str:
+    if len(message) == _MD5_NONCE:
+        raise AuthenticationError("the challenge names no digest: Python 3.11 means MD5, which `allow_md5` would allow")
     named = _NAMED.fullmatch(message)
     if named is None or named[1].decode(errors="replace") not in _DIGESTS or len(named[2]) < _SHORTEST_NONCE:
         raise AuthenticationError(f"the challenge names no digest out of {', '.join(_DIGESTS)}, or is too short")
@@ -100,6 +184,15 @@ def _response(key: bytes, message: bytes, digest_name: str) -> bytes:
     import hmac  # here, for its import takes 1 ms that few programs need
 
     return b"{%s}" % digest_name.encode() + hmac.digest(key, message, digest_name)
+
+
+def _md5(key: bytes, message: bytes) -> bytes:
+    import hmac
+
+    try:
+        return hmac.digest(key, message, "md5")
+    except ValueError as error:  # an OpenSSL that was built or configured without it
+        raise AuthenticationError("this system has no MD5") from error
 
 
 def _equal(left: bytes, right: bytes) -> bool:

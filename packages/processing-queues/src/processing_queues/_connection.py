@@ -169,6 +169,10 @@ class Connection(ConnectionAliases):
         self.fileno()
         return _arrived, (type(self), self._descriptor, self._readable, self._writable)
 
+    def _unsent(self) -> bool:
+        """Whether something waits to be sent that the system did not take at once, where it does not block."""
+        return False
+
     def _sending(self) -> int:
         fd = self.fileno()
         if not self._writable:

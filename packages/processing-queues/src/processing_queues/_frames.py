@@ -7,14 +7,18 @@
 
 A signal handler may raise at any moment between two instructions of Python, but not inside a C function.  So what was
 read or written is noted by the C function that calls `os.read` or `os.writev`: ``any(map(note, map(read, ...)))``.  An
-interrupted message goes on where it stopped with the next, and the stream never loses its step.
+interrupted message goes on where it stopped with the next, and the stream never loses its step.  So it is too where
+the descriptor does not block, and `BlockingIOError` interrupts.
 """
 
 from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Callable
 from io import BytesIO
+
+from processing_core.annotations import Any
 
 __all__ = ["BadLength", "Inbox", "Outbox"]
 
@@ -24,6 +28,10 @@ _LONGEST_SHORT = 0x7FFFFFFF
 _CHUNK = 1 << 20  # bytes asked for at once: memory is taken as the message arrives, not as it is announced
 
 
+_Source = Callable[[int, int], bytes]
+_Sink = Callable[[int, Any], int]
+
+
 class BadLength(Exception):
     """The message is longer than the receiver allows, or what came is no message."""
 
@@ -31,9 +39,10 @@ class BadLength(Exception):
 class _Incoming:
     """A message on its way in."""
 
-    __slots__ = ("_body", "_head")
+    __slots__ = ("_body", "_head", "_source")
 
-    def __init__(self) -> None:
+    def __init__(self, source: _Source) -> None:
+        self._source = source
         self._head, self._body = BytesIO(), BytesIO()
 
     def fill(self, fd: int, longest: int | None) -> bytes:
@@ -56,20 +65,23 @@ class _Incoming:
         self._read(fd, self._head, _SHORT.size + _LONG.size)
         return int(_LONG.unpack_from(self._head.getbuffer(), _SHORT.size)[0])
 
-    @staticmethod
-    def _read(fd: int, into: BytesIO, size: int) -> None:
+    def _read(self, fd: int, into: BytesIO, size: int) -> None:
         while (have := into.tell()) < size:
-            if not any(map(into.write, map(os.read, (fd,), (min(size - have, _CHUNK),)))):
+            if not any(map(into.write, map(self._source, (fd,), (min(size - have, _CHUNK),)))):
                 raise EOFError
 
 
 class Inbox:
-    """The receiving half of a connection.  Not thread-safe."""
+    """The receiving half of a connection.  Not thread-safe.
 
-    __slots__ = ("_incoming",)
+    :param source: reads from the descriptor, as `os.read` does.
+    """
 
-    def __init__(self) -> None:
-        self._incoming = _Incoming()
+    __slots__ = ("_incoming", "_source")
+
+    def __init__(self, source: _Source = os.read) -> None:
+        self._source = source
+        self._incoming = _Incoming(source)
 
     def receive(self, fd: int, longest: int | None = None) -> bytes:
         """The next message; blocks.
@@ -86,16 +98,17 @@ class Inbox:
             raise
         except ConnectionResetError as error:
             raise EOFError("the other end is gone, and did not read all that was sent to it") from error
-        self._incoming = _Incoming()
+        self._incoming = _Incoming(self._source)
         return message
 
 
 class _Outgoing:
     """A message on its way out."""
 
-    __slots__ = ("_parts", "_size", "_written")
+    __slots__ = ("_parts", "_sink", "_size", "_written")
 
-    def __init__(self, message: memoryview) -> None:
+    def __init__(self, message: memoryview, sink: _Sink) -> None:
+        self._sink = sink
         self._parts = (_header(message.nbytes), message)
         self._size = len(self._parts[0]) + message.nbytes
         self._written: list[int] = []
@@ -103,7 +116,7 @@ class _Outgoing:
     def push(self, fd: int) -> None:
         """Write what is left of it; blocks."""
         while (done := sum(self._written)) < self._size:
-            any(map(self._written.append, map(os.writev, (fd,), (self._behind(done),))))
+            any(map(self._written.append, map(self._sink, (fd,), (self._behind(done),))))
 
     def half_done(self) -> bool:
         """Whether some of it is written, but not all."""
@@ -122,11 +135,15 @@ class _Outgoing:
 
 
 class Outbox:
-    """The sending half of a connection.  Not thread-safe."""
+    """The sending half of a connection.  Not thread-safe.
 
-    __slots__ = ("_unfinished",)
+    :param sink: writes to the descriptor, as `os.writev` does.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_sink", "_unfinished")
+
+    def __init__(self, sink: _Sink = os.writev) -> None:
+        self._sink = sink
         self._unfinished: _Outgoing | None = None
 
     def send(self, fd: int, message: memoryview) -> None:
@@ -138,7 +155,7 @@ class Outbox:
         """
         if self._unfinished is not None and self._unfinished.half_done():
             self._unfinished.push(fd)
-        self._unfinished = outgoing = _Outgoing(message)
+        self._unfinished = outgoing = _Outgoing(message, self._sink)
         try:
             outgoing.push(fd)
         except BaseException:

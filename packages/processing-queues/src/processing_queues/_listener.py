@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from types import TracebackType
 
 from processing_core import ClosedError
-from processing_core.annotations import TYPE_CHECKING, Any, Self
-from processing_queues._addresses import Address, SocketFile, bind, family_of
-from processing_queues._authentication import answer_challenge, chosen_key, deliver_challenge
+from processing_core.annotations import TYPE_CHECKING, Any, Literal, Self
+from processing_core.lowlevel import checked_timeout
+from processing_queues._addresses import Address, Bound, bind, family_of
+from processing_queues._authentication import chosen_key
 from processing_queues._connection import Connection
 
 if TYPE_CHECKING:
     import socket
+
+    from processing_queues._lobby import Lobby
+
+# What needs `socket` is imported where it is used: that takes 2 ms, a tenth of the package's import.
 
 __all__ = ["Client", "Listener"]
 
@@ -22,15 +29,25 @@ class Listener:
     Without a key anybody who can reach the address may connect, and what `Connection.recv` unpickles can run any code:
     give it a key wherever that is not only you.
 
+    Whoever connects must show that he knows the key, and `accept` speaks with up to 64 of those at once: one who is
+    silent, slow or speaks something else keeps nobody waiting.  Before he has shown it nothing of his is unpickled, and
+    no more than 256 bytes are kept.  Those who are refused are told of by a line in the project's log (`get_logger`).
+
     :param address: a path, an abstract name (it begins with a zero byte; Linux), or (host, port), where port 0 is any
-        that is free.  ``None`` for one of its own choice: for ``AF_UNIX`` a file in a new folder of this user's.
-    :param family: ``AF_UNIX`` or ``AF_INET``; ``None`` for that of the address, or else ``AF_UNIX``.
-    :param backlog: how many connections may wait to be accepted.
+        that is free.  ``None`` for one of its own choice that only this machine's processes reach, and for ``AF_UNIX``
+        only this user's.
+    :param family: ``AF_UNIX``, ``AF_INET`` or ``AF_INET6``; ``None`` for that of the address, or else ``AF_UNIX``.
+    :param backlog: how many connections may wait while nobody is in `accept`.
     :param authkey: the key that both sides must know; text is encoded in UTF-8.
     :param authenticate: without ``authkey``, use that of the current process.
-    :raises OSError: if the address is taken, or the system refuses.
-    :raises TypeError: if the address is of no family, or the key neither bytes nor text.
-    :raises ValueError: if there is no such family.
+    :param handshake_timeout: seconds in which one who connected must show that he knows the key.  Of a time when nobody
+        is in `accept`, no more than one second counts.
+    :param on_wrong_key: ``"raise"``: `accept` raises `AuthenticationError` for each who answers with a wrong key, as
+        ``multiprocessing`` does.  ``"log"``: it only refuses them, as it does all others who fail.
+    :param allow_md5: whether Python 3.11's ``multiprocessing`` may connect, which knows MD5 alone.
+    :raises OSError: if the address is taken, or the system refuses; ``filename`` is the address.
+    :raises TypeError: if the address is of no family, the key neither bytes nor text, or the time no number.
+    :raises ValueError: if there is no such family, or ``on_wrong_key`` is neither.
 
     >>> import processing, threading
     >>> with processing.Listener(authkey=b"secret") as listener:
@@ -44,7 +61,8 @@ class Listener:
     """
 
     _socket: socket.socket | None = None
-    _file: SocketFile | None = None
+    _bound: Bound | None = None
+    _lobby: Lobby | None = None
 
     def __init__(
         self,
@@ -54,22 +72,24 @@ class Listener:
         authkey: bytes | str | None = None,
         *,
         authenticate: bool = False,
+        handshake_timeout: float = 10.0,
+        on_wrong_key: Literal["raise", "log"] = "raise",
+        allow_md5: bool = False,
     ) -> None:
+        if on_wrong_key not in ("raise", "log"):
+            raise ValueError(f"on_wrong_key must be 'raise' or 'log', not {on_wrong_key!r}")
         self._authkey = chosen_key(authkey, authenticate)
-        family = family_of(address, family)
-        self._socket = _new_socket(family)
-        try:
-            self._file = bind(self._socket, address, family)
-            self._socket.listen(backlog)
-        except BaseException:
-            self.close()
-            raise
-        self._address: Any = self._socket.getsockname()
+        self._patience = _checked_patience(handshake_timeout)
+        self._tells, self._allow_md5 = on_wrong_key == "raise", allow_md5
         self._last_accepted: Any = None
+        self._listen(address, family_of(address, family), backlog)
 
     @property
     def address(self) -> Any:
-        """The address, as the system knows it: a path, or (host, port)."""
+        """The address, as the system knows it: a path, or a tuple that begins with host and port.
+
+        Of a listener that chose its file itself it is a path under ``/proc``, where the system has that.
+        """
         return self._address
 
     @property
@@ -77,35 +97,47 @@ class Listener:
         """The address of the connection that was accepted last; ``None`` if there was none, or it has none."""
         return self._last_accepted or None
 
-    def accept(self) -> Connection:
+    def accept(self, timeout: float | None = None) -> Connection:
         """The next connection.
 
-        Blocks until somebody connects, and has shown that it knows the key.  Thread-safe; a signal handler that raises
-        interrupts it.
+        Blocks until somebody has connected, and has shown that he knows the key.  Those who have only begun to wait for
+        the next call.  Thread-safe; a signal handler that raises interrupts it.
 
-        :raises AuthenticationError: if the other side does not know the key; the listener goes on listening.
-        :raises EOFError: if the other side goes before it has shown that.
-        :raises OSError: if the listener is closed.
+        :param timeout: seconds; ``None`` waits for ever, 0 does what can be done at once.
+        :raises AuthenticationError: if somebody answers with a wrong key; the listener goes on listening.
+        :raises TimeoutError: if the time was up.
+        :raises OSError: if the listener is closed, perhaps by another thread meanwhile; or if this process may open no
+            more descriptors.
+        :raises TypeError: if ``timeout`` is not a number.
         """
-        accepted, self._last_accepted = self._open_socket().accept()
-        connection = _connection_of(accepted)
-        return connection if self._authkey is None else _closed_unless(connection, self._authkey, asks_first=True)
+        limit = checked_timeout(timeout)
+        guest = self._open_lobby().next(None if limit is None else time.monotonic() + limit)
+        self._last_accepted = guest.address
+        return guest.connection
 
     def fileno(self) -> int:
-        """The descriptor, which is readable when somebody waits to be accepted; for `wait` and selectors.
+        """A descriptor that is readable when there is something to do for `accept`; for `wait` and selectors.
+
+        That need not be a connection yet: with ``timeout=0``, `accept` does what can be done.
 
         :raises OSError: if the listener is closed.
         """
-        return self._open_socket().fileno()
+        return self._open_lobby().fileno()
 
     def close(self) -> None:
-        """Stop listening, and remove the file.  Does not block; a second call does nothing."""
+        """Stop listening, and remove the file.  Does not block; a second call does nothing.
+
+        A thread that is in `accept` leaves it with an `OSError`.
+        """
         listening, self._socket = self._socket, None
-        if listening is not None:
+        lobby, self._lobby = self._lobby, None
+        if lobby is not None:
+            lobby.end()
+        elif listening is not None:
             listening.close()
-        file, self._file = self._file, None
-        if file is not None:
-            file.remove()
+        bound, self._bound = self._bound, None
+        if bound is not None:
+            bound.remove()
 
     def __enter__(self) -> Self:
         return self
@@ -118,10 +150,27 @@ class Listener:
     def __del__(self) -> None:
         self.close()
 
-    def _open_socket(self) -> socket.socket:
-        if self._socket is None:
+    def _listen(self, address: Address | None, family: str, backlog: int) -> None:
+        from processing_queues._lobby import Lobby
+        from processing_queues._opening import new_socket, opening
+
+        opened = partial(opening, key=self._authkey, listens=True, md5=self._allow_md5)
+        listening = self._socket = new_socket(family)
+        try:
+            bound = self._bound = bind(listening, address, family)
+            listening.listen(backlog)
+            self._lobby = Lobby(listening, bound.address, opened, self._patience, self._tells)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, OSError) and error.filename is None:
+                error.filename = address
+            raise
+        self._address: Any = bound.address
+
+    def _open_lobby(self) -> Lobby:
+        if self._lobby is None:
             raise ClosedError("listener is closed")
-        return self._socket
+        return self._lobby
 
 
 def Client(
@@ -130,59 +179,36 @@ def Client(
     authkey: bytes | str | None = None,
     *,
     authenticate: bool = False,
+    timeout: float | None = None,
+    allow_md5: bool = False,
 ) -> Connection:
     """Connect to a `Listener`.
 
-    Blocks until it has accepted, where there is a key; thread-safe; a signal handler that raises interrupts it.
+    Blocks until it has a place for us, and, where there is a key, until it has accepted; thread-safe; a signal handler
+    that raises interrupts it.
 
     :param address: the listener's.
-    :param family: ``AF_UNIX`` or ``AF_INET``; ``None`` for that of the address.
+    :param family: ``AF_UNIX``, ``AF_INET`` or ``AF_INET6``; ``None`` for that of the address.
     :param authkey: the key that both sides must know; text is encoded in UTF-8.
     :param authenticate: without ``authkey``, use that of the current process.
+    :param timeout: seconds for all of it; ``None`` waits for ever.
+    :param allow_md5: whether the listener may be one of Python 3.11's ``multiprocessing``, which knows MD5 alone.
     :raises AuthenticationError: if the listener does not know the key.
-    :raises OSError: if nobody listens there, or the system refuses.
+    :raises TimeoutError: if the time was up.
+    :raises OSError: if nobody listens there, or the system refuses; ``filename`` is the address.
     :raises EOFError: if the listener goes away meanwhile.
-    :raises TypeError: if the address is of no family, or the key neither bytes nor text.
+    :raises TypeError: if the address is of no family, the key neither bytes nor text, or the time no number.
     :raises ValueError: if there is no such family.
     """
     key = chosen_key(authkey, authenticate)
-    socket = _new_socket(family_of(address, family))
-    try:
-        socket.connect(address)
-    except BaseException:
-        socket.close()
-        raise
-    connection = _connection_of(socket)
-    return connection if key is None else _closed_unless(connection, key, asks_first=False)
+    family, limit = family_of(address, family), checked_timeout(timeout)
+    from processing_queues._client import dial
+
+    return dial(address, family, key, limit, allow_md5)
 
 
-def _new_socket(family: str) -> socket.socket:
-    import socket  # here, for it takes 2 ms, a tenth of the package's import
-
-    made = socket.socket(getattr(socket, family))
-    made.setblocking(True)  # whatever ``socket.setdefaulttimeout`` says
-    return made
-
-
-def _connection_of(connected: socket.socket) -> Connection:
-    import socket
-
-    connected.setblocking(True)
-    if connected.family == socket.AF_INET:
-        # Each message is written in one piece: nothing is gained by waiting for more.
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return Connection(connected.detach())
-
-
-def _closed_unless(connection: Connection, key: bytes, *, asks_first: bool) -> Connection:
-    """``connection``, once both sides have shown that they know the key."""
-    try:
-        if asks_first:
-            deliver_challenge(connection, key)
-        answer_challenge(connection, key)
-        if not asks_first:
-            deliver_challenge(connection, key)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+def _checked_patience(seconds: float) -> float:
+    checked = checked_timeout(seconds)
+    if checked is None:
+        raise TypeError("handshake_timeout must be a number of seconds, not None")
+    return checked

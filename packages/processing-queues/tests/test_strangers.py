@@ -1,0 +1,277 @@
+"""Those who do not know the key: to a `Listener`, and to a `Client`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import signal
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from processing_core import SUBWARNING, AuthenticationError, BaseContext, get_logger
+from processing_queues import Client, Listener, Pipe, _lobby, wait
+from processing_testing import connections, leaks
+from processing_testing.connections import dialling, frame
+
+KEY = b"a key"
+
+
+@pytest.fixture
+def refusals() -> Iterator[list[str]]:
+    """What the project's log says meanwhile."""
+    said: list[str] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+
+    handler, logger = Handler(), get_logger()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(SUBWARNING)
+    yield said
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+
+
+@pytest.fixture
+def small_lobby(monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many a lobby takes in."""
+    monkeypatch.setattr(_lobby, "MOST", 4)
+    monkeypatch.setattr(_lobby, "GRACE", 0.2)
+    return 4
+
+
+def befriend(listener: Listener, number: int = 1) -> None:
+    """Somebody who knows the key is accepted."""
+    friend = threading.Thread(target=connections.dial, args=(listener.address, KEY, number))
+    friend.start()
+    try:
+        with listener.accept(50) as connection:
+            assert connection.recv() == number
+    finally:
+        friend.join()
+
+
+class Bomb:
+    """What must never be unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (99,)
+
+
+ATTACKS = {
+    "nothing": b"",
+    "noise": bytes(range(256)) * 10,
+    "a pickle": frame(pickle.dumps(Bomb())),
+    "an announcement": struct.pack("!i", 0x7FFFFFFF) + bytes(1000),
+    "a long announcement": b"\xff\xff\xff\xff" + struct.pack("!Q", 1 << 62) + bytes(1000),
+    "a negative size": struct.pack("!i", -2) + bytes(1000),
+    "257 bytes": frame(bytes(257)),
+    "an empty answer": frame(b""),
+    "another digest": frame(b"{md5}" + bytes(16)),
+    "a bare digest": frame(bytes(16)),
+    "a welcome": frame(b"#WELCOME#"),
+}
+
+
+ANSWERS = ("a pickle", "an empty answer", "another digest", "a bare digest", "a welcome")
+"""Those that are answers to the challenge, though wrong ones."""
+
+
+class TestListener:
+    @pytest.mark.parametrize("attack", ATTACKS)
+    def test_it_survives(self, attack: str, refusals: list[str]) -> None:
+        with leaks.leaves_nothing(), Listener(backlog=2, authkey=KEY) as listener:
+            with connections.connect(listener.address) as stranger:
+                stranger.sendall(ATTACKS[attack])
+                stranger.shutdown(socket.SHUT_WR)
+                if attack in ANSWERS:
+                    with pytest.raises(AuthenticationError, match="digest received was wrong"):
+                        listener.accept(50)
+                befriend(listener)
+            befriend(listener)
+        assert len(refusals) == 1
+        assert refusals[0].startswith(
+            f"listener at {listener.address!r} refused process {os.getpid()} of user {os.getuid()}: "
+        )
+
+    @pytest.mark.parametrize("attack", [b"", b"\0", b"\0\0\0\x20", b"\0\0\0\x20{sha256}"], ids=repr)
+    def test_nobody_waits_for_one_who_is_silent(self, attack: bytes, refusals: list[str]) -> None:
+        with leaks.leaves_nothing(), Listener(backlog=5, authkey=KEY) as listener, ExitStack() as stack:
+            for _ in range(3):
+                stack.enter_context(connections.connect(listener.address)).sendall(attack)
+            befriend(listener)
+            befriend(listener)
+            assert refusals == []
+
+    def test_whoever_takes_too_long_is_refused(self, refusals: list[str]) -> None:
+        with leaks.leaves_nothing(), Listener(authkey=KEY, handshake_timeout=0.1) as listener:
+            with connections.connect(listener.address) as stranger:
+                stranger.sendall(b"\0")
+                with pytest.raises(TimeoutError):
+                    listener.accept(0.5)
+                assert stranger.recv(1000).startswith(frame(b"#CHALLENGE#{sha256}" + bytes(40))[:23])
+                with suppress(ConnectionResetError):  # for what he said last was not read
+                    assert stranger.recv(1000) == b""
+            befriend(listener)
+        assert [text.rpartition(": ")[2] for text in refusals] == ["it has not shown in time that it knows the key"]
+
+    def test_one_who_trickles_is_refused_too(self, refusals: list[str]) -> None:
+        stop = threading.Event()
+
+        def trickle() -> None:
+            with connections.connect(listener.address) as stranger, suppress(OSError):
+                stranger.sendall(b"\0\0\0\xff")
+                while not stop.wait(0.005):
+                    stranger.sendall(b"\0")
+
+        with Listener(("localhost", 0), authkey=KEY, handshake_timeout=0.2) as listener:
+            stranger = threading.Thread(target=trickle)
+            stranger.start()
+            try:
+                with pytest.raises(TimeoutError):
+                    listener.accept(1)
+            finally:
+                stop.set()
+                stranger.join()
+            befriend(listener)
+        assert len(refusals) == 1
+
+    def test_a_crowd_of_strangers_keeps_nobody_out(self, small_lobby: int, refusals: list[str]) -> None:
+        with leaks.leaves_nothing(), Listener(backlog=20, authkey=KEY) as listener, ExitStack() as stack:
+            for _ in range(2 * small_lobby + 1):
+                stack.enter_context(connections.connect(listener.address))
+            befriend(listener)
+            assert len(refusals) >= small_lobby + 1
+            assert all("with 4 others waiting" in text for text in refusals)
+
+    def test_a_crowd_of_friends_is_let_in(
+        self, small_lobby: int, refusals: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(_lobby, "GRACE", 50.0)
+        count = 5 * small_lobby
+        with Listener(backlog=count, authkey=KEY) as listener:
+            friends = [
+                threading.Thread(target=connections.dial, args=(listener.address, KEY, number))
+                for number in range(count)
+            ]
+            for friend in friends:
+                friend.start()
+            got = []
+            for _ in friends:
+                with listener.accept(50) as connection:
+                    got.append(connection.recv())
+            for friend in friends:
+                friend.join()
+        assert sorted(got) == list(range(count))
+        assert refusals == []
+
+    def test_time_in_which_nobody_accepts_does_not_count(
+        self, monkeypatch: pytest.MonkeyPatch, refusals: list[str]
+    ) -> None:
+        late = 0.0
+        clock = SimpleNamespace(monotonic=lambda: time.monotonic() + late)
+        with Listener(authkey=KEY) as listener, connections.connect(listener.address) as stranger:
+            monkeypatch.setattr(_lobby, "time", clock)
+            with pytest.raises(TimeoutError):
+                listener.accept(0)
+            for _ in range(8):  # each counts as a second
+                late += 1000.0
+                with pytest.raises(TimeoutError):
+                    listener.accept(0)
+            assert refusals == []
+            for _ in range(3):
+                late += 1000.0
+                with pytest.raises(TimeoutError):
+                    listener.accept(0)
+            assert len(refusals) == 1
+            assert stranger.recv(1000)
+            assert stranger.recv(1000) == b""
+
+    def test_a_wrong_key_can_be_left_to_the_log(self, refusals: list[str], context: BaseContext) -> None:
+        with Listener(backlog=3, authkey=KEY, on_wrong_key="log") as listener:
+            processes = [
+                context.Process(target=connections.dial_in_vain, args=(listener.address, b"another")) for _ in range(2)
+            ]
+            for process in processes:
+                process.start()
+            while len(refusals) < 2:
+                with pytest.raises(TimeoutError):
+                    listener.accept(0.05)
+            befriend(listener)
+            for process in processes:
+                process.join()
+                assert process.exitcode == 0
+        for process, text in zip(sorted(processes, key=lambda it: it.pid or 0), sorted(refusals), strict=True):
+            assert f"process {process.pid} " in text
+            assert text.endswith("digest received was wrong")
+
+    def test_those_of_the_network_are_named_by_their_address(self, refusals: list[str]) -> None:
+        listener = Listener(("localhost", 0), authkey=KEY, on_wrong_key="log")
+        with listener, connections.connect(listener.address) as stranger:
+            name = stranger.getsockname()
+            stranger.sendall(frame(b"wrong"))
+            befriend(listener)
+        assert refusals == [f"listener at {listener.address!r} refused {name!r}: digest received was wrong"]
+
+    def test_a_killed_one_is_forgotten(self, refusals: list[str]) -> None:
+        with leaks.leaves_nothing(), Listener(authkey=KEY) as listener:
+            pid = os.fork()
+            if pid == 0:
+                stranger = connections.connect(listener.address)
+                stranger.sendall(b"\0\0")
+                signal.pause()
+            while not wait([listener], 50):
+                pass
+            with pytest.raises(TimeoutError):
+                listener.accept(0.05)
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            befriend(listener)
+        assert len(refusals) == 1
+        assert f"process {pid} " in refusals[0]
+
+    def test_a_child_has_no_copy_of_a_stranger(self, context: BaseContext) -> None:
+        with Listener(authkey=KEY, handshake_timeout=0.3) as listener:
+            with connections.connect(listener.address) as stranger:
+                with pytest.raises(TimeoutError):
+                    listener.accept(0)
+                ours, theirs = Pipe()
+                process = context.Process(target=connections.echo, args=(theirs, ours))
+                process.start()
+                ours.send(1)
+                assert ours.recv() == 1
+                with pytest.raises(TimeoutError):
+                    listener.accept(0.5)
+                assert stranger.recv(1000)
+                assert stranger.recv(1000) == b""
+            ours.close()
+            theirs.close()
+            process.join()
+
+
+class TestClient:
+    @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+    def test_it_survives(self, attack: bytes) -> None:
+        with leaks.leaves_nothing(), socket.create_server(("localhost", 0)) as server:
+
+            def assault() -> None:
+                with server.accept()[0] as impostor, suppress(OSError):
+                    impostor.sendall(attack)
+                    impostor.shutdown(socket.SHUT_WR)
+                    while impostor.recv(1000):
+                        pass
+
+            with dialling(assault) as raised, pytest.raises((AuthenticationError, EOFError, OSError)):
+                Client(server.getsockname(), authkey=KEY)
+            assert raised == []
