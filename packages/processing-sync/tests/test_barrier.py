@@ -57,6 +57,18 @@ def kind(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
+def test_who_waits_is_told(fork: Fork) -> None:
+    barrier = Barrier(3)
+    children = [fork(lambda line: barrier.wait()) for _ in range(2)]
+    await_waiters(barrier, 2)
+    while len(barrier.waiters) < 2:  # it is counted a moment before it waits
+        os.sched_yield()
+    assert {waiter.pid for waiter in barrier.waiters} == {child.pid for child in children}
+    barrier.wait()
+    assert [child.join() for child in children] == [0, 0]
+    assert barrier.waiters == []
+
+
 class TestLikeThreading:
     """Each test holds for the model, too."""
 

@@ -29,6 +29,7 @@ from threading import BrokenBarrierError
 from processing_core import NotHeldError, OwnerDied, lowlevel
 from processing_core.annotations import Any
 from processing_sync._condition import Condition
+from processing_sync._introspection import Waiter
 from processing_sync._lock import RLock
 
 __all__ = ["Barrier"]
@@ -132,6 +133,11 @@ class Barrier:
     def n_waiting(self) -> int:
         """How many wait now."""
         return self._present() if self._phase == _GATHERING else 0
+
+    @property
+    def waiters(self) -> list[Waiter]:
+        """Who waits in it now, or for the last to have left it; does not block."""
+        return self._condition.waiters
 
     @property
     def broken(self) -> bool:
