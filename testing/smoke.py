@@ -50,10 +50,9 @@ def pool(names: ModuleType) -> None:
 def gather(modules: list[str]) -> ModuleType:
     """The names of all *modules* in one."""
     names = ModuleType("names")
-    for module in modules:
-        names.__dict__.update(
-            {name: value for name, value in vars(importlib.import_module(module)).items() if name[0] != "_"}
-        )
+    for name in modules:
+        module = importlib.import_module(name)
+        names.__dict__.update({public: getattr(module, public) for public in module.__all__})
     return names
 
 
