@@ -111,6 +111,8 @@ bool parse_getting(const char *name, PyObject *const *args, Py_ssize_t nargs, Py
 /* One registration function per file that defines Python types or functions. */
 bool environment_register(PyObject *module);
 bool spare_register(PyObject *module);
+bool immortal_register(PyObject *module);
+bool signals_register(PyObject *module);
 bool member_register(PyObject *module);
 bool handle_register(PyObject *module);
 bool lock_register(PyObject *module);

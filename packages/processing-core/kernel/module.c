@@ -57,7 +57,7 @@ PyMODINIT_FUNC JOIN(PyInit_, KERNEL_MODULE_NAME)(void)
     if (!module) return NULL;
     default_errors();
     bool ok = PyModule_AddIntConstant(module, "VERSION", LAYOUT_VERSION) == 0 && bound_register(module)
-           && handle_register(module) && environment_register(module) && spare_register(module) && member_register(module) && lock_register(module) && semaphore_register(module) && event_register(module)
+           && handle_register(module) && environment_register(module) && spare_register(module) && immortal_register(module) && signals_register(module) && member_register(module) && lock_register(module) && semaphore_register(module) && event_register(module)
            && condition_register(module) && value_register(module) && block_register(module) && codec_register(module) && parcel_register(module)
            && queue_register(module) && pile_register(module) && pipe_register(module) && ears_register(module) && claims_register(module) && check_register(module) && survey_register(module) && crash_register(module);
     if (ok) return module;

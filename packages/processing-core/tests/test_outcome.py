@@ -127,7 +127,7 @@ class TestException:
         after = lowlevel.stats()
         assert after["cells"] == before["cells"]
         assert after["used"] - before["used"] <= 64 << 10  # the queue's segments grow up to that
-        assert _outcome._State.arrived == []
+        assert _outcome._state.arrived == []
 
     def test_a_child_has_a_queue_of_its_own(self, context: BaseContext, method: str, place: Meeting) -> None:
         process = context.Process(target=children.tell_of_a_failed_child, args=(place.address, method))

@@ -9,17 +9,14 @@ import threading
 from collections.abc import Callable
 
 from processing_core import _current, _excepthook, _exit, _logging, _outcome
+from processing_core._current import Parent
 from processing_core._family import shown_name
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
-from processing_core._relatives import ParentProcess
 from processing_core._start import _default
 from processing_core.annotations import IO, NoReturn
 
-__all__ = ["Parent", "birth_failure", "detach_stdin", "end_forked", "exit_code", "flush_streams", "live"]
-
-Parent = tuple[str, int, tuple[int, int], _kernel.Queue[_outcome.Failure]]
-"""The parent's name, pid and place, and where it looks for its children's failures."""
+__all__ = ["detach_stdin", "end_forked", "exit_code", "flush_streams", "live"]
 
 
 def end_forked(body: Callable[[], int]) -> NoReturn:
@@ -33,6 +30,8 @@ def end_forked(body: Callable[[], int]) -> NoReturn:
         atexit._clear()
         atexit.register(_exit.run)
         code = body() & 0xFF  # what the system keeps of it
+        # Joins the threads that are no daemons, as the interpreter does at its end.
+        threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         _kernel.leave(code)
     except BaseException:
@@ -43,11 +42,11 @@ def end_forked(body: Callable[[], int]) -> NoReturn:
 
 
 def live(process: BaseProcess, parent: Parent) -> int:
-    """Be ``process``: run it, end its children and threads.
+    """Be ``process``: run it, end its children.
 
     :return: the exit code.
     """
-    _current.become(process, ParentProcess(*parent))
+    _current.become(process, parent)
     failures = parent[3]
     method = process._start_method_in_child()
     if method is not None:
@@ -55,53 +54,45 @@ def live(process: BaseProcess, parent: Parent) -> int:
     _kernel.rename(shown_name(process.name))
     detach_stdin()
     _logging.name_records()
-    try:
-        code = exit_code(lambda: _run(process), failures, lambda error: _excepthook.handle(error, process))
-        _logging.info("process exiting with exitcode %d", code)
-        return code
-    finally:
-        # Joins the threads that are no daemons, as the interpreter does at its end.
-        threading._shutdown()  # type: ignore[attr-defined]
-        flush_streams()
+    code = exit_code(lambda: _run(process), failures, process)
+    _logging.info("process exiting with exitcode %d", code)
+    return code
 
 
 def exit_code(
-    function: Callable[[], object], failures: _kernel.Queue[_outcome.Failure], show: Callable[[BaseException], None]
+    function: Callable[[], object], failures: _kernel.Queue[_outcome.Failure], whose: BaseProcess | str
 ) -> int:
     """Call ``function``; the exit code that becomes of what it raises, which the parent is told, and shown.
 
     :param failures: Where the parent looks for it.
+    :param whose: The process, or the name of one that could not be.
     """
     try:
         function()
     except SystemExit as stop:
         return _system_exit_code(stop)
     except BaseException as error:
-        _fail(error, failures, show)
+        _fail(error, failures, whose)
         return 1
     return 0
 
 
-def birth_failure(name: str) -> Callable[[BaseException], None]:
-    """What shows an exception that kept the process of that name from being."""
-
-    def show(error: BaseException) -> None:
-        import traceback  # here, for its import takes 3 ms
-
-        if sys.stderr is not None:
-            print(f"Process {name}:\n{''.join(traceback.format_exception(error))}", end="", file=sys.stderr)
-
-    return show
-
-
-def _fail(
-    error: BaseException, failures: _kernel.Queue[_outcome.Failure], show: Callable[[BaseException], None]
-) -> None:
+def _fail(error: BaseException, failures: _kernel.Queue[_outcome.Failure], whose: BaseProcess | str) -> None:
     try:
         _outcome.report(failures, error)
     except Exception as obstacle:  # no memory in the arena: the parent sees the exit code alone
         error.add_note(f"The parent process could not be told of it: {obstacle!r}")
-    show(error)
+    if isinstance(whose, str):
+        _show_birth_failure(error, whose)
+    else:
+        _excepthook.handle(error, whose)
+
+
+def _show_birth_failure(error: BaseException, name: str) -> None:
+    import traceback  # here, for its import takes 3 ms
+
+    if sys.stderr is not None:
+        print(f"Process {name}:\n{''.join(traceback.format_exception(error))}", end="", file=sys.stderr)
 
 
 def _run(process: BaseProcess) -> None:
@@ -131,12 +122,16 @@ def flush_streams() -> None:
 
 
 class _State:
-    null: IO[str] | None = None  # what stands in the place of stdin
+    def __init__(self) -> None:
+        self.null: IO[str] | None = None  # what stands in the place of stdin
+
+
+_state = _State()
 
 
 def detach_stdin() -> None:
     """Read nothing from what the parent reads: two readers of one terminal or pipe would steal from each other."""
-    if sys.stdin is None or sys.stdin is _State.null:
+    if sys.stdin is None or sys.stdin is _state.null:
         return
     try:
         null = os.open(os.devnull, os.O_RDONLY)
@@ -147,4 +142,4 @@ def detach_stdin() -> None:
     except (AttributeError, ValueError, OSError):
         pass  # something that is no file stood in its place
     # Open as long as the process lives.
-    sys.stdin = _State.null = open(null, encoding="utf-8", closefd=False)
+    sys.stdin = _state.null = open(null, encoding="utf-8", closefd=False)

@@ -6,30 +6,44 @@ import itertools
 import os
 from collections.abc import Iterator
 
-from processing_core import _exit, _logging
+from processing_core import _exit, _forks, _logging
 from processing_core.annotations import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from processing_core._native import _kernel
+    from processing_core._outcome import Failure
     from processing_core._process import BaseProcess
     from processing_core._relatives import ParentProcess
 
 __all__ = [
-    "State",
+    "Parent",
     "active_children",
     "collect_children",
     "cpu_count",
     "current_process",
     "parent_process",
+    "state",
 ]
+
+
+Parent = tuple[str, int, tuple[int, int], "_kernel.Queue[Failure]"]
+"""A parent's name, pid and place, and where it looks for its children's failures."""
 
 
 class State:
     """What this process knows of its relatives."""
 
     current: BaseProcess
-    parent: ParentProcess | None = None
-    children: set[BaseProcess] = set()  # started by this process, and not yet known to have ended
-    counter: Iterator[int] = itertools.count(1)
+
+    def __init__(self) -> None:
+        self.parent: Parent | None = None
+        self.parent_process: ParentProcess | None = None  # made when it is asked for
+        self.children: set[BaseProcess] = set()  # started by this process, and not yet known to have ended
+        self.counter: Iterator[int] = itertools.count(1)
+
+
+# An object and not the class: to change a class costs every child of a fork a dozen copied pages.
+state = State()
 
 
 def current_process() -> BaseProcess:
@@ -39,18 +53,24 @@ def current_process() -> BaseProcess:
     >>> processing.current_process().name
     'MainProcess'
     """
-    return State.current
+    return state.current
 
 
 def parent_process() -> ParentProcess | None:
     """The process that started this one; ``None`` in the main process.  Does not block."""
-    return State.parent
+    if state.parent is None:
+        return None
+    if state.parent_process is None:
+        from processing_core._relatives import ParentProcess
+
+        state.parent_process = ParentProcess(*state.parent)
+    return state.parent_process
 
 
 def active_children() -> list[BaseProcess]:
     """The children of this process that run; collects those that have ended.  Does not block."""
     collect_children()
-    return list(State.children)
+    return list(state.children)
 
 
 def cpu_count() -> int:
@@ -66,17 +86,17 @@ def cpu_count() -> int:
 
 def collect_children() -> None:
     """Take the exit codes of the children that have ended."""
-    for child in list(State.children):
+    for child in list(state.children):
         if child._popen is None:
-            State.children.discard(child)
+            state.children.discard(child)
         else:
             child._wait(0)
 
 
-def become(process: BaseProcess, parent: ParentProcess) -> None:
+def become(process: BaseProcess, parent: Parent) -> None:
     """In a child: be ``process``, without children of its own yet."""
-    State.current, State.parent = process, parent
-    State.children, State.counter = set(), itertools.count(1)
+    state.current, state.parent, state.parent_process = process, parent, None
+    state.children, state.counter = set(), itertools.count(1)
 
 
 def _terminate_daemons() -> None:
@@ -92,10 +112,10 @@ def _join_all() -> None:
         child.join()
 
 
-def _after_fork_in_child() -> None:
+def _forget() -> None:
     # Of anybody's fork: the children are still the parent's.
-    State.children = set()
+    state.children = set()
 
 
 _exit.set_children_functions(_terminate_daemons, _join_all)
-os.register_at_fork(after_in_child=_after_fork_in_child)
+_forks.forget_in_child(_forget)

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import atexit
 import itertools
-import os
 import sys
 from collections.abc import Callable
 
-from processing_core import _logging
+from processing_core import _forks, _logging
 
 __all__ = ["at_exit", "exiting", "run", "set_children_functions"]
 
@@ -83,9 +82,9 @@ def _run_functions(lowest: int | None) -> None:
             sys.__excepthook__(*sys.exc_info())  # as `traceback` prints it, whose import takes 2.5 ms
 
 
-def _after_fork_in_child() -> None:
+def _forget() -> None:
     _state.functions, _state.exiting = {}, False
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+_forks.forget_in_child(_forget)
 atexit.register(run)

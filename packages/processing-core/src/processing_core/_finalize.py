@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import weakref
@@ -87,12 +88,16 @@ def register_after_fork(obj: T, func: Callable[[T], object]) -> None:
 
     :param obj: any object that can be referred to weakly.
     """
+    if not _after_fork:
+        _register_hook()
     _after_fork[next(_numbers), func] = obj
+
+
+@functools.cache
+def _register_hook() -> None:
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _after_fork_in_child() -> None:
     for (_, func), obj in sorted(_after_fork.items(), key=lambda item: item[0][0]):
         func(obj)
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)

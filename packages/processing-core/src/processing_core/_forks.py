@@ -11,12 +11,13 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from processing_core._native import _kernel
 from processing_core.annotations import Protocol, TypeVar
 
-__all__ = ["keep_private", "register", "without_forks"]
+__all__ = ["forget_in_child", "keep_private", "nothing_to_forget", "register", "without_forks"]
 
 
 class _Closable(Protocol):
@@ -34,6 +35,8 @@ class _State:
         # between opening a private descriptor and registering it.  Reentrant: a signal handler may
         # fork.
         self.guard = threading.RLock()
+        self.forget: list[Callable[[], object]] = []
+        self.private_to_server: list[_Closable] | None = None  # in a forkserver: what a child closes
 
 
 _state = _State()
@@ -53,6 +56,21 @@ def keep_private(descriptor: _T) -> _T:
     return descriptor
 
 
+def forget_in_child(forget: Callable[[], object]) -> None:
+    """Call ``forget`` in every child that this process forks: what a module knows is the parent's."""
+    _state.forget.append(forget)
+
+
+def nothing_to_forget() -> None:
+    """In a forkserver, when it is about to fork: forget everything now.
+
+    From now on it has one thread and learns nothing that a child must forget, so the children need not do it: that
+    would copy 60 pages in each.
+    """
+    _forget()
+    _state.private_to_server = list(_state.private)
+
+
 def _before() -> None:
     _state.guard.acquire()
     _kernel.fork_before()
@@ -65,11 +83,21 @@ def _after_in_parent() -> None:
 
 def _after_in_child() -> None:
     _kernel.fork_in_child()
-    _state.guard = threading.RLock()
-    if _state.private:
-        inherited, _state.private = list(_state.private), weakref.WeakSet()
-        for descriptor in inherited:
+    if _state.private_to_server is not None:
+        for descriptor in _state.private_to_server:
             descriptor.close()
+        _state.private_to_server = None
+        _state.guard.release()  # by the thread that took it
+        return
+    _state.guard = threading.RLock()
+    for descriptor in list(_state.private):
+        descriptor.close()
+    _forget()
+
+
+def _forget() -> None:
+    for forget in _state.forget:
+        forget()
 
 
 def register() -> None:

@@ -60,6 +60,19 @@ def take_request(control: int, desk: int, kind: type[Parcel]) -> tuple[Parcel, i
     :return: ``None`` if nobody asked before the socket's time was up, or nobody waits for the answer any more.
     """
 
+def signal_mask() -> int:
+    """The signals that this thread blocks: bit 0 is signal 1."""
+
+def set_signal_mask(mask: int, /) -> None:
+    """Block these signals in this thread, and no others."""
+
+def immortalize(roots: list[object], kinds: tuple[type, ...], code_type: type, /) -> int:
+    """Let objects live for ever, so that using one no longer writes to it; how many there were: 0 before CPython 3.12.
+
+    What is reached from the roots: classes, what is exactly of these kinds, and dictionaries that are namespaces of
+    classes and modules, or roots.
+    """
+
 def environment() -> bytes:
     """The environment variables as the system keeps them, each ended by a null byte."""
 

@@ -47,7 +47,11 @@ class Lifeline:
 
 
 class _State:
-    armed: Descriptor | None = None
+    def __init__(self) -> None:
+        self.armed: Descriptor | None = None
+
+
+_state = _State()
 
 
 def arm(fd: int) -> None:
@@ -56,7 +60,7 @@ def arm(fd: int) -> None:
     :param fd: The child's end, which is kept open from now on.
     """
     with without_forks():
-        _State.armed = keep_private(Descriptor(fd))
+        _state.armed = keep_private(Descriptor(fd))
     fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)

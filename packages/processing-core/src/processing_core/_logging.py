@@ -51,10 +51,14 @@ Setup = tuple[int, bool, Callable[..., "logging.Handler"] | None, tuple[Any, ...
 
 
 class _State:
-    logger: logging.Logger | None = None
-    enabled = False  # by 0.52's function
-    handler: logging.Handler | None = None  # the one that was made here
-    recipe: tuple[Callable[..., logging.Handler] | None, tuple[Any, ...], str | None] = (None, (), None)
+    def __init__(self) -> None:
+        self.logger: logging.Logger | None = None
+        self.enabled = False  # by 0.52's function
+        self.handler: logging.Handler | None = None  # the one that was made here
+        self.recipe: tuple[Callable[..., logging.Handler] | None, tuple[Any, ...], str | None] = (None, (), None)
+
+
+_state = _State()
 
 
 def get_logger() -> logging.Logger:
@@ -66,7 +70,7 @@ def get_logger() -> logging.Logger:
     >>> processing.get_logger().name
     'processing'
     """
-    if _State.logger is None:
+    if _state.logger is None:
         import logging
 
         logging.addLevelName(SUBDEBUG, "SUBDEBUG")
@@ -74,8 +78,8 @@ def get_logger() -> logging.Logger:
         logger = logging.getLogger(_NAME)
         logger.propagate = False
         logger.addFilter(_name_process)
-        _State.logger = logger
-    return _State.logger
+        _state.logger = logger
+    return _state.logger
 
 
 def log_to_stderr(level: int | str | None = None) -> logging.Logger:
@@ -90,7 +94,7 @@ def log_to_stderr(level: int | str | None = None) -> logging.Logger:
     logger = get_logger()
     import logging
 
-    if _State.recipe[0] is not logging.StreamHandler:
+    if _state.recipe[0] is not logging.StreamHandler:
         _handle(logging.StreamHandler, (), None)
     if level is not None:
         logger.setLevel(level)
@@ -121,48 +125,48 @@ def enableLogging(
 
         _handle(HandlerType or logging.StreamHandler, tuple(handlerArgs), format)
     logger.setLevel(level)
-    _State.enabled = True
+    _state.enabled = True
 
 
 def getLogger() -> logging.Logger | None:
     """The project's logger; ``None`` before `enableLogging` was called, here or in the parent."""
-    return get_logger() if _State.enabled else None
+    return get_logger() if _state.enabled else None
 
 
 def sub_debug(message: str, *args: object) -> None:
     """Log at the level `SUBDEBUG`, if there is a logger."""
-    if _State.logger is not None:
-        _State.logger.log(SUBDEBUG, message, *args)
+    if _state.logger is not None:
+        _state.logger.log(SUBDEBUG, message, *args)
 
 
 def debug(message: str, *args: object) -> None:
     """Log at the level ``DEBUG``, if there is a logger."""
-    if _State.logger is not None:
-        _State.logger.log(DEBUG, message, *args)
+    if _state.logger is not None:
+        _state.logger.log(DEBUG, message, *args)
 
 
 def info(message: str, *args: object) -> None:
     """Log at the level ``INFO``, if there is a logger."""
-    if _State.logger is not None:
-        _State.logger.log(INFO, message, *args)
+    if _state.logger is not None:
+        _state.logger.log(INFO, message, *args)
 
 
 def sub_warning(message: str, *args: object) -> None:
     """Log at the level `SUBWARNING`, if there is a logger."""
-    if _State.logger is not None:
-        _State.logger.log(SUBWARNING, message, *args)
+    if _state.logger is not None:
+        _state.logger.log(SUBWARNING, message, *args)
 
 
 def setup() -> Setup | None:
     """What children must repeat; ``None`` if nothing was set up."""
-    if _State.logger is None:
+    if _state.logger is None:
         return None
-    return (_State.logger.level, _State.enabled, *_State.recipe)
+    return (_state.logger.level, _state.enabled, *_state.recipe)
 
 
 def repeat(made: Setup) -> None:
     """In a child: log as the parent does."""
-    level, _State.enabled, handler_type, handler_args, form = made
+    level, _state.enabled, handler_type, handler_args, form = made
     if handler_type is not None:
         _handle(handler_type, handler_args, form)
     get_logger().setLevel(level)
@@ -199,11 +203,11 @@ def _handle(make: Callable[..., logging.Handler], args: tuple[Any, ...], form: s
 
     logger, handler = get_logger(), make(*args)
     handler.setFormatter(logging.Formatter(form or _FORMAT))
-    if _State.handler is not None:
-        logger.removeHandler(_State.handler)
-        _State.handler.close()
+    if _state.handler is not None:
+        logger.removeHandler(_state.handler)
+        _state.handler.close()
     logger.addHandler(handler)
-    _State.handler, _State.recipe = handler, (make, args, form)
+    _state.handler, _state.recipe = handler, (make, args, form)
 
 
 def _name_process(record: logging.LogRecord) -> bool:

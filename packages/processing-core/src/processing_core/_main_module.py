@@ -14,7 +14,7 @@ import types
 
 from processing_core.annotations import NamedTuple
 
-__all__ = ["CHILD_NAME", "START_DIRECTORY", "Source", "importable", "load", "loading", "source"]
+__all__ = ["CHILD_NAME", "START_DIRECTORY", "Source", "check", "importable", "load", "loading", "source"]
 
 CHILD_NAME = "__mp_main__"
 
@@ -37,10 +37,14 @@ class Source(NamedTuple):
 
 
 class _State:
-    loading: bool = False
-    importable: bool | None = None  # None: not looked at since the main module changed
-    loaded: Source | None = None
-    failure: BaseException | None = None
+    def __init__(self) -> None:
+        self.loading: bool = False
+        self.importable: bool | None = None  # None: not looked at since the main module changed
+        self.loaded: Source | None = None
+        self.failure: BaseException | None = None
+
+
+_state = _State()
 
 
 def source() -> Source | None:
@@ -61,14 +65,14 @@ def source() -> Source | None:
 
 def importable() -> bool:
     """Whether a reference into ``__main__`` means something to another member."""
-    if _State.importable is None:
-        _State.importable = source() is not None
-    return _State.importable
+    if _state.importable is None:
+        _state.importable = source() is not None
+    return _state.importable
 
 
 def loading() -> bool:
     """Whether this process is a child that is running the main module at this moment."""
-    return _State.loading
+    return _state.loading
 
 
 def load(main: Source | None) -> None:
@@ -79,22 +83,27 @@ def load(main: Source | None) -> None:
     """
     if main is None:
         return
-    if main != _State.loaded:
+    if main != _state.loaded:
         _load_once(main)
-    if _State.failure is not None:
-        raise _State.failure
+    check()
+
+
+def check() -> None:
+    """Raise what the main module raised when it was loaded here, if it did."""
+    if _state.failure is not None:
+        raise _state.failure
 
 
 def _load_once(main: Source) -> None:
     before = sys.modules["__main__"]
-    _State.loaded, _State.failure, _State.loading = main, None, True
+    _state.loaded, _state.failure, _state.loading = main, None, True
     try:
         _run(main)
     except BaseException as error:
         sys.modules["__main__"] = before
-        _State.failure = error
+        _state.failure = error
     finally:
-        _State.loading, _State.importable = False, None
+        _state.loading, _state.importable = False, None
 
 
 def _run(main: Source) -> None:

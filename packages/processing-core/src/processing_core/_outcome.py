@@ -8,11 +8,10 @@ exit code: the queue holds no more than the failures of children that nobody has
 
 from __future__ import annotations
 
-import os
 import pickle
 import threading
 
-from processing_core import _main_module, _pickling
+from processing_core import _forks, _main_module, _pickling
 from processing_core._errors import RemoteException, RemoteTraceback
 from processing_core._native import _kernel
 from processing_core.annotations import Any, NamedTuple
@@ -35,18 +34,22 @@ class Failure(NamedTuple):
 
 
 class _State:
-    queue: _kernel.Queue[Failure] | None = None
-    arrived: list[tuple[int, int, int, bool | list[int], Any]] = []
-    # Guards both: between the queue and the list a failure is nowhere.  Reentrant, for a signal handler may ask.
-    lock = threading.RLock()
+    def __init__(self) -> None:
+        self.queue: _kernel.Queue[Failure] | None = None
+        self.arrived: list[tuple[int, int, int, bool | list[int], Any]] = []
+        # Guards both: between the queue and the list a failure is nowhere.  Reentrant, for a signal handler may ask.
+        self.lock = threading.RLock()
+
+
+_state = _State()
 
 
 def failures() -> _kernel.Queue[Failure]:
     """Where the children of this process put their failures."""
-    with _State.lock:
-        if _State.queue is None:
-            _State.queue = _kernel.Queue()
-        return _State.queue
+    with _state.lock:
+        if _state.queue is None:
+            _state.queue = _kernel.Queue()
+        return _state.queue
 
 
 def report(queue: _kernel.Queue[Failure], error: BaseException) -> None:
@@ -61,17 +64,17 @@ def report(queue: _kernel.Queue[Failure], error: BaseException) -> None:
 
 def take(serial: int) -> Failure | None:
     """The failure of a child that is known to have ended; it stays until :func:`forget`."""
-    with _State.lock:
-        if _State.queue is not None:
-            while not _State.queue.empty():
-                _State.queue._receive_many(64, 0, _State.arrived)
-        return next((row[4] for row in _State.arrived if row[0] == serial and row[3]), None)
+    with _state.lock:
+        if _state.queue is not None:
+            while not _state.queue.empty():
+                _state.queue._receive_many(64, 0, _state.arrived)
+        return next((row[4] for row in _state.arrived if row[0] == serial and row[3]), None)
 
 
 def forget(serial: int) -> None:
     """Drop the failure of a child."""
-    with _State.lock:
-        _State.arrived[:] = [row for row in _State.arrived if row[0] != serial]
+    with _state.lock:
+        _state.arrived[:] = [row for row in _state.arrived if row[0] != serial]
 
 
 def exception_of(failure: Failure) -> BaseException:
@@ -129,9 +132,9 @@ def _described(error: BaseException) -> str:
     return f"{type(error).__name__}: {_text(error)}"
 
 
-def _after_fork_in_child() -> None:
+def _forget() -> None:
     # The queue is the parent's.
-    _State.queue, _State.arrived, _State.lock = None, [], threading.RLock()
+    _state.queue, _state.arrived, _state.lock = None, [], threading.RLock()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+_forks.forget_in_child(_forget)

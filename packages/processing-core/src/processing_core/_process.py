@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from processing_core import _main_module, _outcome
 from processing_core._aliases import ProcessAliases
-from processing_core._current import State, collect_children, current_process
+from processing_core._current import collect_children, current_process, state
 from processing_core._errors import ClosedError, StateError
 from processing_core._family import ensure_family
 from processing_core.annotations import TYPE_CHECKING, Any, ClassVar, TypeVarTuple, overload
@@ -102,7 +102,7 @@ class BaseProcess(ProcessAliases):
         if group is not None:
             raise StateError(f"group must be None, not {group!r}")
         parent = current_process()
-        self._identity: tuple[int, ...] = (*parent._identity, next(State.counter))
+        self._identity: tuple[int, ...] = (*parent._identity, next(state.counter))
         self._config: dict[str, Any] = parent._config.copy()
         self._parent_pid: int | None = os.getpid()
         self._parent_name: str | None = parent.name
@@ -140,7 +140,7 @@ class BaseProcess(ProcessAliases):
         self._popen = self._launch()
         # The target may hold this object; drop it, lest the cycle keep the child's descriptors.
         self._target, self._args, self._kwargs = None, (), {}
-        State.children.add(self)
+        state.children.add(self)
 
     def terminate(self) -> None:
         """Send it SIGTERM, which ends it unless it handles the signal.  Does not block."""
@@ -311,7 +311,7 @@ class BaseProcess(ProcessAliases):
         assert self._popen is not None
         code = self._popen.wait(timeout)
         if code is not None:
-            State.children.discard(self)
+            state.children.discard(self)
         if code and self._failure is None:
             serial = self._popen.place[1]
             found = _outcome.take(serial)

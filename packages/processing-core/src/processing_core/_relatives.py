@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from processing_core._current import State
+from processing_core._current import state
 from processing_core._descriptors import Descriptor, readable
 from processing_core._native import _kernel
 from processing_core._outcome import Failure
@@ -93,4 +93,4 @@ def _hung_up() -> int:
     return read_end
 
 
-State.current = MainProcess()
+state.current = MainProcess()

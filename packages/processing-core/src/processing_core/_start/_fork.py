@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from processing_core import _bootstrap, _lifeline
+from processing_core._current import Parent
 from processing_core._forks import without_forks
 from processing_core._lifeline import Lifeline
 from processing_core._native import _kernel
@@ -37,7 +38,7 @@ def start(process: BaseProcess) -> Child:
     return DirectChild(pid, place, lifeline)
 
 
-def _live(process: BaseProcess, relation: _bootstrap.Parent, lifeline: Lifeline | None) -> int:
+def _live(process: BaseProcess, relation: Parent, lifeline: Lifeline | None) -> int:
     if lifeline is not None:
         _lifeline.arm(lifeline.keep_in_child())
     return _bootstrap.live(process, relation)

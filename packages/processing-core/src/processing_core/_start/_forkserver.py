@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 
-from processing_core import _exit
+from processing_core import _exit, _forks
 from processing_core._current import current_process
 from processing_core._descriptors import Descriptor, readable
 from processing_core._errors import ProcessError
@@ -19,13 +19,14 @@ from processing_core._forks import keep_private, without_forks
 from processing_core._lifeline import Lifeline
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
-from processing_core._start import _environment, _preparation, _server, _settings
 from processing_core._start import _forkserver_protocol as protocol
+from processing_core._start import _preparation, _settings
 from processing_core._start._child import UNKNOWN_EXIT, Child, DirectChild, Place
 from processing_core._start._exec import execute, reserved, signals_blocked
 
 __all__ = ["ForkServer", "start"]
 
+_SERVER = "processing_core._start._server"  # this process need not import it
 _ATTEMPTS = 3
 _PATIENCE = 1.0  # seconds; for a server that has nothing else to do
 
@@ -34,7 +35,8 @@ class ForkServer:
     """The forkserver of this process."""
 
     def __init__(self) -> None:
-        self._environment = _environment.snapshot()
+        prepared = _preparation.prepare_served(current_process())
+        self._prepared: _preparation.Preparation = {**prepared, "name": "ForkServer", "logging": None}
         with without_forks():
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             self._control = keep_private(ours)
@@ -52,11 +54,7 @@ class ForkServer:
 
     def prepare(self, process: BaseProcess) -> _preparation.Preparation:
         """What a child of this server will need to be ``process``."""
-        environment = _environment.snapshot()
-        return _preparation.prepare(process)._replace(
-            umask=_environment.umask(),
-            environment=None if environment == self._environment else environment,
-        )
+        return _preparation.changes(_preparation.prepare_served(process), self._prepared)
 
     def request(self, parcel: _kernel.Parcel, lifeline: int, luggage: int) -> ServedChild | None:
         """Have a child born.
@@ -91,18 +89,16 @@ class ForkServer:
             self._process.wait()
         self._process.close()
 
-    @staticmethod
-    def _execute(control: int) -> DirectChild:
-        prepared = _preparation.prepare(current_process())
-        prepared = prepared._replace(name="ForkServer", logging=None, preload=_settings.preload())
-        parcel = _kernel.pack(tuple(prepared))
+    def _execute(self, control: int) -> DirectChild:
+        prepared = {**self._prepared, "umask": None, "environment": None}  # it inherits them
+        parcel = _kernel.pack((prepared, _settings.preload()))
         lifeline = Lifeline()
         with reserved("ForkServer") as (place, token):
             _kernel.give(parcel, *place)
             # Ctrl-C is for the children; the server ignores it as soon as it can.
             with signals_blocked([signal.SIGINT]):
                 end = lifeline.child_end()
-                pid = execute(_server.__name__, place, token, end, control)
+                pid = execute(_SERVER, place, token, end, control)
         lifeline.handed_over()
         return DirectChild(pid, place, lifeline)
 
@@ -143,9 +139,13 @@ class ServedChild(Child):
 
 
 class _State:
-    server: ForkServer | None = None
-    # Guards ``server`` against two threads that both find none.
-    lock = threading.RLock()
+    def __init__(self) -> None:
+        self.server: ForkServer | None = None
+        # Guards ``server`` against two threads that both find none.
+        self.lock = threading.RLock()
+
+
+_state = _State()
 
 
 def start(process: BaseProcess) -> Child:
@@ -173,16 +173,16 @@ def start(process: BaseProcess) -> Child:
 
 def running_server() -> ForkServer:
     """The forkserver of this process, which is started if there is none."""
-    with _State.lock:
-        if _State.server is None or not _State.server.running():
-            _State.server = ForkServer()
-            _exit.at_exit(_State.server.stop, priority=-100)
-        return _State.server
+    with _state.lock:
+        if _state.server is None or not _state.server.running():
+            _state.server = ForkServer()
+            _exit.at_exit(_state.server.stop, priority=-100)
+        return _state.server
 
 
-def _after_fork_in_child() -> None:
-    _State.server = None
-    _State.lock = threading.RLock()
+def _forget() -> None:
+    _state.server = None
+    _state.lock = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+_forks.forget_in_child(_forget)

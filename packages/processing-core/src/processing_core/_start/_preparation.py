@@ -3,61 +3,86 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from processing_core import _bootstrap, _logging, _main_module, _outcome, _pickling
-from processing_core._current import current_process
+from processing_core import _logging, _main_module, _outcome, _pickling
+from processing_core._current import Parent, current_process
 from processing_core._luggage import Luggage
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._start import _default, _environment
-from processing_core.annotations import NamedTuple
+from processing_core.annotations import TYPE_CHECKING, Any
 
-__all__ = ["Preparation", "apply", "packed", "parent", "prepare", "unpacked"]
+__all__ = [
+    "Preparation",
+    "apply",
+    "apply_again",
+    "changes",
+    "packed",
+    "parent",
+    "prepare",
+    "prepare_served",
+]
 
 
-class Preparation(NamedTuple):
-    """The state of the parent that a child starts with."""
+if TYPE_CHECKING:
+    from processing_core.annotations import TypedDict
 
-    name: str
-    daemon: bool
-    authkey: bytes
-    parent: _bootstrap.Parent
-    start_method: str | None
-    sys_path: list[str]
-    argv: list[str]
-    directory: str | None
-    main: tuple[str | None, str | None] | None  # a `Source`, plain, for the kernel encodes that without pickle
-    signal_mask: list[int]
-    logging: bytes | None  # packed by itself, for the handler's class may be the main module's
-    preload: tuple[str, ...] = ()  # modules that a forkserver imports
-    # What a program that is executed inherits anyway, and a forkserver's child must be told:
-    umask: int | None = None
-    environment: bytes | None = None
+    class Preparation(TypedDict, total=False):
+        """The state of the parent that a child starts with; it takes it over in this order.
+
+        A plain dictionary, for the kernel encodes that without pickle.
+        """
+
+        signal_mask: int
+        name: str
+        authkey: bytes
+        parent: Parent
+        start_method: str | None
+        sys_path: list[str]
+        argv: list[str]
+        directory: str | None  # None: it was removed
+        umask: int | None  # None: it is inherited
+        environment: bytes | None  # likewise
+        main: tuple[str | None, str | None] | None  # a `Source`, plain for the same reason
+        logging: bytes | None  # packed by itself, for the handler's class may be the main module's
+else:
+    Preparation = dict
 
 
 def prepare(process: BaseProcess) -> Preparation:
-    """What ``process`` will need."""
+    """What ``process`` will need, but for what an executed program inherits."""
     source = _main_module.source()
-    return Preparation(
-        name=process.name,
-        daemon=process.daemon,
-        authkey=bytes(process.authkey),
-        parent=parent(),
-        start_method=_default.get(),
-        sys_path=_absolute_path(),
-        argv=list(sys.argv),
-        directory=_directory(),
-        main=None if source is None else (source.name, source.path),
-        signal_mask=[int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, ())],
-        logging=_logging_setup(),
-    )
+    return {
+        "signal_mask": _kernel.signal_mask(),
+        "name": process.name,
+        "authkey": bytes(process.authkey),
+        "parent": parent(),
+        "start_method": _default.get(),
+        "sys_path": _absolute_path(),
+        "argv": list(sys.argv),
+        "directory": _directory(),
+        "umask": None,
+        "environment": None,
+        "main": None if source is None else (source.name, source.path),
+        "logging": _logging_setup(),
+    }
 
 
-def parent() -> _bootstrap.Parent:
+def prepare_served(process: BaseProcess) -> Preparation:
+    """What ``process`` will need, all of it."""
+    return {**prepare(process), "umask": _environment.umask(), "environment": _environment.snapshot()}
+
+
+def changes(prepared: Preparation, before: Preparation) -> Preparation:
+    """What differs between two preparations, and what every child is told."""
+    differing = {key: value for key, value in prepared.items() if before.get(key) != value}
+    return {"signal_mask": prepared["signal_mask"], "name": prepared["name"], **differing}  # type: ignore[typeddict-item]
+
+
+def parent() -> Parent:
     """This process, as its children know it."""
     place = _kernel.member()
     assert place is not None
@@ -77,39 +102,83 @@ def packed(process: BaseProcess, prepared: Preparation) -> Iterator[tuple[_kerne
     try:
         with luggage.packing():
             parcel = _kernel.pack(process)
-        yield _kernel.pack((tuple(prepared), parcel)), luggage.child_end()
+        yield _kernel.pack((prepared, parcel)), luggage.child_end()
     finally:
         luggage.close()
-
-
-def unpacked(parcel: _kernel.Parcel) -> tuple[Preparation, _kernel.Parcel]:
-    """In the child: the preparation, and the process still packed."""
-    prepared, process = _kernel.unpack(parcel)
-    return Preparation(*prepared), process
 
 
 def apply(prepared: Preparation) -> None:
     """In the child: take over the parent's state, and run its main module.
 
-    :raises BaseException: whatever the main module raises.
+    :param prepared: all of it, or what differs from the state of the forkserver.
+    :raises BaseException: whatever the main module raises, or raised in the forkserver.
     """
-    # As after a fork.  A pool starts its workers with SIGINT blocked, until they ignore it.
-    signal.pthread_sigmask(signal.SIG_SETMASK, prepared.signal_mask)
-    current = current_process()
-    current.name = prepared.name
-    current.authkey = prepared.authkey
-    _default.force(prepared.start_method)
-    sys.path[:] = prepared.sys_path
-    sys.argv[:] = prepared.argv
-    if prepared.directory is not None:
-        os.chdir(prepared.directory)
-    if prepared.umask is not None:
-        os.umask(prepared.umask)
-    if prepared.environment is not None:
-        _environment.become(prepared.environment)
-    _main_module.load(None if prepared.main is None else _main_module.Source(*prepared.main))
-    if prepared.logging is not None:
-        _logging.repeat(_pickling.loads(prepared.logging))
+    if "main" not in prepared:
+        _main_module.check()
+    for key, value in prepared.items():
+        take_over = _TAKE_OVER.get(key)
+        if take_over is not None:
+            take_over(value)
+
+
+def apply_again(prepared: Preparation) -> None:
+    """In the forkserver: take over anew what the main module may have changed when it was run."""
+    apply({key: value for key, value in prepared.items() if key not in ("main", "logging")})  # type: ignore[arg-type]
+
+
+def _set_name(name: str) -> None:
+    current_process().name = name
+
+
+def _set_authkey(authkey: bytes) -> None:
+    current_process().authkey = authkey
+
+
+def _set_path(path: list[str]) -> None:
+    sys.path[:] = path
+
+
+def _set_argv(argv: list[str]) -> None:
+    sys.argv[:] = argv
+
+
+def _set_directory(directory: str | None) -> None:
+    if directory is not None:
+        os.chdir(directory)
+
+
+def _set_umask(umask: int | None) -> None:
+    if umask is not None:
+        os.umask(umask)
+
+
+def _set_environment(snapshot: bytes | None) -> None:
+    if snapshot is not None:
+        _environment.become(snapshot)
+
+
+def _load_main(source: tuple[str | None, str | None] | None) -> None:
+    _main_module.load(None if source is None else _main_module.Source(*source))
+
+
+def _repeat_logging(made: bytes | None) -> None:
+    if made is not None:
+        _logging.repeat(_pickling.loads(made))
+
+
+_TAKE_OVER: dict[str, Callable[[Any], object]] = {
+    "signal_mask": _kernel.set_signal_mask,  # as after a fork; a pool starts its workers with SIGINT blocked
+    "name": _set_name,
+    "authkey": _set_authkey,
+    "start_method": _default.force,
+    "sys_path": _set_path,
+    "argv": _set_argv,
+    "directory": _set_directory,
+    "umask": _set_umask,
+    "environment": _set_environment,
+    "main": _load_main,
+    "logging": _repeat_logging,
+}
 
 
 def _absolute_path() -> list[str]:

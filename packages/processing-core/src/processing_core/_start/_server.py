@@ -17,12 +17,13 @@ import os
 import select
 import signal
 import socket
+import threading
 from contextlib import suppress
 
-from processing_core import _bootstrap, _lifeline
+from processing_core import _bootstrap, _lifeline, _logging
 from processing_core._native import _kernel
 from processing_core._start import _forkserver_protocol as protocol
-from processing_core._start import _preparation, _spare
+from processing_core._start import _preparation, _rehearsal, _spare
 from processing_core._start._child import Place, exit_code, reap
 from processing_core.annotations import NamedTuple
 
@@ -38,29 +39,37 @@ def main(arena: int, token: int, slot: int, serial: int, lifeline: int, control:
     _lifeline.arm(lifeline)
     _kernel.adopt(arena, token, slot, serial)
     _bootstrap.detach_stdin()
-    _prepare()
+    prepared = _prepare()
     with socket.socket(fileno=control) as client:
-        _Server(client).serve()
+        _Server(client, prepared).serve()
     _kernel.leave()
     os._exit(0)
 
 
-def _prepare() -> None:
+def _prepare() -> _preparation.Preparation:
     parcel = _kernel.inheritance()
     assert parcel is not None
-    prepared = _preparation.Preparation(*_kernel.unpack(parcel))
+    prepared: _preparation.Preparation
+    prepared, preload = _kernel.unpack(parcel)
+    loaded = True
     try:
         _preparation.apply(prepared)
     except BaseException:
         # The main module cannot be loaded.  Each child meets the same error, and tells.
-        pass
-    for name in prepared.preload:
+        loaded = False
+    for name in preload:
         with suppress(Exception):  # it is for the children to meet it
             importlib.import_module(name)
+    _logging.name_records()
     _kernel.ignore_interrupts()  # the main module may have set a handler
+    if loaded and threading.active_count() == 1:
+        _preparation.apply_again(prepared)
+        _rehearsal.rehearse(prepared)
+    _rehearsal.share_for_ever()
     # What is there now is everybody's: a child's collector that does not look at it does not copy it either.
     gc.collect()
     gc.freeze()
+    return prepared
 
 
 class _Forked(NamedTuple):
@@ -69,8 +78,9 @@ class _Forked(NamedTuple):
 
 
 class _Server:
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, prepared: _preparation.Preparation) -> None:
         self._control = control
+        self._prepared = prepared
         _spare.bound_waiting(control)
         self._desk, self._desk_of_spares = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._desk.setblocking(False)
@@ -175,4 +185,4 @@ class _Server:
             report.close()
         self._forked.clear()
         self._reports.clear()
-        return _spare.live(self._control.detach(), self._desk_of_spares.detach())
+        return _spare.live(self._control.detach(), self._desk_of_spares.detach(), self._prepared)

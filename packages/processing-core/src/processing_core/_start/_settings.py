@@ -10,8 +10,12 @@ __all__ = ["executable", "preload", "set_executable", "set_forkserver_preload"]
 
 
 class _State:
-    executable: str | None = None
-    preload: tuple[str, ...] = ()
+    def __init__(self) -> None:
+        self.executable: str | None = None
+        self.preload: tuple[str, ...] = ()
+
+
+_state = _State()
 
 
 def set_executable(executable: str | bytes | os.PathLike[str] | os.PathLike[bytes] | None) -> None:
@@ -21,7 +25,7 @@ def set_executable(executable: str | bytes | os.PathLike[str] | os.PathLike[byte
 
     :param executable: its path; it must be able to import this package.
     """
-    _State.executable = None if executable is None else os.fsdecode(executable)
+    _state.executable = None if executable is None else os.fsdecode(executable)
 
 
 def set_forkserver_preload(module_names: Iterable[str]) -> None:
@@ -36,14 +40,14 @@ def set_forkserver_preload(module_names: Iterable[str]) -> None:
     names = tuple(module_names) if not isinstance(module_names, str) else (None,)
     if not all(isinstance(name, str) for name in names):
         raise TypeError("module_names must be a list of strings")
-    _State.preload = tuple(str(name) for name in names)
+    _state.preload = tuple(str(name) for name in names)
 
 
 def executable() -> str:
     """The interpreter to start."""
-    return _State.executable or sys.executable
+    return _state.executable or sys.executable
 
 
 def preload() -> tuple[str, ...]:
     """The modules that a forkserver imports."""
-    return _State.preload
+    return _state.preload

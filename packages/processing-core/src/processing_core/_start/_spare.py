@@ -11,6 +11,7 @@ import socket
 from processing_core import _lifeline
 from processing_core._descriptors import timeval
 from processing_core._native import _kernel
+from processing_core._start._preparation import Preparation
 from processing_core._start._spawn import run_parcel
 
 __all__ = ["GAVE_UP", "SPARE_NAME", "bound_waiting", "live"]
@@ -28,11 +29,12 @@ def bound_waiting(control: socket.socket) -> None:
     control.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval(_PATIENCE))
 
 
-def live(control: int, desk: int) -> int:
+def live(control: int, desk: int, prepared: Preparation) -> int:
     """Wait for a request, and be the process that it asks for.
 
     :param control: Where requests come, closed when one has come.
     :param desk: Where the server hears that it was taken, closed likewise.
+    :param prepared: What the server has taken over.
     :return: the exit code.
     """
     _kernel.rename(SPARE_NAME)
@@ -42,4 +44,4 @@ def live(control: int, desk: int) -> int:
     parcel, lifeline, luggage = request
     if lifeline >= 0:
         _lifeline.arm(lifeline)
-    return run_parcel(parcel, luggage)
+    return run_parcel(parcel, luggage, prepared)

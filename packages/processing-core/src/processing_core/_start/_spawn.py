@@ -40,25 +40,37 @@ def main(arena: int, token: int, slot: int, serial: int, lifeline: int, luggage:
     _kernel.adopt(arena, token, slot, serial)
     parcel = _kernel.inheritance()
     assert parcel is not None
-    sys.exit(run_parcel(parcel, luggage))
+    sys.exit(run_parcel(parcel, luggage, {}))
 
 
-def run_parcel(parcel: _kernel.Parcel, luggage: int) -> int:
+def run_parcel(parcel: _kernel.Parcel, luggage: int, before: _preparation.Preparation) -> int:
     """Become the process that the parcel describes, and run it.
 
     :param luggage: This end of the luggage, -1 for none; taken over.
+    :param before: What this process has taken over already, so that the parcel need not tell.
     :return: the exit code.
     """
-    prepared, *packed = _preparation.unpacked(parcel)
+    changes, *packed = _kernel.unpack(parcel)
+    prepared: _preparation.Preparation = {**before, **changes}
     processes: list[BaseProcess] = []
 
     def unpack() -> None:
-        _preparation.apply(prepared)
-        with unpacking(luggage):
-            processes.append(_kernel.unpack(packed.pop(), take=True))
+        _preparation.apply(changes)
+        processes.append(_unpacked(packed, luggage))
 
-    code = _bootstrap.exit_code(unpack, prepared.parent[3], _bootstrap.birth_failure(prepared.name))
+    code = _bootstrap.exit_code(unpack, prepared["parent"][3], prepared["name"])
     if not processes:
         return code
-    processes[0].authkey = prepared.authkey
-    return _bootstrap.live(processes[0], prepared.parent)
+    processes[0].authkey = prepared["authkey"]
+    return _bootstrap.live(processes[0], prepared["parent"])
+
+
+def _unpacked(packed: list[_kernel.Parcel], luggage: int) -> BaseProcess:
+    """What is in the parcel, which nobody else refers to."""
+    process: BaseProcess
+    if luggage < 0:
+        process = _kernel.unpack(packed.pop(), take=True)
+    else:
+        with unpacking(luggage):
+            process = _kernel.unpack(packed.pop(), take=True)
+    return process
