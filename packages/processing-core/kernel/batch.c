@@ -15,22 +15,23 @@
 
 #include <string.h>
 
-#define HOLD_NS 1000000 /* a result waits for others no longer than this, but for the item that runs */
+#define HOLD_NS 1000000 /* a result waits for others no longer than this and a tick, but for the item that runs */
 
-/* send_batch(a, b, list, progress): one message; then progress[0] is b + len(list), whatever is raised. */
+/* send_batch(a, b, items, progress): one message, of a list or of a range, which travels as a range; then progress[0] is
+ * b + len(items), whatever is raised. */
 PyObject *batch_send(PyObject *self, PyObject *args)
 {
     unsigned long long a, b;
-    PyObject *list, *progress;
+    PyObject *items, *progress;
     struct sending s;
     uint64_t number;
-    if (!PyArg_ParseTuple(args, "KKO!O!", &a, &b, &PyList_Type, &list, &PyList_Type, &progress) || !queue_usable(self))
-        return NULL;
+    if (!PyArg_ParseTuple(args, "KKOO!", &a, &b, &items, &PyList_Type, &progress) || !queue_usable(self)) return NULL;
+    if (!PyList_Check(items) && !PyRange_Check(items)) return PyErr_Format(PyExc_TypeError, "%R is no list or range", items);
     uint64_t header[2] = {a, b};
-    size_t n = (size_t)PyList_Size(list);
+    size_t n = (size_t)PyObject_Size(items);
     if (n == 0 || n > BATCH_MAX) return PyErr_Format(PyExc_ValueError, "a batch of %zu", n);
     PyObject *next = PyLong_FromUnsignedLongLong(b + n);
-    if (!next || !sending_begin(&s, list, header)) {
+    if (!next || !sending_begin(&s, items, header)) {
         Py_XDECREF(next);
         return NULL;
     }
@@ -49,7 +50,7 @@ PyObject *batch_send(PyObject *self, PyObject *args)
 
 /* -- results -- */
 
-static outcome put_saved(PyObject *self, uint64_t a, uint64_t b, uint64_t n, const void *bytes, uint64_t size)
+static outcome put_saved(PyObject *self, uint64_t a, uint64_t b, uint64_t n, const void *bytes, uint64_t size, int64_t deadline)
 {
     struct outgoing m;
     uint64_t number;
@@ -61,16 +62,16 @@ static outcome put_saved(PyObject *self, uint64_t a, uint64_t b, uint64_t n, con
     m.head = bytes;
     m.head_size = (uint32_t)size;
     m.flags = MESSAGE_HEADED | MESSAGE_BATCH | MESSAGE_MANY;
-    return queue_send(self, &m, 1, NO_DEADLINE, &number);
+    return queue_send(self, &m, 1, deadline, &number);
 }
 
-static outcome flush(PyObject *self, struct claim *c, const uint8_t *slate, int64_t now)
+static outcome flush(PyObject *self, struct claim *c, const uint8_t *slate, int64_t now, int64_t deadline)
 {
     uint64_t finished = load_relaxed(&c->finished), flushed = load_relaxed(&c->flushed);
     store_relaxed(&c->flushed_at, (uint64_t)now);
     if (finished <= flushed) return OK;
     outcome o = put_saved(self, load_relaxed(&c->a), load_relaxed(&c->b) + flushed, finished - flushed, slate,
-                          load_relaxed(&c->filled));
+                          load_relaxed(&c->filled), deadline);
     if (o != OK) return o;
     crash_point();
     store_release(&c->flushed, finished);
@@ -79,18 +80,25 @@ static outcome flush(PyObject *self, struct claim *c, const uint8_t *slate, int6
     return OK;
 }
 
-/* The result becomes whole, and only then counts. */
-static void save(struct claim *c, uint8_t *slate, const struct outgoing *m, bool failed)
+/* Where the next result is to stand, behind its size. */
+static uint8_t *vacancy(const struct claim *c, uint8_t *slate) { return slate + load_relaxed(&c->filled) + 4; }
+
+/* What stands in the vacancy becomes a whole result, and only then counts. */
+static void save(struct claim *c, uint8_t *at, uint32_t size, bool failed)
 {
-    uint64_t at = load_relaxed(&c->filled);
-    uint32_t size = m->head_size + m->tail_size, marked = size | (failed ? SAVED_FAILED : 0);
-    memcpy(slate + at, &marked, 4);
-    if (m->head_size) memcpy(slate + at + 4, m->head, m->head_size);
-    if (m->tail_size) memcpy(slate + at + 4 + m->head_size, m->tail, m->tail_size);
+    uint32_t marked = size | (failed ? SAVED_FAILED : 0);
+    memcpy(at - 4, &marked, 4);
     crash_point();
-    store_relaxed(&c->filled, at + 4 + size);
+    store_relaxed(&c->filled, load_relaxed(&c->filled) + 4 + size);
     store_release(&c->finished, load_relaxed(&c->finished) + 1);
     crash_point();
+}
+
+static void save_copy(struct claim *c, uint8_t *at, const struct outgoing *m, bool failed)
+{
+    if (m->head != at) memmove(at, m->head, m->head_size); /* it may stand where it had been to go before a flush */
+    if (m->tail_size) memcpy(at + m->head_size, m->tail, m->tail_size);
+    save(c, at, m->head_size + m->tail_size, failed);
 }
 
 static outcome send_alone(PyObject *self, struct claim *c, struct sending *s)
@@ -113,29 +121,98 @@ static outcome save_or_send(PyObject *self, struct claim *c, uint8_t *slate, str
 {
     bool alone = s->m.flags & MESSAGE_PARCEL || outgoing_size(&s->m) + 4 > SLATE_ROOM;
     if (alone || load_relaxed(&c->filled) + 4 + outgoing_size(&s->m) > SLATE_ROOM) {
-        outcome o = flush(self, c, slate, now);
+        outcome o = flush(self, c, slate, now, NO_DEADLINE);
         if (o != OK) return o;
     }
     if (alone) return send_alone(self, c, s);
-    save(c, slate, &s->m, failed);
-    return now - (int64_t)load_relaxed(&c->flushed_at) > HOLD_NS ? flush(self, c, slate, now) : OK;
+    save_copy(c, vacancy(c, slate), &s->m, failed);
+    return OK;
 }
 
-/* save(claims, place, result, failed): whether the next item is begun; raises, changing nothing, if the result cannot
- * be pickled. */
-PyObject *batch_save(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+/* The head is written where it is to stand, if there is room. */
+static outcome save_any(PyObject *self, struct claim *c, uint8_t *slate, PyObject *result, bool failed, int64_t now)
 {
     struct sending s;
+    uint8_t *at = vacancy(c, slate), *end = slate + SLATE_ROOM;
+    if (!(at < end ? sending_begin_at(&s, result, at, (size_t)(end - at)) : sending_begin(&s, result, NULL))) return E_SIGNAL;
+    outcome o = save_or_send(self, c, slate, &s, failed, now);
+    sending_end(&s, o == OK && s.m.flags & MESSAGE_PARCEL);
+    return o;
+}
+
+static size_t save_scalar(struct claim *c, uint8_t *slate, PyObject *result, bool failed)
+{
+    uint8_t *at = vacancy(c, slate);
+    size_t n = at + SCALAR_MAX <= slate + SLATE_ROOM ? encode_scalar(at, result) : 0;
+    if (n) save(c, at, (uint32_t)n, failed);
+    return n;
+}
+
+/* Save a result and begin the next item: OK, BUSY (there is none, or it must not be begun); else an exception is set,
+ * and nothing has changed. */
+static outcome save_and_begin(PyObject *self, struct claim *c, uint8_t *slate, PyObject *result, bool failed, int64_t now)
+{
+    outcome o = save_scalar(c, slate, result, failed) ? OK : save_any(self, c, slate, result, failed, now);
+    if (o != OK) {
+        if (o != E_SIGNAL) raise_put(o);
+        return E_SIGNAL;
+    }
+    /* What this cannot send without waiting, a later flush will. */
+    if (now - (int64_t)load_relaxed(&c->flushed_at) > HOLD_NS) flush(self, c, slate, now, 0);
+    return work_begin(c, now) == OK ? OK : BUSY;
+}
+
+/* save(claims, place, result, failed): whether the next item is begun. */
+PyObject *batch_save(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
     if (nargs != 4) return PyErr_Format(PyExc_TypeError, "_save() takes 4 arguments");
     Py_ssize_t place = PyLong_AsSsize_t(args[1]);
     if ((place == -1 && PyErr_Occurred()) || !queue_usable(self)) return NULL;
     struct claim *c = claim_at(args[0], place);
-    if (!c || !sending_begin(&s, args[2], NULL)) return NULL;
-    int64_t now = monotonic_ns();
-    outcome o = save_or_send(self, c, slate_of(args[0], c), &s, args[3] == Py_True, now);
-    sending_end(&s, o == OK && s.m.flags & MESSAGE_PARCEL);
-    if (o != OK) return raise_put(o);
-    return PyBool_FromLong(work_begin(c, now) == OK);
+    if (!c) return NULL;
+    outcome o = save_and_begin(self, c, slate_of(args[0], c), args[2], args[3] == Py_True, monotonic_ns());
+    return o == E_SIGNAL ? NULL : PyBool_FromLong(o == OK);
+}
+
+/* The time, at most a tick ago (4 ms; 10 at the most): asking the coarse clock whether there was one takes a fifth of asking
+ * the other what time it is. */
+struct moment {
+    int64_t tick, now;
+};
+
+/* False: a signal handler raised.  Python code looks for signals itself; once a tick will do for what is none. */
+static bool moment_renew(struct moment *m)
+{
+    int64_t tick = coarse_ns();
+    if (tick == m->tick) return true;
+    m->tick = tick;
+    m->now = monotonic_ns();
+    return PyErr_CheckSignals() == 0;
+}
+
+/* run(claims, place, results): take results from the iterator, whose every step runs an item, and save them; the first
+ * item is begun.  None: there are no more.  Raises what an item raises; (result, error) if a result cannot be pickled: then
+ * that item's outcome is to be saved by the caller.  The iterator's slot is called, for there every StopIteration is an
+ * item's: there is a step for each item that was begun. */
+PyObject *batch_run(PyObject *self, PyObject *args)
+{
+    PyObject *claims, *results, *result;
+    Py_ssize_t place;
+    if (!PyArg_ParseTuple(args, "OnO", &claims, &place, &results) || !queue_usable(self)) return NULL;
+    struct claim *c = claim_at(claims, place);
+    iternextfunc step = c ? (iternextfunc)PyType_GetSlot(Py_TYPE(results), Py_tp_iternext) : NULL;
+    if (!step) return c ? PyErr_Format(PyExc_TypeError, "%R is no iterator", results) : NULL;
+    uint8_t *slate = slate_of(claims, c);
+    struct moment m = {0, 0};
+    while ((result = step(results)) && moment_renew(&m)) {
+        outcome o = save_and_begin(self, c, slate, result, false, m.now);
+        if (o == E_SIGNAL) return Py_BuildValue("NN", result, fetched_exception());
+        Py_DECREF(result);
+        if (o == BUSY) Py_RETURN_NONE;
+    }
+    Py_XDECREF(result);
+    if (!PyErr_Occurred()) PyErr_SetString(PyExc_RuntimeError, "fewer steps than items");
+    return NULL;
 }
 
 /* flush(claims, place): send what is saved; the batch is done. */
@@ -146,7 +223,7 @@ PyObject *batch_flush(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "On", &claims, &place) || !queue_usable(self)) return NULL;
     struct claim *c = claim_at(claims, place);
     if (!c) return NULL;
-    outcome o = flush(self, c, slate_of(claims, c), monotonic_ns());
+    outcome o = flush(self, c, slate_of(claims, c), monotonic_ns(), NO_DEADLINE);
     if (o != OK) return raise_put(o);
     work_close(c);
     Py_RETURN_NONE;
@@ -160,7 +237,7 @@ PyObject *batch_send_saved(PyObject *self, PyObject *args)
     Py_ssize_t size;
     if (!PyArg_ParseTuple(args, "KKKy#", &a, &b, &n, &bytes, &size) || !queue_usable(self)) return NULL;
     if (n > BATCH_MAX || size > (Py_ssize_t)SLATE_SIZE) return PyErr_Format(PyExc_ValueError, "%llu results", n);
-    outcome o = put_saved(self, a, b, n, bytes, (uint64_t)size);
+    outcome o = put_saved(self, a, b, n, bytes, (uint64_t)size, NO_DEADLINE);
     if (o != OK) return raise_put(o);
     Py_RETURN_NONE;
 }

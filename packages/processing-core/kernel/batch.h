@@ -7,6 +7,7 @@
 /* Methods of a queue. */
 PyObject *batch_send(PyObject *queue, PyObject *args);
 PyObject *batch_save(PyObject *queue, PyObject *const *args, Py_ssize_t n);
+PyObject *batch_run(PyObject *queue, PyObject *args);
 PyObject *batch_flush(PyObject *queue, PyObject *args);
 PyObject *batch_send_saved(PyObject *queue, PyObject *args);
 PyObject *batch_void(PyObject *queue, PyObject *args);

@@ -6,7 +6,9 @@
 
 #include <string.h>
 
-#define ITEMS_MAX 255 /* in one container */
+#define ITEMS_MAX 255 /* in one container, but for lists of what is small */
+#define LONG_MAX 0x7fff /* in such a list: pickle is slower, but more compact */
+#define SMALL 64 /* bytes an item, on the average: pickle sends a thing that is many times in a list once */
 #define DEPTH_MAX 4
 #define SHARED_MAX 16 /* lists, dicts and bytearrays in one object */
 #define REST_MIN 1024 /* longer bytes that are the whole object are not copied into the head */
@@ -14,11 +16,13 @@
 
 /* -- writing -- */
 
-void encoding_begin(struct encoding *e)
+void encoding_begin(struct encoding *e) { encoding_begin_at(e, e->space, sizeof e->space); }
+
+void encoding_begin_at(struct encoding *e, uint8_t *space, size_t room)
 {
-    e->head = e->space;
+    e->head = e->lent = space;
     e->head_size = 0;
-    e->room = sizeof e->space;
+    e->room = room;
     e->pieces = e->few;
     e->n_pieces = 0;
     e->pieces_room = sizeof e->few / sizeof *e->few;
@@ -38,7 +42,7 @@ void encoding_end(struct encoding *e)
 {
     drop_pieces(e);
     if (e->pieces != e->few) PyMem_Free(e->pieces);
-    if (e->head != e->space) PyMem_Free(e->head);
+    if (e->head != e->lent) PyMem_Free(e->head);
     PyMem_Free(e->refs.ids);
     Py_XDECREF(e->blocks);
 }
@@ -66,7 +70,7 @@ uint8_t *encoding_grow(struct encoding *e, size_t n)
         uint8_t *head = PyMem_Malloc(room);
         if (!head) return NULL;
         memcpy(head, e->head, e->head_size);
-        if (e->head != e->space) PyMem_Free(e->head);
+        if (e->head != e->lent) PyMem_Free(e->head);
         e->head = head;
         e->room = room;
     }
@@ -106,7 +110,7 @@ bool encoding_join(struct encoding *e)
     if (!head) return PyErr_NoMemory() != NULL;
     encoding_copy(e, head);
     drop_pieces(e);
-    if (e->head != e->space) PyMem_Free(e->head);
+    if (e->head != e->lent) PyMem_Free(e->head);
     e->head = head;
     e->head_size = e->room = size;
     return true;
@@ -133,11 +137,35 @@ static bool put_sized(struct encoding *e, uint8_t tag, const char *data, Py_ssiz
     return true;
 }
 
-static bool put_int(struct encoding *e, PyObject *object)
+static size_t scalar(uint8_t *to, uint8_t tag, const void *value)
 {
-    int overflow;
-    int64_t value = PyLong_AsLongLongAndOverflow(object, &overflow);
-    return !overflow && put_tag(e, TAG_INT, &value, sizeof value);
+    *to = tag;
+    memcpy(to + 1, value, 8);
+    return SCALAR_MAX;
+}
+
+size_t encode_scalar(uint8_t *to, PyObject *object)
+{
+    if (PyLong_CheckExact(object)) {
+        int overflow;
+        int64_t value = PyLong_AsLongLongAndOverflow(object, &overflow);
+        return overflow ? 0 : scalar(to, TAG_INT, &value);
+    }
+    if (PyFloat_CheckExact(object)) {
+        double value = PyFloat_AsDouble(object);
+        return scalar(to, TAG_FLOAT, &value);
+    }
+    *to = object == Py_None ? TAG_NONE : object == Py_True ? TAG_TRUE : TAG_FALSE;
+    return object == Py_None || object == Py_True || object == Py_False;
+}
+
+/* False: it is none, or there is no memory. */
+static bool put_scalar(struct encoding *e, PyObject *object)
+{
+    uint8_t *at = encoding_grow(e, SCALAR_MAX);
+    size_t n = at ? encode_scalar(at, object) : 0;
+    if (at) e->head_size -= SCALAR_MAX - n;
+    return n > 0;
 }
 
 static bool put_str(struct encoding *e, PyObject *object)
@@ -215,6 +243,17 @@ static bool put_list(struct encoding *e, PyObject *object, int depth, struct met
     return true;
 }
 
+/* The arguments of a batch.  (Measured, of 1,000 ints: 12 us, and 14 to read them; 32 and 33 through pickle.) */
+static bool put_long_list(struct encoding *e, PyObject *object, struct met *met)
+{
+    Py_ssize_t n = PyList_Size(object);
+    uint32_t count = (uint32_t)n;
+    if (n > LONG_MAX || !meet(met, object) || !put_tag(e, TAG_LONG_LIST, &count, sizeof count)) return false;
+    for (size_t i = 0; i < count; i++)
+        if (!put_plain(e, PyList_GetItem(object, (Py_ssize_t)i), 1, met) || encoding_size(e) > SMALL * (i + ITEMS_MAX)) return false;
+    return true;
+}
+
 static bool put_dict(struct encoding *e, PyObject *object, int depth, struct met *met)
 {
     Py_ssize_t at = 0;
@@ -228,15 +267,8 @@ static bool put_dict(struct encoding *e, PyObject *object, int depth, struct met
 /* False: not a plain value (or no memory, which may be raised); the object is pickled as a whole. */
 static bool put_plain(struct encoding *e, PyObject *object, int depth, struct met *met)
 {
-    if (object == Py_None) return put_tag(e, TAG_NONE, NULL, 0);
-    if (object == Py_True) return put_tag(e, TAG_TRUE, NULL, 0);
-    if (object == Py_False) return put_tag(e, TAG_FALSE, NULL, 0);
-    if (PyLong_CheckExact(object)) return put_int(e, object);
+    if (put_scalar(e, object)) return true;
     if (PyUnicode_CheckExact(object)) return put_str(e, object);
-    if (PyFloat_CheckExact(object)) {
-        double value = PyFloat_AsDouble(object);
-        return put_tag(e, TAG_FLOAT, &value, sizeof value);
-    }
     if (PyBytes_CheckExact(object)) return put_bytes(e, object);
     if (PyTuple_CheckExact(object)) return put_tuple(e, object, depth, met);
     if (PyList_CheckExact(object)) return put_list(e, object, depth, met);
@@ -250,7 +282,8 @@ bool encode(struct encoding *e, PyObject *object)
         return put_tag(e, TAG_REST, NULL, 0) && encoding_append(e, object);
     struct met met;
     met.n = 0;
-    if (put_plain(e, object, 0, &met)) return true;
+    bool is_long = PyList_CheckExact(object) && PyList_Size(object) > ITEMS_MAX;
+    if (is_long ? put_long_list(e, object, &met) : put_plain(e, object, 0, &met)) return true;
     PyErr_Clear();
     e->head_size = 0;
     drop_pieces(e);
@@ -291,16 +324,27 @@ static PyObject *read_tuple(struct reader *r, int depth)
     return tuple;
 }
 
-static PyObject *read_list(struct reader *r, int depth)
+static PyObject *read_items(struct reader *r, uint32_t n, int depth)
 {
-    uint8_t n;
-    if (!take(r, &n, 1) || depth == DEPTH_MAX) return malformed();
+    if (r->end - r->at < n) return malformed();
     PyObject *list = PyList_New(n);
-    for (uint8_t i = 0; list && i < n; i++) {
+    for (uint32_t i = 0; list && i < n; i++) {
         PyObject *item = read_plain(r, depth + 1);
         if (!item || PyList_SetItem(list, i, item) < 0) Py_CLEAR(list);
     }
     return list;
+}
+
+static PyObject *read_list(struct reader *r, int depth)
+{
+    uint8_t n;
+    return take(r, &n, 1) && depth < DEPTH_MAX ? read_items(r, n, depth) : malformed();
+}
+
+static PyObject *read_long_list(struct reader *r)
+{
+    uint32_t n;
+    return take(r, &n, sizeof n) ? read_items(r, n, 0) : malformed();
 }
 
 static PyObject *read_dict(struct reader *r, int depth)
@@ -374,7 +418,11 @@ PyObject *decode(const void *data, size_t size, const struct blocks *blocks, boo
     struct reader r = {data, (const uint8_t *)data + size};
     *kept = false;
     if (size == 0) return malformed();
-    if (*r.at == TAG_REST || *r.at == TAG_PICKLE) r.at++;
-    else return read_plain(&r, 0);
-    return r.at[-1] == TAG_REST ? read_rest(&r) : decode_pickle(r.at, (size_t)(r.end - r.at), blocks, kept);
+    switch (*r.at++) {
+    case TAG_REST: return read_rest(&r);
+    case TAG_PICKLE: return decode_pickle(r.at, (size_t)(r.end - r.at), blocks, kept);
+    case TAG_LONG_LIST: return read_long_list(&r);
+    default: r.at--;
+    }
+    return read_plain(&r, 0);
 }

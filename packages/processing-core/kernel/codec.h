@@ -14,6 +14,7 @@ struct piece {
  * Large buffers are in neither: each went to a block of its own, and the message has a reference to it. */
 struct encoding {
     uint8_t *head;
+    uint8_t *lent; /* where the head begins; it goes elsewhere if it outgrows that */
     size_t head_size, room;
     struct piece *pieces;
     uint32_t n_pieces, pieces_room;
@@ -25,9 +26,13 @@ struct encoding {
 };
 
 void encoding_begin(struct encoding *e);
+void encoding_begin_at(struct encoding *e, uint8_t *space, size_t room); /* the head stands there, if it has room */
 bool encode(struct encoding *e, PyObject *object); /* false: exception, e.g. of the object's own __reduce__ */
 void encoding_end(struct encoding *e);
 static inline size_t encoding_size(const struct encoding *e) { return e->head_size + e->pieces_size; }
+#define SCALAR_MAX 9
+/* The bytes that None, a bool, an int of 64 bits or a float is encoded to, at most SCALAR_MAX; 0: it is none of these. */
+size_t encode_scalar(uint8_t *to, PyObject *object);
 void encoding_copy(const struct encoding *e, void *to); /* with the GIL, which is released to copy what is large */
 
 bool encoding_join(struct encoding *e); /* all of it into the head; false: exception */
@@ -53,7 +58,7 @@ PyObject *decode_pickle(const uint8_t *data, size_t size, const struct blocks *b
 /* The first byte of a message. */
 enum {
     TAG_NONE, TAG_TRUE, TAG_FALSE, TAG_INT, TAG_FLOAT, TAG_STR, TAG_BYTES, TAG_TUPLE, TAG_LIST, TAG_DICT, TAG_PICKLE,
-    TAG_LONG_BYTES, TAG_BYTEARRAY, TAG_REST /* bytes up to the end of the message */
+    TAG_LONG_BYTES, TAG_BYTEARRAY, TAG_REST /* bytes up to the end of the message */, TAG_LONG_LIST
 };
 
 #endif

@@ -63,36 +63,44 @@ uint32_t weight_of(const struct encoding *e)
     return (uint32_t)(weight < WEIGHT_MAX ? weight : WEIGHT_MAX) << WEIGHT_SHIFT;
 }
 
-bool sending_begin(struct sending *s, PyObject *object, const uint64_t *header)
+static bool sending_fill(struct sending *s, PyObject *object)
 {
     memset(&s->m, 0, sizeof s->m);
     s->ref = NO_REF;
-    encoding_begin(&s->e);
-    if (!encode(&s->e, object)) {
-        encoding_end(&s->e);
-        return false;
-    }
+    if (!encode(&s->e, object)) return false;
     if (s->e.refs.n || encoding_size(&s->e) > LONGEST_INLINE) {
         outcome o = parcel_make(&s->e, &s->m.prefix[0], &s->ref);
-        if (o != OK) {
-            encoding_end(&s->e);
-            raise_outcome(o);
-            return false;
-        }
+        if (o != OK) return raise_outcome(o) != NULL;
         s->m.flags = MESSAGE_PARCEL | weight_of(&s->e);
         s->m.prefix_size = 8;
         s->m.ref = reference_at(s->ref);
-    } else {
-        const struct piece *piece = s->e.pieces;
-        if (s->e.n_pieces > 1 && !encoding_join(&s->e)) {
-            encoding_end(&s->e);
-            return false;
-        }
-        s->m.head = s->e.head;
-        s->m.head_size = (uint32_t)s->e.head_size;
-        s->m.tail = s->e.n_pieces ? piece->view.buf : NULL;
-        s->m.tail_size = (uint32_t)s->e.pieces_size;
+        return true;
     }
+    if (s->e.n_pieces > 1 && !encoding_join(&s->e)) return false;
+    s->m.head = s->e.head;
+    s->m.head_size = (uint32_t)s->e.head_size;
+    s->m.tail = s->e.n_pieces ? s->e.pieces->view.buf : NULL;
+    s->m.tail_size = (uint32_t)s->e.pieces_size;
+    return true;
+}
+
+static bool sending_filled(struct sending *s, PyObject *object)
+{
+    if (sending_fill(s, object)) return true;
+    encoding_end(&s->e);
+    return false;
+}
+
+bool sending_begin_at(struct sending *s, PyObject *object, uint8_t *space, size_t room)
+{
+    encoding_begin_at(&s->e, space, room);
+    return sending_filled(s, object);
+}
+
+bool sending_begin(struct sending *s, PyObject *object, const uint64_t *header)
+{
+    encoding_begin(&s->e);
+    if (!sending_filled(s, object)) return false;
     if (header) {
         memcpy((uint8_t *)s->m.prefix + s->m.prefix_size, header, 16);
         s->m.prefix_size += 16;

@@ -30,6 +30,7 @@ struct sending {
     refno ref;
 };
 bool sending_begin(struct sending *s, PyObject *object, const uint64_t *header); /* false with an exception */
+bool sending_begin_at(struct sending *s, PyObject *object, uint8_t *space, size_t room); /* as encoding_begin_at */
 uint64_t bytes_of(const struct encoding *e); /* of the message and its blocks */
 void sending_end(struct sending *s, bool put);
 /* What a parcel has outside of the ring, for max_bytes, as it stands in the message's flags. */

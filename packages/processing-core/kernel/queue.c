@@ -439,6 +439,7 @@ static PyMethodDef methods[] = {
     {"_send", rows_send, METH_VARARGS, NULL},
     {"_send_batch", batch_send, METH_VARARGS, NULL},
     {"_save", (PyCFunction)(void (*)(void))batch_save, METH_FASTCALL, NULL},
+    {"_run", batch_run, METH_VARARGS, NULL},
     {"_flush", batch_flush, METH_VARARGS, NULL},
     {"_send_saved", batch_send_saved, METH_VARARGS, NULL},
     {"_void", batch_void, METH_VARARGS, NULL},

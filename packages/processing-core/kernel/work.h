@@ -29,7 +29,7 @@ struct claim {
     word64 a, b;     /* the sender's two numbers; under the ring's get_guard */
     word64 position; /* position + 1; 0: nothing was taken, or the words are being written; under get_guard */
     word64 work;
-    word64 began;    /* when item next - 1 was begun, monotonic ns; stored before `work` */
+    word64 began;    /* when item next - 1 was begun, or up to a tick earlier, monotonic ns; stored before `work` */
     word64 finished; /* items whose results are saved or sent */
     word64 flushed;  /* items whose results were sent; stored before `finished` where an item is sent by itself */
     word64 filled;   /* bytes of the slate; of no meaning to others */

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from processing_core import lowlevel
 from processing_core._family import ensure_family
 from processing_core._native import _kernel as k
 
@@ -49,6 +50,11 @@ PLAIN = [
     {1: {2: {3: {4: {5: {6: 7}}}}}},
     list(range(255)),
     list(range(256)),
+    list(range(10_000)),
+    [(i, "x") for i in range(1000)],
+    ["long " * 100] * 1000,
+    list(range(40_000)),
+    [1] * 400 + [{1}],
     {str(n): n for n in range(300)},
     [[] for _ in range(40)],
     {1, 2},
@@ -72,6 +78,16 @@ def test_floats_keep_every_bit() -> None:
     for _ in range(500):
         (value,) = struct.unpack("d", chance.randbytes(8))
         assert struct.pack("d", round_trip(value)) == struct.pack("d", value)
+
+
+def test_what_is_large_and_many_times_in_a_list_is_sent_once() -> None:
+    for large in (b"x" * 1_000_000, "x" * 1000):
+        before = lowlevel.stats()["used"]
+        parcel = k.pack([large] * 400)
+        assert lowlevel.stats()["used"] - before < 3_000_000
+        result = k.unpack(parcel)
+        assert result == [large] * 400
+        assert all(one is result[0] for one in result)
 
 
 @pytest.mark.parametrize("inner", [[1], {"a": 1}], ids=["list", "dict"])

@@ -28,27 +28,31 @@ FORMS = {
 }
 
 PROGRAM = """
-    import time, processing_core
+    import contextlib, time, processing_core
     from processing_pool import Pool
     processing_core.set_start_method({method!r})
     if __name__ == "__main__":
-        with Pool(2) as pool:
+        with {pool} as pool:
             pool.map(abs, range(4))
             print("ready", flush=True)
             {form}
 """
 
+POOLS = ("Pool(2)", "contextlib.nullcontext(Pool(2))")
+"""One that is ended by its context, and one that is left to the interpreter."""
 
-def program(method: str, form: str) -> list[str]:
+
+def program(method: str, form: str, pool: str) -> list[str]:
     """The command of a program that waits."""
-    return [sys.executable, "-W", "error", "-c", textwrap.dedent(PROGRAM).format(method=method, form=FORMS[form])]
+    text = textwrap.dedent(PROGRAM).format(method=method, form=FORMS[form], pool=pool)
+    return [sys.executable, "-W", "error", "-c", text]
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_in_a_terminal(method: str, form: str) -> None:
     pid, terminal = pty.fork()
     if pid == 0:
-        command = program(method, form)
+        command = program(method, form, POOLS[0])
         os.execve(command[0], command, {**os.environ, "PYTHON_COLORS": "0", "NO_COLOR": "1"})
     try:
         shown = read(terminal, b"ready\r\n")
@@ -61,14 +65,18 @@ def test_in_a_terminal(method: str, form: str) -> None:
     finally:
         os.close(terminal)
     check(shown.decode(), os.waitstatus_to_exitcode(status), took)
-    assert gone(family)
+    assert processes.end_within(family, 2)
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_with_pipes(method: str, form: str) -> None:
-    """Only the program gets the signal."""
+    """Only the program gets the signal; it does not end its pool."""
     with subprocess.Popen(
-        program(method, form), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        program(method, form, POOLS[1]),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as run:
         assert run.stdout and run.stdout.readline() == "ready\n"
         family = processes.family(run.pid)
@@ -76,7 +84,7 @@ def test_with_pipes(method: str, form: str) -> None:
         run.send_signal(signal.SIGINT)
         _, shown = run.communicate(timeout=30)
         check(shown, run.returncode, time.monotonic() - begin)
-    assert gone(family)
+    assert processes.end_within(family, 2)
 
 
 def check(shown: str, code: int, took: float) -> None:
@@ -100,18 +108,3 @@ def read(terminal: int, until: bytes | None) -> bytes:
             break
         shown += piece
     return shown
-
-
-def gone(family: list[processes.ProcessInfo]) -> bool:
-    """Whether these processes end within 2 s."""
-    deadline = time.monotonic() + 2
-    while any(_is_there(info) for info in family):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)  # they are not our children: nobody tells us
-    return True
-
-
-def _is_there(info: processes.ProcessInfo) -> bool:
-    now = processes.read(info.pid)
-    return now is not None and now.started == info.started and now.state != "Z"

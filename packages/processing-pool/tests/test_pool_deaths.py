@@ -81,7 +81,7 @@ class TestPromise1:
 
 
 class TestReplacement:
-    def test_of_an_idle_worker(self, pool: Pool, context: BaseContext) -> None:
+    def test_of_an_idle_worker(self, pool: Pool) -> None:
         before = {child.pid for child in processing_core.active_children()}
         for pid in before:
             assert pid is not None

@@ -62,9 +62,9 @@ class TestWindows:
 
 
 class TestAbandoned:
-    @pytest.mark.parametrize("how", ["dropped", "closed"])
-    @pytest.mark.parametrize("chunksize", [1, 10])
-    def test_what_is_queued_is_not_begun(self, pool: Pool, path: str, how: str, chunksize: int) -> None:
+    @pytest.mark.parametrize(("how", "chunksize"), [("dropped", 1), ("closed", 10)])
+    def test_what_is_queued_is_not_begun(self, own_pool: Pool, path: str, how: str, chunksize: int) -> None:
+        pool = own_pool
         results = pool.imap(partial(pooling.record_and_sleep, path, 0.02), range(10_000), chunksize, buffersize=1000)
         assert results.next(30) == 0
         if how == "closed":
@@ -79,7 +79,7 @@ class TestAbandoned:
         assert len(pooling.recorded(path)) <= 2 + 2 * chunksize + 10
 
     def test_many_leave_nothing(self, pool: Pool) -> None:
-        for _ in range(30):
+        for _ in range(8):
             counting = Counting()
             results = pool.imap_unordered(tasks.square, counting.items(), buffersize=50)
             results.next(30)

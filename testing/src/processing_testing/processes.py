@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -78,6 +79,22 @@ def _ancestors(table: dict[int, ProcessInfo], pid: int) -> Iterable[int]:
     while pid in table:
         yield pid
         pid = table[pid].parent
+
+
+def end_within(family: Iterable[ProcessInfo], seconds: float) -> bool:
+    """Wait for these processes to end, of which only their parents are told; ``False`` if they did not, in time."""
+    deadline = time.monotonic() + seconds
+    left = list(family)
+    while left := [info for info in left if _lives(info)]:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def _lives(info: ProcessInfo) -> bool:
+    now = read(info.pid)
+    return now is not None and now.started == info.started and now.state != "Z"
 
 
 def kill(victims: Iterable[ProcessInfo]) -> None:

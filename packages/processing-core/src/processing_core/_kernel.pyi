@@ -5,7 +5,7 @@ Timeouts are seconds; ``None`` waits for ever.  Every wait releases the GIL,
 runs signal handlers, and keeps its deadline to 0.1 s.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pickle import PickleBuffer
 from typing import Any, Generic, Self, TypeAlias, TypeVar, final
 
@@ -223,13 +223,20 @@ class Queue(Handle, Generic[_T]):
         :return: the message's number in the ring.
         """
 
-    def _send_batch(self, a: int, b: int, objs: list[Any], progress: list[int], /) -> int:
+    def _send_batch(self, a: int, b: int, objs: list[Any] | range, progress: list[int], /) -> int:
         """Send all of ``objs`` in one message; ``progress[0]`` becomes b + their number, whatever is raised."""
 
     def _save(self, claims: Claims, place: int, result: object, failed: bool, /) -> bool:
         """Save the result of the item that runs; whether the next of its batch is begun.
 
         :raises Exception: if it cannot be pickled; then nothing has changed.
+        """
+
+    def _run(self, claims: Claims, place: int, results: Iterator[object], /) -> tuple[object, BaseException] | None:
+        """Save the results of a batch, of which the first item is begun; each step of ``results`` runs an item.
+
+        :return: (a result, why it cannot be pickled), whose item is still to get an outcome; ``None`` at the end.
+        :raises BaseException: what an item raises; likewise.
         """
 
     def _flush(self, claims: Claims, place: int, /) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
+import weakref
 from collections.abc import Callable
 
 from processing_core import BaseContext, ClosedError, StateError
@@ -58,6 +59,7 @@ class Engine:
         self.size = size
         self.state: str = RUNNING
         self._dropped = False
+        self._forget_pool: Callable[[], object] = bool
         self._over: BaseException | None = None  # why nothing more will be done; set by the supervisor at its end
         self.broken: PoolBroken | None = None
         self.tasks: Queue[Any] = Queue()
@@ -77,6 +79,16 @@ class Engine:
         self.supervisor: Supervisor = Supervisor(self, context, recipe, size, max_memory)
         self._forget_exit = at_exit(self.terminate, priority=15)
         self.supervisor.start()
+
+    def end_with(self, pool: object) -> None:
+        """End the workers when ``pool`` is dropped."""
+        # Not at exit: the engine sees to that itself, earlier.  Not once there is nothing to end: what was raised then
+        # is kept here, with the frames that it came through, and one of them may have the pool.
+        finalizer = weakref.finalize(pool, self.drop)
+        finalizer.atexit = False
+        self._forget_pool = finalizer.detach
+        if self._over is not None:
+            finalizer.detach()
 
     # -- submitting and waiting ---------------------------------------------------------------------
 
@@ -300,6 +312,7 @@ class Engine:
         """In the supervisor, at its end: nobody is left to do anything."""
         self._forget_exit()
         self._over = self.broken or ClosedError("the pool was terminated before this was done")
+        self._forget_pool()
         for job in list(self.jobs.values()):
             job.abort(self._over)
         self._all_done.wake()

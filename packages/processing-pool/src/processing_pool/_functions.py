@@ -7,10 +7,12 @@ share such a parcel if their function is pickled by its name, which is to say th
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import starmap
 from types import BuiltinFunctionType, FunctionType
 
-from processing_core.annotations import Any
+from processing_core.annotations import Any, NamedTuple
 from processing_core.lowlevel import Parcel, attach, dumps, family, pack, unpack
 from processing_pool._messages import untaken
 
@@ -18,7 +20,6 @@ __all__ = ["CALL", "ITEM", "STAR", "Functions", "Initializer", "Named", "uncalla
 
 Function = Callable[..., Any]
 Initializer = Callable[..., object]
-Run = Callable[[Any], Any]
 
 ITEM = 0
 """The payload is the function's argument."""
@@ -74,31 +75,57 @@ class Named:
         return parcel
 
 
-class Functions:
-    """What this worker keeps of the jobs that it saw last.
+class Kept(NamedTuple):
+    """A function in a worker.
 
-    The parcel's handle is kept beside its function: as long as it is, its cell cannot become another job's.
+    The parcel's handle is kept beside it: as long as it is, its cell cannot become another job's.
     """
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[int, tuple[Run, Parcel]] = OrderedDict()
+    how: int
+    function: Function
+    parcel: Parcel
 
-    def __getitem__(self, cell: int) -> Run:
-        """How a task of the job is run.
+    def run(self, item: Any) -> Any:
+        """Do one task."""
+        return self.function(*item) if self.how == STAR else self.function(item)
+
+    def each(self, items: Iterable[Any]) -> Iterator[Any]:
+        """Do one task at each step."""
+        return starmap(self.function, items) if self.how == STAR else map(self.function, items)
+
+
+class Functions:
+    """What this worker keeps of the jobs that it saw last."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[int, Kept] = OrderedDict()
+
+    def __getitem__(self, cell: int) -> Kept:
+        """How a job's tasks are run.
 
         :raises MaybeEncodingError: if the function cannot be unpickled.
         """
         kept = self._kept.get(cell)
-        return kept[0] if kept is not None else self._fetch(cell)
+        return kept if kept is not None else self._fetch(cell)
 
-    def _fetch(self, cell: int) -> Run:
+    def each(self, cell: int, items: Iterable[Any]) -> Iterator[Any]:
+        """Do one task at each step; what cannot be done fails at each."""
+        try:
+            return self[cell].each(items)
+        except Exception as error:
+            return map(partial(_refuse, error), items)
+
+    def _fetch(self, cell: int) -> Kept:
         try:
             parcel = attach(Parcel, family(), cell)
             how, function = unpack(parcel, share=True)  # its large buffers are read-only: others have them, too
         except Exception as error:
             raise untaken(error, "the function, which did not unpickle in the worker") from error
-        run: Run = (lambda args: function(*args)) if how == STAR else function
-        self._kept[cell] = run, parcel
+        kept = self._kept[cell] = Kept(how, function, parcel)
         if len(self._kept) > CACHED:
             self._kept.popitem(last=False)
-        return run
+        return kept
+
+
+def _refuse(reason: Exception, _: object) -> None:
+    raise reason

@@ -23,12 +23,7 @@ __all__ = ["Calls", "Mapping"]
 LARGEST_BATCH = 0x7FFF
 """Items that the kernel takes in one message."""
 
-
-class _Missing:
-    __slots__ = ()
-
-
-MISSING: Any = _Missing()
+ONES = b"\1" * LARGEST_BATCH
 
 
 class Calls:
@@ -97,7 +92,8 @@ class Mapping:
     """One ``map``.
 
     A message is an item, numbered by its index, or a batch of items that follow one another, numbered by the first.
-    What sending needs is written under ``_guard``, ``_arrived`` under the collector's role.
+    What sending needs is written under ``_guard``, the rest under the collector's role; what came stands in ``_values``
+    before ``_there`` says so.
     """
 
     def __init__(
@@ -119,7 +115,8 @@ class Mapping:
         self.options = options
         self._parcel = pack((STAR if star else ITEM, function))
         self.cell: int = cell_number(self._parcel)
-        self._values: list[Any] = [MISSING] * len(items)
+        self._values: list[Any] = [None] * len(items)
+        self._there = bytearray(len(items))
         self._failed = False
         self._over = False  # no more is sent; set under _guard
         self._filled = 0  # items before this one are there
@@ -135,12 +132,13 @@ class Mapping:
         if n:
             if ok is True:
                 self._values[b : b + n] = value
+                self._there[b : b + n] = ONES[:n]
             else:
                 self._put_mixed(b, frozenset(ok or ()), value)
             self._arrived += n
         else:
             if ok and type(value) not in SPECIAL:
-                self._values[b] = value
+                self._set(b, value)
             else:
                 self._put_failure(b, bool(ok), value)
             self._arrived += 1
@@ -150,16 +148,20 @@ class Mapping:
             if i in bad:
                 self._put_failure(b + i, type(value) is Failure, value)
             else:
-                self._values[b + i] = value
+                self._set(b + i, value)
+
+    def _set(self, b: int, value: Any) -> None:
+        self._values[b] = value
+        self._there[b] = 1
 
     def _put_failure(self, b: int, ok: bool, value: Any) -> None:
-        if self._values[b] is not MISSING:
+        if self._there[b]:
             return  # the row came before; or the worker had sent the result before it died
         if type(value) is Unread:
             self._engine.supervisor.later(self, b, 0)
         elif not self._attempts.again(b, value, self.options):
             self._failed = True
-            self._values[b] = failed(ok, value, lambda: self._describe(b))
+            self._set(b, failed(ok, value, lambda: self._describe(b)))
 
     def advance(self) -> None:
         """Finish, or send more."""
@@ -205,11 +207,9 @@ class Mapping:
         self._engine.leave(self)
 
     def _is_full(self) -> bool:
-        values, filled, n = self._values, self._filled, len(self._values)
-        while filled < n and values[filled] is not MISSING:
-            filled += 1
-        self._filled = filled
-        return filled == n
+        filled = self._there.find(0, self._filled)
+        self._filled = len(self._there) if filled < 0 else filled
+        return filled < 0
 
     def _error(self) -> BaseException | None:
         """The first item's that failed, unless exceptions are results."""
@@ -258,17 +258,22 @@ class Mapping:
             room -= n
 
     def _send_batch(self, first: int, n: int) -> None:
-        items = list(self._items[first : first + n])
         try:
-            self._engine.tasks._send_batch(self.cell, first, items, self._sent)
+            self._engine.tasks._send_batch(self.cell, first, self._slice(first, n), self._sent)
         except Exception:
             self._send_each(first, n)  # some cannot be pickled: which?
 
+    def _slice(self, first: int, n: int) -> list[Any] | range:
+        items = self._items[first : first + n]
+        if type(items) is range:
+            return items  # it travels as one
+        return items if type(items) is list else list(items)
+
     def _refuse(self, b: int, error: BaseException) -> None:
         """An argument cannot be pickled."""
-        if self._values[b] is MISSING:
+        if not self._there[b]:
             self._failed = True
-            self._values[b] = Failed(error)
+            self._set(b, Failed(error))
         self._refused += 1
 
     def _describe(self, b: int) -> str:

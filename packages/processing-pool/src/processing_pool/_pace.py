@@ -1,7 +1,7 @@
 """How much of a job is under way at a time.
 
-A job begins with two messages a worker.  As long as half a window is done in a few milliseconds, it is doubled: so
-tiny tasks travel by the hundred, and large or long ones never pile up in the arena or wait behind a batch.
+A job begins with two messages a worker.  As long as half a window is done in a few milliseconds, it grows: so tiny
+tasks travel by the thousand, and large or long ones never pile up in the arena or wait behind a batch.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ QUICK = 0.005
 """Seconds: half a window that takes longer is large enough."""
 LARGEST_WINDOW = 1024
 """Messages under way, at the most."""
-LARGEST_CHUNK = 256
+LARGEST_CHUNK = 4096
 """Items a message, at the most, where the size is left to us; from there on a message costs nothing beside them."""
+LEAP = 16
+"""How many times as many items a message may have as the one before."""
 
 
 class Pace:
@@ -41,10 +43,12 @@ class Pace:
     def quicken(self) -> None:
         """Half a window is done: see how long it took."""
         now = time.monotonic()
-        if now - self._last < QUICK:
-            if self._adapts and self.chunk < LARGEST_CHUNK:
-                self.chunk *= 2
-            elif self.window < self._largest_window and not self._adapts:
+        taken = now - self._last
+        if taken < QUICK:
+            if self._adapts:
+                leap = max(2, min(LEAP, int(QUICK / max(taken, 1e-6))))
+                self.chunk = min(LARGEST_CHUNK, self.chunk * leap)
+            elif self.window < self._largest_window:
                 self.window *= 2
         self._last = now
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 
@@ -94,8 +93,7 @@ class Pool(PoolAliases):
         ensure_family()
         context = context or processing_core.get_context()
         self._engine = Engine(context, size, initializer, tuple(initargs), maxtasksperchild, max_memory, on_exit)
-        # Not at exit: the engine sees to that itself, earlier.
-        weakref.finalize(self, self._engine.drop).atexit = False
+        self._engine.end_with(self)
 
     def apply(
         self,

@@ -32,6 +32,8 @@ LONG = 0.002
 """Seconds that an item must run before what waits behind it is given to others: less is not worth a message."""
 WEIGH = 0.05
 """Seconds between two looks at the workers' memory."""
+TICK = 0.01
+"""Seconds by which an item may have begun later than its claim says (``kernel/batch.c``)."""
 SOONEST = 0.002
 """Seconds between two looks, at the least."""
 
@@ -154,7 +156,7 @@ class Watch:
             allowed = self._engine.timeout_of(look[0], look[1] + max(0, look[2] - 1)) if look[4] else None
             if allowed is None:
                 continue
-            left = look[6] / 1e9 + allowed - time.monotonic()
+            left = look[6] / 1e9 + TICK + allowed - time.monotonic()
             if left > 0:
                 self._next_timeout = min(self._next_timeout, time.monotonic() + left)
             else:

@@ -8,10 +8,11 @@ is the parent's affair, which ends its workers.
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 
 from processing_core.annotations import Any, NamedTuple
 from processing_core.lowlevel import Claims, Queue
-from processing_pool._functions import Functions, Initializer, Run
+from processing_pool._functions import Functions, Initializer
 from processing_pool._messages import (
     CALLS,
     CONTROL,
@@ -106,42 +107,30 @@ class _Worker:
             if a == CALLS:
                 function, args, kwds = payload
                 if type(function) is int:  # the cell of its parcel
-                    function = self._functions[function]
+                    function = self._functions[function].function
                 return function(*args, **kwds)
-            return self._functions[a](payload)
+            return self._functions[a].run(payload)
         except SystemExit:
             raise  # as in any process: the worker ends
         except BaseException as error:
             return failure_of(error)
 
-    def _run_batch(self, a: int, items: list[Any]) -> None:
-        save, claims, place = self._recipe.results._save, self._recipe.claims, self._place
-        run = self._runner(a)
-        for item in items:
+    def _run_batch(self, a: int, items: Sequence[Any]) -> None:
+        results, claims, place = self._recipe.results, self._recipe.claims, self._place
+        values, more = self._functions.each(a, items), True
+        while more:
             try:
-                value, failed = run(item), False
+                unsaved = results._run(claims, place, values)
             except SystemExit:
                 raise
             except BaseException as error:
-                value, failed = failure_of(error), True
-            try:
-                more = save(claims, place, value, failed)
-            except Exception as error:
-                more = save(claims, place, _unsent(value, error), True)
-            if not more:
-                break  # the rest was taken away, or this process is about to be ended
-        self._recipe.results._flush(claims, place)
-
-    def _runner(self, a: int) -> Run:
-        try:
-            return self._functions[a]
-        except Exception as error:
-            reason = error
-
-        def refuse(_: object) -> None:
-            raise reason
-
-        return refuse
+                failure = failure_of(error)
+            else:
+                if unsaved is None:
+                    break
+                failure = _unsent(*unsaved)
+            more = results._save(claims, place, failure, True)  # else it was the last, or this process is doomed
+        results._flush(claims, place)
 
     def _refuse_batch(self, a: int, b: int) -> None:
         """An item does not unpickle: each must come alone.  The first, which is begun, has this for its outcome.
@@ -151,7 +140,7 @@ class _Worker:
         self._recipe.results._send(a, b, Unread(), self._recipe.claims, self._place)
 
 
-def _unsent(value: Any, error: Exception) -> Failure:
+def _unsent(value: Any, error: BaseException) -> Failure:
     """What is sent in place of a value that cannot be pickled."""
     try:
         shown = repr(value)[:200]

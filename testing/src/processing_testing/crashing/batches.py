@@ -100,6 +100,31 @@ class Batches(_Batches):
 
 
 @scenario
+class RunBatches(_Batches):
+    """The kernel calls the function."""
+
+    def act(self, world: World) -> None:
+        items, results, claims, begun = world
+
+        def run(i: int) -> int:
+            begun.add(i)
+            if i % 2:
+                raise ValueError
+            return i * i
+
+        for _ in range(self.n // self.size):
+            pending, more = map(run, items._receive(5, claims, 1)[4]), True
+            while more:
+                try:
+                    results._run(claims, 1, pending)
+                    break
+                except ValueError:
+                    i = claims.look(1)[1] + claims.look(1)[5]
+                    more = results._save(claims, 1, i * i, True)
+            results._flush(claims, 1)
+
+
+@scenario
 class BatchesOfLarge(_Batches):
     """Some results are sent by themselves, for they carry a reference."""
 
