@@ -15,18 +15,18 @@ from processing_core import AuthenticationError, TimeoutError
 from processing_core.annotations import Any
 from processing_core.lowlevel import polled
 from processing_queues._connection import Connection
-from processing_queues._opening import Handshake, new_socket, opening
+from processing_queues._opening import Handshake, Opening, new_socket
 
 __all__ = ["dial"]
 
 
-def dial(address: Any, family: str, key: bytes | None, timeout: float | None, md5: bool) -> Connection:
+def dial(address: Any, family: str, opened: Opening, timeout: float | None) -> Connection:
     """What `Client` does, once its arguments are checked."""
     deadline = None if timeout is None else time.monotonic() + timeout
     with _naming(address), new_socket(family) as stream:
         try:
             _connect(stream, address, deadline)
-            connection, handshake = opening(stream, key, listens=False, md5=md5)
+            connection, handshake = opened(stream)
             _shake(connection, handshake, deadline)
         except BlockingIOError:
             raise TimeoutError(f"the listener at {address!r} did not answer within {timeout} s") from None

@@ -15,7 +15,7 @@ from processing_queues._frames import BadLength, Inbox, Outbox
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-__all__ = ["Connection"]
+__all__ = ["BufferingConnection", "Connection"]
 
 
 class Connection(ConnectionAliases):
@@ -194,6 +194,17 @@ class Connection(ConnectionAliases):
             if not self._writable:
                 self.close()
             raise OSError("bad message length") from None
+
+
+class BufferingConnection(Connection):
+    """A connection that may have read more of its stream than it gave out: its descriptor does not tell all."""
+
+    def _ready(self) -> bool:
+        """Whether there is something to receive, or the end; does not block."""
+        raise NotImplementedError
+
+    def _heed(self) -> bool:
+        return self._ready()
 
 
 def _arrived(cls: type[Connection], descriptor: Descriptor, readable: bool, writable: bool) -> Connection:

@@ -15,6 +15,7 @@ from processing_queues._connection import Connection
 
 if TYPE_CHECKING:
     import socket
+    from ssl import SSLContext
 
     from processing_queues._lobby import Lobby
 
@@ -45,8 +46,11 @@ class Listener:
     :param on_wrong_key: ``"raise"``: `accept` raises `AuthenticationError` for each who answers with a wrong key, as
         ``multiprocessing`` does.  ``"log"``: it only refuses them, as it does all others who fail.
     :param allow_md5: whether Python 3.11's ``multiprocessing`` may connect, which knows MD5 alone.
+    :param ssl: a server's context: whoever connects must speak TLS, before he is asked for the key.
+    :raises ssl.SSLError: if ``ssl`` is a client's context.
     :raises OSError: if the address is taken, or the system refuses; ``filename`` is the address.
-    :raises TypeError: if the address is of no family, the key neither bytes nor text, or the time no number.
+    :raises TypeError: if the address is of no family, the key neither bytes nor text, the time no number, or ``ssl`` no
+        context.
     :raises ValueError: if there is no such family, or ``on_wrong_key`` is neither.
 
     >>> import processing, threading
@@ -75,6 +79,7 @@ class Listener:
         handshake_timeout: float = 10.0,
         on_wrong_key: Literal["raise", "log"] = "raise",
         allow_md5: bool = False,
+        ssl: SSLContext | None = None,
     ) -> None:
         if on_wrong_key not in ("raise", "log"):
             raise ValueError(f"on_wrong_key must be 'raise' or 'log', not {on_wrong_key!r}")
@@ -82,6 +87,7 @@ class Listener:
         self._patience = _checked_patience(handshake_timeout)
         self._tells, self._allow_md5 = on_wrong_key == "raise", allow_md5
         self._last_accepted: Any = None
+        self._ssl = None if ssl is None else _server_context(ssl)
         self._listen(address, family_of(address, family), backlog)
 
     @property
@@ -154,7 +160,7 @@ class Listener:
         from processing_queues._lobby import Lobby
         from processing_queues._opening import new_socket, opening
 
-        opened = partial(opening, key=self._authkey, listens=True, md5=self._allow_md5)
+        opened = partial(opening, key=self._authkey, listens=True, md5=self._allow_md5, ssl=self._ssl)
         listening = self._socket = new_socket(family)
         try:
             bound = self._bound = bind(listening, address, family)
@@ -181,6 +187,8 @@ def Client(
     authenticate: bool = False,
     timeout: float | None = None,
     allow_md5: bool = False,
+    ssl: SSLContext | None = None,
+    server_hostname: str | None = None,
 ) -> Connection:
     """Connect to a `Listener`.
 
@@ -193,18 +201,28 @@ def Client(
     :param authenticate: without ``authkey``, use that of the current process.
     :param timeout: seconds for all of it; ``None`` waits for ever.
     :param allow_md5: whether the listener may be one of Python 3.11's ``multiprocessing``, which knows MD5 alone.
+    :param ssl: a client's context: speak TLS, first of all.
+    :param server_hostname: whom the listener's certificate must name; ``None`` for the host of the address.
     :raises AuthenticationError: if the listener does not know the key.
+    :raises ssl.SSLError: if the listener is not who it should be, or does not take us for who we should be.
     :raises TimeoutError: if the time was up.
     :raises OSError: if nobody listens there, or the system refuses; ``filename`` is the address.
     :raises EOFError: if the listener goes away meanwhile.
-    :raises TypeError: if the address is of no family, the key neither bytes nor text, or the time no number.
-    :raises ValueError: if there is no such family.
+    :raises TypeError: if the address is of no family, the key neither bytes nor text, the time no number, or ``ssl`` no
+        context.
+    :raises ValueError: if there is no such family, or ``ssl`` wants to know the host's name and there is none.
     """
     key = chosen_key(authkey, authenticate)
     family, limit = family_of(address, family), checked_timeout(timeout)
     from processing_queues._client import dial
+    from processing_queues._opening import opening
 
-    return dial(address, family, key, limit, allow_md5)
+    if ssl is not None and server_hostname is None and isinstance(address, tuple):
+        server_hostname = address[0]
+    opened = partial(
+        opening, key=key, listens=False, md5=allow_md5, ssl=ssl and _context(ssl), hostname=server_hostname
+    )
+    return dial(address, family, opened, limit)
 
 
 def _checked_patience(seconds: float) -> float:
@@ -212,3 +230,16 @@ def _checked_patience(seconds: float) -> float:
     if checked is None:
         raise TypeError("handshake_timeout must be a number of seconds, not None")
     return checked
+
+
+def _context(ssl: SSLContext) -> SSLContext:
+    if not hasattr(ssl, "wrap_bio"):
+        raise TypeError(f"ssl must be an ssl.SSLContext, not {ssl!r}")
+    return ssl
+
+
+def _server_context(ssl: SSLContext) -> SSLContext:
+    from processing_queues._tls import Tls
+
+    Tls(_context(ssl), listens=True)  # now, and not when somebody connects
+    return ssl

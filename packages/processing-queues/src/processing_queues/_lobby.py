@@ -18,25 +18,21 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 
 from processing_core import AuthenticationError, ClosedError, StateError, TimeoutError
 from processing_core.annotations import Any
 from processing_core.lowlevel import keep_private, readable, sub_warning, without_forks
 from processing_queues._connection import Connection
-from processing_queues._opening import Handshake
+from processing_queues._opening import Handshake, Opening
 
-__all__ = ["GRACE", "MOST", "Guest", "Lobby", "Opening"]
+__all__ = ["GRACE", "MOST", "Guest", "Lobby"]
 
 MOST = 64
 """Guests in a lobby at once."""
 
 GRACE = 1.0
 """Seconds that a guest has even in a full lobby."""
-
-Opening = Callable[[socket.socket], tuple[Connection, Handshake]]
-"""Makes a connection of a socket, which belongs to it from then on; it does not block yet."""
 
 _LONGEST_SLEEP = 1e6  # seconds, which every system call takes
 
@@ -266,7 +262,7 @@ class Lobby:
         except EOFError:
             self._refuse(guest, "it went before it had shown that it knows the key")
         except OSError as error:
-            self._refuse(guest, f"it speaks something else: {error}")
+            self._refuse(guest, f"the handshake failed: {error}")
         except BaseException:  # of a signal handler: what it interrupted cannot go on
             self._refuse(guest, "interrupted")
             raise

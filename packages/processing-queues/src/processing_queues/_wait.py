@@ -1,8 +1,9 @@
 """``wait``: for any of several connections, sentinels, sockets and queues.
 
 What has a descriptor is waited for by that.  A local pipe's is its bell, which rings only for those who asked: each is
-asked for it (`PipeEnd._heed`) before the sleep.  A queue has none: the sleeper has an `Ear`, which hears of puts.  A
-producer killed between its put and its call is made up for by a look once a slice.
+asked for it (`PipeEnd._heed`) before the sleep.  So is an encrypted connection, of which the descriptor does not tell
+all.  A queue has none: the sleeper has an `Ear`, which hears of puts.  A producer killed between its put and its call
+is made up for by a look once a slice.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from functools import partial
 from processing_core.annotations import Any, TypeVar
 from processing_core.lowlevel import Ear, Pile, PipeEnd, checked_timeout, heed, polled
 from processing_core.lowlevel import Queue as KernelQueue
+from processing_queues._connection import BufferingConnection
 from processing_queues._reader import Reader
 
 __all__ = ["wait"]
@@ -62,7 +64,7 @@ class _Waiting:
     def __init__(self, things: list[Any]) -> None:
         self._poller = select.poll()
         self._plain: dict[int, list[int]] = {}
-        self._pipes: dict[int, tuple[PipeEnd, list[int]]] = {}
+        self._pipes: dict[int, tuple[PipeEnd | BufferingConnection, list[int]]] = {}
         self._queues: list[tuple[Callable[[], bool], int]] = []
         self._ear: Ear | None = None
         for place, thing in enumerate(things):
@@ -95,6 +97,8 @@ class _Waiting:
         elif isinstance(thing, PipeEnd) and thing.readable:
             fd = thing._parts()[2]
             self._pipes.setdefault(fd, (thing, []))[1].append(place)
+        elif isinstance(thing, BufferingConnection):
+            self._pipes.setdefault(thing.fileno(), (thing, []))[1].append(place)
         else:
             self._plain.setdefault(_descriptor(thing), []).append(place)
 

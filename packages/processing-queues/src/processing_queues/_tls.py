@@ -1,0 +1,234 @@
+"""Connections that are encrypted, by TLS.
+
+What travels is a stream of records, each of at most 16 KiB.  `Tls` takes bytes apart and puts them together between the
+descriptor and a connection's frames; it never reads beyond the record that is wanted, so that the descriptor is
+readable while there is something that was not looked at.
+
+The engine (`ssl.SSLObject`) is never in the middle of waiting: ciphertext is read and written here, as `_frames` reads
+and writes, so a signal handler that raises there loses nothing.  Only if it raises in the few instructions between
+the engine's work and its being noted, the stream is out of step; that is noticed, and an error from then on.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+import time
+from contextlib import suppress
+from io import BytesIO
+
+from processing_core import NotPicklableError
+from processing_core.annotations import NoReturn
+from processing_core.lowlevel import checked_timeout, readable
+from processing_queues._connection import BufferingConnection
+from processing_queues._frames import Inbox, Outbox
+
+__all__ = ["Tls", "TlsConnection"]
+
+_HEAD = 5  # bytes before a record: its kind, two of the version, two of its length (RFC 8446, 5.1)
+_LONGEST = 16384 + 2048  # bytes in a record, of any version
+_KINDS = range(20, 25)
+_AT_ONCE = 1 << 16  # bytes encrypted before they are written
+
+
+class Tls:
+    """The engine of one side, and what is on its way in and out.
+
+    :param listens: whether it is the listener's.
+    :param hostname: whom the listener's certificate must name.
+    :raises ValueError: if the context wants to know that, and it is not given.
+    :raises ssl.SSLError: if the context is for the other side.
+    """
+
+    def __init__(self, context: ssl.SSLContext, *, listens: bool, hostname: str | None = None) -> None:
+        if context.check_hostname and not listens and not hostname:
+            raise ValueError("check_hostname requires server_hostname")  # which `wrap_bio` does not say
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._engine = context.wrap_bio(self._incoming, self._outgoing, server_side=listens, server_hostname=hostname)
+        # Guards the engine and its two buffers, for one thread may send while another receives; not held while waiting.
+        # Reentrant for the sake of signal handlers.
+        self._lock = threading.RLock()
+        self._record = BytesIO()  # what came of the next record
+        self._sealed, self._written = BytesIO(), list[int]()  # what is to be written, and how much of it was
+        self._ahead = b""  # read by `ready`
+        self._shaken = False
+        self._torn_in = self._torn_out = False  # set around what must not be interrupted
+
+    def shake(self, fd: int) -> None:
+        """Do the handshake of TLS.
+
+        Blocks; where the descriptor does not, it raises `BlockingIOError` and is to be called again.
+
+        :raises ssl.SSLError: if the other side is not who it should be, or speaks something else.
+        :raises EOFError: if it has gone.
+        """
+        while not self._shaken:
+            try:
+                with self._lock:
+                    self._engine.do_handshake()
+                self._shaken = True
+            except ssl.SSLWantReadError:
+                self.flush(fd)
+                self._fetch(fd, wait=True)
+            except ssl.SSLError:
+                with suppress(OSError):
+                    self.flush(fd)  # tells the other side why
+                raise
+        self.flush(fd)
+
+    def unsent(self) -> bool:
+        """Whether something is to be written that the system did not take yet."""
+        return self._outgoing.pending > 0 or self._sealed.tell() > 0
+
+    def read(self, fd: int, size: int) -> bytes:
+        """Some bytes that were sent to us, at most so many; none at the end; blocks."""
+        if self._ahead:
+            some, self._ahead = self._ahead[:size], self._ahead[size:]
+            return some
+        while (some_or_none := self._open(size)) is None:
+            self._fetch(fd, wait=True)
+        return some_or_none
+
+    def write(self, fd: int, parts: tuple[bytes, memoryview]) -> int:
+        """Take some of what is to be sent; blocks until what was taken before is written.
+
+        :return: how many bytes were taken.
+        """
+        self.flush(fd)
+        _check(self._torn_out)
+        head, message = parts
+        some = head + message[: _AT_ONCE - len(head)]
+        self._torn_out = True
+        with self._lock:
+            taken = self._engine.write(some)
+        self._torn_out = False
+        return taken
+
+    def flush(self, fd: int) -> None:
+        """Write what was taken; blocks."""
+        while self.unsent():
+            with self._lock:
+                any(map(self._sealed.write, map(self._outgoing.read, (-1,))))
+            sealed = self._sealed.getvalue()
+            while (done := sum(self._written)) < len(sealed):
+                any(map(self._written.append, map(os.write, (fd,), (sealed[done:],))))
+            self._sealed, self._written = BytesIO(), []
+
+    def ready(self, fd: int) -> bool:
+        """Whether `read` gives something, or tells the end, without waiting; does not block.
+
+        Not every record has something for us: some are about keys.
+        """
+        try:
+            while not self._ahead:
+                some = self._open(_LONGEST)
+                if some is not None:
+                    self._ahead = some
+                    return True
+                if not self._fetch(fd, wait=False):
+                    return False
+        except (EOFError, OSError):
+            pass  # `read` will say so
+        return True
+
+    def _open(self, size: int) -> bytes | None:
+        """Some bytes out of the records that have come; ``None`` if another is wanted."""
+        _check(self._torn_in)
+        self._torn_in = True
+        try:
+            with self._lock:
+                some = self._engine.read(size)
+        except ssl.SSLError as error:
+            self._torn_in = False
+            if isinstance(error, ssl.SSLWantReadError):
+                return None
+            raise
+        self._torn_in = False
+        return some
+
+    def _fetch(self, fd: int, *, wait: bool) -> bool:
+        """Read the next record; whether it has come.
+
+        :param wait: whether to block until it has.
+        """
+        _check(self._torn_in)
+        while (lacking := self._needed() - self._record.tell()) > 0:
+            if not wait and not readable(fd, 0):
+                return False
+            if not any(map(self._record.write, map(os.read, (fd,), (lacking,)))):
+                raise EOFError
+        self._torn_in = True
+        with self._lock:
+            self._incoming.write(self._record.getvalue())
+        self._record = BytesIO()
+        self._torn_in = False
+        return True
+
+    def _needed(self) -> int:
+        """The length of the record that is coming, as far as that is known."""
+        if self._record.tell() < _HEAD:
+            return _HEAD
+        kind, major, _, high, low = self._record.getvalue()[:_HEAD]
+        length = high << 8 | low
+        if kind not in _KINDS or major != 3 or length > _LONGEST:
+            raise OSError("the other side does not speak TLS")
+        return _HEAD + length
+
+
+def _check(torn: bool) -> None:
+    if torn:
+        raise OSError("a signal handler interrupted this connection at a moment after which it cannot go on")
+
+
+class _FlushingOutbox(Outbox):
+    """Sends to the last byte."""
+
+    __slots__ = ("_tls",)
+
+    def __init__(self, tls: Tls) -> None:
+        super().__init__(tls.write)
+        self._tls = tls
+
+    def send(self, fd: int, message: memoryview) -> None:
+        super().send(fd, message)
+        self._tls.flush(fd)
+
+
+class TlsConnection(BufferingConnection):
+    """A `Connection` whose stream is encrypted.  It stays in the process that made it.
+
+    :param handle: a descriptor of a stream, which the connection owns from now on.
+    :param tls: what encrypts it.
+    """
+
+    def __init__(self, handle: int, tls: Tls) -> None:
+        super().__init__(handle)
+        self._tls = tls
+        self._inbox, self._outbox = Inbox(tls.read), _FlushingOutbox(tls)
+
+    def shake(self) -> None:
+        """As `Tls.shake`."""
+        self._tls.shake(self.fileno())
+
+    def poll(self, timeout: float | None = 0.0) -> bool:
+        fd, limit = self._receiving(), checked_timeout(timeout)
+        deadline = None if limit is None else time.monotonic() + limit
+        while not self._tls.ready(fd):
+            if not readable(fd, None if deadline is None else deadline - time.monotonic()):
+                return False
+        return True
+
+    def __reduce__(self) -> NoReturn:
+        raise NotPicklableError(reason="a connection with TLS stays in the process that made it")
+
+    def _ready(self) -> bool:
+        return self._tls.ready(self._receiving())
+
+    def _unsent(self) -> bool:
+        return self._tls.unsent()
+
+
+# To programs it is a `Connection`, as the ends of pipes are.
+TlsConnection.__name__ = TlsConnection.__qualname__ = "Connection"
+TlsConnection.__module__ = "processing_queues"
