@@ -94,7 +94,7 @@ static PyObject *py_pack(PyObject *Py_UNUSED(module), PyObject *object)
     return parcel;
 }
 
-static bool check_parcel(PyObject *object)
+bool parcel_check(PyObject *object)
 {
     if (PyObject_TypeCheck(object, parcel_type)) return handle_usable(object);
     PyErr_Format(PyExc_TypeError, "%R is no parcel", object);
@@ -107,7 +107,7 @@ static PyObject *py_unpack(PyObject *Py_UNUSED(module), PyObject *args, PyObject
     static char *names[] = {"", "take", "share", NULL};
     PyObject *object;
     int take = 0, share = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|pp:unpack", names, &object, &take, &share) || !check_parcel(object))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|pp:unpack", names, &object, &take, &share) || !parcel_check(object))
         return NULL;
     bool kept;
     Py_INCREF(object);
@@ -122,7 +122,7 @@ static PyObject *py_give(PyObject *Py_UNUSED(module), PyObject *args)
     unsigned int slot;
     unsigned long long serial;
     struct section s;
-    if (!PyArg_ParseTuple(args, "OIK", &parcel, &slot, &serial) || !check_parcel(parcel)) return NULL;
+    if (!PyArg_ParseTuple(args, "OIK", &parcel, &slot, &serial) || !parcel_check(parcel)) return NULL;
     if (slot >= MEMBER_SLOTS) return raise_outcome(E_STALE);
     struct member *m = arena_member(slot);
     arena_enter(&s, true);

@@ -21,5 +21,6 @@ outcome parcel_make_ranked(const struct encoding *e, const struct rank *rank, ce
 /* The object in a parcel that `ref` refers to; the reference is dropped unless the object looks into the parcel.  It stands
  * on the parcel's blocks, unless `copy`: the caller is the parcel's only receiver. */
 PyObject *parcel_open(refno ref, bool copy);
+bool parcel_check(PyObject *object); /* whether it is a usable handle of a parcel; false with an exception */
 
 #endif

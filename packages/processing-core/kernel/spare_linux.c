@@ -1,9 +1,11 @@
-/* A spare child of the forkserver: it waits for a request, and tells the server and the client that it has taken it.
+/* A request to the forkserver: how the client makes it, and how a spare child takes it.
  *
  * Here and not in Python for its price: every page that a forked child writes to is copied, 3 to 16 us each, and a few
- * calls of Python write reference counts to dozens of them.  The messages are described in `_forkserver_protocol`. */
+ * calls of Python write reference counts to dozens of them; and Python's socket objects ask the system three questions
+ * before they send a byte.  The messages are described in `_forkserver_protocol`. */
 #include "handle.h"
 #include "member.h"
+#include "parcel.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -21,9 +23,9 @@ struct request {
 };
 _Static_assert(sizeof(struct request) == 24, "as _forkserver_protocol packs it");
 
-struct __attribute__((packed)) born {
+struct __attribute__((packed)) answer {
     char kind;
-    int32_t pid, slot;
+    int32_t value, slot;
     uint64_t serial;
 };
 
@@ -38,6 +40,8 @@ static void close_all(struct descriptors *d)
     while (d->n) close(d->fds[--d->n]);
 }
 
+/* -- messages -- */
+
 static void keep_descriptors(struct msghdr *message, struct descriptors *d)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
@@ -47,46 +51,97 @@ static void keep_descriptors(struct msghdr *message, struct descriptors *d)
     }
 }
 
-/* 1: a request; 0: none, for nobody asked in time or the client is gone; -1: a signal handler raised. */
-static int receive_request(int control, struct request *request, struct descriptors *d)
+/* The size of the next message; -1 with errno, or with an exception that a signal handler raised (errno is EINTR). */
+static ssize_t receive(int fd, void *bytes, size_t size, struct descriptors *d)
 {
     union {
         struct cmsghdr align;
         char space[CMSG_SPACE(MOST_DESCRIPTORS * sizeof(int))];
     } ancillary;
-    struct iovec data = {request, sizeof *request};
+    struct iovec data = {bytes, size};
     for (;;) {
         struct msghdr message = {
             .msg_iov = &data, .msg_iovlen = 1, .msg_control = &ancillary, .msg_controllen = sizeof ancillary};
         ssize_t n;
         Py_BEGIN_ALLOW_THREADS
-        n = recvmsg(control, &message, MSG_CMSG_CLOEXEC);
+        n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
         Py_END_ALLOW_THREADS
         if (n >= 0) keep_descriptors(&message, d);
-        if (n == (ssize_t)sizeof *request && d->n == 1u + request->has_lifeline + request->has_luggage) return 1;
-        if (n >= 0 || errno != EINTR) {
-            close_all(d);
-            return 0;
-        }
-        if (PyErr_CheckSignals() < 0) return -1;
+        if (n >= 0 || errno != EINTR || PyErr_CheckSignals() < 0) return n;
     }
 }
 
-static bool send_with(int fd, void *bytes, size_t size, int descriptor)
+static ssize_t send_with(int fd, void *bytes, size_t size, const struct descriptors *d)
 {
     union {
         struct cmsghdr align;
-        char space[CMSG_SPACE(sizeof(int))];
+        char space[CMSG_SPACE(MOST_DESCRIPTORS * sizeof(int))];
     } ancillary = {.space = {0}};
     struct iovec data = {bytes, size};
     struct msghdr message = {
-        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &ancillary, .msg_controllen = CMSG_SPACE(sizeof(int))};
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &ancillary, .msg_controllen = CMSG_SPACE(d->n * sizeof(int))};
     struct cmsghdr *c = CMSG_FIRSTHDR(&message);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(c), &descriptor, sizeof(int));
-    return sendmsg(fd, &message, MSG_NOSIGNAL) == (ssize_t)size;
+    c->cmsg_len = CMSG_LEN(d->n * sizeof(int));
+    memcpy(CMSG_DATA(c), d->fds, d->n * sizeof(int));
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+/* -- the client -- */
+
+/* Send the request with these descriptors, of which the first is the report socket; it may have to wait for room. */
+static bool send_request(int control, struct request *request, struct descriptors *d)
+{
+    ssize_t n;
+    do {
+        Py_BEGIN_ALLOW_THREADS
+        n = send_with(control, request, sizeof *request, d);
+        Py_END_ALLOW_THREADS
+    } while (n < 0 && errno == EINTR && PyErr_CheckSignals() == 0);
+    return n >= 0;
+}
+
+/* request_child(control, parcel, lifeline, luggage): (kind, value, slot, serial, pidfd, report socket). */
+static PyObject *py_request_child(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    int control, lifeline, luggage, pair[2];
+    PyObject *parcel;
+    if (!PyArg_ParseTuple(args, "iOii", &control, &parcel, &lifeline, &luggage) || !parcel_check(parcel)) return NULL;
+    cell_id id = ((handle_object *)parcel)->id;
+    struct request request = {.has_lifeline = lifeline >= 0, .has_luggage = luggage >= 0, .family = arena.header->family,
+                              .index = (uint32_t)id, .generation = (uint32_t)(id >> 32)};
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) return PyErr_SetFromErrno(PyExc_OSError);
+    struct descriptors given = {{pair[1]}, 1}, got = {.n = 0};
+    if (lifeline >= 0) given.fds[given.n++] = lifeline;
+    if (luggage >= 0) given.fds[given.n++] = luggage;
+    bool sent = send_request(control, &request, &given);
+    int error = errno;
+    close(pair[1]);
+    struct answer answer = {0};
+    ssize_t n = -1;
+    if (sent) {
+        n = receive(pair[0], &answer, sizeof answer, &got);
+        error = errno;
+    }
+    if (n < 0) {
+        close(pair[0]);
+        errno = error;
+        return PyErr_Occurred() ? NULL : PyErr_SetFromErrno(PyExc_OSError);
+    }
+    return Py_BuildValue("y#iiKii", &answer.kind, (Py_ssize_t)(n ? 1 : 0), (int)answer.value, (int)answer.slot,
+                         (unsigned long long)answer.serial, got.n ? got.fds[0] : -1, pair[0]);
+}
+
+/* -- the spare -- */
+
+/* 1: a request; 0: none, for nobody asked in time or the client is gone; -1: a signal handler raised. */
+static int receive_request(int control, struct request *request, struct descriptors *d)
+{
+    ssize_t n = receive(control, request, sizeof *request, d);
+    if (n == (ssize_t)sizeof *request && d->n == 1u + request->has_lifeline + request->has_luggage) return 1;
+    close_all(d);
+    return PyErr_Occurred() ? -1 : 0;
 }
 
 /* Tell the server, then the client, in this order: what dies before the server knows of it has not answered, and what
@@ -94,11 +149,13 @@ static bool send_with(int fd, void *bytes, size_t size, int descriptor)
 static bool answer(int desk, int report)
 {
     int32_t pid = (int32_t)getpid();
-    if (!send_with(desk, &pid, sizeof pid, report)) return false;
+    struct descriptors to_server = {{report}, 1};
+    if (send_with(desk, &pid, sizeof pid, &to_server) < 0) return false;
     int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (pidfd < 0) return false;
-    struct born born = {'B', pid, (int32_t)owner_slot(arena.self), owner_serial(arena.self)};
-    bool sent = send_with(report, &born, sizeof born, pidfd);
+    struct answer born = {'B', pid, (int32_t)owner_slot(arena.self), owner_serial(arena.self)};
+    struct descriptors to_client = {{pidfd}, 1};
+    bool sent = send_with(report, &born, sizeof born, &to_client) >= 0;
     close(pidfd);
     return sent;
 }
@@ -156,6 +213,7 @@ static PyObject *py_take_request(PyObject *Py_UNUSED(module), PyObject *args)
 
 static PyMethodDef functions[] = {
     {"ignore_interrupts", py_ignore_interrupts, METH_NOARGS, NULL},
+    {"request_child", py_request_child, METH_VARARGS, NULL},
     {"take_request", py_take_request, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

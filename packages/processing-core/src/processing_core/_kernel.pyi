@@ -60,6 +60,26 @@ def take_request(control: int, desk: int, kind: type[Parcel]) -> tuple[Parcel, i
     :return: ``None`` if nobody asked before the socket's time was up, or nobody waits for the answer any more.
     """
 
+def fork_several(most: int, /) -> tuple[list[tuple[int, int, int]], int] | None:
+    """Fork children, each a member, in a process that has one thread: (pid, slot, serial) of each; ``None`` in a child.
+
+    :return: beside them the number of the error for which there are fewer, or 0.
+    """
+
+def request_child(
+    control: int, parcel: Parcel, lifeline: int, luggage: int, /
+) -> tuple[bytes, int, int, int, int, int]:
+    """Ask a forkserver for a child, and await the answer.  Blocks.
+
+    The parcel goes without a reference: the caller holds it until then.
+
+    :param lifeline: The child's end of it; -1 for none.
+    :param luggage: Likewise.
+    :return: the kind of the answer (empty if nobody is left to give one), its value, the child's slot and serial, its
+        pidfd (-1: none), and the socket over which the server will report.
+    :raises OSError: if the server is gone.
+    """
+
 def signal_mask() -> int:
     """The signals that this thread blocks: bit 0 is signal 1."""
 

@@ -67,19 +67,17 @@ class ForkServer:
         :return: the child, without its own lifeline yet; ``None`` if the server is gone.
         :raises OSError: if the system refuses.
         """
-        ours, theirs = socket.socketpair()
-        report = Descriptor(ours.detach())
-        with theirs:
-            try:
-                protocol.send_request(self._control, parcel, theirs.fileno(), lifeline, luggage)
-            except (BrokenPipeError, ConnectionResetError):
-                return None
-        answer = protocol.receive_report(report.fileno())
-        if answer is None or answer.kind == protocol.EXITED:
+        try:
+            answer = _kernel.request_child(self._control.fileno(), parcel, lifeline, luggage)
+        except (BrokenPipeError, ConnectionResetError):
             return None
-        if answer.kind == protocol.FAILED:
-            raise OSError(answer.value, os.strerror(answer.value))
-        return ServedChild(answer.value, Descriptor(answer.pidfd), answer.place, report, self)
+        kind, value, slot, serial, pidfd, socket_of_report = answer
+        report = Descriptor(socket_of_report)
+        if kind == protocol.BORN:
+            return ServedChild(value, Descriptor(pidfd), (slot, serial), report, self)
+        if kind == protocol.FAILED:
+            raise OSError(value, os.strerror(value))
+        return None
 
     def stop(self) -> None:
         """End it; blocks for a second at most."""

@@ -24,53 +24,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from processing_core import _rights
-from processing_core._native import _kernel
-from processing_core._start._child import Place
-from processing_core.annotations import NamedTuple
 
 __all__ = [
     "BORN",
     "EXITED",
     "FAILED",
-    "Report",
     "peek_report",
-    "receive_report",
     "refuse_request",
     "receive_taken",
     "send_report",
-    "send_request",
 ]
 
 BORN = b"B"
 EXITED = b"X"
 FAILED = b"F"
 
+# What clients and spares say, the kernel writes: kernel/spare_linux.c.
 _REQUEST = struct.Struct("=??6xQII")  # whether a lifeline and a luggage come along; the parcel's family and cell
-# What a spare says, the kernel writes: kernel/spare_linux.c.
 _TAKEN = struct.Struct("=i")
 _REPORT = struct.Struct("=ciiQ")
-
-
-class Report(NamedTuple):
-    """What the client is told: of BORN the pid, of EXITED the code, of FAILED the errno; of BORN the child's place."""
-
-    kind: bytes
-    value: int
-    place: Place
-    pidfd: int  # -1: none
-
-
-def send_request(control: socket.socket, parcel: _kernel.Parcel, report: int, lifeline: int, luggage: int) -> None:
-    """Ask for a child.
-
-    The parcel goes without a reference: the client holds it until it has the answer.
-
-    :param lifeline: The child's end of it; -1 for none.
-    :param luggage: Likewise.
-    :raises OSError: if the server is gone.
-    """
-    message = _REQUEST.pack(lifeline >= 0, luggage >= 0, _kernel.family(), *parcel.cell)
-    _rights.send(control, message, [report, *(fd for fd in (lifeline, luggage) if fd >= 0)])
 
 
 def refuse_request(control: socket.socket, failure: int) -> None:
@@ -98,21 +70,6 @@ def send_report(report: socket.socket, kind: bytes, value: int) -> None:
         _rights.send(report, _REPORT.pack(kind, value, 0, 0), [])
     except OSError:
         pass  # it has dropped the process, or is gone
-
-
-def receive_report(report: int) -> Report | None:
-    """What there is to be told; ``None`` if nobody is left to tell it.
-
-    Blocks.
-
-    :param report: The descriptor of the socket that went with the request.
-    """
-    with _borrowed(report) as connection:
-        message, descriptors = _rights.receive(connection, _REPORT.size, 1)
-    if not message:
-        return None
-    kind, value, *place = _REPORT.unpack(message)
-    return Report(kind, value, (place[0], place[1]), (*descriptors, -1)[0])
 
 
 def peek_report(report: int) -> int | None:

@@ -4,13 +4,13 @@ It has one thread and no state but its children.  It ends when the control socke
 busy with the main module then.
 
 How many spares: one more whenever the last was taken, up to a bound; none once they gave themselves up, or one could
-not be forked or died, until the next request.  While there is none, the server itself looks at the control socket, and
-forks one that takes what lies there.
+not be forked or died, until the next request.  When less than half of them are left, so many are forked at once as are
+missing: what the server writes to between two forks it must copy.  While there is none, the server itself looks at the
+control socket, and forks one that takes what lies there.
 """
 
 from __future__ import annotations
 
-import errno
 import gc
 import importlib
 import os
@@ -94,7 +94,7 @@ class _Server:
     def serve(self) -> None:
         """Serve until the client is gone."""
         while True:
-            short = self._spares() < self._wanted
+            short = 2 * self._spares() < self._wanted
             for fd, event in self._poller.poll(0 if short else None):
                 if fd == self._desk.fileno():
                     self._note_taken()
@@ -105,8 +105,9 @@ class _Server:
                     return
                 else:
                     self._fork_or_tell()
-            if short and self._spares() < self._wanted:
-                self._fork()
+            missing = self._wanted - self._spares()
+            if short and missing > 0:
+                self._fork(missing)
 
     def _spares(self) -> int:
         return len(self._forked) - len(self._reports)
@@ -115,29 +116,24 @@ class _Server:
         """Look at the control socket for requests if nobody else does, and in any case for its end."""
         self._poller.register(self._control, 0 if self._spares() else select.POLLIN)
 
-    def _fork(self) -> int:
-        """Fork a spare; 0, or what is in the way."""
-        try:
-            pid = os.fork()
-        except OSError as error:
-            self._wanted = 0
-            return error.errno or errno.EAGAIN
-        if pid == 0:
+    def _fork(self, number: int) -> int:
+        """Fork spares; 0, or what is in the way of more."""
+        forked = _kernel.fork_several(number)
+        if forked is None:
             _bootstrap.end_forked(self._live)
-        place = _kernel.forked()
-        if place is None:  # the arena has no room for it; it ends at once
-            os.waitpid(pid, 0)
+        born, failure = forked
+        for pid, slot, serial in born:
+            pidfd = os.pidfd_open(pid)
+            self._forked[pidfd] = _Forked(pid, (slot, serial))
+            self._poller.register(pidfd, select.POLLIN)
+        if failure:
             self._wanted = 0
-            return errno.ENOMEM
-        pidfd = os.pidfd_open(pid)
-        self._forked[pidfd] = _Forked(pid, place)
-        self._poller.register(pidfd, select.POLLIN)
         self._watch_control()
-        return 0
+        return failure
 
     def _fork_or_tell(self) -> None:
         """Fork for the request that waits; if that fails, take it and say so."""
-        failure = self._fork()
+        failure = self._fork(1)
         if failure:
             protocol.refuse_request(self._control, failure)
 
@@ -175,14 +171,13 @@ class _Server:
             connection.close()
 
     def _live(self) -> int:
-        """In a spare: forget what is the server's, and wait for work."""
-        if _kernel.member() is None:
-            return 1
-        self._desk.close()
+        """In a spare: close what is the server's, and wait for work.
+
+        The server's objects stay as they are, for to change one copies a page; as this frame stays, they do too.
+        """
+        os.close(self._desk.fileno())
         for pidfd in self._forked:
             os.close(pidfd)
         for report in self._reports.values():
-            report.close()
-        self._forked.clear()
-        self._reports.clear()
-        return _spare.live(self._control.detach(), self._desk_of_spares.detach(), self._prepared)
+            os.close(report.fileno())
+        return _spare.live(self._control.fileno(), self._desk_of_spares.fileno(), self._prepared)
