@@ -240,3 +240,19 @@ class TestNames:
         told = place.hear()
         assert told == [process.native_id, process.native_id]
         process.join(30)
+
+
+def test_a_parent_that_has_ended_is_told_nothing() -> None:
+    scripts.run(
+        """
+        from processing_core import _outcome, lowlevel
+        lowlevel.ensure_family()
+        mailbox = _outcome.mailbox()
+        _outcome.report(mailbox, ValueError("heard"))
+        assert _outcome.take(lowlevel.member()[1]).text == "heard"
+        _outcome._state.queue = None
+        _outcome.report(mailbox, ValueError("unheard"))
+        lowlevel.check()
+        assert lowlevel.stats()["cells"] == 0
+        """
+    )

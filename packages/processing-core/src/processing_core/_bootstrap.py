@@ -47,24 +47,21 @@ def live(process: BaseProcess, parent: Parent) -> int:
     :return: the exit code.
     """
     _current.become(process, parent)
-    failures = parent[3]
     method = process._start_method_in_child()
     if method is not None:
         _default.force(method)
     _kernel.rename(shown_name(process.name))
     detach_stdin()
     _logging.name_records()
-    code = exit_code(lambda: _run(process), failures, process)
+    code = exit_code(lambda: _run(process), parent[3], process)
     _logging.info("process exiting with exitcode %d", code)
     return code
 
 
-def exit_code(
-    function: Callable[[], object], failures: _kernel.Queue[_outcome.Failure], whose: BaseProcess | str
-) -> int:
+def exit_code(function: Callable[[], object], mailbox: _outcome.Mailbox, whose: BaseProcess | str) -> int:
     """Call ``function``; the exit code that becomes of what it raises, which the parent is told, and shown.
 
-    :param failures: Where the parent looks for it.
+    :param mailbox: Where the parent looks for it.
     :param whose: The process, or the name of one that could not be.
     """
     try:
@@ -72,14 +69,14 @@ def exit_code(
     except SystemExit as stop:
         return _system_exit_code(stop)
     except BaseException as error:
-        _fail(error, failures, whose)
+        _fail(error, mailbox, whose)
         return 1
     return 0
 
 
-def _fail(error: BaseException, failures: _kernel.Queue[_outcome.Failure], whose: BaseProcess | str) -> None:
+def _fail(error: BaseException, mailbox: _outcome.Mailbox, whose: BaseProcess | str) -> None:
     try:
-        _outcome.report(failures, error)
+        _outcome.report(mailbox, error)
     except Exception as obstacle:  # no memory in the arena: the parent sees the exit code alone
         error.add_note(f"The parent process could not be told of it: {obstacle!r}")
     if isinstance(whose, str):

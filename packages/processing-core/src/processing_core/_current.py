@@ -10,8 +10,6 @@ from processing_core import _exit, _forks, _logging
 from processing_core.annotations import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from processing_core._native import _kernel
-    from processing_core._outcome import Failure
     from processing_core._process import BaseProcess
     from processing_core._relatives import ParentProcess
 
@@ -26,8 +24,8 @@ __all__ = [
 ]
 
 
-Parent = tuple[str, int, tuple[int, int], "_kernel.Queue[Failure]"]
-"""A parent's name, pid and place, and where it looks for its children's failures."""
+Parent = tuple[str, int, tuple[int, int], int]
+"""A parent's name, pid and place, and the `Mailbox` where it looks for its children's failures."""
 
 
 class State:
@@ -63,7 +61,7 @@ def parent_process() -> ParentProcess | None:
     if state.parent_process is None:
         from processing_core._relatives import ParentProcess
 
-        state.parent_process = ParentProcess(*state.parent)
+        state.parent_process = ParentProcess(*state.parent[:3])
     return state.parent_process
 
 

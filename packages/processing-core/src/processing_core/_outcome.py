@@ -1,9 +1,9 @@
 """What became of a process that failed: its exception, on the way to the process that started it.
 
 A process has one queue in the arena for the failures of all its children, made before the first starts; each child
-knows it by what it knows of its parent.  So a start costs a handle, and a child that does not fail nothing.  A child
-puts its failure there before it ends, so who has seen the end finds the failure, or will never.  It is taken with the
-exit code: the queue holds no more than the failures of children that nobody has looked after.
+knows its number, and attaches to it when it fails: a start that does not fail pays nothing.  The parent keeps it as
+long as it lives.  A child puts its failure there before it ends, so who has seen the end finds the failure, or will
+never.  It is taken with the exit code: the queue holds no more than the failures of children that nobody looked after.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import pickle
 import threading
 
 from processing_core import _forks, _main_module, _pickling
-from processing_core._errors import RemoteException, RemoteTraceback
+from processing_core._errors import HandleError, RemoteException, RemoteTraceback
 from processing_core._native import _kernel
 from processing_core.annotations import Any, NamedTuple
 
-__all__ = ["Failure", "exception_of", "failures", "forget", "report", "take"]
+__all__ = ["Failure", "Mailbox", "exception_of", "forget", "mailbox", "report", "take"]
 
 
 class Failure(NamedTuple):
@@ -33,6 +33,10 @@ class Failure(NamedTuple):
     reason: str = ""  # why it is not pickled
 
 
+Mailbox = int
+"""The number of the queue's cell."""
+
+
 class _State:
     def __init__(self) -> None:
         self.queue: _kernel.Queue[Failure] | None = None
@@ -44,21 +48,26 @@ class _State:
 _state = _State()
 
 
-def failures() -> _kernel.Queue[Failure]:
+def mailbox() -> Mailbox:
     """Where the children of this process put their failures."""
     with _state.lock:
         if _state.queue is None:
             _state.queue = _kernel.Queue()
-        return _state.queue
+        index, generation = _state.queue.cell
+    return generation << 32 | index
 
 
-def report(queue: _kernel.Queue[Failure], error: BaseException) -> None:
-    """In a child: tell the parent what it failed by.  Does not block.
+def report(mailbox: Mailbox, error: BaseException) -> None:
+    """In a child: tell the parent what it failed by, if there still is one.  Does not block.
 
     :raises MemoryError: if the arena is full.
     """
     place = _kernel.member()
     assert place is not None
+    try:
+        queue: _kernel.Queue[Failure] = _kernel.attach(_kernel.Queue, _kernel.family(), mailbox)
+    except HandleError:
+        return  # the parent has ended, and its queue with it
     queue._send(place[1], 0, _failure(error))
 
 

@@ -7,7 +7,6 @@ import os
 from processing_core._current import state
 from processing_core._descriptors import Descriptor, readable
 from processing_core._native import _kernel
-from processing_core._outcome import Failure
 from processing_core._process import BaseProcess, checked_timeout
 
 __all__ = ["MainProcess", "ParentProcess"]
@@ -36,12 +35,11 @@ MainProcess.__name__ = MainProcess.__qualname__ = "_MainProcess"  # as multiproc
 class ParentProcess(BaseProcess):
     """The process that started this one."""
 
-    def __init__(self, name: str, pid: int, place: tuple[int, int], failures: _kernel.Queue[Failure]) -> None:
+    def __init__(self, name: str, pid: int, place: tuple[int, int]) -> None:
         self._identity = ()
         self._name = name
         self._pid = pid
         self._place = place
-        self._failures = failures
         self._parent_pid = None
         self._parent_name = None
         self._popen = None

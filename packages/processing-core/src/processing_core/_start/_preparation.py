@@ -86,7 +86,7 @@ def parent() -> Parent:
     """This process, as its children know it."""
     place = _kernel.member()
     assert place is not None
-    return current_process().name, os.getpid(), place, _outcome.failures()
+    return current_process().name, os.getpid(), place, _outcome.mailbox()
 
 
 @contextmanager
