@@ -116,7 +116,7 @@ class Link:
         idle = self._threads.idle
         caller = idle.pop() if idle else self._open_caller()
         try:
-            return caller.ask((ident, method, args, kwds))
+            return caller.ask((ident, method, args, kwds) if kwds else (ident, method, args))
         except Lost as lost:
             self._lost = True
             raise self._gone(lost) from lost

@@ -8,7 +8,7 @@
         [("lend" or "drop", ident, loan)]...
         [("open", thread, pickled rings)]...
     hello: (CALLER, client's id, thread)
-        (ident, method, args, kwds)           (RETURNED, result)  or  (FAILED, (pickled exception, traceback))
+        (ident, method, args[, kwds])         (RETURNED, result)  or  (FAILED, (pickled exception, traceback))
 
 Each client has one keeper connection, and callers for its threads: connections, or within the family rings, which the
 keeper opens (:mod:`processing_managers._callers`).  What the keeper says is not answered; when it closes, however the
@@ -44,7 +44,7 @@ STR: Final = "__str__"
 RETURNED: Final = 0
 FAILED: Final = 1
 
-Request = tuple[str | None, str, tuple[Any, ...], Mapping[str, Any]]
+Request = tuple[str | None, str, tuple[Any, ...]] | tuple[str | None, str, tuple[Any, ...], Mapping[str, Any]]
 
 VIEWS: Final[tuple[type, ...]] = (type({}.keys()), type({}.values()), type({}.items()))
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["AutoProxy", "BaseProxy", "MakeProxyType", "RebuildProxy", "Token", "plain", "referent_of"]
 
 
+_NONE: Mapping[str, Any] = {}
+
+
 class Token(NamedTuple):
     """Which referent: of what type, at which server, under which name."""
 
@@ -89,7 +92,7 @@ class BaseProxy(ProxyAliases):
         :raises HandleError: if the referent is gone.
         :raises BaseException: what the method raises, with the server's traceback as its ``__cause__``.
         """
-        return (self._link or self._join()).call(self._id, methodname, tuple(args), kwds or {})
+        return (self._link or self._join()).call(self._id, methodname, tuple(args), kwds or _NONE)
 
     def _getvalue(self) -> Any:
         """A copy of the referent.  Blocks; raises as :meth:`_callmethod`, and if it cannot be pickled."""

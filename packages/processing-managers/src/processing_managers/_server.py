@@ -31,6 +31,7 @@ from processing_queues import Connection, Listener, answer_challenge, deliver_ch
 __all__ = ["Server"]
 
 _BACKLOG = 128
+_NONE: Mapping[str, Any] = {}
 
 # What a server may keep, whatever its manager offers.
 _UNREGISTERED = {"Iterator": Entry(None, IteratorProxy._exposed_, {}, IteratorProxy)}
@@ -53,6 +54,7 @@ class Server:
         self._listener = Listener(private_address() if address is None else address, backlog=_BACKLOG)
         self.address: Any = self._listener.address
         self.table: Table = Table()
+        self._referents: Mapping[str | None, Referent] = self.table.referents  # type: ignore[assignment]
         self.residents: Client = Client()
         self.stop_event: threading.Event = threading.Event()
         self.segments: list[str] = []  # names of memory to unlink at the end
@@ -77,20 +79,27 @@ class Server:
         self.serve_forever()
 
     def perform(
-        self, client: Client, ident: str | None, method: str, args: tuple[Any, ...], kwds: Mapping[str, Any]
+        self, client: Client, ident: str | None, method: str, args: tuple[Any, ...], kwds: Mapping[str, Any] = _NONE
     ) -> Any:
         """What a client asks for.
 
         :param ident: the referent's; ``None`` is the server itself.
         """
+        referent = self._referents.get(ident)
+        if referent is not None and (function := referent.ready.get(method)) is not None:
+            return function(*args, **kwds)
         if ident is None:
             return getattr(self, f"_do_{method}")(client, *args, **kwds)
         referent = self.table.find(ident)
         if method not in referent.exposed:
             return self._fallback(referent, method)
-        result = getattr(referent.obj, method)(*args, **kwds)
+        function = getattr(referent.obj, method)
         typeid = referent.methods.get(method)
-        return result if typeid is None else self._resident_proxy(typeid, result)
+        if typeid is not None:
+            return self._resident_proxy(typeid, function(*args, **kwds))
+        if referent.fixed:
+            referent.ready[method] = function
+        return function(*args, **kwds)
 
     # -- what clients ask the server itself
 

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from processing_core import HandleError
 from processing_core.annotations import Any
@@ -26,10 +26,13 @@ LOAN = 60.0  # seconds
 _Loans = dict[tuple[str, bytes], float]
 
 
+_FIXED = 1 << 8  # of a type's __flags__ (Py_TPFLAGS_IMMUTABLETYPE): its methods are always the same
+
+
 class Referent:
     """An object of the server, and what its proxies may do."""
 
-    __slots__ = ("count", "exposed", "methods", "obj", "typeid")
+    __slots__ = ("count", "exposed", "fixed", "methods", "obj", "ready", "typeid")
 
     def __init__(self, typeid: str, obj: Any, exposed: tuple[str, ...], methods: Mapping[str, str]) -> None:
         self.typeid: str = typeid
@@ -37,6 +40,10 @@ class Referent:
         self.exposed: frozenset[str] = frozenset(exposed)
         self.methods: Mapping[str, str] = methods
         self.count: int = 0
+        # Methods whose results are sent, of an object that will have no others: to look one up, and whether it is
+        # exposed, takes as long as to call it.
+        self.ready: dict[str, Callable[..., Any]] = {}
+        self.fixed: bool = bool(type(obj).__flags__ & _FIXED) and not hasattr(obj, "__dict__")
 
 
 class Table:
@@ -46,7 +53,7 @@ class Table:
         self.server_id: str = os.urandom(8).hex()
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()  # guards all below but _dropped
-        self._referents: dict[str, Referent] = {}
+        self.referents: dict[str, Referent] = {}  # by name; to be read without the lock
         self._loans: _Loans = {}  # by when they end: the oldest is the first
         self._early: _Loans = {}
         # What finalizers drop: they may run anywhere, even in a thread that holds the lock.
@@ -56,7 +63,7 @@ class Table:
         """Take in a referent, to which ``client`` has a reference; its name, unique among all servers."""
         ident = f"{self.server_id}:{next(self._numbers)}"
         with self._lock:
-            self._referents[ident] = referent
+            self.referents[ident] = referent
             self._count(client, ident, referent)
         self._settle()
         return ident
@@ -67,7 +74,7 @@ class Table:
         :raises HandleError: if it is gone.
         """
         try:
-            return self._referents[ident]
+            return self.referents[ident]
         except KeyError:
             raise HandleError(f"the referent {ident} of this proxy is gone: nothing referred to it any more") from None
 
@@ -87,8 +94,8 @@ class Table:
     def lend(self, ident: str, loan: bytes) -> None:
         """Keep a referent until the loan is claimed, or ends."""
         with self._lock:
-            if self._early.pop((ident, loan), None) is None and ident in self._referents:
-                self._referents[ident].count += 1
+            if self._early.pop((ident, loan), None) is None and ident in self.referents:
+                self.referents[ident].count += 1
                 self._loans[ident, loan] = time.monotonic() + LOAN
         self._settle()
 
@@ -107,7 +114,7 @@ class Table:
         """The referents by name."""
         self._settle(sweep=True)
         with self._lock:
-            return list(self._referents.items())
+            return list(self.referents.items())
 
     def _count(self, client: Client, ident: str, referent: Referent) -> None:
         referent.count += 1
@@ -135,11 +142,11 @@ class Table:
         self._uncount(ident, dead)
 
     def _uncount(self, ident: str, dead: list[Referent]) -> None:
-        referent = self._referents.get(ident)
+        referent = self.referents.get(ident)
         if referent is not None:
             referent.count -= 1
             if referent.count <= 0:
-                dead.append(self._referents.pop(ident))
+                dead.append(self.referents.pop(ident))
 
     def _end_loans(self, dead: list[Referent]) -> None:
         now = time.monotonic()
