@@ -6,12 +6,14 @@ that live in the server's own process, such as those in a managed list.
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import weakref
 from collections import deque
 from collections.abc import Mapping
 
+from processing_core import AuthenticationError
 from processing_core.annotations import TYPE_CHECKING, Any, Protocol
 from processing_core.lowlevel import Queue as Ring
 from processing_core.lowlevel import dumps, keep_private, loads
@@ -45,6 +47,9 @@ class AnyLink(Protocol):
     def release(self, ident: str) -> None:
         """Drop a reference; may be called by a finalizer."""
 
+
+_OURS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM}
+"""Why a connection may fail, whoever listens."""
 
 _Post = tuple[str, str | int, bytes]
 
@@ -162,7 +167,11 @@ class Link:
             connection = Client(self.address, authkey=self.authkey)
             keep_private(connection)
             connection.send_bytes(dumps((role, self._id, thread)))
-        except (ConnectionError, FileNotFoundError, EOFError) as error:
+        except AuthenticationError as error:
+            raise AuthenticationError(f"{error}, by the manager's server at {self.address!r}") from None
+        except (OSError, EOFError) as error:
+            if isinstance(error, OSError) and error.errno in _OURS:
+                raise
             raise self._gone(error) from error
         return connection
 

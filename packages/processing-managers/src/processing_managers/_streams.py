@@ -7,22 +7,15 @@ import secrets
 import socket
 from contextlib import suppress
 
-from processing_core.annotations import Any
-from processing_queues import Client, Connection
+from processing_queues import Connection
 
-__all__ = ["hang_up", "knock", "private_address"]
+__all__ = ["hang_up", "private_address"]
 
 
 def private_address() -> str:
     """An address on this machine that nobody else has, and of which nothing is left when nobody listens any more."""
     # Linux's abstract names are in no file system.  Anyone may connect, which the key is for.
     return f"\0processing-manager-{os.getpid()}-{secrets.token_hex(8)}"
-
-
-def knock(address: Any) -> None:
-    """Wake whoever accepts connections at an address, and go."""
-    with suppress(OSError):
-        Client(address).close()
 
 
 def hang_up(connection: Connection) -> None:
