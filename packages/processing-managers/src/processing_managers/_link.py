@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import threading
 import weakref
 from collections import deque
@@ -24,9 +25,11 @@ from processing_managers._messages import CALLER, KEEPER
 from processing_queues import Client, Connection
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from processing_managers._server import Server
 
-__all__ = ["AnyLink", "Link", "LocalLink", "forget_links", "link_to", "serve_here", "stop_serving_here"]
+__all__ = ["AnyLink", "Link", "LocalLink", "encrypt", "forget_links", "link_to", "serve_here", "stop_serving_here"]
 
 
 class AnyLink(Protocol):
@@ -80,6 +83,7 @@ class Link:
         self._keeper: Connection | None = None
         self._opening = threading.Lock()  # guards the making of the keeper
         self._posting = threading.Lock()  # held by whoever sends through the keeper
+        self._hearing = threading.Lock()  # held by whoever looks whether the keeper has ended
         self._posts: deque[_Post] = deque()
         self.posted = 0  # messages sent through the keeper
         self._lost = False  # once it is gone; a server that comes after it is another
@@ -106,7 +110,8 @@ class Link:
 
     def ended(self) -> bool:
         """Whether the server hung up: it tells the keeper nothing but who it is."""
-        return self._keeper is not None and self._keeper.poll()
+        with self._hearing:
+            return self._keeper is not None and self._keeper.poll()
 
     def call(self, ident: str | None, method: str, args: tuple[Any, ...], kwds: Mapping[str, Any]) -> Any:
         """What a method of a referent returns, or of the server itself, if ``ident`` is ``None``; blocks.
@@ -164,13 +169,13 @@ class Link:
 
     def _connect(self, role: str, thread: int = 0) -> Connection:
         try:
-            connection = Client(self.address, authkey=self.authkey)
+            connection = Client(self.address, authkey=self.authkey, ssl=_State.contexts.get(self.address))
             keep_private(connection)
             connection.send_bytes(dumps((role, self._id, thread)))
         except AuthenticationError as error:
             raise AuthenticationError(f"{error}, by the manager's server at {self.address!r}") from None
         except (OSError, EOFError) as error:
-            if isinstance(error, OSError) and error.errno in _OURS:
+            if isinstance(error, OSError) and (error.errno in _OURS or _is_distrust(error)):
                 raise
             raise self._gone(error) from error
         return connection
@@ -249,6 +254,7 @@ class _State:
     by_address: weakref.WeakValueDictionary[tuple[Any, bytes], Link] = weakref.WeakValueDictionary()
     by_server: weakref.WeakValueDictionary[str, Link] = weakref.WeakValueDictionary()
     here: dict[str, LocalLink] = {}
+    contexts: dict[Any, SSLContext] = {}  # by address; forked children have them too
 
 
 def link_to(address: Any, authkey: bytes, server_id: str = "") -> AnyLink:
@@ -269,6 +275,11 @@ def remote_link(address: Any, authkey: bytes) -> Link:
         return link
 
 
+def encrypt(address: Any, context: SSLContext) -> None:
+    """Let this process speak TLS with whatever server listens at this address."""
+    _State.contexts[address] = context
+
+
 def serve_here(server: Server) -> None:
     """Let proxies of this process reach its server without a connection."""
     _State.here[server.table.server_id] = LocalLink(server)
@@ -287,6 +298,11 @@ def forget_links() -> None:
     _State.by_address = weakref.WeakValueDictionary()
     _State.by_server = weakref.WeakValueDictionary()
     _State.here = {}
+
+
+def _is_distrust(error: OSError) -> bool:
+    ssl = sys.modules.get("ssl")
+    return ssl is not None and isinstance(error, ssl.SSLError)
 
 
 def _forget(link: Link) -> None:

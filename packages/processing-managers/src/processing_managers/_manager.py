@@ -12,11 +12,13 @@ from processing_core.lowlevel import at_exit
 from processing_managers import _child
 from processing_managers._aliases import ManagerAliases
 from processing_managers._keys import checked_key, unseal
-from processing_managers._link import Link, remote_link
+from processing_managers._link import Link, encrypt, remote_link
 from processing_managers._proxy import AutoProxy, Token
 from processing_managers._registry import Entry, Registry
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from processing_managers._server import Server
 
 __all__ = ["BaseManager"]
@@ -40,6 +42,8 @@ class BaseManager(ManagerAliases):
     :param serializer: for ``multiprocessing``'s signature; only ``"pickle"``.
     :param ctx: the context whose start method the server is started by.
     :param shutdown_timeout: seconds that the server has to end before it is killed.
+    :param ssl: speak TLS: a server's context for a manager that serves by :meth:`get_server`, a client's for one that
+        connects; it serves the proxies of this process and of its forked children, too.
     :raises ValueError: if the serializer is another.
 
     >>> import processing.managers
@@ -59,6 +63,7 @@ class BaseManager(ManagerAliases):
         ctx: BaseContext | None = None,
         *,
         shutdown_timeout: float = 1.0,
+        ssl: SSLContext | None = None,
     ) -> None:
         if serializer != "pickle":
             raise ValueError(f"serializer {serializer!r}: there is only 'pickle'")
@@ -66,6 +71,7 @@ class BaseManager(ManagerAliases):
         self._authkey = checked_key(authkey)
         self._ctx = ctx or get_context()
         self._shutdown_timeout = shutdown_timeout
+        self._ssl = ssl
         self._state = _INITIAL
         self._link: Link | None = None
         self._process: Process | None = None
@@ -79,11 +85,14 @@ class BaseManager(ManagerAliases):
         :param initargs: its arguments.
         :raises StateError: if it was started, connected or shut down before.
         :raises TypeError: if the initializer cannot be called.
+        :raises ValueError: if it has a context for TLS, which cannot be sent to another process.
         :raises BaseException: what the initializer raised, or the listening, such as :exc:`OSError`.
         """
         self._check_initial()
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
+        if self._ssl is not None:
+            raise ValueError("a context for TLS cannot be sent to a process that is started: use get_server()")
         served = (self._registry, self._address, self._authkey)
         process, self._address = _child.start(self._ctx, type(self).__name__, served, initializer, initargs)
         child = _child.ServerProcess(process, self._shutdown_timeout)
@@ -101,6 +110,8 @@ class BaseManager(ManagerAliases):
         """
         if self._process is not None or self._state == _SHUTDOWN:
             self._check_initial()
+        if self._ssl is not None:
+            encrypt(self._address, self._ssl)
         link = remote_link(self._address, self._authkey)
         link.open()
         self._link, self._state = link, _STARTED
@@ -114,7 +125,7 @@ class BaseManager(ManagerAliases):
         from processing_managers._server import Server
 
         self._check_initial()
-        return Server(self._registry, self._address, self._authkey)
+        return Server(self._registry, self._address, self._authkey, self._ssl)
 
     def serve_forever(self) -> None:
         """Serve from this process.  Blocks until Ctrl-C.
@@ -127,13 +138,14 @@ class BaseManager(ManagerAliases):
         server.serve_forever()
 
     @classmethod
-    def from_address(cls, address: Any, authkey: bytes | str | None = None) -> Self:
+    def from_address(cls, address: Any, authkey: bytes | str | None = None, *, ssl: SSLContext | None = None) -> Self:
         """A manager that is connected to the server at this address.  Blocks.
 
         :raises ServerGone: if nobody listens there.
         :raises AuthenticationError: if the key is wrong.
         """
         manager = cls(address, authkey)
+        manager._ssl = ssl  # a subclass's `__init__` need not know it
         manager.connect()
         return manager
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from processing_core.annotations import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from processing_managers._aliases import ProxyAliases
 from processing_managers._keys import checked_key, unseal
-from processing_managers._link import AnyLink, LocalLink, forget_links, link_to
+from processing_managers._link import AnyLink, Link, LocalLink, forget_links, link_to
 from processing_managers._messages import GET_VALUE, STR
 
 if TYPE_CHECKING:
@@ -148,6 +148,8 @@ def RebuildProxy(func: Callable[..., Any], token: Token, serializer: str, kwds: 
     """
     authkey = checked_key(unseal(kwds["sealed_key"]))
     link = _link_of(token, authkey)
+    if isinstance(link, Link):  # the server's own name for where it listens need not be one by which others reach it
+        token = token._replace(address=link.address)
     link.claim(token.id, kwds["loan"])
     try:
         return func(token, serializer, authkey=authkey, exposed=kwds["exposed"], incref=False)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from processing_core import HandleError
-from processing_core.annotations import Any
+from processing_core.annotations import TYPE_CHECKING, Any
 from processing_core.lowlevel import dumps, keep_private, loads
 from processing_managers._attendant import Attendant
 from processing_managers._clients import Client
@@ -27,6 +27,9 @@ from processing_managers._registry import Entry, Registry
 from processing_managers._streams import hang_up, private_address
 from processing_managers._table import Referent, Table
 from processing_queues import Connection, Listener
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 __all__ = ["Server"]
 
@@ -47,16 +50,21 @@ class Server:
     :param registry: what can be created.
     :param address: where to listen; ``None`` for an address that nobody else has.
     :param authkey: what clients must know.
+    :param ssl: a server's context: speak TLS.
     :raises OSError: if it cannot listen there.
     """
 
-    def __init__(self, registry: Registry, address: Any, authkey: bytes) -> None:
+    def __init__(self, registry: Registry, address: Any, authkey: bytes, ssl: SSLContext | None = None) -> None:
         self._registry = registry
         self._authkey = authkey
         self._seal = Seal(authkey)
         self.sealed_key: bytes = self._seal.sealed
         self._listener = Listener(
-            private_address() if address is None else address, backlog=_BACKLOG, authkey=authkey, on_wrong_key="log"
+            private_address() if address is None else address,
+            backlog=_BACKLOG,
+            authkey=authkey,
+            on_wrong_key="log",
+            ssl=ssl,
         )
         self.address: Any = self._listener.address
         self.table: Table = Table()
