@@ -43,6 +43,8 @@ static int usable_processors(void)
 #define SPIN_NS 20000
 #define SPIN_RETRY 64 /* after so many waits without a spin try one again */
 
+static int64_t spin_length(struct spin *s) { return load_relaxed(&s->answered) ? SPIN_FOR_ANSWER_NS : SPIN_NS; }
+
 static bool spin_pays(struct spin *s)
 {
     if (usable_processors() < 2) return false;
@@ -87,7 +89,7 @@ static outcome sleep_once(word32 *w, attempt_fn attempt, void *ctx, int64_t dead
 static outcome spin_alone(word64 *spinner, struct spin *s, attempt_fn attempt, void *ctx)
 {
     if (!cas64(spinner, 0, arena.self)) return BUSY;
-    outcome o = spin_for(s, SPIN_NS, attempt, ctx);
+    outcome o = spin_for(s, spin_length(s), attempt, ctx);
     atomic_store(spinner, 0);
     return o;
 }
@@ -122,7 +124,8 @@ outcome park_until_alone(word32 *w, word64 *spinner, struct spin *spin, attempt_
     outcome o = BUSY;
     bool slice_over = true; /* the first look also tests the owner's life */
     PyThreadState *thread = PyEval_SaveThread();
-    if (spin_pays(spin)) o = spinner ? spin_alone(spinner, spin, attempt, ctx) : spin_for(spin, SPIN_NS, attempt, ctx);
+    if (spin_pays(spin))
+        o = spinner ? spin_alone(spinner, spin, attempt, ctx) : spin_for(spin, spin_length(spin), attempt, ctx);
     while (o == BUSY) {
         o = sleep_once(w, attempt, ctx, deadline, &slice_over);
         if (o != BUSY || monotonic_ns() >= deadline) break;
