@@ -155,10 +155,23 @@ class TestMistakes:
             assert lines == ["exit code 0"]
             return
         assert lines == ["exit code 1"]
-        assert errors.startswith("Process child:\nTraceback (most recent call last):")
+        assert errors.startswith(f'Process child:\nTraceback (most recent call last):\n  File "{path}"')
         assert errors.count("RuntimeError: A process was started while the main module was being loaded") == 1
         assert errors.count("Traceback") == 1
         assert 'if __name__ == "__main__":' in errors
+
+    def test_missing_guard_is_what_the_process_object_tells_of(self, tmp_path: Path, method: str) -> None:
+        if method == "fork":
+            pytest.skip("the main module is not loaded again")
+        text = (
+            "import processing_core, sys\n"
+            f"process = processing_core.get_context({method!r}).Process()\n"
+            "process.start()\n"
+            "process.join()\n"
+            "print(type(process.exception).__name__, str(process.exception).splitlines()[-2].strip())\n"
+        )
+        lines, _ = python(write(tmp_path, "program.py", text, method), cwd=tmp_path)
+        assert lines == ['RuntimeError if __name__ == "__main__":']
 
     def test_main_module_that_fails(self, tmp_path: Path, method: str) -> None:
         if method == "fork":

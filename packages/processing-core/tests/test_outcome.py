@@ -218,7 +218,7 @@ class TestExcepthook:
 
     def test_default(self, capsys: pytest.CaptureFixture[str]) -> None:
         process = Process(name="somebody")
-        for error in [ValueError("text"), SystemExit("silence")]:
+        for error in [ValueError("text"), SystemExit("silence"), KeyboardInterrupt()]:
             args = processing_core.ExceptHookArgs(type(error), error, None, process)
             processing_core.excepthook(args)
         assert capsys.readouterr().err == "Process somebody:\nValueError: text\n"

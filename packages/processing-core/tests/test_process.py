@@ -481,6 +481,12 @@ class TestMessages:
         errors = self.errors(program, "children.fail", "'the reason'")
         assert errors.startswith("Process the name:\nTraceback (most recent call last):\n")
         assert errors.endswith("ValueError: the reason\n")
+        first, *_ = [line for line in errors.splitlines() if line.startswith("  File")]
+        assert first.endswith(", in fail") and "children.py" in first  # none of the package's own before it
+
+    def test_interrupt(self, program: Program) -> None:
+        program.tell("import signal")
+        assert self.errors(program, "signal.raise_signal", "signal.SIGINT") == ""
 
     def test_text_of_sys_exit(self, program: Program) -> None:
         assert self.errors(program, "children.exit_with", "'the text'") == "the text\n"

@@ -89,7 +89,7 @@ def test_with_pipes(method: str, form: str) -> None:
 
 def check(shown: str, code: int, took: float) -> None:
     """One traceback, and soon: the promise is a second, and a busy machine gets more."""
-    assert shown.count("Traceback") == 1, shown
+    assert shown.count("Traceback (most recent call last)") == 1, shown
     assert shown.rstrip().endswith("KeyboardInterrupt")
     assert code in (1, -signal.SIGINT)
     assert took < 5

@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from types import TracebackType
 
 from processing_core import _current, _excepthook, _exit, _logging, _outcome
 from processing_core._current import Parent
@@ -17,6 +18,8 @@ from processing_core._start import _default
 from processing_core.annotations import IO, NoReturn
 
 __all__ = ["detach_stdin", "end_forked", "exit_code", "flush_streams", "live"]
+
+_PACKAGE = f"{__package__}."
 
 
 def end_forked(body: Callable[[], int]) -> NoReturn:
@@ -75,6 +78,7 @@ def exit_code(function: Callable[[], object], mailbox: _outcome.Mailbox, whose: 
 
 
 def _fail(error: BaseException, mailbox: _outcome.Mailbox, whose: BaseProcess | str) -> None:
+    error.__traceback__ = _of_program(error.__traceback__)
     try:
         _outcome.report(mailbox, error)
     except Exception as obstacle:  # no memory in the arena: the parent sees the exit code alone
@@ -85,10 +89,18 @@ def _fail(error: BaseException, mailbox: _outcome.Mailbox, whose: BaseProcess | 
         _excepthook.handle(error, whose)
 
 
+def _of_program(traceback: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames by which this package came to the program's code; all of it if it did not."""
+    rest = traceback
+    while rest is not None and rest.tb_frame.f_globals.get("__name__", "").startswith(_PACKAGE):
+        rest = rest.tb_next
+    return traceback if rest is None else rest
+
+
 def _show_birth_failure(error: BaseException, name: str) -> None:
     import traceback  # here, for its import takes 3 ms
 
-    if sys.stderr is not None:
+    if sys.stderr is not None and not isinstance(error, KeyboardInterrupt):
         print(f"Process {name}:\n{''.join(traceback.format_exception(error))}", end="", file=sys.stderr)
 
 

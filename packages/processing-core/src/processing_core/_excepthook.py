@@ -26,6 +26,9 @@ class ExceptHookArgs(NamedTuple):
 def excepthook(args: ExceptHookArgs, /) -> None:
     """Print the exception that ended a process to its ``sys.stderr``; does nothing for :exc:`SystemExit`.
 
+    Nor for :exc:`KeyboardInterrupt`: Ctrl-C in a terminal raises it in every process of a program, and one of them, the
+    main process, is to tell.
+
     A program may assign another function to ``processing.excepthook``, in the child, or at the top of a module that
     the child imports.  It is called in the child, before the exit functions; what it raises is printed.  The parent
     finds the exception in ``Process.exception``.  Blocks no longer than printing does.
@@ -37,7 +40,7 @@ def excepthook(args: ExceptHookArgs, /) -> None:
     ...     print(f"{args.process.name} failed: {args.exc_value!r}")
     >>> processing.excepthook = be_brief  # doctest: +SKIP
     """
-    if args.exc_type is SystemExit or sys.stderr is None:
+    if issubclass(args.exc_type, (SystemExit, KeyboardInterrupt)) or sys.stderr is None:
         return
     import traceback  # here, for its import takes 2 ms
 
