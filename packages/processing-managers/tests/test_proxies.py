@@ -39,6 +39,12 @@ def manager() -> Iterator[SyncManager]:
 
 
 @pytest.fixture(scope="module")
+def nesting() -> Iterator[SyncManager]:
+    with Manager(nested=True) as manager:
+        yield manager
+
+
+@pytest.fixture(scope="module")
 def bank() -> Iterator[Any]:
     with Bank() as bank:
         yield bank
@@ -606,3 +612,60 @@ class TestShape:
     def test_classes_say_where_they_are_from(self) -> None:
         for cls in (BaseManager, SyncManager, BaseProxy, ListProxy, DictProxy, SetProxy, RemoteError):
             assert cls.__module__ == "processing_managers"
+
+
+class TestNestedOption:
+    def test_what_is_fetched_can_be_changed(self, nesting: SyncManager) -> None:
+        stock: Any = nesting.dict({"a": []}, b={"deep": [1]})
+        stock["a"].append({"x": set()})
+        stock["a"][0]["x"].add(1)
+        stock["b"]["deep"][0] = 5
+        assert stock["a"][0]["x"] == {1} and stock["b"]["deep"] == [5]
+        assert isinstance(stock["a"], ListProxy) and isinstance(stock["a"][0]["x"], SetProxy)
+
+    @pytest.mark.parametrize(
+        "put",
+        [
+            lambda it: it.append([1]),
+            lambda it: it.insert(0, [1]),
+            lambda it: it.extend([[1]]),
+            lambda it: it.extend(([1],)),
+            lambda it: operator.iadd(it, [[1]]),
+            lambda it: operator.setitem(it, slice(0, 0), [[1]]),
+        ],
+    )
+    def test_lists(self, nesting: SyncManager, put: Callable[[Any], Any]) -> None:
+        items: Any = nesting.list()
+        put(items)
+        items[0].append(2)
+        assert items[0] == [1, 2] and len(items) == 1
+
+    @pytest.mark.parametrize(
+        "put",
+        [
+            lambda it: it.setdefault("a", [1]),
+            lambda it: it.update(a=[1]),
+            lambda it: it.update({"a": [1]}),
+            lambda it: it.update([("a", [1])]),
+            lambda it: operator.ior(it, {"a": [1]}),
+            lambda it: operator.setitem(it, "a", [1]),
+        ],
+    )
+    def test_dicts(self, nesting: SyncManager, put: Callable[[Any], Any]) -> None:
+        pairs: Any = nesting.dict()
+        put(pairs)
+        pairs["a"].append(2)
+        assert pairs["a"] == [1, 2]
+
+    def test_they_go_with_what_holds_them(self, nesting: SyncManager) -> None:
+        before = nesting._number_of_objects()
+        outer: Any = nesting.list([[[]], {"x": [1]}, (["plain"],), "text"])
+        assert nesting._number_of_objects() == before + 5
+        outer[2][0].append(1)
+        assert outer[2] == (["plain"],)
+        outer.pop()
+        del outer[0]
+        assert nesting._number_of_objects() == before + 3
+        del outer
+        gc.collect()
+        assert nesting._number_of_objects() == before

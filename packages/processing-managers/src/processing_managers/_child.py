@@ -49,20 +49,20 @@ class ServerProcess:
 def start(
     context: BaseContext,
     name: str,
-    served: tuple[Registry, Any, bytes],
+    served: tuple[Registry, Any, bytes, bool],
     initializer: Callable[..., object] | None,
     initargs: Iterable[Any],
 ) -> tuple[Process, Any]:
     """Start a server.
 
-    :param served: the registry, the address and the key.
+    :param served: the registry, the address, the key, and whether containers are nested.
     :return: the process, and the address.
     :raises BaseException: what the initializer raised, or the listening.
     """
-    registry, address, authkey = served
+    registry, address, authkey, nested = served
     seal = Seal(authkey)
     report: Queue[_Report] = Queue()
-    args = (report, registry, address, seal.sealed, initializer, tuple(initargs))
+    args = (report, registry, address, seal.sealed, nested, initializer, tuple(initargs))
     process = context.Process(target=_live, args=args, daemon=True)
     process.name = f"{name}-{':'.join(map(str, process._identity))}"
     process.start()
@@ -93,6 +93,7 @@ def _live(
     registry: Registry,
     address: Any,
     sealed_key: bytes,
+    nested: bool,
     initializer: Callable[..., object] | None,
     initargs: tuple[Any, ...],
 ) -> None:
@@ -106,7 +107,7 @@ def _live(
             initializer(*initargs)
         authkey = unseal(sealed_key)
         assert authkey is not None
-        server = Server(registry, address, authkey)
+        server = Server(registry, address, authkey, nested=nested)
     except BaseException as error:
         report.put(pack_failure(error))
         sys.exit(1)

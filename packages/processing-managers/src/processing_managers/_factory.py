@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 __all__ = ["make_manager"]
 
 
-def make_manager(*, context: BaseContext | None = None) -> SyncManager:
+def make_manager(*, nested: bool = False, context: BaseContext | None = None) -> SyncManager:
     """`Manager`."""
     from processing_managers._sync_manager import Manager
 
-    return Manager(context=context)
+    return Manager(nested=nested, context=context)

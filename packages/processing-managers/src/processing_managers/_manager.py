@@ -44,6 +44,8 @@ class BaseManager(ManagerAliases):
     :param shutdown_timeout: seconds that the server has to end before it is killed.
     :param ssl: speak TLS: a server's context for a manager that serves by :meth:`get_server`, a client's for one that
         connects; it serves the proxies of this process and of its forked children, too.
+    :param nested: let its server make lists, dicts and sets managed that are put into managed lists and dicts, however
+        deep, so that what is fetched of them can be changed; for managers that make those, as `SyncManager`.
     :raises ValueError: if the serializer is another.
 
     >>> import processing.managers
@@ -64,6 +66,7 @@ class BaseManager(ManagerAliases):
         *,
         shutdown_timeout: float = 1.0,
         ssl: SSLContext | None = None,
+        nested: bool = False,
     ) -> None:
         if serializer != "pickle":
             raise ValueError(f"serializer {serializer!r}: there is only 'pickle'")
@@ -71,7 +74,7 @@ class BaseManager(ManagerAliases):
         self._authkey = checked_key(authkey)
         self._ctx = ctx or get_context()
         self._shutdown_timeout = shutdown_timeout
-        self._ssl = ssl
+        self._ssl, self._nested = ssl, nested
         self._state = _INITIAL
         self._link: Link | None = None
         self._process: Process | None = None
@@ -93,7 +96,7 @@ class BaseManager(ManagerAliases):
             raise TypeError("initializer must be a callable")
         if self._ssl is not None:
             raise ValueError("a context for TLS cannot be sent to a process that is started: use get_server()")
-        served = (self._registry, self._address, self._authkey)
+        served = (self._registry, self._address, self._authkey, self._nested)
         process, self._address = _child.start(self._ctx, type(self).__name__, served, initializer, initargs)
         child = _child.ServerProcess(process, self._shutdown_timeout)
         self._process, self._state = process, _STARTED
@@ -125,7 +128,7 @@ class BaseManager(ManagerAliases):
         from processing_managers._server import Server
 
         self._check_initial()
-        return Server(self._registry, self._address, self._authkey, self._ssl)
+        return Server(self._registry, self._address, self._authkey, self._ssl, self._nested)
 
     def serve_forever(self) -> None:
         """Serve from this process.  Blocks until Ctrl-C.

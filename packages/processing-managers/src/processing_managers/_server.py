@@ -22,6 +22,7 @@ from processing_managers._errors import NotExposed, RemoteError
 from processing_managers._keys import Seal
 from processing_managers._link import serve_here, stop_serving_here
 from processing_managers._messages import GET_VALUE, KEEPER, STR, text_of
+from processing_managers._nesting import Nesting
 from processing_managers._proxy import Token
 from processing_managers._registry import Entry, Registry
 from processing_managers._streams import hang_up, private_address
@@ -51,12 +52,16 @@ class Server:
     :param address: where to listen; ``None`` for an address that nobody else has.
     :param authkey: what clients must know.
     :param ssl: a server's context: speak TLS.
+    :param nested: make lists, dicts and sets managed that are put into managed lists and dicts.
     :raises OSError: if it cannot listen there.
     """
 
-    def __init__(self, registry: Registry, address: Any, authkey: bytes, ssl: SSLContext | None = None) -> None:
+    def __init__(
+        self, registry: Registry, address: Any, authkey: bytes, ssl: SSLContext | None = None, nested: bool = False
+    ) -> None:
         self._registry = registry
         self._authkey = authkey
+        self._nesting = Nesting(self._resident_proxy) if nested else None
         self._seal = Seal(authkey)
         self.sealed_key: bytes = self._seal.sealed
         self._listener = Listener(
@@ -110,9 +115,11 @@ class Server:
             return self._fallback(referent, method)
         function = getattr(referent.obj, method)
         typeid = referent.methods.get(method)
+        if self._nesting is not None:
+            args, kwds = self._nesting.arguments(referent.typeid, method, args, kwds)
         if typeid is not None:
             return self._resident_proxy(typeid, function(*args, **kwds))
-        if referent.fixed:
+        if referent.fixed and self._nesting is None:
             referent.ready[method] = function
         return function(*args, **kwds)
 
@@ -122,6 +129,8 @@ class Server:
         if typeid not in self._registry:
             raise RemoteError(f"typeid {typeid!r} is not registered with the server\n")
         try:
+            if self._nesting is not None and typeid in ("list", "dict"):
+                args, kwds = self._nesting.contents(typeid, args, kwds)
             obj = self._registry[typeid].make(args, kwds)
         except Exception as error:
             raise RemoteError(text_of(error)) from error

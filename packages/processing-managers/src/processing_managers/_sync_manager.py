@@ -139,9 +139,10 @@ class SyncManager(BaseManager):
         return proxy
 
 
-def Manager(*, context: BaseContext | None = None) -> SyncManager:
+def Manager(*, nested: bool = False, context: BaseContext | None = None) -> SyncManager:
     """A `SyncManager` whose server is started.  Blocks until it listens.
 
+    :param nested: make lists, dicts and sets managed that are put into managed lists and dicts.
     :param context: the context whose start method the server is started by.
 
     >>> import processing
@@ -150,7 +151,7 @@ def Manager(*, context: BaseContext | None = None) -> SyncManager:
     >>> print(numbers)  # doctest: +SKIP
     [0, 1, 2]
     """
-    manager = SyncManager(ctx=context or get_context())
+    manager = SyncManager(ctx=context or get_context(), nested=nested)
     manager.start()
     return manager
 
