@@ -138,7 +138,16 @@ def install(session: nox.Session, *requirements: str, testing: bool = False, fla
 def install_for_tests(session: nox.Session, flags: str = "") -> None:
     """Install what `tests`, `attack` and `sanitize` need."""
     install(
-        session, "pytest>=8", "hypothesis", "numpy", "loguru", "ipython", "coverage>=7.10", testing=True, flags=flags
+        session,
+        "pytest>=8",
+        "hypothesis",
+        "numpy",
+        "loguru",
+        "ipython",
+        "coverage>=7.10",
+        "debugpy>=1.8",
+        testing=True,
+        flags=flags,
     )
     # Only for the watchdog's report, and there is not a wheel for every platform.
     session.run("python", "-m", "pip", "install", "--quiet", "py-spy", success_codes=[0, 1], silent=True)

@@ -11,6 +11,7 @@ control socket, and forks one that takes what lies there.
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import os
@@ -18,6 +19,7 @@ import select
 import signal
 import socket
 import threading
+import types
 from contextlib import suppress
 
 from processing_core import _bootstrap, _lifeline, _logging
@@ -72,6 +74,23 @@ def _prepare() -> _preparation.Preparation:
     return prepared
 
 
+def _forked(number: int) -> tuple[list[tuple[int, int, int]], int] | None:
+    """Fork as `fork_several` does; where a debugger has put its own function in the place of `os.fork`, by that."""
+    if isinstance(os.fork, types.BuiltinFunctionType):
+        return _kernel.fork_several(number)
+    try:
+        pid = os.fork()
+    except OSError as error:
+        return [], error.errno or errno.EAGAIN
+    if pid == 0:
+        return None
+    place = _kernel.forked()
+    if place is None:  # the arena has no room for it; it ends at once
+        os.waitpid(pid, 0)
+        return [], errno.ENOMEM
+    return [(pid, *place)], 0
+
+
 class _Forked(NamedTuple):
     pid: int
     place: Place
@@ -118,7 +137,7 @@ class _Server:
 
     def _fork(self, number: int) -> int:
         """Fork spares; 0, or what is in the way of more."""
-        forked = _kernel.fork_several(number)
+        forked = _forked(number)
         if forked is None:
             _bootstrap.end_forked(self._live)
         born, failure = forked
@@ -175,6 +194,8 @@ class _Server:
 
         The server's objects stay as they are, for to change one copies a page; as this frame stays, they do too.
         """
+        if _kernel.member() is None:
+            return 1
         os.close(self._desk.fileno())
         for pidfd in self._forked:
             os.close(pidfd)
