@@ -13,6 +13,8 @@ import textwrap
 import threading
 import time
 import weakref
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -143,6 +145,31 @@ class TestMaps:
     def test_lambdas_and_closures(self, pool: Pool) -> None:
         factor = 3
         assert pool.map(lambda n: n * factor, range(5)) == [0, 3, 6, 9, 12]
+
+    @pytest.mark.parametrize(
+        "use",
+        [
+            lambda pool, item: pool.map(tasks.take, [item]),
+            lambda pool, item: pool.map(tasks.take, [item] * 8, 4),
+            lambda pool, item: list(pool.imap(tasks.take, [item], 1)),
+            lambda pool, item: pool.apply(tasks.take, (item,)),
+            lambda pool, item: pool.submit(tasks.take, item).result(30),
+        ],
+        ids=["map", "map, in batches", "imap", "apply", "submit"],
+    )
+    def test_what_is_dropped_is_gone(self, pool: Pool, use: Callable[[Pool, object], Any]) -> None:
+        """Items and results may be large, and the garbage collector waits for many objects, not for large ones."""
+        item, gone = tasks.Plain(), threading.Semaphore(0)
+        result = use(pool, item)
+        if isinstance(result, list):
+            result = result[-1]
+        refs = [weakref.ref(one, lambda _: gone.release()) for one in (item, result)]
+        gc.disable()
+        try:
+            del item, result
+            assert all(gone.acquire(timeout=30) for _ in refs)  # the thread that collected it may not be done yet
+        finally:
+            gc.enable()
 
     def test_large_items(self, pool: Pool) -> None:
         blobs = [bytes([i]) * 300_000 for i in range(20)]

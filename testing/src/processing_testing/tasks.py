@@ -75,6 +75,10 @@ def die_with(*_: object, **__: object) -> None:
     die("kill")
 
 
+class Plain:
+    """An object like any other: it can be pickled, and its end be noticed."""
+
+
 class NoRepr:
     """It has no repr."""
 

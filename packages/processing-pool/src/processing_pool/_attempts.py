@@ -25,14 +25,15 @@ class Attempts:
 
     A row may be dispatched twice, if an interrupt came in between, but its value is the same object then; so a value
     that was judged before gets the same verdict, and counts once.
+
+    It does not know its job: without such a cycle a job's items and results are gone as soon as the user drops them.
     """
 
-    def __init__(self, supervisor: Supervisor, job: Resending) -> None:
+    def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._job = job
         self._runs: dict[int, tuple[int, Any, bool]] = {}
 
-    def again(self, b: int, value: Any, options: Options) -> bool:
+    def again(self, job: Resending, b: int, value: Any, options: Options) -> bool:
         """Whether the item, whose run had this bad end, is run again, which is then seen to."""
         if not options.retries:
             return False
@@ -41,7 +42,7 @@ class Attempts:
             return verdict
         verdict = runs < options.retries
         if verdict:
-            self._supervisor.later(self._job, b, options.backoff * 2**runs)
+            self._supervisor.later(job, b, options.backoff * 2**runs)
         self._runs[b] = runs + 1, value, verdict
         return verdict
 

@@ -35,12 +35,13 @@ class _Result(AsyncResult[R]):
 
     def __init__(self, engine: Engine, pool: object, task: Any, options: Options, future: _Future[R]) -> None:
         super().__init__(engine, pool, task, options)
-        self.future = future
+        self.future: _Future[R] | None = future
 
     def settle(self, ok: bool, value: Any) -> None:
-        if self._outcome is not None:
+        future = self.future
+        if self._outcome is not None or future is None:
             return
-        if self.future.has_callbacks:
+        if future.has_callbacks:
             self._engine.background.call(self, ok, value)
         else:
             self.finish(ok, value)
@@ -49,9 +50,11 @@ class _Result(AsyncResult[R]):
         self.finish(ok, value)
 
     def finish(self, ok: bool, value: Any) -> None:
-        if self._outcome is None:
-            super().finish(ok, value)
-            self.future.settle(ok, value)
+        future = self.future
+        if future is not None:
+            future.settle(ok, value)  # first: an interrupted dispatch is done again as long as there is no outcome
+        super().finish(ok, value)
+        self.future = None  # lest they keep each other, and what may be large
 
 
 class _Future(Future[R]):
@@ -64,14 +67,16 @@ class _Future(Future[R]):
         self._engine = engine
 
     def settle(self, ok: bool, value: Any) -> None:
-        """The outcome is known; comes once."""
-        if ok:
-            self.set_result(value)
-        elif isinstance(value, TaskCancelled):
-            super().cancel()
-            self.set_running_or_notify_cancel()
-        else:
-            self.set_exception(value)
+        """The outcome is known; only the first counts, whatever threads know of one."""
+        try:
+            if ok:
+                self.set_result(value)
+            elif not isinstance(value, TaskCancelled):
+                self.set_exception(value)
+            elif not self.done() and super().cancel():
+                self.set_running_or_notify_cancel()
+        except concurrent.futures.InvalidStateError:
+            pass
 
     def cancel(self) -> bool:
         return self.cancelled() or (self.of.cancel() and (self.cancelled() or not self.done()))

@@ -45,7 +45,7 @@ class Calls:
             pass  # an interrupted dispatch is done again
         elif ok and type(value) not in SPECIAL:
             result.settle(True, value)
-        elif self._attempts().again(b, value, result.options):
+        elif self._attempts().again(self, b, value, result.options):
             return
         else:
             result.settle(False, failed(ok is True, value, lambda: described(*result.task)).error)
@@ -84,7 +84,7 @@ class Calls:
 
     def _attempts(self) -> Attempts:
         if self.attempts is None:
-            self.attempts = Attempts(self._engine.supervisor, self)
+            self.attempts = Attempts(self._engine.supervisor)
         return self.attempts
 
 
@@ -121,7 +121,7 @@ class Mapping:
         self._over = False  # no more is sent; set under _guard
         self._filled = 0  # items before this one are there
         self._pace = Pace(engine.size, chunksize)
-        self._attempts = Attempts(engine.supervisor, self)
+        self._attempts = Attempts(engine.supervisor)
         self._guard = threading.RLock()
         self._refusals: list[tuple[int, BaseException]] = []  # by the kernel, of messages that it left out
         self._sent = [0]  # items, those left out included; written by the kernel
@@ -159,7 +159,7 @@ class Mapping:
             return  # the row came before; or the worker had sent the result before it died
         if type(value) is Unread:
             self._engine.supervisor.later(self, b, 0)
-        elif not self._attempts.again(b, value, self.options):
+        elif not self._attempts.again(self, b, value, self.options):
             self._failed = True
             self._set(b, failed(ok, value, lambda: self._describe(b)))
 

@@ -66,7 +66,7 @@ class Stream(Target):
         self._parcel = pack((STAR if star else ITEM, function))
         self.cell: int = cell_number(self._parcel)
         self._pace = Pace(engine.size, chunksize, LARGEST_WINDOW)
-        self._attempts = Attempts(engine.supervisor, self)
+        self._attempts = Attempts(engine.supervisor)
         self._in_flight: dict[int, Any] = {}
         self._arrived: dict[int, Any] = {}
         self._guard = threading.RLock()  # guards _sent against an end
@@ -180,7 +180,7 @@ class Stream(Target):
             if type(value) is Unread:
                 self._engine.supervisor.later(self, b, 0)
                 return
-            if self._attempts.again(b, value, self.options):
+            if self._attempts.again(self, b, value, self.options):
                 return
             value = failed(ok, value, lambda: self._describe(b))
         self._arrived[b] = value
