@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,39 @@ WAYS: dict[str, Way] = {
     "imap": lambda pool, f, **options: pool.imap(f, [1], **options).next(30),
     "imap_unordered": lambda pool, f, **options: pool.imap_unordered(f, [1, 1], 2, **options).next(30),
 }
+
+
+QUEUED: dict[str, Callable[..., Any]] = {
+    "apply_async": lambda pool, f: pool.apply_async(f, (1,)),
+    "map_async": lambda pool, f: pool.map_async(f, [1]),
+    "submit": lambda pool, f: pool.submit(f, 1),
+}
+
+
+@contextmanager
+def buried(pool: Pool) -> Iterator[threading.Event]:
+    """A pool of one worker that will take the next task, not begin it and end.
+
+    The event says that it was buried.  Who takes the task over is told at the end.
+    """
+    supervisor, burial, end = pool._engine.supervisor, threading.Event(), threading.Event()
+    tell = supervisor._tell
+
+    def tell_at_the_end() -> None:
+        if supervisor._legacies:
+            burial.set()
+            assert end.wait(60)
+        tell()
+
+    claims = supervisor._recipe.claims
+    while (look := claims.look(0)) is None or look[4] or not claims.doom(0, look[7]):
+        time.sleep(0.001)  # nobody is told when a worker has done with what it sent; doomed, it begins nothing
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(supervisor, "_tell", tell_at_the_end)
+        try:
+            yield burial
+        finally:
+            end.set()
 
 
 class TestTimeout:
@@ -215,6 +250,43 @@ class TestCancel:
         assert pool.map(tasks.square, range(10)) == [i * i for i in range(10)]
         assert len(pooling.recorded(path)) == 2
         assert [type(error) for error in told] == [TaskCancelled]
+
+    @pytest.mark.parametrize("way", QUEUED)
+    def test_of_what_a_dead_worker_had_taken_and_not_begun(self, context: BaseContext, path: str, way: str) -> None:
+        """It is in no ring, and no worker has it: who takes it over was not told yet."""
+        with Pool(1, context=context) as pool:
+            pool.apply(tasks.square, (1,))
+            with buried(pool) as burial:
+                result = QUEUED[way](pool, partial(pooling.record, path))
+                assert burial.wait(30)
+                assert result.cancel()
+                assert result.cancelled()
+            assert pool.apply(tasks.square, (3,)) == 9
+            assert pooling.recorded(path) == []
+
+    def test_of_others_than_what_a_dead_worker_had_taken(self, path: str) -> None:
+        with Pool(1) as pool:
+            pool.apply(tasks.square, (1,))
+            with buried(pool) as burial:
+                result = pool.apply_async(pooling.record, (path, 1))
+                assert burial.wait(30)
+                other = pool.apply_async(pooling.record, (path, 2))
+                assert other.cancel()
+            result.get(30)
+            pool.apply(tasks.square, (3,))
+            assert pooling.recorded(path) == ["1"]
+
+    def test_of_a_retry(self, path: str) -> None:
+        with Pool(1) as pool:
+            result = pool.apply_async(pooling.fail_at_first, (path, 9, "raise"), retries=9, backoff=0.2)
+            while not pooling.recorded(path) or pool._engine.is_running(result):
+                result.wait(0.005)
+            assert result.cancel()
+            runs = pooling.recorded(path)
+            with pytest.raises(TaskCancelled):
+                result.get(0)
+            pool.apply(time.sleep, (0.5,))
+            assert pooling.recorded(path) == runs
 
     def test_of_many_in_any_order(self, pool: Pool, place: Meeting) -> None:
         guests = [pool.apply_async(tasks.stay, (place.address,)) for _ in range(2)]

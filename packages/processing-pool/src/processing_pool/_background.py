@@ -29,7 +29,7 @@ class Background(Target):
         self._thread: threading.Thread | None = None
         self._start_guard = threading.RLock()  # guards _thread
         self._gate = threading.Semaphore(0)  # its permits are hints
-        self._callbacks: deque[tuple[AsyncResult[Any], bool, Any]] = deque()
+        self._callbacks: deque[AsyncResult[Any]] = deque()
         self._stopped = False
 
     def is_ready(self) -> bool:
@@ -49,9 +49,9 @@ class Background(Target):
                 thread.start()
                 self._thread = thread
 
-    def call(self, result: AsyncResult[Any], ok: bool, value: Any) -> None:
+    def call(self, result: AsyncResult[Any]) -> None:
         """Run a result's callback, soon."""
-        self._callbacks.append((result, ok, value))
+        self._callbacks.append(result)
         self.look()
         self.wake()
 
@@ -87,10 +87,10 @@ class Background(Target):
 
     def _run_callbacks(self) -> None:
         while self._callbacks:
-            result, ok, value = self._callbacks.popleft()
+            result = self._callbacks.popleft()
             try:
-                result.run_callback(ok, value)
+                result.run_callback()
             except BaseException:
                 # As a thread's own: there is nobody else to tell.
                 threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
-            del result, value
+            del result

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from processing_core import BaseContext, ClosedError, StateError
 from processing_core.annotations import TYPE_CHECKING, Any
@@ -68,6 +70,7 @@ class Engine:
         self.timed: dict[object, float] = {}  # the jobs and calls that have a timeout
         self.batched: set[object] = set()  # the jobs of which workers may hold a backlog
         self.jobs: dict[int, Any] = {CALLS: self.calls, CONTROL: _Control(self)}
+        self.settling: AbstractContextManager[bool] = threading.RLock()  # guards what results are decided to be
         self.outstanding: set[AsyncResult[Any]] = set()  # those that the background collects
         self.collector: Collector = Collector(results, self.jobs, self.finished)
         self.background: Background = Background(self)
@@ -144,21 +147,36 @@ class Engine:
         """As :meth:`AsyncResult.cancel`."""
         if os.getpid() != self.pid:
             raise StateError("a task can be cancelled only by the process that made the pool")
-        job, watch = result.job, self.supervisor.watch
+        job = result.job
         if job is not None:
             job.stop()
-            watch.cancel(job.cell)
-            job.abort(TaskCancelled("the map was cancelled"))
+            self.supervisor.watch.cancel(job.cell)
+            error = TaskCancelled("the map was cancelled")
+            job.abort(error)
+            cancelled = result.settle(False, error)
         else:
-            number, tasks = result.number, self.__dict__.get("tasks")
-            queued = tasks is not None and tasks._void(CALLS, number, number, result.message)
-            if not (queued or watch.cancel(CALLS, number) or watch.forget(CALLS, number)):
-                return False  # its result is on its way
-            result.settle(False, TaskCancelled("the task was cancelled"))
-            self.calls.drop(number)
+            cancelled = self._cancel_call(result)
         self.finished()
         self.collector.kick()
-        return not result.ready() or result.cancelled()
+        return cancelled
+
+    def _cancel_call(self, result: AsyncResult[Any]) -> bool:
+        """Where a call is, only its worker can change: it takes it from the ring, which is looked at first.
+
+        Retries, and what a dead worker had not begun, the supervisor sends under the guard, if they are pending still.
+        A result that nobody has seen yet will not be looked at.
+        """
+        with self.supervisor.watch.guard:
+            if not self._take_back(result):
+                self.supervisor.watch.cancel(CALLS, result.number)
+            cancelled = result.settle(False, TaskCancelled("the task was cancelled"))
+            self.calls.drop(result.number)
+        return cancelled
+
+    def _take_back(self, result: AsyncResult[Any]) -> bool:
+        """Whether a call stood in the ring: then nobody will take it."""
+        tasks = self.__dict__.get("tasks")
+        return tasks is not None and tasks._void(CALLS, result.number, result.number, result.message) > 0
 
     def timeout_of(self, a: int, b: int) -> float | None:
         """Seconds that a task may run."""
@@ -253,10 +271,10 @@ class Engine:
         if not cancel_queued:
             return
         for number, result in list(self.calls.pending.items()):
-            tasks = self.__dict__.get("tasks")
-            if tasks is not None and tasks._void(CALLS, number, number, result.message):
-                result.settle(False, TaskCancelled("the pool was shut down before it had begun"))
-                self.calls.drop(number)
+            with self.supervisor.watch.guard:
+                if self._take_back(result) or self.supervisor.keeps(CALLS, number):
+                    result.settle(False, TaskCancelled("the pool was shut down before it had begun"))
+                    self.calls.drop(number)
         self.finished()
         self.collector.kick()
 

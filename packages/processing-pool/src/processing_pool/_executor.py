@@ -37,23 +37,15 @@ class _Result(AsyncResult[R]):
         super().__init__(engine, pool, task, options)
         self.future: _Future[R] | None = future
 
-    def settle(self, ok: bool, value: Any) -> None:
+    def _calls_back(self, ok: bool) -> bool:
         future = self.future
-        if self._outcome is not None or future is None:
-            return
-        if future.has_callbacks:
-            self._engine.background.call(self, ok, value)
-        else:
-            self.finish(ok, value)
+        return future is not None and future.has_callbacks
 
-    def run_callback(self, ok: bool, value: Any) -> None:
-        self.finish(ok, value)
-
-    def finish(self, ok: bool, value: Any) -> None:
+    def _finish(self, ok: bool, value: Any) -> None:
         future = self.future
         if future is not None:
-            future.settle(ok, value)  # first: an interrupted dispatch is done again as long as there is no outcome
-        super().finish(ok, value)
+            future.settle(ok, value)  # first: what is interrupted is done again as long as there is no outcome
+        super()._finish(ok, value)
         self.future = None  # lest they keep each other, and what may be large
 
 
@@ -67,16 +59,15 @@ class _Future(Future[R]):
         self._engine = engine
 
     def settle(self, ok: bool, value: Any) -> None:
-        """The outcome is known; only the first counts, whatever threads know of one."""
-        try:
-            if ok:
-                self.set_result(value)
-            elif not isinstance(value, TaskCancelled):
-                self.set_exception(value)
-            elif not self.done() and super().cancel():
-                self.set_running_or_notify_cancel()
-        except concurrent.futures.InvalidStateError:
-            pass
+        """The outcome is known; may come again."""
+        if self.done():
+            return
+        if ok:
+            self.set_result(value)
+        elif not isinstance(value, TaskCancelled):
+            self.set_exception(value)
+        elif super().cancel():
+            self.set_running_or_notify_cancel()
 
     def cancel(self) -> bool:
         return self.cancelled() or (self.of.cancel() and (self.cancelled() or not self.done()))

@@ -64,9 +64,10 @@ class Calls:
 
     def resend(self, b: int, n: int) -> None:
         """In the supervisor: run a call again."""
-        result = self.pending.get(b)
-        if result is not None and not result.ready():
-            self._engine.send(result)
+        with self._engine.supervisor.watch.guard:  # so that a cancel comes before, or finds what was sent
+            result = self.pending.get(b)
+            if result is not None:
+                self._engine.send(result)
 
     def timeout_of(self, b: int) -> float | None:
         """Seconds that the call may run."""
@@ -198,8 +199,9 @@ class Mapping:
     def resend(self, b: int, n: int) -> None:
         """In the supervisor: these items are run elsewhere."""
         refusals: list[tuple[int, BaseException]] = []
-        if not self._over:
-            self._engine.tasks._send_many(self.cell, b, list(self._items[b : b + n]), [b], refusals)
+        with self._guard:
+            if not self._over:
+                self._engine.tasks._send_many(self.cell, b, list(self._items[b : b + n]), [b], refusals)
         for i, error in refusals:
             self._engine.tell(self.cell, i, failure_of(error))
 

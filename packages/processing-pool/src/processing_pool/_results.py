@@ -45,6 +45,7 @@ class AsyncResult(Target, Generic[R]):
     __slots__ = (
         "__orig_class__",
         "_callback",
+        "_decided",
         "_engine",
         "_error_callback",
         "_outcome",
@@ -77,7 +78,8 @@ class AsyncResult(Target, Generic[R]):
         self.parcel: object = None  # what the call's function is in
         self._callback = callback
         self._error_callback = error_callback
-        self._outcome: tuple[bool, Any] | None = None
+        self._decided: tuple[bool, Any] | None = None  # the first outcome that anybody knew of
+        self._outcome: tuple[bool, Any] | None = None  # the same, once the callbacks have run
 
     def get(self, timeout: float | None = None) -> R:
         """The result.
@@ -122,7 +124,7 @@ class AsyncResult(Target, Generic[R]):
         Blocks for no longer than it takes to look.  Other tasks are not concerned.  The result is there at once: a
         :exc:`TaskCancelled`.
 
-        :return: ``False`` if it was done already.
+        :return: ``False`` if its outcome was known already.
         """
         return self._outcome is None and self._engine.cancel(self)
 
@@ -139,31 +141,41 @@ class AsyncResult(Target, Generic[R]):
         # A callback runs before the result is there, and in the background.
         return self._callback is None and self._error_callback is None
 
-    def settle(self, ok: bool, value: Any) -> None:
-        """The outcome is known; only the first time counts."""
-        if self._outcome is not None:
-            return
-        if (self._callback if ok else self._error_callback) is not None:
-            self._engine.background.call(self, ok, value)
-        else:
-            self.finish(ok, value)
+    def settle(self, ok: bool, value: Any) -> bool:
+        """The outcome is known; the first of several threads' counts.  An interrupted call is done again.
 
-    def finish(self, ok: bool, value: Any) -> None:
-        """The outcome is known, and the callbacks have run."""
+        :return: whether it is this one.
+        """
+        with self._engine.settling:
+            if self._decided is None:
+                self._decided = ok, value
+            decided = self._decided
         if self._outcome is None:
-            self._outcome = ok, value
-        self.task = self.parcel = self._pool = self.job = None
-        self._engine.outstanding.discard(self)
-        self.wake()
+            if self._calls_back(decided[0]):
+                self._engine.background.call(self)
+            else:
+                self._finish(*decided)
+        return decided[1] is value
 
-    def run_callback(self, ok: bool, value: Any) -> None:
+    def run_callback(self) -> None:
         """In the background: what the user wants done with the outcome; then finish."""
+        assert self._decided is not None
+        ok, value = self._decided
         function: Callable[[Any], object] | None = self._callback if ok else self._error_callback
         try:
             if function is not None and self._outcome is None:
                 function(value)
         finally:
-            self.finish(ok, value)
+            self._finish(ok, value)
+
+    def _calls_back(self, ok: bool) -> bool:
+        return (self._callback if ok else self._error_callback) is not None
+
+    def _finish(self, ok: bool, value: Any) -> None:
+        self._outcome = ok, value
+        self.task = self.parcel = self._pool = self.job = None
+        self._engine.outstanding.discard(self)
+        self.wake()
 
     def _given(self) -> R:
         assert self._outcome is not None

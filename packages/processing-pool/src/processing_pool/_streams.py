@@ -205,8 +205,9 @@ class Stream(Target):
         """In the supervisor: these items are run elsewhere."""
         for i in range(b, b + n):
             try:
-                item = self._in_flight[i]
-                self._engine.tasks._send(self.cell, i, item)
+                with self._guard:  # so that an end comes before, or voids what was sent
+                    item = self._in_flight[i]
+                    self._engine.tasks._send(self.cell, i, item)
             except KeyError:
                 pass  # it was abandoned
             except MemoryError:
@@ -252,8 +253,8 @@ class Stream(Target):
         with self._guard:
             self._ended = True
             self._sent = self._taken  # whoever goes on is told that it is over
+            self._in_flight.clear()
         self._engine.leave(self)
-        self._in_flight.clear()
         self._engine.void(self.cell)
         self._room.release()
         self._engine.finished()

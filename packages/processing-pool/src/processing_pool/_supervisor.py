@@ -116,6 +116,11 @@ class Supervisor:
                 if process is not None:
                     process.kill()
 
+    def keeps(self, a: int, b: int) -> bool:
+        """Whether a task waits to be sent again; under the watch's guard, so that it is not sent meanwhile."""
+        rests = [(legacy.a, *legacy.rest) for legacy in list(self._legacies) if legacy.rest is not None]
+        return self.watch.keeps(a, b) or any(one == a and first <= b < first + n for one, first, n in rests)
+
     def later(self, job: Resending, b: int, delay: float) -> None:
         """Send a task again after so many seconds."""
         self.watch.later(job, b, delay)

@@ -64,9 +64,9 @@ class Watch:
         """Send a task again after so many seconds."""
         self._due[job.cell, b] = time.monotonic() + delay, job
 
-    def forget(self, a: int, b: int) -> bool:
-        """Do not send it again; whether it was about to be."""
-        return self._due.pop((a, b), None) is not None
+    def keeps(self, a: int, b: int) -> bool:
+        """Whether a task is to be sent again."""
+        return (a, b) in self._due
 
     def cancel(self, a: int, b: int | None = None) -> bool:
         """Stop a task that was taken, or every one of a job; whether there was one that has no result yet."""
