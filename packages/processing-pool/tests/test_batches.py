@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from processing_core import BaseContext
 from processing_pool import MaybeEncodingError, Pool, WorkerDied
 from processing_testing import pooling, tasks
+from processing_testing.meeting import Meeting
 
 
 @pytest.fixture
@@ -56,19 +56,20 @@ class TestDeaths:
 
 
 class TestBacklogs:
-    def test_nobody_is_idle_while_another_holds_items(self, pool: Pool, path: str) -> None:
-        """The first item of a batch does not end before all the others are done, by the other worker."""
-        result = pool.map_async(partial(pooling.long_if, path, 0), range(50), 50)
-        while len(pooling.recorded(path)) < 50:
-            result.wait(0.01)
-            assert not result.ready()
-        os.unlink(path)
+    def test_nobody_is_idle_while_another_holds_items(self, pool: Pool, place: Meeting) -> None:
+        """The first item of a batch does not end before all the others were begun, by the other worker."""
+        result = pool.map_async(partial(pooling.stay_if, place.address, 0), range(50), 50)
+        guests = {guest.hear(): guest for guest in (place.welcome() for _ in range(50))}
+        assert sorted(guests) == list(range(50))
+        assert not result.ready()
+        guests[0].dismiss()
         assert result.get(30) == list(range(50))
 
-    def test_of_streams(self, pool: Pool, path: str) -> None:
-        results = pool.imap_unordered(partial(pooling.long_if, path, 0), range(20), 20)
+    def test_of_streams(self, pool: Pool, place: Meeting) -> None:
+        results = pool.imap_unordered(partial(pooling.stay_if, place.address, 0), range(20), 20)
         assert sorted(results.next(30) for _ in range(19)) == list(range(1, 20))
-        os.unlink(path)
+        guests = {guest.hear(): guest for guest in (place.welcome() for _ in range(20))}
+        guests[0].dismiss()
         assert results.next(30) == 0
 
     def test_work_that_is_given_away_is_done_once(self, pool: Pool, path: str) -> None:

@@ -16,25 +16,25 @@ import pytest
 from processing_testing import processes
 
 FORMS = {
-    "map": "pool.map(time.sleep, [60] * 100)",
-    "starmap": "pool.starmap(time.sleep, [(60,)] * 100)",
-    "apply": "pool.apply(time.sleep, (60,))",
-    "get": "pool.map_async(time.sleep, [60] * 100).get()",
-    "imap": "list(pool.imap(time.sleep, [60] * 100))",
-    "imap_unordered": "for _ in pool.imap_unordered(time.sleep, iter([60] * 100), 3): pass",
-    "submit": "pool.submit(time.sleep, 60).result()",
-    "executor": "list(pool.executor().map(time.sleep, [60] * 100))",
-    "join": "pool.map_async(time.sleep, [60] * 100); pool.close(); pool.join()",
+    "map": "pool.map(announcing.sleep, [60] * 100)",
+    "starmap": "pool.starmap(announcing.sleep, [(60,)] * 100)",
+    "apply": "pool.apply(announcing.sleep, (60,))",
+    "get": "pool.map_async(announcing.sleep, [60] * 100).get()",
+    "imap": "list(pool.imap(announcing.sleep, [60] * 100))",
+    "imap_unordered": "for _ in pool.imap_unordered(announcing.sleep, iter([60] * 100), 3): pass",
+    "submit": "pool.submit(announcing.sleep, 60).result()",
+    "executor": "list(pool.executor().map(announcing.sleep, [60] * 100))",
+    "join": "pool.map_async(announcing.sleep, [60] * 100); pool.close(); pool.join()",
 }
 
 PROGRAM = """
-    import contextlib, time, processing_core
+    import contextlib, processing_core
     from processing_pool import Pool
+    from processing_testing import announcing
     processing_core.set_start_method({method!r})
     if __name__ == "__main__":
         with {pool} as pool:
             pool.map(abs, range(4))
-            print("ready", flush=True)
             {form}
 """
 

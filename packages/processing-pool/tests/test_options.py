@@ -26,6 +26,7 @@ from processing_pool import (
     WorkerDied,
 )
 from processing_pool._memory import OutOfMemory, resident
+from processing_pool._messages import CALLS
 from processing_testing import pooling, tasks
 from processing_testing.meeting import Meeting
 
@@ -114,10 +115,9 @@ class TestTimeout:
             assert pool.map(partial(pooling.record_and_sleep, path, 0.08), range(10), 1) == list(range(10))
             assert pool.map(partial(pooling.record_and_sleep, path, 0.08), range(10), 10) == list(range(10))
 
-    def test_in_a_batch_only_the_long_one_fails(self, path: str) -> None:
-        Path(path).touch()
+    def test_in_a_batch_only_the_long_one_fails(self, place: Meeting) -> None:
         with Pool(1) as pool:
-            work = partial(pooling.long_if, path, 3)
+            work = partial(pooling.stay_if, place.address, 3)
             results = pool.map(work, range(8), 8, timeout=0.3, return_exceptions=True)
         assert [result if isinstance(result, int) else type(result) for result in results] == [
             0,
@@ -129,7 +129,7 @@ class TestTimeout:
             6,
             7,
         ]
-        assert sorted(map(int, pooling.recorded(path))) == list(range(8))
+        assert sorted(place.hear() for _ in range(8)) == list(range(8))
 
 
 class TestRetries:
@@ -237,18 +237,17 @@ class TestCancel:
             assert neighbour.get(30) == "dismissed"
 
     @pytest.mark.parametrize("chunksize", [1, 10, None])
-    def test_of_a_map(self, pool: Pool, path: str, chunksize: int | None) -> None:
+    def test_of_a_map(self, pool: Pool, place: Meeting, chunksize: int | None) -> None:
         told: list[BaseException] = []
         result: AsyncResult[Any] = pool.map_async(
-            partial(pooling.sleep_for_ever, path), range(1000), chunksize, error_callback=told.append
+            tasks.spin, [place.address] * 1000, chunksize, error_callback=told.append
         )
-        while len(pooling.recorded(path)) < 2:
-            result.wait(0.005)
+        assert place.hear() != place.hear()
         assert result.cancel()
         with pytest.raises(TaskCancelled):
             result.get(30)
         assert pool.map(tasks.square, range(10)) == [i * i for i in range(10)]
-        assert len(pooling.recorded(path)) == 2
+        assert not place.is_anybody_there()
         assert [type(error) for error in told] == [TaskCancelled]
 
     @pytest.mark.parametrize("way", QUEUED)
@@ -278,15 +277,15 @@ class TestCancel:
 
     def test_of_a_retry(self, path: str) -> None:
         with Pool(1) as pool:
-            result = pool.apply_async(pooling.fail_at_first, (path, 9, "raise"), retries=9, backoff=0.2)
-            while not pooling.recorded(path) or pool._engine.is_running(result):
-                result.wait(0.005)
+            result = pool.apply_async(pooling.fail_at_first, (path, 9, "raise"), retries=9, backoff=60)
+            supervisor, task = pool._engine.supervisor, (CALLS, result.number)
+            while not supervisor.keeps(*task):
+                result.wait(0.001)  # nobody is told when it is to be run again
             assert result.cancel()
-            runs = pooling.recorded(path)
+            assert not supervisor.keeps(*task)
             with pytest.raises(TaskCancelled):
                 result.get(0)
-            pool.apply(time.sleep, (0.5,))
-            assert pooling.recorded(path) == runs
+            assert pooling.recorded(path) == ["run"]
 
     def test_of_many_in_any_order(self, pool: Pool, place: Meeting) -> None:
         guests = [pool.apply_async(tasks.stay, (place.address,)) for _ in range(2)]

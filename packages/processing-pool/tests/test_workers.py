@@ -13,6 +13,7 @@ from processing_core import BaseContext
 from processing_pool import Pool, WorkerState, worker_id
 from processing_pool._cpus import quotas, usable_cpus
 from processing_testing import pooling, tasks
+from processing_testing.meeting import Meeting
 
 
 @pytest.fixture
@@ -21,9 +22,14 @@ def path(tmp_path: Path) -> str:
 
 
 class TestNumbers:
-    def test_each_worker_has_one(self, context: BaseContext) -> None:
+    def test_each_worker_has_one(self, context: BaseContext, place: Meeting) -> None:
         with Pool(3, context=context) as pool:
-            assert set(pool.map(pooling.who, range(30), 1)) == {0, 1, 2}
+            results = [pool.apply_async(pooling.who, (place.address,)) for _ in range(3)]
+            guests = [place.welcome() for _ in range(3)]
+            assert sorted(guest.hear() for guest in guests) == [0, 1, 2]
+            for guest in guests:
+                guest.dismiss()
+            assert [result.get(30) for result in results] == [None] * 3
 
     def test_a_successor_has_it_again(self, context: BaseContext) -> None:
         with Pool(1, context=context) as pool:

@@ -6,6 +6,7 @@ It stands in for the connections, queues and events under test, which a test of 
 from __future__ import annotations
 
 import json
+import select
 import shutil
 import socket
 import tempfile
@@ -60,6 +61,10 @@ class Meeting:
     def hear(self) -> Any:
         """What the next process that comes says first; blocks."""
         return self.welcome().hear()
+
+    def is_anybody_there(self) -> bool:
+        """Whether somebody waits to be welcomed."""
+        return bool(select.select([self._listener], [], [], 0)[0])
 
     def close(self) -> None:
         """Dismiss everybody."""

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import processing_core
 import processing_pool
 import processing_queues
+from processing_testing.meeting import Visit
 from processing_testing.tasks import Unloadable, Unpicklable, UnpicklableError
 
 
@@ -48,11 +49,13 @@ def record_and_sleep(path: str, seconds: float, number: int) -> int:
     return number
 
 
-def long_if(path: str, victim: int, number: int) -> int:
-    """Record the number, and never end with the victim's, until its file is gone."""
-    record(path, number)
-    while number == victim and os.path.exists(path):
-        time.sleep(0.001)
+def stay_if(address: str, victim: int, number: int) -> int:
+    """Tell the test the number, and with the victim's wait to be dismissed."""
+    visit = Visit(address)
+    visit.say(number)
+    if number == victim:
+        visit.stay()
+    visit.leave()
     return number
 
 
@@ -149,10 +152,11 @@ def record_and_die_of_hundredth(path: str, number: int) -> int:
     return record_and_die_of(path, number if number % 100 == 99 else -1, number)
 
 
-def who(number: int) -> int | None:
-    """The worker's number; takes long enough for the others to have a turn."""
-    time.sleep(0.01)
-    return processing_pool.worker_id()
+def who(address: str) -> None:
+    """Tell the test the worker's number, and wait to be dismissed."""
+    visit = Visit(address)
+    visit.say(processing_pool.worker_id())
+    visit.stay()
 
 
 def _put_square(queue: Any, number: int) -> None:

@@ -169,6 +169,7 @@ class Engine:
         with self.supervisor.watch.guard:
             if not self._take_back(result):
                 self.supervisor.watch.cancel(CALLS, result.number)
+            self.supervisor.watch.forget(CALLS, result.number)
             cancelled = result.settle(False, TaskCancelled("the task was cancelled"))
             self.calls.drop(result.number)
         return cancelled

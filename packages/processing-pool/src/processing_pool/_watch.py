@@ -64,6 +64,10 @@ class Watch:
         """Send a task again after so many seconds."""
         self._due[job.cell, b] = time.monotonic() + delay, job
 
+    def forget(self, a: int, b: int) -> None:
+        """Do not send a task again."""
+        self._due.pop((a, b), None)
+
     def keeps(self, a: int, b: int) -> bool:
         """Whether a task is to be sent again."""
         return (a, b) in self._due
