@@ -18,7 +18,8 @@
 #define HOLD_NS 1000000 /* a result waits for others no longer than this and a tick, but for the item that runs */
 
 /* send_batch(a, b, items, progress): one message, of a list or of a range, which travels as a range; then progress[0] is
- * b + len(items), whatever is raised. */
+ * b + len(items), whatever is raised.  Several items with large buffers are refused: an array that is in two of them would
+ * be one array to both tasks, which may write to what they get. */
 PyObject *batch_send(PyObject *self, PyObject *args)
 {
     unsigned long long a, b;
@@ -31,7 +32,7 @@ PyObject *batch_send(PyObject *self, PyObject *args)
     size_t n = (size_t)PyObject_Size(items);
     if (n == 0 || n > BATCH_MAX) return PyErr_Format(PyExc_ValueError, "a batch of %zu", n);
     PyObject *next = PyLong_FromUnsignedLongLong(b + n);
-    if (!next || !sending_begin(&s, items, header)) {
+    if (!next || !(n > 1 ? sending_begin_blockless : sending_begin)(&s, items, header)) {
         Py_XDECREF(next);
         return NULL;
     }

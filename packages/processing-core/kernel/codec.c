@@ -30,6 +30,7 @@ void encoding_begin_at(struct encoding *e, uint8_t *space, size_t room)
     e->refs.ids = NULL;
     e->refs.n = 0;
     e->blocks = NULL;
+    e->blockless = false;
 }
 
 static void drop_pieces(struct encoding *e)

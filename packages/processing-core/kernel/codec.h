@@ -21,6 +21,7 @@ struct encoding {
     size_t pieces_size;
     struct collection refs; /* those of the blocks first */
     PyObject *blocks;       /* list of their handles, or NULL */
+    bool blockless;         /* what has large buffers is refused, with a BufferError */
     struct piece few[2];
     uint8_t space[240];
 };

@@ -97,15 +97,27 @@ bool sending_begin_at(struct sending *s, PyObject *object, uint8_t *space, size_
     return sending_filled(s, object);
 }
 
+static void set_header(struct sending *s, const uint64_t *header)
+{
+    memcpy((uint8_t *)s->m.prefix + s->m.prefix_size, header, 16);
+    s->m.prefix_size += 16;
+    s->m.flags |= MESSAGE_HEADED;
+}
+
 bool sending_begin(struct sending *s, PyObject *object, const uint64_t *header)
 {
     encoding_begin(&s->e);
     if (!sending_filled(s, object)) return false;
-    if (header) {
-        memcpy((uint8_t *)s->m.prefix + s->m.prefix_size, header, 16);
-        s->m.prefix_size += 16;
-        s->m.flags |= MESSAGE_HEADED;
-    }
+    if (header) set_header(s, header);
+    return true;
+}
+
+bool sending_begin_blockless(struct sending *s, PyObject *object, const uint64_t *header)
+{
+    encoding_begin(&s->e);
+    s->e.blockless = true;
+    if (!sending_filled(s, object)) return false;
+    set_header(s, header);
     return true;
 }
 

@@ -30,6 +30,8 @@ struct sending {
     refno ref;
 };
 bool sending_begin(struct sending *s, PyObject *object, const uint64_t *header); /* false with an exception */
+/* Likewise, but what has large buffers is refused, with a BufferError. */
+bool sending_begin_blockless(struct sending *s, PyObject *object, const uint64_t *header);
 bool sending_begin_at(struct sending *s, PyObject *object, uint8_t *space, size_t room); /* as encoding_begin_at */
 uint64_t bytes_of(const struct encoding *e); /* of the message and its blocks */
 void sending_end(struct sending *s, bool put);

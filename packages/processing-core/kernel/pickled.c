@@ -56,6 +56,10 @@ static bool put_pickled(struct encoding *e, PyObject *pickled)
     PyObject *pieces = pickled, *buffers = NULL;
     if (PyTuple_Check(pickled) && !PyArg_ParseTuple(pickled, "O!O!", &PyList_Type, &pieces, &PyList_Type, &buffers)) return false;
     if (buffers) n_blocks = (uint64_t)PyList_Size(buffers);
+    if (n_blocks && e->blockless) {
+        PyErr_SetString(PyExc_BufferError, "there are large buffers in it");
+        return false;
+    }
     uint8_t *at = encoding_grow(e, 1 + sizeof n_blocks);
     if (!at) return PyErr_NoMemory() != NULL;
     *at = TAG_PICKLE;

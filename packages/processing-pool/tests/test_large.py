@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -27,3 +29,28 @@ def test_what_a_function_carries_is_sent_once_and_shared(context: BaseContext) -
         assert big.flags.writeable
         # The first map's function may still be among those that the workers keep.
         assert lowlevel.stats()["used"] - before < 2.5 * big.nbytes
+
+
+WAYS: dict[str, Callable[..., Any]] = {
+    "map, one by one": lambda pool, array: pool.map(pooling.add_one, [array] * 6, 1),
+    "map, in batches": lambda pool, array: pool.map(pooling.add_one, [array] * 6, 3),
+    "starmap": lambda pool, array: pool.starmap(pooling.add, [(array, 1)] * 6, 6),
+    "imap": lambda pool, array: list(pool.imap(pooling.add_one, [array] * 6, 3)),
+    "apply": lambda pool, array: [pool.apply(pooling.add, (array, 1)) for _ in range(6)],
+    "submit": lambda pool, array: [
+        future.result(30) for future in [pool.submit(pooling.add, array, 1) for _ in "123456"]
+    ],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_argument_is_each_tasks_own(pool: Pool, way: str) -> None:
+    """However many get the same array, and however they travel, each may write to what it gets."""
+    array = numpy.zeros(1_000_000)
+    assert WAYS[way](pool, array) == [1.0] * 6
+    assert not array.any()
+
+
+def test_what_a_function_carries_cannot_be_written_to(pool: Pool) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        pool.map(partial(pooling.add, numpy.zeros(1_000_000)), range(6))

@@ -184,3 +184,14 @@ def look_at(array: Any, i: int) -> tuple[float, bool, int]:
         fields = file.read().split()
     own = (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
     return float(array[i]), bool(array.flags.writeable), own
+
+
+def add(array: Any, number: float) -> float:
+    """Add a number to an array where it stands; its last element then."""
+    array += number
+    return float(array[-1])
+
+
+def add_one(array: Any) -> float:
+    """Likewise, 1."""
+    return add(array, 1)

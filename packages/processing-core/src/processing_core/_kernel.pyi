@@ -247,7 +247,10 @@ class Queue(Handle, Generic[_T]):
         """
 
     def _send_batch(self, a: int, b: int, objs: list[Any] | range, progress: list[int], /) -> int:
-        """Send all of ``objs`` in one message; ``progress[0]`` becomes b + their number, whatever is raised."""
+        """Send all of ``objs`` in one message; ``progress[0]`` becomes b + their number, whatever is raised.
+
+        :raises BufferError: if several have large buffers; then nothing was sent.
+        """
 
     def _save(self, claims: Claims, place: int, result: object, failed: bool, /) -> bool:
         """Save the result of the item that runs; whether the next of its batch is begun.

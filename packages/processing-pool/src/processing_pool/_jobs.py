@@ -254,7 +254,7 @@ class Mapping:
 
     def _send_batches(self, room: int) -> None:
         self._engine.balance(self)
-        while room > 0 and (left := len(self._items) - self._sent[0]) > 0:
+        while room > 0 and self._pace.chunk > 1 and (left := len(self._items) - self._sent[0]) > 0:
             n = min(self._pace.next_chunk(left), LARGEST_BATCH)
             self._send_batch(self._sent[0], n)
             room -= n
@@ -262,6 +262,8 @@ class Mapping:
     def _send_batch(self, first: int, n: int) -> None:
         try:
             self._engine.tasks._send_batch(self.cell, first, self._slice(first, n), self._sent)
+        except BufferError:
+            self._pace.send_singly()  # they are large; none was sent
         except Exception:
             self._send_each(first, n)  # some cannot be pickled: which?
 

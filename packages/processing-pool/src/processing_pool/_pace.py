@@ -52,6 +52,10 @@ class Pace:
                 self.window *= 2
         self._last = now
 
+    def send_singly(self) -> None:
+        """From now on a message has one item, and the window is a small one."""
+        self.window, self.chunk, self._adapts = 2 * self._workers, 1, False
+
     def next_chunk(self, left: int) -> int:
         """Items of the next message, when so many are left: near the end every worker gets its share."""
         return max(1, min(self.chunk, left // (2 * self._workers))) if self._adapts else self.chunk

@@ -134,9 +134,13 @@ class Stream(Target):
         self._engine.balance(self)
         try:
             self._engine.tasks._send_batch(self.cell, first, items, [0])
+        except BufferError:
+            self._pace.send_singly()  # they are large
         except Exception:
-            return False  # some cannot be pickled: which?
-        return True
+            pass  # some cannot be pickled: which?
+        else:
+            return True
+        return False
 
     def _send_one(self, i: int, item: Any) -> None:
         try:
