@@ -358,6 +358,6 @@ def lint(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure side by side with multiprocessing, and with the peers that install here."""
     install(session, "numpy")
-    for peer in ["faster-fifo", "loky", "mpire"]:
+    for peer in ["faster-fifo", "loky", "mpire", "pebble"]:
         session.run("python", "-m", "pip", "install", "--quiet", peer, success_codes=[0, 1])
     session.run("python", "-m", "benchmarks", *session.posargs)

@@ -12,7 +12,9 @@ fork = multiprocessing.get_context("fork")
 WORKERS = 2
 ELEMENTS = 1 << 20
 """Of 8 bytes each."""
-WARM_UP = 8
+AT_ONCE = 8
+WARM_UP = 4 * AT_ONCE
+"""By then there is all the memory that there will be: arguments, results, and the results of the map before."""
 
 
 def negative(array: Any) -> Any:
@@ -22,13 +24,17 @@ def negative(array: Any) -> Any:
 def mapped(pool: Any, n: int, warm_up: int) -> float:
     import numpy
 
-    arrays = [numpy.arange(ELEMENTS, dtype="f8") for _ in range(min(n, 8))]
-    pool.map(negative, arrays[:1] * warm_up, chunksize=1)
+    arrays = [numpy.arange(ELEMENTS, dtype="f8") for _ in range(min(n, AT_ONCE))]
+    map_each(pool, arrays, warm_up)
     start = perf_counter()
+    map_each(pool, arrays, n)
+    return perf_counter() - start
+
+
+def map_each(pool: Any, arrays: list[Any], n: int) -> None:
     for begin in range(0, n, len(arrays)):
         results = pool.map(negative, arrays[: n - begin], chunksize=1)
         assert results[-1][-1] == 1 - ELEMENTS
-    return perf_counter() - start
 
 
 def ours(n: int) -> float:

@@ -25,6 +25,7 @@ from processing_pool import (
     TaskTimeout,
     WorkerDied,
 )
+from processing_pool._cpus import control_groups
 from processing_pool._memory import OutOfMemory, resident
 from processing_pool._messages import CALLS
 from processing_testing import pooling, tasks
@@ -48,6 +49,33 @@ WAYS: dict[str, Way] = {
     "imap_unordered": lambda pool, f, **options: pool.imap_unordered(f, [1, 1], 2, **options).next(30),
 }
 
+
+NARROW = 64 << 20
+"""Bytes: room for a worker that hoards nothing."""
+
+
+@pytest.fixture
+def narrow() -> Iterator[Path]:
+    """The file that a process joins a control group by, which has little memory."""
+    group = next(iter(control_groups("memory")), Path("/sys/fs/cgroup")) / f"narrow-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError as reason:
+        pytest.skip(f"this process may make no control group: {reason}")
+    try:
+        limit = next((file for name in LIMITS if (file := group / name).exists()), None)
+        if limit is None:
+            pytest.skip("control groups do not limit memory here")
+        limit.write_text(str(NARROW))
+        for swap in filter(Path.exists, (group / "memory.swap.max", group / "memory.swappiness")):
+            swap.write_text("0")
+        yield group / "cgroup.procs"
+    finally:
+        group.rmdir()
+
+
+LIMITS = "memory.max", "memory.limit_in_bytes"
+"""Of the second and of the first version of control groups."""
 
 QUEUED: dict[str, Callable[..., Any]] = {
     "apply_async": lambda pool, f: pool.apply_async(f, (1,)),
@@ -195,6 +223,11 @@ class TestMemory:
         assert not watch.struck()
         system.write_text("pgfault 7\noom_kill 1\n")
         assert watch.struck()
+
+    def test_the_systems_killer_itself(self, pool: Pool, narrow: Path) -> None:
+        with pytest.raises(WorkerDied, match=r"was killed by SIGKILL; .* out-of-memory killer"):
+            pool.apply(pooling.hoard_among, (str(narrow), 4 * NARROW))
+        assert pool.map(tasks.square, range(100), 1) == [i * i for i in range(100)]
 
     def test_the_hint(self, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(OutOfMemory, "struck", lambda self: True)

@@ -89,6 +89,13 @@ def hoard(size: int) -> NoReturn:
         time.sleep(60)
 
 
+def hoard_among(procs: str, size: int) -> NoReturn:
+    """Join the control group of that file, and hoard."""
+    with open(procs, "w") as file:
+        file.write(str(os.getpid()))
+    hoard(size)
+
+
 def end_after(path: str, number: int) -> int:
     """Record the number, after the time that it says in ms."""
     time.sleep(number / 1000)
