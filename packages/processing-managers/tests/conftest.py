@@ -6,6 +6,7 @@ import pytest
 
 import processing_core
 from processing_testing.forking import fork as fork
+from processing_testing.logs import refusals as refusals
 from processing_testing.meeting import Meeting, meeting
 
 

@@ -13,6 +13,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -29,7 +30,8 @@ from processing_managers import (
     ServerGone,
     SyncManager,
 )
-from processing_queues import Queue
+from processing_queues import Client, Queue
+from processing_sync import Event
 from processing_testing import managed, processes, scripts
 from processing_testing.leaks import leaves_nothing
 from processing_testing.managed import Account, Bank, Overdrawn
@@ -207,8 +209,74 @@ class TestOtherProcesses:
             assert pool.apply(abs, (-3,)) == 3
             assert pool.apply_async(abs, (-4,)).get(30) == 4
             assert list(pool.imap(abs, [-5, -6])) == [5, 6]
+            assert sorted(pool.imapUnordered(abs, [-5, -6])) == [5, 6]
+            heard = manager.list()
+            assert pool.applyAsync(abs, (-7,), callback=heard.append).get(30) == 7
+            assert pool.mapAsync(abs, [-8], callback=heard.append).get(30) == [8]
+            with pytest.raises(TypeError):
+                pool.apply_async(abs, ("x",), error_callback=heard.append).get(30)
+            while len(heard) < 3:
+                os.sched_yield()  # until the server has called back
+            assert heard[:2] == [7, [8]] and isinstance(heard[2], TypeError)
             pool.close()
             pool.join()
+
+
+class TestCrowd:
+    @pytest.mark.attack
+    @pytest.mark.watchdog(300)
+    def test_nobody_starves(
+        self, context: Context, manager: SyncManager, place: Meeting, rounds: Callable[[int, int], int]
+    ) -> None:
+        items, over, enough = manager.list([1]), Event(), rounds(200, 20_000)
+        args = (items, over, enough, place.address)
+        clients = [context.Process(target=managed.count_calls, args=args) for _ in range(8)]
+        for client in clients:
+            client.start()
+        guests = [place.welcome() for _ in clients]
+        for guest in guests:
+            guest.hear()
+        for guest in guests:
+            guest.dismiss()
+        for guest in guests:
+            assert guest.hear() == enough  # while all the others go on calling
+        over.set()
+        counts = sorted(guest.hear() for guest in guests)
+        for client in clients:
+            client.join()
+        shares = [round(100 * count / sum(counts), 1) for count in counts]
+        print(f"{context.get_start_method()}: {sum(counts)} calls of 8 clients; shares in per cent: {shares}")
+
+    def test_who_waits_delays_nobody(self, context: Context, manager: SyncManager) -> None:
+        lock, tasks, event, items = manager.Lock(), manager.Queue(), manager.Event(), manager.list()
+        lock.acquire()
+        waits = [lambda: lock.acquire() and lock.release(), tasks.get, event.wait] * 4
+        threads = [threading.Thread(target=wait) for wait in waits]
+        for thread in threads:
+            thread.start()
+        for _ in range(100):
+            items.append(1)
+        run(context, managed.call, items, "append", 2)
+        assert len(items) == 101 and all(thread.is_alive() for thread in threads)
+        event.set()
+        lock.release()
+        tasks.putMany(range(4))
+        for thread in threads:
+            thread.join()
+
+
+class TestErrorsElsewhere:
+    def test_they_are_typed_and_the_way_stays(self, context: Context, manager: SyncManager) -> None:
+        items, results = manager.list([1]), manager.list()
+        run(context, managed.collect_errors, manager, items, results)
+        assert list(results) == [
+            ("IndexError", "with the server's traceback"),
+            ("NotPicklableError", "of here"),
+            ("ValueError", "with the server's traceback"),
+            ("NotExposed", "with the server's traceback"),
+            ("HandleError", "with the server's traceback"),
+            1,
+        ]
 
 
 class TestLife:
@@ -438,10 +506,24 @@ class TestConnecting:
         run(context, managed.deposit_at, serving.address, b"key", place.address)
         assert place.hear() == [15]
 
-    def test_with_a_wrong_key(self, serving: Any) -> None:
+    def test_with_a_wrong_key(self, serving: Any, refusals: list[str]) -> None:
         with pytest.raises(AuthenticationError):
             Bank(serving.address, b"wrong").connect()
         Bank(serving.address, b"key").connect()
+        (said,) = refusals
+        assert said.startswith(f"listener at {serving.address!r} refused") and "digest received was wrong" in said
+
+    def test_by_who_knows_the_key_and_speaks_something_else(self, serving: Any, refusals: list[str]) -> None:
+        for nonsense in (b"", b"nonsense", bytes(25), bytes(1000)):
+            with Client(serving.address, authkey=b"key") as stranger:
+                stranger.send_bytes(nonsense)
+                with suppress(ConnectionError), pytest.raises(EOFError):
+                    stranger.recv_bytes()
+        Bank(serving.address, b"key").connect()
+        assert len([said for said in refusals if "hung up on a client" in said]) == 3  # too long a hello is an OSError
+
+    def test_by_default_only_this_machine_reaches_it(self, manager: SyncManager) -> None:
+        assert manager.address[:1] == b"\0"  # an abstract name
 
     def test_where_nobody_listens(self) -> None:
         with socket.create_server(("localhost", 0)) as server:

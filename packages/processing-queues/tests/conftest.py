@@ -7,6 +7,7 @@ import pytest
 
 import processing_core
 from processing_core import lowlevel
+from processing_testing.logs import refusals as refusals
 from processing_testing.meeting import Meeting, meeting
 
 

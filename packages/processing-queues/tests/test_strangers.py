@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import pickle
 import signal
@@ -10,37 +9,18 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from processing_core import SUBWARNING, AuthenticationError, BaseContext, get_logger
+from processing_core import AuthenticationError, BaseContext
 from processing_queues import Client, Listener, Pipe, _lobby, wait
 from processing_testing import connections, leaks
 from processing_testing.connections import dialling, frame
 
 KEY = b"a key"
-
-
-@pytest.fixture
-def refusals() -> Iterator[list[str]]:
-    """What the project's log says meanwhile."""
-    said: list[str] = []
-
-    class Handler(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            said.append(record.getMessage())
-
-    handler, logger = Handler(), get_logger()
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(SUBWARNING)
-    yield said
-    logger.removeHandler(handler)
-    logger.setLevel(level)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ Each of the two certificates signed itself, for ``localhost``, until 2120; its k
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent / "certificates"
@@ -33,3 +34,11 @@ def client_context(trusts: str = "known", *, shows: str | None = None) -> ssl.SS
     if shows is not None:
         context.load_cert_chain(_FOLDER / f"{shows}.pem")
     return context
+
+
+def hello() -> bytes:
+    """What a client says first."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        client_context().wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
+    return outgoing.read()

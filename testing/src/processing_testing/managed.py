@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import processing_core
-from processing_managers import BaseManager, BaseProxy, MakeProxyType, NamespaceProxy, ServerGone, SyncManager
+from processing_managers import (
+    BaseManager,
+    BaseProxy,
+    MakeProxyType,
+    NamespaceProxy,
+    RemoteError,
+    ServerGone,
+    SyncManager,
+)
 from processing_testing.children import Unloadable
 from processing_testing.meeting import Visit
 
@@ -168,6 +176,43 @@ def call_until_gone(items: Any, event: Any, address: str) -> None:
     waiting.join()
     visit.say(sorted(heard))
     visit.leave()
+
+
+def count_calls(items: Any, over: Any, enough: int, address: str) -> None:
+    """Call until it is over; tell the test when that was often enough, and how often it was in the end."""
+    visit = Visit(address)
+    len(items)
+    visit.say(os.getpid())
+    visit.stay()
+    count = 0
+    while not over.is_set():
+        len(items)
+        count += 1
+        if count == enough:
+            visit.say(count)
+    visit.say(count)
+    visit.leave()
+
+
+def collect_errors(manager: Any, items: Any, results: Any) -> None:
+    """Do what cannot be done, and put what it raises into the results; then what can."""
+    gone = manager.Namespace(x=1)
+    gone._link.release(gone._id)
+    manager._number_of_objects()  # when that is done
+    wrongs: list[Callable[[], object]] = [
+        lambda: items[5],
+        lambda: items.append(threading.Lock()),
+        lambda: items.append(Unloadable()),
+        lambda: items._callmethod("sneeze"),
+        lambda: gone.x,
+    ]
+    for wrong in wrongs:
+        try:
+            wrong()
+        except Exception as error:
+            far = isinstance(error.__cause__, RemoteError)
+            results.append((type(error).__name__, "with the server's traceback" if far else "of here"))
+    results.append(len(items))
 
 
 def start_manager_and_tell(method: str, address: str) -> None:

@@ -5,12 +5,24 @@ Each method calls the modern one on ``self``, so that what a subclass overrides 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from processing_core.annotations import Any, Generic, Protocol, Self, TypeVar
+from processing_core.annotations import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
-__all__ = ["ConditionProxyAliases", "EventProxyAliases", "ManagerAliases", "ProxyAliases", "QueueProxyAliases"]
+if TYPE_CHECKING:
+    from processing_managers._dict_proxy import IteratorProxy
+    from processing_managers._pool_proxy import AsyncResultProxy
 
+__all__ = [
+    "ConditionProxyAliases",
+    "EventProxyAliases",
+    "ManagerAliases",
+    "PoolProxyAliases",
+    "ProxyAliases",
+    "QueueProxyAliases",
+]
+
+R = TypeVar("R")
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 
@@ -67,6 +79,54 @@ class QueueProxyAliases(Generic[T]):
         """Put every item; blocks as :meth:`put`."""
         for item in iterable:
             self.put(item)
+
+
+class _Pool(Protocol):
+    def apply_async(
+        self,
+        func: Callable[..., Any],
+        args: Iterable[Any] = (),
+        kwds: Mapping[str, Any] | None = None,
+        callback: Callable[[Any], object] | None = None,
+    ) -> Any: ...
+    def map_async(
+        self,
+        func: Callable[[Any], Any],
+        iterable: Iterable[Any],
+        chunksize: int | None = None,
+        callback: Callable[[list[Any]], object] | None = None,
+    ) -> Any: ...
+    def imap_unordered(self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int = 1) -> Any: ...
+
+
+class PoolProxyAliases:
+    """0.52's methods of a managed ``Pool``."""
+
+    def applyAsync(
+        self: _Pool,
+        func: Callable[..., Any],
+        args: Iterable[Any] = (),
+        kwds: Mapping[str, Any] | None = None,
+        callback: Callable[[Any], object] | None = None,
+    ) -> AsyncResultProxy:
+        """:meth:`apply_async`."""
+        return self.apply_async(func, args, kwds, callback)  # type: ignore[no-any-return]
+
+    def mapAsync(
+        self: _Pool,
+        func: Callable[[Any], Any],
+        iterable: Iterable[Any],
+        chunksize: int | None = None,
+        callback: Callable[[list[Any]], object] | None = None,
+    ) -> AsyncResultProxy:
+        """:meth:`map_async`."""
+        return self.map_async(func, iterable, chunksize, callback)  # type: ignore[no-any-return]
+
+    def imapUnordered(
+        self: _Pool, func: Callable[[Any], R], iterable: Iterable[Any], chunksize: int = 1
+    ) -> IteratorProxy[R]:
+        """:meth:`imap_unordered`."""
+        return self.imap_unordered(func, iterable, chunksize)  # type: ignore[no-any-return]
 
 
 class _Manager(Protocol):

@@ -21,7 +21,7 @@ from processing_core.lowlevel import dumps, keep_private, loads
 from processing_managers._callers import Caller, Lost, RingCaller, StreamCaller
 from processing_managers._errors import ServerGone
 from processing_managers._keys import Seal, unseal
-from processing_managers._messages import CALLER, KEEPER
+from processing_managers._messages import CALLER, KEEPER, hello
 from processing_queues import Client, Connection
 
 if TYPE_CHECKING:
@@ -167,11 +167,11 @@ class Link:
 
         return RingCaller(open_rings, self.ended)
 
-    def _connect(self, role: str, thread: int = 0) -> Connection:
+    def _connect(self, role: bytes, thread: int = 0) -> Connection:
         try:
             connection = Client(self.address, authkey=self.authkey, ssl=_State.contexts.get(self.address))
             keep_private(connection)
-            connection.send_bytes(dumps((role, self._id, thread)))
+            connection.send_bytes(hello(role, self._id, thread))
         except AuthenticationError as error:
             raise AuthenticationError(f"{error}, by the manager's server at {self.address!r}") from None
         except (OSError, EOFError) as error:

@@ -1,13 +1,11 @@
-"""What a manager makes beside the builtin types: `Namespace`, values and arrays; and their proxies."""
+"""What a manager makes beside the builtin types: `Namespace` and values; and their proxies."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from processing_core.annotations import Any, ClassVar, Generic, TypeVar, overload
+from processing_core.annotations import Any, ClassVar, Generic, TypeVar
 from processing_managers._proxy import BaseProxy
 
-__all__ = ["ArrayProxy", "ManagedValue", "Namespace", "NamespaceProxy", "ValueProxy"]
+__all__ = ["ManagedValue", "Namespace", "NamespaceProxy", "ValueProxy"]
 
 T = TypeVar("T")
 
@@ -95,26 +93,3 @@ class ValueProxy(BaseProxy, Generic[T]):
     @value.setter
     def value(self, value: T) -> None:
         self.set(value)
-
-
-class ArrayProxy(BaseProxy, Generic[T]):
-    """An `array.array` in a manager's server; each access is one call."""
-
-    _exposed_: ClassVar[tuple[str, ...] | None] = ("__len__", "__getitem__", "__setitem__")
-
-    def __len__(self) -> int:
-        result: int = self._callmethod("__len__")
-        return result
-
-    def __iter__(self) -> Iterator[T]:
-        return iter(self._getvalue())
-
-    @overload
-    def __getitem__(self, index: int, /) -> T: ...
-    @overload
-    def __getitem__(self, index: slice[Any, Any, Any], /) -> Any: ...
-    def __getitem__(self, index: Any, /) -> Any:
-        return self._callmethod("__getitem__", (index,))
-
-    def __setitem__(self, index: int | slice[Any, Any, Any], value: Any, /) -> None:
-        self._callmethod("__setitem__", (index, value))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 
 from processing_core.annotations import Any, ClassVar, Self, TypeVar
+from processing_managers._aliases import PoolProxyAliases
 from processing_managers._dict_proxy import IteratorProxy
 from processing_managers._proxy import BaseProxy
 
@@ -48,8 +49,11 @@ class AsyncResultProxy(BaseProxy):
         return bool(self._callmethod("successful"))
 
 
-class PoolProxy(BaseProxy):
-    """A pool in a manager's server; its functions and items travel by way of the server."""
+class PoolProxy(PoolProxyAliases, BaseProxy):
+    """A pool in a manager's server; its functions and items travel by way of the server.
+
+    Callbacks are called in the server.
+    """
 
     _exposed_: ClassVar[tuple[str, ...] | None] = (
         *("apply", "apply_async", "close", "imap", "imap_unordered", "join", "map", "map_async", "starmap"),
@@ -69,10 +73,16 @@ class PoolProxy(BaseProxy):
         return result
 
     def apply_async(
-        self, func: Callable[..., Any], args: Iterable[Any] = (), kwds: Mapping[str, Any] | None = None
+        self,
+        func: Callable[..., Any],
+        args: Iterable[Any] = (),
+        kwds: Mapping[str, Any] | None = None,
+        callback: Callable[[Any], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
     ) -> AsyncResultProxy:
         """The result to come of a call."""
-        result: AsyncResultProxy = self._callmethod("apply_async", (func, tuple(args), kwds or {}))
+        sent = (func, tuple(args), kwds or {}, callback, error_callback)
+        result: AsyncResultProxy = self._callmethod("apply_async", sent)
         return result
 
     def map(self, func: Callable[[T], R], iterable: Iterable[T], chunksize: int | None = None) -> list[R]:
@@ -81,10 +91,16 @@ class PoolProxy(BaseProxy):
         return result
 
     def map_async(
-        self, func: Callable[[T], Any], iterable: Iterable[T], chunksize: int | None = None
+        self,
+        func: Callable[[T], Any],
+        iterable: Iterable[T],
+        chunksize: int | None = None,
+        callback: Callable[[list[Any]], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
     ) -> AsyncResultProxy:
         """The result to come of :meth:`map`."""
-        result: AsyncResultProxy = self._callmethod("map_async", (func, list(iterable), chunksize))
+        sent = (func, list(iterable), chunksize, callback, error_callback)
+        result: AsyncResultProxy = self._callmethod("map_async", sent)
         return result
 
     def starmap(
@@ -95,10 +111,16 @@ class PoolProxy(BaseProxy):
         return result
 
     def starmap_async(
-        self, func: Callable[..., Any], iterable: Iterable[Iterable[Any]], chunksize: int | None = None
+        self,
+        func: Callable[..., Any],
+        iterable: Iterable[Iterable[Any]],
+        chunksize: int | None = None,
+        callback: Callable[[list[Any]], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
     ) -> AsyncResultProxy:
         """The result to come of :meth:`starmap`."""
-        result: AsyncResultProxy = self._callmethod("starmap_async", (func, list(iterable), chunksize))
+        sent = (func, list(iterable), chunksize, callback, error_callback)
+        result: AsyncResultProxy = self._callmethod("starmap_async", sent)
         return result
 
     def imap(self, func: Callable[[T], R], iterable: Iterable[T], chunksize: int = 1) -> IteratorProxy[R]:

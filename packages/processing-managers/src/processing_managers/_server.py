@@ -14,14 +14,14 @@ from contextlib import suppress
 
 from processing_core import HandleError
 from processing_core.annotations import TYPE_CHECKING, Any
-from processing_core.lowlevel import dumps, keep_private, loads
+from processing_core.lowlevel import dumps, keep_private, loads, sub_warning
 from processing_managers._attendant import Attendant
 from processing_managers._clients import Client
 from processing_managers._dict_proxy import IteratorProxy
 from processing_managers._errors import NotExposed, RemoteError
 from processing_managers._keys import Seal
 from processing_managers._link import serve_here, stop_serving_here
-from processing_managers._messages import GET_VALUE, KEEPER, STR, text_of
+from processing_managers._messages import GET_VALUE, KEEPER, LONGEST_HELLO, STR, read_hello, text_of
 from processing_managers._nesting import Nesting
 from processing_managers._proxy import Token
 from processing_managers._registry import Entry, Registry
@@ -202,7 +202,11 @@ class Server:
             except OSError:  # the listener is closed, or there is no descriptor left at this moment
                 self.stop_event.wait(_BREATH)
                 continue
-            threading.Thread(target=self._attend, args=(connection,), daemon=True).start()
+            try:
+                threading.Thread(target=self._attend, args=(connection,), daemon=True).start()
+            except RuntimeError as error:  # so many threads that the system has no more
+                sub_warning("manager's server at %r hung up on a client: %s", self.address, error)
+                connection.close()
 
     def _attend(self, connection: Connection) -> None:
         with connection:
@@ -214,12 +218,14 @@ class Server:
                     self._serve(connection)
             except (OSError, EOFError):
                 pass  # the client is gone
+            except Exception as error:  # it knows the key, but speaks something else
+                sub_warning("manager's server at %r hung up on a client: %r", self.address, error)
             finally:
                 with self._lock:
                     self._connections.discard(connection)
 
     def _serve(self, connection: Connection) -> None:
-        role, client_id, thread = loads(connection.recv_bytes())
+        role, client_id, thread = read_hello(connection.recv_bytes(LONGEST_HELLO))
         if role == KEEPER:
             self._keep(connection, client_id)
             return

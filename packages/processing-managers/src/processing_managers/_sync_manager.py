@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable
 
 from processing_core import BaseContext, get_context
 from processing_core.annotations import Any, TypeVar, overload
+from processing_managers._array_proxy import ArrayProxy
 from processing_managers._dict_proxy import DictProxy, IteratorProxy, SetProxy
 from processing_managers._list_proxy import ListProxy
 from processing_managers._manager import BaseManager
-from processing_managers._namespace import ArrayProxy, ManagedValue, Namespace, NamespaceProxy, ValueProxy
+from processing_managers._namespace import ManagedValue, Namespace, NamespaceProxy, ValueProxy
 from processing_managers._pool_proxy import AsyncResultProxy, PoolProxy
 from processing_managers._primitive_proxies import (
     AcquirerProxy,

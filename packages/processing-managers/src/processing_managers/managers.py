@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from processing_managers._array_proxy import ArrayProxy as ArrayProxy
 from processing_managers._creator_method import CreatorMethod as CreatorMethod
 from processing_managers._dict_proxy import DictProxy as DictProxy
 from processing_managers._dict_proxy import IteratorProxy as IteratorProxy
@@ -10,7 +11,6 @@ from processing_managers._errors import RemoteError as RemoteError
 from processing_managers._errors import ServerGone as ServerGone
 from processing_managers._list_proxy import ListProxy as ListProxy
 from processing_managers._manager import BaseManager as BaseManager
-from processing_managers._namespace import ArrayProxy as ArrayProxy
 from processing_managers._namespace import Namespace as Namespace
 from processing_managers._namespace import NamespaceProxy as NamespaceProxy
 from processing_managers._namespace import ValueProxy as ValueProxy
