@@ -33,7 +33,7 @@ class Client:
 
     def __init__(self) -> None:
         self.references: Counter[str] = Counter()
-        self.gone = False
+        self.gone: bool = False
         self._posts = 0
         self._taken = threading.Condition()  # guards _posts
         self._lock = threading.Lock()  # guards gone, and the three below
