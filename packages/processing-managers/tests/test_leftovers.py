@@ -10,7 +10,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -308,7 +308,8 @@ def is_free(prefix: str) -> bool:
 
 
 def keeper_of(prefix: str) -> int:
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal() and prefix.encode() in (folder / "cmdline").read_bytes():
-            return int(folder.name)
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # processes of others come and go
+            if prefix.encode() in (folder / "cmdline").read_bytes():
+                return int(folder.name)
     raise AssertionError("there is none")
