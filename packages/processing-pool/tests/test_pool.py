@@ -7,6 +7,7 @@ import itertools
 import operator
 import os
 import pickle
+import queue
 import subprocess
 import sys
 import textwrap
@@ -70,9 +71,11 @@ class TestCalls:
         pool.apply_async(tasks.square, (3,), callback=lambda _: done.set())
         assert done.wait(30)
 
-    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-    def test_a_failing_callback_harms_nobody(self, pool: Pool) -> None:
+    def test_a_failing_callback_harms_nobody(self, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+        told: queue.SimpleQueue[object] = queue.SimpleQueue()
+        monkeypatch.setattr(threading, "excepthook", lambda args: told.put(args.exc_type))
         assert pool.apply_async(tasks.square, (3,), callback=tasks.fail).get(30) == 9
+        assert told.get(timeout=30) is ValueError
         assert pool.apply(tasks.square, (4,)) == 16
 
     def test_a_callback_may_use_the_pool(self, pool: Pool) -> None:
