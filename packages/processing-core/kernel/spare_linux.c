@@ -145,12 +145,17 @@ static int receive_request(int control, struct request *request, struct descript
 }
 
 /* Tell the server, then the client, in this order: what dies before the server knows of it has not answered, and what
- * dies later is reported.  False if either is gone: nobody waits for this process any more. */
+ * dies later is reported.  False if either is gone: nobody waits for this process any more.  A client is told that the
+ * server is gone, for it may not see that yet: who is killed closes his descriptors before he has ended. */
 static bool answer(int desk, int report)
 {
     int32_t pid = (int32_t)getpid();
     struct descriptors to_server = {{report}, 1};
-    if (send_with(desk, &pid, sizeof pid, &to_server) < 0) return false;
+    if (send_with(desk, &pid, sizeof pid, &to_server) < 0) {
+        struct answer gone = {.kind = 'G'};
+        (void)send(report, &gone, sizeof gone, MSG_NOSIGNAL);
+        return false;
+    }
     int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (pidfd < 0) return false;
     struct answer born = {'B', pid, (int32_t)owner_slot(arena.self), owner_serial(arena.self)};

@@ -9,6 +9,7 @@ import random
 import selectors
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,40 @@ class TestServer:
         assert ended(at_work) == 0  # it left word itself
         doomed.kill()
         assert ended(doomed) == 255  # nobody was there to ask the system
+
+    @pytest.mark.parametrize("spares", ["left", "killed"])
+    def test_that_is_long_about_dying_is_not_asked_again(self, tmp_path: Path, spares: str) -> None:
+        """A killed process closes its descriptors before it is seen to have ended; here, long before."""
+        fifo = tmp_path / "fifo"
+        os.mkfifo(fifo)
+        program = """
+            import os, signal, sys
+            import processing_core
+            from processing_core import lowlevel
+            from processing_core._start import _forkserver
+            processing_core.set_forkserver_preload(["processing_testing.dying"])
+            context = processing_core.get_context("forkserver")
+            def start():
+                process = context.Process(target=len, args=("",))
+                process.start()
+                process.join()
+                assert process.exitcode == 0
+            def spares():
+                return [pid for _, _, pid, name in lowlevel.members() if name == "ForkServer spare"]
+            while len(spares()) < 3:
+                start()
+            if sys.argv[1] == "killed":
+                for pid in spares():
+                    os.kill(pid, signal.SIGKILL)
+                while spares():
+                    pass
+            server = _forkserver.running_server()
+            os.kill(server.pid, signal.SIGUSR1)
+            os.close(os.open(sys.argv[2], os.O_RDONLY))
+            start()
+            assert _forkserver.running_server() is not server
+        """
+        scripts.run(program, spares, str(fifo), DYING_FIFO=str(fifo))
 
     def test_is_one_per_process(self) -> None:
         ended(run(children.nothing))

@@ -64,12 +64,13 @@ class ForkServer:
         :param parcel: What it will be.
         :param lifeline: The child's end of it; -1 for none.
         :param luggage: Likewise.
-        :return: the child, without its own lifeline yet; ``None`` if the server is gone.
+        :return: the child, without its own lifeline yet; ``None`` if who took the request died, or the server did.
         :raises OSError: if the system refuses.
         """
         try:
             answer = _kernel.request_child(self._control.fileno(), parcel, lifeline, luggage)
         except (BrokenPipeError, ConnectionResetError):
+            self._await_end()
             return None
         kind, value, slot, serial, pidfd, socket_of_report = answer
         report = Descriptor(socket_of_report)
@@ -77,15 +78,21 @@ class ForkServer:
             return ServedChild(value, Descriptor(pidfd), (slot, serial), report, self)
         if kind == protocol.FAILED:
             raise OSError(value, os.strerror(value))
+        if kind == protocol.GONE:
+            self._await_end()
         return None
 
     def stop(self) -> None:
         """End it; blocks for a second at most."""
         self._control.close()
+        self._await_end()
+        self._process.close()
+
+    def _await_end(self) -> None:
+        """Wait for the end of a server that is about to end, so that it is not asked again."""
         if self._process.wait(_PATIENCE) is None:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
-        self._process.close()
 
     def _execute(self, control: int) -> DirectChild:
         prepared = {**self._prepared, "umask": None, "environment": None}  # it inherits them

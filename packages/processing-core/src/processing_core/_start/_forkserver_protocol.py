@@ -7,6 +7,7 @@ has them.  The spare hands the socket on to the server, which from then on repor
     client ─── request: parcel (report[, lifeline][, luggage]) ──▶ spare       control socket
                                      spare ─── pid (report) ─────▶ server      desk
     client ◀── BORN pid place (pidfd) ──────────────────────────── spare       report socket
+    client ◀── GONE ────────────────────────────────────────────── spare       report socket, if nobody is at the desk
     client ◀── FAILED errno ────────────────────────────────────── server      report socket, if it cannot fork
     client ◀── EXITED code ─────────────────────────────────────── server      report socket
 
@@ -29,6 +30,7 @@ __all__ = [
     "BORN",
     "EXITED",
     "FAILED",
+    "GONE",
     "peek_report",
     "refuse_request",
     "receive_taken",
@@ -38,6 +40,7 @@ __all__ = [
 BORN = b"B"
 EXITED = b"X"
 FAILED = b"F"
+GONE = b"G"
 
 # What clients and spares say, the kernel writes: kernel/spare_linux.c.
 _REQUEST = struct.Struct("=??6xQII")  # whether a lifeline and a luggage come along; the parcel's family and cell

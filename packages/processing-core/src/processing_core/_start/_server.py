@@ -195,7 +195,7 @@ class _Server:
         The server's objects stay as they are, for to change one copies a page; as this frame stays, they do too.
         """
         if _kernel.member() is None:
-            return 1
+            return 1  # there was no room for it in the arena
         os.close(self._desk.fileno())
         for pidfd in self._forked:
             os.close(pidfd)
