@@ -13,12 +13,13 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import processing_core
 from processing_core import BaseContext, ClosedError
-from processing_pool import Pool, ProcessPoolExecutor, WorkerDied
+from processing_pool import Pool, ProcessPoolExecutor, TaskCancelled, WorkerDied
 from processing_testing import pooling, tasks
 from processing_testing.meeting import Meeting
 
@@ -104,6 +105,31 @@ class TestFutures:
             return await asyncio.gather(*(loop.run_in_executor(executor, tasks.square, i) for i in range(20)), wrapped)
 
         assert asyncio.run(work()) == [*(i * i for i in range(20)), 49]
+
+    @pytest.mark.parametrize(
+        ("step", "ok", "value"),
+        [("set_result", True, 9), ("set_exception", False, ValueError()), ("cancel", False, TaskCancelled("it was"))],
+    )
+    def test_two_threads_may_know_the_outcome(
+        self, pool: Pool, place: Meeting, monkeypatch: pytest.MonkeyPatch, step: str, ok: bool, value: Any
+    ) -> None:
+        """Who collects and who cancels: the second comes while the first is at it."""
+        future: Any = pool.submit(tasks.stay, place.address)
+        guest = place.welcome()
+        original = getattr(concurrent.futures.Future, step)
+
+        def second_comes(self: Any, *args: Any) -> Any:
+            monkeypatch.undo()
+            second = threading.Thread(target=future.settle, args=(ok, value))
+            second.start()
+            second.join()
+            return original(self, *args)
+
+        monkeypatch.setattr(concurrent.futures.Future, step, second_comes)
+        future.settle(ok, value)
+        assert concurrent.futures.wait([future], 30).done == {future}
+        assert future.cancelled() if step == "cancel" else (future.exception() or future.result()) is value
+        guest.dismiss()
 
 
 class TestMap:

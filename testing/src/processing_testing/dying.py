@@ -1,4 +1,4 @@
-"""To be preloaded by a forkserver that shall be long about dying: at SIGUSR1 its descriptors are closed, but it lives."""
+"""To be preloaded by a forkserver that is long about dying: at SIGUSR1 it closes its descriptors, and lives on."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import concurrent.futures
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future as Future
+from concurrent.futures._base import CANCELLED
 
 from processing_core import BaseContext
 from processing_core.annotations import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
@@ -59,15 +60,22 @@ class _Future(Future[R]):
         self._engine = engine
 
     def settle(self, ok: bool, value: Any) -> None:
-        """The outcome is known; may come again."""
-        if self.done():
-            return
-        if ok:
-            self.set_result(value)
-        elif not isinstance(value, TaskCancelled):
-            self.set_exception(value)
-        elif super().cancel():
-            self.set_running_or_notify_cancel()
+        """The outcome is known.  Several threads may say so at once; an interrupted call is done again."""
+        try:
+            if ok:
+                self.set_result(value)
+            elif not isinstance(value, TaskCancelled):
+                self.set_exception(value)
+            elif super().cancel():
+                self._tell_of_cancel()
+        except concurrent.futures.InvalidStateError:
+            pass  # another thread has just said the same
+
+    def _tell_of_cancel(self) -> None:
+        """Wake those who wait for several futures; once, as it must be."""
+        with self._condition:
+            if self._state == CANCELLED:
+                self.set_running_or_notify_cancel()
 
     def cancel(self) -> bool:
         return self.cancelled() or (self.of.cancel() and (self.cancelled() or not self.done()))
