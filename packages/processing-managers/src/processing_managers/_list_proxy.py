@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from processing_core.annotations import Any, ClassVar, Generic, SupportsIndex, TypeVar, overload
 from processing_managers._proxy import BaseProxy, plain
+from processing_managers._sequence_proxy import SequenceProxy
 
 __all__ = ["ListProxy"]
 
@@ -15,7 +16,7 @@ U = TypeVar("U")
 _CHUNK = 256  # items that an iteration fetches at once
 
 
-class ListProxy(BaseProxy, Generic[T]):
+class ListProxy(SequenceProxy[T, list[T]], Generic[T]):
     """A list in a manager's server: its methods and operators, each of which is one call.
 
     What is fetched is a copy: ``proxy[0].append(1)`` changes the copy of an item, unless the item is itself a managed
@@ -35,10 +36,6 @@ class ListProxy(BaseProxy, Generic[T]):
         *("pop", "remove", "reverse", "sort"),
     )
 
-    def append(self, item: T, /) -> None:
-        """Add ``item`` at the end."""
-        self._callmethod("append", (item,))
-
     def clear(self) -> None:
         """Remove every item."""
         self._callmethod("clear")
@@ -48,56 +45,13 @@ class ListProxy(BaseProxy, Generic[T]):
         result: list[T] = self._callmethod("copy")
         return result
 
-    def count(self, item: T, /) -> int:
-        """How often ``item`` occurs."""
-        result: int = self._callmethod("count", (item,))
-        return result
-
     def extend(self, items: Iterable[T], /) -> None:
         """Add all items at the end."""
         self._callmethod("extend", (_items(items),))
 
-    def index(self, item: T, start: int = 0, *stop: int) -> int:
-        """Where ``item`` occurs first.
-
-        :raises ValueError: if it does not.
-        """
-        result: int = self._callmethod("index", (item, start, *stop))
-        return result
-
-    def insert(self, index: SupportsIndex, item: T, /) -> None:
-        """Add ``item`` before ``index``."""
-        self._callmethod("insert", (index, item))
-
-    def pop(self, index: SupportsIndex = -1, /) -> T:
-        """Remove an item, and return it.
-
-        :raises IndexError: if there is none.
-        """
-        result: T = self._callmethod("pop", (index,))
-        return result
-
-    def remove(self, item: T, /) -> None:
-        """Remove the first that equals ``item``.
-
-        :raises ValueError: if there is none.
-        """
-        self._callmethod("remove", (item,))
-
-    def reverse(self) -> None:
-        """Turn the order around."""
-        self._callmethod("reverse")
-
     def sort(self, *, key: Callable[[T], Any] | None = None, reverse: bool = False) -> None:
         """Sort the items, in the server; ``key`` is sent there."""
         self._callmethod("sort", (), {"key": key, "reverse": reverse})
-
-    def __len__(self) -> int:
-        result: int = self._callmethod("__len__")
-        return result
-
-    def __contains__(self, item: object) -> bool:
-        return bool(self._callmethod("__contains__", (item,)))
 
     def __iter__(self) -> Iterator[T]:
         start = 0
@@ -122,9 +76,6 @@ class ListProxy(BaseProxy, Generic[T]):
     def __setitem__(self, index: Any, item: Any, /) -> None:
         self._callmethod("__setitem__", (index, _items(item) if isinstance(index, slice) else item))
 
-    def __delitem__(self, index: SupportsIndex | slice[Any, Any, Any], /) -> None:
-        self._callmethod("__delitem__", (index,))
-
     def __add__(self, other: list[U] | ListProxy[U], /) -> list[T | U]:
         result: list[T | U] = self._callmethod("__add__", (plain(other),))
         return result
@@ -143,26 +94,10 @@ class ListProxy(BaseProxy, Generic[T]):
     def __rmul__(self, times: SupportsIndex, /) -> list[T]:
         return self * times
 
-    def __imul__(self, times: SupportsIndex, /) -> ListProxy[T]:
-        self._callmethod("__imul__", (times,))
-        return self
-
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, (list, ListProxy)):
             return NotImplemented
         return bool(self.copy() == plain(other))
-
-    def __lt__(self, other: list[T] | ListProxy[T]) -> bool:
-        return bool(self.copy() < plain(other))
-
-    def __le__(self, other: list[T] | ListProxy[T]) -> bool:
-        return bool(self.copy() <= plain(other))
-
-    def __gt__(self, other: list[T] | ListProxy[T]) -> bool:
-        return bool(self.copy() > plain(other))
-
-    def __ge__(self, other: list[T] | ListProxy[T]) -> bool:
-        return bool(self.copy() >= plain(other))
 
     def __hash__(self) -> int:
         return hash(self._id)
