@@ -520,7 +520,20 @@ class TestConnecting:
                 with suppress(ConnectionError), pytest.raises(EOFError):
                     stranger.recv_bytes()
         Bank(serving.address, b"key").connect()
-        assert len([said for said in refusals if "hung up on a client" in said]) == 3  # too long a hello is an OSError
+        assert len([said for said in refusals if "hung up on a client" in said]) == 4
+
+    def test_when_the_system_has_no_more_threads(
+        self, serving: Any, refusals: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(thread: threading.Thread) -> None:
+            monkeypatch.undo()
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        with Client(serving.address, authkey=b"key") as unlucky, pytest.raises(EOFError):
+            unlucky.recv_bytes()
+        Bank(serving.address, b"key").connect()
+        assert [said for said in refusals if said.endswith("hung up on a client: can't start new thread")]
 
     def test_by_default_only_this_machine_reaches_it(self, manager: SyncManager) -> None:
         assert manager.address[:1] == b"\0"  # an abstract name

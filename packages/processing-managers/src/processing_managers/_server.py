@@ -216,10 +216,11 @@ class Server:
             try:
                 if not self.stop_event.is_set():
                     self._serve(connection)
-            except (OSError, EOFError):
+            except (ConnectionError, EOFError):
                 pass  # the client is gone
-            except Exception as error:  # it knows the key, but speaks something else
-                sub_warning("manager's server at %r hung up on a client: %r", self.address, error)
+            except Exception as error:  # it knows the key, but speaks something else; or the system refuses something
+                if not self.stop_event.is_set():  # else the connection was closed here
+                    sub_warning("manager's server at %r hung up on a client: %r", self.address, error)
             finally:
                 with self._lock:
                     self._connections.discard(connection)
