@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 import processing_core
 from processing_testing.forking import fork as fork
 from processing_testing.logs import refusals as refusals
+from processing_testing.managed import Bank
 from processing_testing.meeting import Meeting, meeting
 
 
@@ -27,3 +30,14 @@ def place() -> Iterator[Meeting]:
     """Where the test meets its children."""
     with meeting() as place:
         yield place
+
+
+@pytest.fixture
+def serving() -> Iterator[Any]:
+    """A server in a thread of this process."""
+    server = Bank(("localhost", 0), b"key").get_server()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.stop_event.set()
+    thread.join()

@@ -1,0 +1,132 @@
+"""Who connects to a manager's server, and who is refused."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from processing_core import AuthenticationError
+from processing_managers import (
+    BaseManager,
+    ServerGone,
+    SyncManager,
+)
+from processing_queues import Client
+from processing_testing import managed
+from processing_testing.managed import Bank
+from processing_testing.meeting import Meeting
+
+Context = Any
+
+
+class TestConnecting:
+    def test_from_this_process(self, serving: Any) -> None:
+        bank: Any = Bank(serving.address, b"key")
+        bank.connect()
+        assert bank.Account(1).deposit(1) == 2
+
+    def test_by_a_stranger(self, context: Context, serving: Any, place: Meeting) -> None:
+        child = context.Process(target=managed.deposit_at, args=(serving.address, b"key", place.address))
+        child.start()
+        assert place.hear() == [15]
+        child.join()
+        assert child.exitcode == 0
+
+    def test_with_a_wrong_key(self, serving: Any, refusals: list[str]) -> None:
+        with pytest.raises(AuthenticationError):
+            Bank(serving.address, b"wrong").connect()
+        Bank(serving.address, b"key").connect()
+        (said,) = refusals
+        assert said.startswith(f"listener at {serving.address!r} refused") and "digest received was wrong" in said
+
+    def test_by_who_knows_the_key_and_speaks_something_else(self, serving: Any, refusals: list[str]) -> None:
+        for nonsense in (b"", b"nonsense", bytes(25), bytes(1000)):
+            with Client(serving.address, authkey=b"key") as stranger:
+                stranger.send_bytes(nonsense)
+                with suppress(ConnectionError), pytest.raises(EOFError):
+                    stranger.recv_bytes()
+        Bank(serving.address, b"key").connect()
+        assert len([said for said in refusals if "hung up on a client" in said]) == 4
+
+    def test_when_the_system_has_no_more_threads(
+        self, serving: Any, refusals: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(thread: threading.Thread) -> None:
+            monkeypatch.undo()
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        with Client(serving.address, authkey=b"key") as unlucky, pytest.raises(EOFError):
+            unlucky.recv_bytes()
+        Bank(serving.address, b"key").connect()
+        assert [said for said in refusals if said.endswith("hung up on a client: can't start new thread")]
+
+    def test_by_default_only_this_machine_reaches_it(self, context: Context) -> None:
+        with context.Manager() as manager:
+            assert manager.address[:1] == b"\0"  # an abstract name
+
+    def test_where_nobody_listens(self) -> None:
+        with socket.create_server(("localhost", 0)) as server:
+            address = server.getsockname()
+        manager = BaseManager(address)
+        with pytest.raises(ServerGone, match="refused") as caught:
+            manager.connect()
+        assert caught.value.address == address
+        with pytest.raises(ServerGone):
+            BaseManager("/nowhere/at/all").connect()
+
+    def test_a_file_is_removed(self, context: Context, tmp_path: Any) -> None:
+        folder = os.path.relpath(tmp_path)  # a socket's name is short
+        path = min(str(tmp_path / "s"), os.path.join(folder, "s"), key=len)
+        with SyncManager(path, ctx=context) as manager:
+            assert os.path.exists(path)
+            assert manager.address == path and manager.list([1]) == [1]
+        assert not os.path.exists(path)
+
+    def test_an_unauthenticated_peer_blocks_nobody(self, serving: Any) -> None:
+        with socket.create_connection(serving.address):
+            Bank(serving.address, b"key").connect()
+
+    def test_garbage_harms_nobody(self, serving: Any) -> None:
+        for garbage in (b"", b"\0\0\0\5hello", b"\x7f\xff\xff\xff", b"\xff" * 100):
+            with socket.create_connection(serving.address) as stream:
+                stream.sendall(garbage)
+        Bank(serving.address, b"key").connect()
+
+    def test_one_that_stops_hangs_up(self) -> None:
+        server = Bank(("localhost", 0), b"key").get_server()
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        bank: Any = Bank(server.address, b"key")
+        bank.connect()
+        account = bank.Account()
+        server.stop_event.set()
+        thread.join()
+        with pytest.raises(ServerGone):
+            account.deposit(1)
+        with pytest.raises(ServerGone):
+            Bank(server.address, b"key").connect()
+
+    def test_one_that_hung_up_is_not_taken_for_connected(self) -> None:
+        server = Bank(("localhost", 0), b"key").get_server()
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        bank: Any = Bank(server.address, b"key")
+        bank.connect()
+        server.stop_event.set()
+        thread.join()
+        with pytest.raises(ServerGone):
+            Bank(server.address, b"key").connect()
+        again = Bank(server.address, b"key").get_server()
+        thread = threading.Thread(target=again.serve_forever)
+        thread.start()
+        anew: Any = Bank(server.address, b"key")
+        anew.connect()
+        assert anew.Account(1).deposit(1) == 2
+        again.stop_event.set()
+        thread.join()
