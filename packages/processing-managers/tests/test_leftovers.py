@@ -176,14 +176,17 @@ class TestKilled:
             await_end(lambda: root.entries)
 
     def test_a_keeper_that_was_killed_gets_a_successor(self) -> None:
-        with program(MAKE + MAKE) as root:
+        always_look = """
+            from processing_managers import _leftovers
+            _leftovers._KNOWN = 0
+        """
+        with program(textwrap.dedent(always_look) + textwrap.dedent(MAKE + MAKE)) as root:
             root.hear()
             prefix = f"prc_{root.family}_"
             os.kill(keeper_of(prefix), signal.SIGKILL)
             await_end(lambda: not is_free(prefix))
             for name in [entry for entry in root.entries if (SHM / entry).is_symlink()]:
                 (SHM / os.readlink(SHM / name)).unlink()
-            time.sleep(1.1)  # for so long a process takes it for granted
             root.go_on()
             root.hear()
             root.kill()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Any
 
@@ -12,7 +13,7 @@ from processing_managers import _link
 from processing_managers._messages import CALLER, KEEPER, hello
 from processing_testing import connections, encryption
 from processing_testing.attack import rounds
-from processing_testing.fuzzing import Fuzzer, HelloFuzzer, attacking, serve_manager, spoilt
+from processing_testing.fuzzing import Fuzzer, HelloFuzzer, attacking, growth, serve_manager, spoilt
 from processing_testing.managed import Bank
 
 KEY = b"a key"
@@ -58,14 +59,12 @@ def test_a_server(monkeypatch: pytest.MonkeyPatch, family: str, tls: bool, count
         bank: Any = Bank.from_address(target.address, KEY, ssl=encryption.client_context() if tls else None)
         account = bank.Account(0)
         known = bank._link._id
-        peak = 0
-        for number in range(count):
-            fuzzer.attack(number)
-            if number % 50 == 49:
-                _link.Link(target.address, KEY).call(None, "dummy", (), {})  # somebody new
-                account.deposit(1)
-                peak = peak or target.memory()
-        assert account.deposit(0) == count // 50
-        grown = target.memory() - peak
+        deposits = itertools.count(1)
+
+        def befriend() -> None:
+            _link.Link(target.address, KEY).call(None, "dummy", (), {})  # somebody new
+            assert account.deposit(1) == next(deposits)
+
+        grown = growth(target, fuzzer, count, befriend)
     print(f"{count} malformed talks over {family}{' with TLS' if tls else ''}: {grown >> 10} KiB more at the peak")
     assert grown < MOST

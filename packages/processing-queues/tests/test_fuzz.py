@@ -9,7 +9,7 @@ import pytest
 from processing_queues import Client
 from processing_testing import connections, encryption
 from processing_testing.attack import rounds
-from processing_testing.fuzzing import Fuzzer, HelloFuzzer, attacking, serve_listener, spoilt
+from processing_testing.fuzzing import Fuzzer, HelloFuzzer, attacking, growth, serve_listener, spoilt
 
 KEY = b"a key"
 MOST = 8 << 20
@@ -42,13 +42,6 @@ def test_a_listener(family: str, tls: bool, count: int) -> None:
                 friend.send_bytes(b"hello")
                 assert friend.recv_bytes() == b"hello"
 
-        peak = 0
-        for number in range(count):
-            fuzzer.attack(number)
-            if number % 50 == 49:
-                befriend()
-                peak = peak or target.memory()
-        befriend()
-        grown = target.memory() - peak
+        grown = growth(target, fuzzer, count, befriend)
     print(f"{count} malformed talks over {family}{' with TLS' if tls else ''}: {grown >> 10} KiB more at the peak")
     assert grown < MOST

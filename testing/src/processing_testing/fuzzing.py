@@ -152,6 +152,21 @@ def attacking(
         server.join()
 
 
+def growth(target: Target, fuzzer: Fuzzer, count: int, befriend: Callable[[], object]) -> int:
+    """Attack so often; now and then, and in the end, a friend must be served as ever.
+
+    :return: bytes that the target had more at its peak than after the first cases.
+    """
+    peak = 0
+    for number in range(count):
+        fuzzer.attack(number)
+        if number % 50 == 49:
+            befriend()
+            peak = peak or target.memory()
+    befriend()
+    return target.memory() - peak
+
+
 def serve_listener(telling: Connection, key: bytes, family: str, tls: bool) -> None:
     """Send back what those who know the key send, until told to end; in the end, tell what is left."""
     context = encryption.server_context() if tls else None
