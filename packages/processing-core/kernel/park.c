@@ -38,12 +38,11 @@ static int usable_processors(void)
     return n;
 }
 
-/* Spins end by time, not by count: a pause takes 10 ns on one processor and 140 on another.  A round trip between
- * two awake processes takes 2 us, a wake-up 50; so 20 us of spinning cost less than the sleep they may save. */
+/* Spins end by time, not by count: a pause takes 10 ns on one processor and 140 on another.  A guard changes hands
+ * between two awake processes in 2 us, a wake-up takes 50; so 20 us of spinning cost less than the sleep they may save.
+ */
 #define SPIN_NS 20000
 #define SPIN_RETRY 64 /* after so many waits without a spin try one again */
-
-static int64_t spin_length(struct spin *s) { return load_relaxed(&s->answered) ? SPIN_FOR_ANSWER_NS : SPIN_NS; }
 
 static bool spin_pays(struct spin *s)
 {
@@ -89,7 +88,7 @@ static outcome sleep_once(word32 *w, attempt_fn attempt, void *ctx, int64_t dead
 static outcome spin_alone(word64 *spinner, struct spin *s, attempt_fn attempt, void *ctx)
 {
     if (!cas64(spinner, 0, arena.self)) return BUSY;
-    outcome o = spin_for(s, spin_length(s), attempt, ctx);
+    outcome o = spin_for(s, SPIN_FOR_MESSAGE_NS, attempt, ctx);
     atomic_store(spinner, 0);
     return o;
 }
@@ -125,7 +124,7 @@ outcome park_until_alone(word32 *w, word64 *spinner, struct spin *spin, attempt_
     bool slice_over = true; /* the first look also tests the owner's life */
     PyThreadState *thread = PyEval_SaveThread();
     if (spin_pays(spin))
-        o = spinner ? spin_alone(spinner, spin, attempt, ctx) : spin_for(spin, spin_length(spin), attempt, ctx);
+        o = spinner ? spin_alone(spinner, spin, attempt, ctx) : spin_for(spin, SPIN_NS, attempt, ctx);
     while (o == BUSY) {
         o = sleep_once(w, attempt, ctx, deadline, &slice_over);
         if (o != BUSY || monotonic_ns() >= deadline) break;

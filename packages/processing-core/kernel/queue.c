@@ -246,12 +246,6 @@ static PyObject *py_shut(PyObject *self, PyObject *Py_UNUSED(none))
     Py_RETURN_NONE;
 }
 
-static PyObject *py_converse(PyObject *self, PyObject *Py_UNUSED(none))
-{
-    store_relaxed(&queue_of(self)->get_spin.answered, true);
-    Py_RETURN_NONE;
-}
-
 /* Throw away what became void; whatever interrupts it, the rest goes with the queue. */
 static outcome discard_all(PyObject *self)
 {
@@ -442,7 +436,6 @@ static PyMethodDef methods[] = {
     {"full", py_full, METH_NOARGS, full_doc},
     {"shutdown", (PyCFunction)(void (*)(void))py_shutdown, METH_VARARGS | METH_KEYWORDS, shutdown_doc},
     {"_shut", py_shut, METH_NOARGS, NULL},
-    {"_converse", py_converse, METH_NOARGS, NULL},
     {"_send", rows_send, METH_VARARGS, NULL},
     {"_send_batch", batch_send, METH_VARARGS, NULL},
     {"_save", (PyCFunction)(void (*)(void))batch_save, METH_FASTCALL, NULL},

@@ -236,9 +236,6 @@ class Queue(Handle, Generic[_T]):
     def _shut(self) -> None:
         """No more puts; gets drain what is there, then raise ``ShutDown``, and ``_receive`` ``ValueError``."""
 
-    def _converse(self) -> None:
-        """What this handle gets are answers to what its process has just sent, so that to spin longer pays."""
-
     def _send(self, a: int, b: int, obj: object, claims: Claims = ..., place: int = 0, /) -> int:
         """Put an object with two numbers (64 bits) that are readable even if it cannot be unpickled.
 

@@ -34,7 +34,6 @@ class Attendant:
 
     def serve_ring(self, requests: Ring[Any], answers: Ring[Any]) -> None:
         """Answer a `RingCaller` until it is gone; blocks."""
-        requests._converse()
         try:
             with acting_as(self._identity):
                 while True:

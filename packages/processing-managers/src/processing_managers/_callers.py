@@ -68,7 +68,6 @@ class RingCaller:
         self.pending = False
         self._requests: Ring[Any] = Ring()
         self._answers: Ring[Any] = Ring()
-        self._answers._converse()
         self._ended = ended
         self._numbers = itertools.count(1)
         self._owner = os.getpid()
