@@ -40,9 +40,13 @@ static int usable_processors(void)
 
 /* Spins end by time, not by count: a pause takes 10 ns on one processor and 140 on another.  A guard changes hands
  * between two awake processes in 2 us, a wake-up takes 50; so 20 us of spinning cost less than the sleep they may save.
- */
+ *
+ * They are polite: Linux likes to put who is woken on the waker's processor, idle as the next one may be; a waker that
+ * then spins for the answer keeps from running whoever is to give it.  So it offers its processor again and again.
+ * (Measured on 2 processors: a call to a pool 17 us, and 28 without.)  If nobody else wants it that costs 0.3 us. */
 #define SPIN_NS 20000
-#define SPIN_RETRY 64 /* after so many waits without a spin try one again */
+#define SPIN_YIELD_NS 2000
+#define SPIN_RETRY 8 /* after so many waits without a spin try one again */
 
 static bool spin_pays(struct spin *s)
 {
@@ -50,14 +54,17 @@ static bool spin_pays(struct spin *s)
     if (load_relaxed(&s->credit) > 0) return true;
     uint16_t skipped = load_relaxed(&s->skipped) + 1;
     store_relaxed(&s->skipped, skipped < SPIN_RETRY ? skipped : 0);
-    if (skipped < SPIN_RETRY) return false;
-    return true;
+    return skipped >= SPIN_RETRY;
 }
 
 static outcome spin_for(struct spin *s, int64_t ns, attempt_fn attempt, void *ctx)
 {
-    int64_t end = monotonic_ns() + ns;
+    int64_t now = monotonic_ns(), end = now + ns, yield = now + SPIN_YIELD_NS;
     do {
+        if (now >= yield) {
+            sched_yield();
+            yield = monotonic_ns() + SPIN_YIELD_NS;
+        }
         for (int i = 0; i < 16; i++) {
             outcome o = attempt(ctx, false);
             if (o != BUSY) {
@@ -67,7 +74,8 @@ static outcome spin_for(struct spin *s, int64_t ns, attempt_fn attempt, void *ct
             }
             cpu_relax();
         }
-    } while (monotonic_ns() < end);
+        now = monotonic_ns();
+    } while (now < end);
     int16_t credit = load_relaxed(&s->credit);
     store_relaxed(&s->credit, credit > 1 ? credit - 2 : 0);
     return BUSY;
