@@ -47,21 +47,15 @@ struct spin {
 };
 #define SPIN_CREDIT 8
 
-/* How long who receives messages spins.  A sleeper whose processor is idle wakes after 70 us.  Who spins longer than that
- * meets an answer from one that slept; shorter, and two that talk by turns would never begin to spin: each would give up
- * just before the other is awake.  (Measured on 2 processors: a call to a pool 17 us, and 120 us with 20 us of spinning.)
- */
-#define SPIN_FOR_MESSAGE_NS 120000
-
 /* Try something until it is done.  `attempt(ctx, look)` runs without the GIL, after the first call possibly often;
  * `look` is true once a slice: then it also tests whether whom it waits for is alive.  It returns BUSY to go on
  * waiting; anything else ends the wait. Returns what the attempt returned, BUSY at the deadline, or E_SIGNAL. */
 typedef outcome (*attempt_fn)(void *ctx, bool look);
 outcome park_until(word32 *w, struct spin *spin, attempt_fn attempt, void *ctx, int64_t deadline);
 
-/* Its parts, for those who then sleep on something else than a word: what was attempted, or BUSY after so many
- * nanoseconds of spinning, or at the time `until` of a short sleep.  Without the GIL; no signal handler runs. */
-outcome park_spin(struct spin *spin, int64_t ns, attempt_fn attempt, void *ctx);
+/* Its parts, for those who then sleep on something else than a word: what was attempted, or BUSY after spinning, or
+ * at the time `until` of a short sleep.  Without the GIL; no signal handler runs. */
+outcome park_spin(struct spin *spin, attempt_fn attempt, void *ctx);
 outcome park_briefly(word32 *w, attempt_fn attempt, void *ctx, int64_t until);
 
 /* `park_until` where many wait for things of which each serves one: only one of them spins, who has put its owner id in

@@ -29,7 +29,7 @@ static int64_t sooner(int64_t deadline, int64_t ns)
 static outcome wait_for(pipe_object *p, struct ring *r, attempt_fn attempt, void *ctx, int64_t deadline)
 {
     PyThreadState *thread = PyEval_SaveThread();
-    outcome o = park_spin(&p->receive_spin, SPIN_FOR_MESSAGE_NS, attempt, ctx);
+    outcome o = park_spin(&p->receive_spin, attempt, ctx);
     if (o == BUSY) o = park_briefly(&r->not_empty, attempt, ctx, sooner(deadline, BRIEF_NS));
     while (o == BUSY) {
         if (p->closed) o = E_CLOSED;
@@ -38,7 +38,7 @@ static outcome wait_for(pipe_object *p, struct ring *r, attempt_fn attempt, void
         int heard = platform_bell_sleep(p->hearing, sooner(deadline, SLICE_NS));
         o = attempt(ctx, heard == 0); /* after the bell: who hung up has put nothing since */
         if (o == BUSY && heard & (BELL_HUNG_UP | BELL_CLOSED)) o = E_CLOSED;
-        if (o == BUSY && heard & BELL_READABLE) o = park_spin(&p->receive_spin, SPIN_FOR_MESSAGE_NS, attempt, ctx); /* it comes */
+        if (o == BUSY && heard & BELL_READABLE) o = park_spin(&p->receive_spin, attempt, ctx); /* it comes */
         if (o != BUSY || monotonic_ns() >= deadline) break;
         if (heard & BELL_READABLE) continue;
         PyEval_RestoreThread(thread);
