@@ -157,12 +157,15 @@ def install_for_tests(session: nox.Session, flags: str = "") -> None:
         session.run("python", "-m", "pip", "install", "--quiet", *wheel, success_codes=[0, 1], silent=True)
 
 
-def pytest(session: nox.Session, *arguments: str, **variables: str) -> None:
-    """Run pytest on *arguments*; a kernel that does not load fails the session."""
+def pytest(session: nox.Session, *arguments: str, module: str = "pytest", **variables: str) -> None:
+    """Run pytest on *arguments*; a kernel that does not load fails the session.
+
+    :param module: what runs it, given the same arguments.
+    """
     environment = {"PROCESSING_REQUIRE_KERNEL": "1", "PYTHONFAULTHANDLER": "1", **variables}
     check = "import sys, processing_core._kernel as k; print(f'CPython {sys.version.split()[0]}: kernel {k.__file__}')"
     session.run("python", "-c", check, env=environment)
-    session.run("python", "-m", "pytest", *arguments, env=environment)
+    session.run("python", "-m", module, *arguments, env=environment)
 
 
 # -- trying the wheels -----------------------------------------------------------------------------
@@ -272,10 +275,12 @@ def tests(session: nox.Session) -> None:
     if chosen and session.python not in chosen:
         session.skip(f"not among the chosen {', '.join(chosen)}")
     install_for_tests(session)
-    arguments = [argument for argument in session.posargs if argument not in CANDIDATES]
-    if session.python != FOUND[-1] and not session.posargs:
-        arguments = ["-m", "not attack"]  # the kernel is the same file for all: the newest interpreter attacks it
-    pytest(session, *arguments)
+    if arguments := [argument for argument in session.posargs if argument not in CANDIDATES]:
+        pytest(session, *arguments)
+        return
+    pytest(session, "-m", "not attack", module="processing_testing.halves")
+    if session.python == FOUND[-1]:  # the kernel is the same file for all
+        pytest(session, "-m", "attack")
 
 
 @nox.session

@@ -1,3 +1,4 @@
+import importlib
 import os
 import subprocess
 import sys
@@ -48,10 +49,17 @@ def test_an_orphan_is_found() -> None:
 
 @pytest.mark.skipif(not SHM.is_dir(), reason="there is no /dev/shm")
 def test_shared_memory_is_found() -> None:
+    importlib.import_module("processing_managers")
     entry = SHM / f"processing-testing-{os.getpid()}"
     with pytest.raises(AssertionError, match="shared memory: .*processing-testing"), leaves_nothing(grace=0):
         entry.touch()
     entry.unlink()
+
+
+def test_an_ended_orphan_is_its_new_parents() -> None:
+    script = "import os\nif not os.fork(): os._exit(0)\nos.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)"
+    with leaves_nothing(grace=0):
+        subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_what_goes_away_in_time_is_no_leak() -> None:

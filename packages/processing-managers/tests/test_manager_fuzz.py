@@ -13,8 +13,8 @@ from processing_managers import _link
 from processing_managers._messages import CALLER, KEEPER, hello
 from processing_testing import connections, encryption
 from processing_testing.attack import rounds
-from processing_testing.fuzzing import Fuzzer, HelloFuzzer, attacking, growth, serve_manager, spoilt
-from processing_testing.managed import Bank
+from processing_testing.fuzzing import Fuzzer, HelloFuzzer, attacking, growth, spoilt
+from processing_testing.managed import Bank, serve_manager
 
 KEY = b"a key"
 MOST = 16 << 20

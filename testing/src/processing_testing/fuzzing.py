@@ -20,7 +20,6 @@ from typing import Any
 import processing_core
 from processing_queues import Connection, Listener, Pipe
 from processing_testing import connections, encryption
-from processing_testing.managed import Bank
 
 _CROWD = 100  # connections that are left open, more than a listener's lobby holds
 _SIZES = [0, 1, 255, 256, 257, 0xFFFF, 0x7FFFFFFF, -1, -2, -(1 << 31)]
@@ -171,7 +170,7 @@ def serve_listener(telling: Connection, key: bytes, family: str, tls: bool) -> N
     """Send back what those who know the key send, until told to end; in the end, tell what is left."""
     context = encryption.server_context() if tls else None
     listener = Listener(family=family, backlog=200, authkey=key, on_wrong_key="log", ssl=context)
-    failures = _failures()
+    failures = failures_of_threads()
     before = len(os.listdir("/proc/self/fd"))
     telling.send(listener.address)
     accepting = threading.Thread(target=_accept, args=(listener,))
@@ -182,26 +181,8 @@ def serve_listener(telling: Connection, key: bytes, family: str, tls: bool) -> N
     telling.send((len(os.listdir("/proc/self/fd")) - before, failures))
 
 
-def serve_manager(telling: Connection, key: bytes, family: str, tls: bool) -> None:
-    """Be a manager's server, until told to end; in the end, tell what is left."""
-    context = encryption.server_context() if tls else None
-    address = ("localhost", 0) if family == "AF_INET" else None
-    server = Bank(address, key, ssl=context).get_server()
-    failures = _failures()
-    before, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
-    telling.send(server.address)
-    serving = threading.Thread(target=server.serve_forever)
-    serving.start()
-    telling.recv()
-    server.stop_event.set()
-    serving.join()
-    while threading.active_count() > threads:  # those that have just been hung up on
-        os.sched_yield()
-    telling.send((len(os.listdir("/proc/self/fd")) - before, failures))
-
-
-def _failures() -> list[str]:
-    """What threads of this process will have ended with."""
+def failures_of_threads() -> list[str]:
+    """What threads of this process will have ended with: a list that they append to."""
     failures: list[str] = []
     threading.excepthook = lambda error: failures.append(repr(error.exc_value))
     return failures

@@ -19,7 +19,10 @@ from processing_managers import (
     ServerGone,
     SyncManager,
 )
+from processing_queues import Connection
+from processing_testing import encryption
 from processing_testing.children import Unloadable
+from processing_testing.fuzzing import failures_of_threads
 from processing_testing.meeting import Visit
 
 
@@ -270,3 +273,21 @@ def consume(condition: Any, items: Any, results: Any) -> None:
     with condition:
         condition.wait_for(lambda: len(items) > 0, 30)
         results.append(items.pop())
+
+
+def serve_manager(telling: Connection, key: bytes, family: str, tls: bool) -> None:
+    """Be a manager's server, until told to end; in the end, tell what is left."""
+    context = encryption.server_context() if tls else None
+    address = ("localhost", 0) if family == "AF_INET" else None
+    server = Bank(address, key, ssl=context).get_server()
+    failures = failures_of_threads()
+    before, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
+    telling.send(server.address)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    telling.recv()
+    server.stop_event.set()
+    serving.join()
+    while threading.active_count() > threads:  # those that have just been hung up on
+        os.sched_yield()
+    telling.send((len(os.listdir("/proc/self/fd")) - before, failures))

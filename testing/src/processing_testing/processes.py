@@ -56,7 +56,8 @@ def read(pid: int) -> ProcessInfo | None:
 def family(root: int) -> list[ProcessInfo]:
     """The living and dead processes below *root*: its descendants, and orphans of its process group.
 
-    An orphan is told from a stranger by its group: it is in *root*'s, and its parent is not.
+    An orphan is told from a stranger by its group: it is in *root*'s, and its parent is not. One that has ended is only
+    its new parent's.
     """
     table = snapshot()
     if root not in table:
@@ -66,7 +67,8 @@ def family(root: int) -> list[ProcessInfo]:
     ancestors = set(_ancestors(table, root))
     for info in table.values():
         adopted = info.parent not in table or table[info.parent].group != group
-        if info.group == group and adopted and info.pid not in ancestors and info.started >= table[root].started:
+        orphan = info.group == group and adopted and info.pid not in ancestors and info.state != "Z"
+        if orphan and info.started >= table[root].started:
             kin.add(info.pid)
     while True:
         grown = kin | {info.pid for info in table.values() if info.parent in kin}

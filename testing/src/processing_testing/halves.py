@@ -1,0 +1,49 @@
+"""Runs every test, in two runs of pytest at once: one run leaves the second of two processors idle.
+
+``python -m processing_testing.halves`` takes pytest's options, but no paths. Each half is a process group of its own,
+by which `processing_testing.leaks` and `processing_testing.watchdog` tell their own orphans from the other half's. What
+the second half prints stands below what the first does.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+from typing import IO
+
+FIRST = ["packages/processing-core", "packages/processing-queues", "packages/processing-pool"]
+"""Of the folders named in ``testpaths``, about half the time; the second half is whatever else there is."""
+
+
+def main(options: list[str]) -> int:
+    """Run both halves.
+
+    :return: the first exit status that is not 0.
+    """
+    with tempfile.TemporaryFile() as below:
+        halves = [
+            _start([*options, *FIRST]),
+            _start([*options, *(f"--ignore={folder}" for folder in FIRST)], stdout=below),
+        ]
+        try:
+            statuses = [half.wait() for half in halves]
+        except KeyboardInterrupt:
+            for half in halves:
+                half.send_signal(signal.SIGINT)
+            statuses = [half.wait() for half in halves]
+        finally:
+            below.seek(0)
+            sys.stdout.buffer.write(below.read())
+            sys.stdout.flush()
+    return next((status for status in statuses if status), 0)
+
+
+def _start(arguments: list[str], stdout: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+    pytest = [sys.executable, "-m", "pytest", *arguments]
+    return subprocess.Popen(pytest, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stdout, process_group=0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
