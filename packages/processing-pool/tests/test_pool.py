@@ -15,6 +15,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -171,6 +172,32 @@ class TestMaps:
         try:
             del item, result
             assert all(gone.acquire(timeout=30) for _ in refs)  # the thread that collected it may not be done yet
+        finally:
+            gc.enable()
+
+    @pytest.mark.parametrize(
+        "use",
+        [
+            lambda pool, item: pool.map(int, [item]),
+            lambda pool, item: pool.map(int, [item] * 8, 4),
+            lambda pool, item: list(pool.imap(int, [item], 1)),
+            lambda pool, item: pool.imap_unordered(int, [item] * 8, 4).next(30),
+            lambda pool, item: pool.apply(int, (item,)),
+            lambda pool, item: pool.apply_async(int, (item,)).get(30),
+            lambda pool, item: pool.submit(int, item).result(30),
+        ],
+        ids=["map", "map, in batches", "imap", "imap_unordered, in batches", "apply", "apply_async", "submit"],
+    )
+    def test_what_was_dropped_when_it_failed_is_gone(self, pool: Pool, use: Callable[[Pool, object], Any]) -> None:
+        """The traceback leads to the frames of who waited, and must not lead back from there to itself."""
+        item, gone = tasks.Plain(), threading.Semaphore(0)
+        ref = weakref.ref(item, lambda _: gone.release())
+        gc.disable()
+        try:
+            with suppress(TypeError):
+                use(pool, item)
+            del item
+            assert gone.acquire(timeout=30), ref
         finally:
             gc.enable()
 

@@ -85,7 +85,10 @@ class _Future(Future[R]):
 
     def result(self, timeout: float | None = None) -> R:
         self._collect(timeout)
-        return super().result(0 if timeout is not None else None)
+        try:
+            return super().result(0 if timeout is not None else None)
+        finally:
+            del self  # lest it, and the traceback with this frame, keep each other
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         self._collect(timeout)

@@ -114,7 +114,10 @@ class Pool(PoolAliases):
         task = func, tuple(args), dict(kwds) if kwds else {}
         result: AsyncResult[R] = AsyncResult(self._engine, None, task, self._options.updated(options))
         self._engine.call(result)
-        return result.get()
+        try:
+            return result.get()
+        finally:
+            del result  # as there
 
     def apply_async(
         self,

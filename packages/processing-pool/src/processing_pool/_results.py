@@ -96,7 +96,10 @@ class AsyncResult(Target, Generic[R]):
         """
         if self._outcome is None and not self._engine.wait(self, checked_timeout(timeout)):
             raise TimeoutError(f"the result was not there after {timeout} s")
-        return self._given()
+        try:
+            return self._given()
+        finally:
+            del self  # lest it, and the traceback with this frame, keep each other
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until the result is there, or the time is up.  Blocks; signal handlers run.
@@ -186,4 +189,4 @@ class AsyncResult(Target, Generic[R]):
         try:
             raise value
         finally:
-            value = None  # lest the traceback and this frame keep each other
+            del value, self

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, takewhile
 
@@ -285,7 +286,7 @@ class IMapIterator(Generic[R]):
         self._engine = engine
         self._pool = pool
         self._stream = stream
-        self._rest: Iterator[Any] = iter(())  # of the chunk that was taken last
+        self._rest: deque[Any] = deque()  # of what was taken last; none stays that was given
         self._guard = threading.RLock()  # guards _rest and the taking
         self._drop = weakref.finalize(self, _drop, weakref.ref(stream))
         self._drop.atexit = False
@@ -312,13 +313,12 @@ class IMapIterator(Generic[R]):
         """
         while True:
             with self._guard:
-                for value in self._rest:
-                    result: R = _given(value)
-                    return result
+                if self._rest:
+                    return _given(self._rest.popleft())  # type: ignore[no-any-return]
                 if self._stream.is_ready():
                     if self._stream.is_over():
                         raise StopIteration
-                    self._rest = iter(self._stream.take())
+                    self._rest.extend(self._stream.take())
                     continue
             if not self._engine.wait(self._stream, checked_timeout(timeout)):
                 raise TimeoutError(f"the next result was not there after {timeout} s")
