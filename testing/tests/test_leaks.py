@@ -31,10 +31,13 @@ def test_a_thread_is_found() -> None:
 
 
 def test_a_child_is_found() -> None:
+    script = "import signal; print(flush=True); signal.pause()"
     with pytest.raises(AssertionError, match="processes: .*signal.pause"), leaves_nothing(grace=0):
-        child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
-    child.kill()
-    child.wait()
+        child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        child.stdout.readline()  # it has its command line now, which it is told by
+    with child:
+        child.kill()
 
 
 def test_an_orphan_is_found() -> None:

@@ -108,7 +108,7 @@ def shared(method: str) -> Iterator[Shared]:
 def pool(shared: Shared) -> Iterator[Pool]:
     """A pool of two workers that the tests of a module share; each leaves it idle and whole."""
     yield shared.pool()
-    gc.collect()  # a stream that was dropped in a cycle, through the cause of an error
+    gc.collect()  # what was dropped in a cycle
     shared.check()
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Callable
 
+from processing_core import RemoteTraceback
 from processing_core.annotations import Any
 from processing_core.lowlevel import Parcel
 from processing_pool._errors import ended
-from processing_pool._messages import Death, Failure, Unread, error_of, untaken
+from processing_pool._messages import Death, Failure, Unread, as_text, error_of, untaken
 
 __all__ = ["SPECIAL", "Failed", "cell_number", "described", "failed", "name_of"]
 
@@ -33,7 +34,10 @@ def failed(ok: bool, value: Any, describe: Callable[[], str]) -> Failed:
     :param describe: names the task, if its name is needed.
     """
     if not ok:
-        return Failed(untaken(value, f"the result of {describe()}, which did not unpickle"))
+        error = untaken(value, f"the result of {describe()}, which did not unpickle")
+        # As text, for its frames lead to those of who waits, and what stands there would be kept until it is taken.
+        error.__cause__ = RemoteTraceback(as_text(value))
+        return Failed(error)
     if type(value) is Death:
         return Failed(ended(describe(), value))
     return Failed(error_of(value))
