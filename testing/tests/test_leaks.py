@@ -30,12 +30,17 @@ def test_a_thread_is_found() -> None:
     thread.join()
 
 
-def test_a_child_is_found() -> None:
+def _paused() -> subprocess.Popen[bytes]:
     script = "import signal; print(flush=True); signal.pause()"
+    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()  # it has its command line now, which it is told by
+    return child
+
+
+def test_a_child_is_found() -> None:
     with pytest.raises(AssertionError, match="processes: .*signal.pause"), leaves_nothing(grace=0):
-        child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
-        assert child.stdout is not None
-        child.stdout.readline()  # it has its command line now, which it is told by
+        child = _paused()
     with child:
         child.kill()
 

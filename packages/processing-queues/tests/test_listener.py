@@ -160,6 +160,20 @@ class TestLife:
         assert not os.path.exists(run.stdout.strip())
         assert list(tmp_path.iterdir()) == []
 
+    def test_a_temporary_folder_with_a_long_path(self, tmp_path: Path) -> None:
+        folder = tmp_path / ("x" * 100)
+        folder.mkdir()
+        program = "import processing_queues as q; l = q.Listener(); print(l.address)"
+        environment = {**os.environ, "TMPDIR": str(folder)}
+        subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL, env=environment)
+
+    @pytest.mark.parametrize("use", [Listener, Client])
+    def test_a_path_that_is_too_long_is_named(self, use: Callable[[str], object], tmp_path: Path) -> None:
+        path = str(tmp_path / ("x" * 100))
+        with pytest.raises(OSError, match="AF_UNIX path too long") as caught:
+            use(path)
+        assert path in "".join(caught.value.__notes__)
+
     def test_a_child_leaves_the_file_alone(self, context: BaseContext) -> None:
         with Listener() as listener:
             process = context.Process(target=connections.dial, args=(listener.address, None))

@@ -17,6 +17,9 @@ __all__ = ["Address", "Bound", "bind", "families", "family_of"]
 Address = str | bytes | tuple[str, int] | tuple[str, int, int, int]
 """A path, an abstract name (it begins with a zero byte; Linux only), (host, port), or what `AF_INET6` has."""
 
+LONGEST_FOLDER = 70
+"""Bytes of the path of a folder in which a file's path is short enough for a socket: 103 bytes are, or 107."""
+
 families: list[str] = ["AF_INET", "AF_INET6", "AF_UNIX"]
 """The families of sockets that listeners and clients speak."""
 
@@ -122,7 +125,8 @@ def _bind_somewhere(listening: socket.socket) -> tuple[str, str]:
     """Bind to a file in a new folder of this user's; its path, and the folder's."""
     import tempfile  # here, for its import takes 3 ms that few programs need
 
-    folder = tempfile.mkdtemp(prefix="processing-")
+    usual = tempfile.gettempdir()
+    folder = tempfile.mkdtemp(prefix="processing-", dir=usual if len(os.fsencode(usual)) < LONGEST_FOLDER else "/tmp")
     path = os.path.join(folder, "listener")
     try:
         listening.bind(path)

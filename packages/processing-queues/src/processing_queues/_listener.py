@@ -168,8 +168,11 @@ class Listener:
             self._lobby = Lobby(listening, bound.address, opened, self._patience, self._tells)
         except BaseException as error:
             self.close()
-            if isinstance(error, OSError) and error.filename is None:
-                error.filename = address
+            if isinstance(error, OSError):
+                if error.errno is None:  # such as of a path that is too long
+                    error.add_note(f"the address is {address!r}")
+                elif error.filename is None:
+                    error.filename = address
             raise
         self._address: Any = bound.address
 
