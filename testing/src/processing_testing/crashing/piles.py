@@ -164,30 +164,36 @@ class CutPile(_Pile):
 
 @scenario
 class PagesOfAPile(_Pile):
-    """Pages of slots are made and given back under way."""
+    """A page of slots is made, and one of another pile is given back."""
 
     page = 1636
 
     def prepare(self) -> tuple[Any, Any, Tally]:
-        pile = self.k.Pile()
+        growing, shrinking = self.k.Pile(), self.k.Pile()
         for i in range(self.page - 1):
-            pile._put(None, i)
-        return pile, None, Tally()
+            growing._put(None, i)
+        for i in range(self.page + 1):
+            shrinking._put(None, i)
+        for _ in range(self.page - 2):
+            shrinking._get()
+        return growing, shrinking, Tally()
 
     def act(self, world: tuple[Any, Any, Tally]) -> None:
-        pile, _, done = world
+        growing, shrinking, done = world
         for i in range(3):
-            pile._put(None, self.page - 1 + i)
+            growing._put(None, self.page - 1 + i)
         done.add()
-        for _ in range(self.page + 2):
-            pile._get()
+        for _ in range(3):
+            shrinking._get()
         done.add()
 
     def verify(self, world: tuple[Any, Any, Tally]) -> None:
-        pile, _, done = world
-        n = pile._qsize()
-        assert done.value < 2 or n == 0
-        assert [pile._get() for _ in range(n)] == list(range(n))[::-1]
+        growing, shrinking, done = world
+        assert done.value < 1 or growing._qsize() == self.page + 2
+        assert done.value < 2 or shrinking._qsize() == 0
+        for pile in (growing, shrinking):
+            n = pile._qsize()
+            assert [pile._get() for _ in range(n)] == list(range(n))[::-1]
 
 
 @scenario
