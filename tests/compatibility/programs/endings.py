@@ -9,8 +9,9 @@ multiprocessing = importlib.import_module(sys.argv[1])
 
 
 def wait_for_ever(started):
+    never = multiprocessing.Event()  # before it may be killed: multiprocessing's leaves a file if that is in the middle
     started.set()
-    multiprocessing.Event().wait()
+    never.wait()
 
 
 def refuse(started):
