@@ -279,7 +279,7 @@ def tests(session: nox.Session) -> None:
         pytest(session, *arguments)
         return
     pytest(session, "-m", "not attack", module="processing_testing.halves")
-    if session.python == FOUND[-1]:  # the kernel is the same file for all
+    if chosen or session.python == FOUND[-1]:  # the kernel is the same file for all
         pytest(session, "-m", "attack")
 
 

@@ -1,4 +1,3 @@
-import importlib
 import os
 import subprocess
 import sys
@@ -57,7 +56,6 @@ def test_an_orphan_is_found() -> None:
 
 @pytest.mark.skipif(not SHM.is_dir(), reason="there is no /dev/shm")
 def test_shared_memory_is_found() -> None:
-    importlib.import_module("processing_managers")
     entry = SHM / f"processing-testing-{os.getpid()}"
     with pytest.raises(AssertionError, match="shared memory: .*processing-testing"), leaves_nothing(grace=0):
         entry.touch()

@@ -27,17 +27,22 @@ def main(options: list[str]) -> int:
             _start([*options, *FIRST]),
             _start([*options, *(f"--ignore={folder}" for folder in FIRST)], stdout=below),
         ]
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # nox sends it, soon after a Ctrl-C
+        statuses = _wait(halves)
+        below.seek(0)
+        sys.stdout.buffer.write(below.read())
+        sys.stdout.flush()
+    return next((status for status in statuses if status), 0)
+
+
+def _wait(halves: list[subprocess.Popen[bytes]]) -> list[int]:
+    """Wait for both; every interruption is passed on, for no terminal's Ctrl-C reaches their groups."""
+    while True:
         try:
-            statuses = [half.wait() for half in halves]
+            return [half.wait() for half in halves]
         except KeyboardInterrupt:
             for half in halves:
                 half.send_signal(signal.SIGINT)
-            statuses = [half.wait() for half in halves]
-        finally:
-            below.seek(0)
-            sys.stdout.buffer.write(below.read())
-            sys.stdout.flush()
-    return next((status for status in statuses if status), 0)
 
 
 def _start(arguments: list[str], stdout: IO[bytes] | None = None) -> subprocess.Popen[bytes]:

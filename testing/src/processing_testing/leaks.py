@@ -22,8 +22,8 @@ from processing_testing import processes
 
 GRACE = 3.0
 SHM = Path("/dev/shm")
-FOREIGN_SHM = ("psm_", "sem.", "pym-")
-"""Names that `multiprocessing`, loky and `sem_open` give, never we: a program running beside the tests made them."""
+FOREIGN_SHM = ("psm_", "sem.mp-", "sem.loky-", "pym-")
+"""Names that `multiprocessing` and loky give; never ours, so a program running beside the tests made them."""
 
 
 class Belongings(NamedTuple):
@@ -109,6 +109,6 @@ def _threads() -> dict[object, str]:
 
 
 def _shared_memory() -> dict[object, str]:
-    if "processing_managers" not in sys.modules or not SHM.is_dir():
-        return {}  # nobody here gives names, so whatever comes is a stranger's
+    if not SHM.is_dir():
+        return {}
     return {path.name: str(path) for path in SHM.iterdir() if not path.name.startswith(FOREIGN_SHM)}

@@ -117,7 +117,7 @@ class Pool(PoolAliases):
         try:
             return result.get()
         finally:
-            del result  # as there
+            del result  # lest it, and the traceback with this frame, keep each other
 
     def apply_async(
         self,

@@ -126,7 +126,7 @@ def _bind_somewhere(listening: socket.socket) -> tuple[str, str]:
     import tempfile  # here, for its import takes 3 ms that few programs need
 
     usual = tempfile.gettempdir()
-    folder = tempfile.mkdtemp(prefix="processing-", dir=usual if len(os.fsencode(usual)) < LONGEST_FOLDER else "/tmp")
+    folder = tempfile.mkdtemp(prefix="processing-", dir=usual if len(os.fsencode(usual)) <= LONGEST_FOLDER else "/tmp")
     path = os.path.join(folder, "listener")
     try:
         listening.bind(path)

@@ -172,8 +172,11 @@ class PagesOfAPile(_Pile):
         growing, shrinking = self.k.Pile(), self.k.Pile()
         for i in range(self.page - 1):
             growing._put(None, i)
-        for i in range(self.page + 1):
+        for i in range(self.page):
             shrinking._put(None, i)
+        used = self.k.stats()["used"]
+        shrinking._put(None, self.page)
+        assert self.k.stats()["used"] > used, "a page has another length now"
         for _ in range(self.page - 2):
             shrinking._get()
         return growing, shrinking, Tally()
