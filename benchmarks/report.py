@@ -1,4 +1,4 @@
-"""The table for people and the file for programs."""
+"""The table that is printed, and the JSON file."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def record(row: Row, outcomes: dict[str, Outcome]) -> dict[str, Any]:
         "row": row.name,
         "what": row.what,
         "unit": row.unit,
-        "processing": _side(ours),
+        "processing": side(ours),
         "peers": [
             {
                 "name": peer.name,
-                **_side(outcomes[peer.name]),
+                **side(outcomes[peer.name]),
                 "ratio": ratio(ours, outcomes[peer.name]),
                 "floor": peer.floor,
                 "aim": peer.aim,
@@ -37,7 +37,8 @@ def record(row: Row, outcomes: dict[str, Outcome]) -> dict[str, Any]:
     }
 
 
-def _side(outcome: Outcome) -> dict[str, Any]:
+def side(outcome: Outcome) -> dict[str, Any]:
+    """A side of a row, as the JSON file has it."""
     return {
         "median": outcome.median,
         "seconds": outcome.seconds,
@@ -78,9 +79,9 @@ def lines(row: Row, outcomes: dict[str, Outcome]) -> Iterator[list[str]]:
         times = ratio(ours, outcome)
         yield [
             row.what if number == 0 else "",
-            _shown(ours, row.unit) if number == 0 else "",
+            shown(ours, row.unit) if number == 0 else "",
             peer.name,
-            _shown(outcome, row.unit),
+            shown(outcome, row.unit),
             "" if times is None else f"{times:.2f}x",
             "" if peer.floor is None else f"{peer.floor:g}x",
             "" if peer.aim is None else f"{peer.aim:g}x",
@@ -97,10 +98,10 @@ def verdict(peer: Peer, times: float | None) -> str:
     return "aim" if peer.aim is not None and times >= peer.aim else "floor"
 
 
-def table(rows: Iterable[list[str]], markdown: bool = False) -> str:
+def table(rows: Iterable[list[str]], markdown: bool = False, headings: list[str] = HEADINGS) -> str:
     """Lines as a table."""
-    rows = [HEADINGS, *rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    rows = [headings, *rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(headings))]
     shown = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
     rule = ["-" * width for width in widths]
     if markdown:
@@ -115,7 +116,8 @@ def problems(row: Row, outcomes: dict[str, Outcome]) -> Iterator[str]:
             yield f"{row.name}, {outcome.side}: {outcome.problem}"
 
 
-def _shown(outcome: Outcome, unit: str) -> str:
+def shown(outcome: Outcome, unit: str) -> str:
+    """A side's median, or why there is none."""
     if outcome.median is not None:
         return f"{duration(outcome.median)}/{unit}"
     return ABSENT if outcome.problem == ABSENT else "failed"

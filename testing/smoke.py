@@ -18,7 +18,7 @@ def square(number: int) -> int:
 
 
 def work(lock: Any, queue: Any, value: Any) -> None:
-    """What each child does: a task in each of the shared objects."""
+    """The target of each child: it uses each of the shared objects."""
     for _ in range(100):
         with lock:
             if value is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import processing
-from processing_testing import scripts
+from processing_testing.harness import scripts
 
 
 @pytest.fixture(params=processing.get_all_start_methods())
@@ -18,7 +18,7 @@ def method(request: pytest.FixtureRequest) -> str:
 
 
 def test_the_check_itself(method: str) -> None:
-    """What PyTorch's DataLoader and loguru ask; its answer must not cost the others."""
+    """The check of PyTorch's DataLoader and loguru; other programs must not pay for it."""
     program = """
         import copy, pickle, sys
         import processing, processing_core
@@ -67,7 +67,7 @@ if __name__ == "__main__":
 
 
 def test_loguru(method: str, tmp_path: Path) -> None:
-    """It queues records by what it makes with the context, in this process and in children."""
+    """loguru sends records through objects that it makes with the context, in this process and in children."""
     pytest.importorskip("loguru")
     path = tmp_path / "program.py"
     path.write_text(LOGURU)

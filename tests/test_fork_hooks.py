@@ -1,11 +1,11 @@
-"""Forks that nobody announced: through Python, and behind its back. And handles that are no good any more."""
+"""Forks by `os.fork` and by C code, and handles that are not valid any more."""
 
 import subprocess
 import sys
 
 import pytest
 
-from processing_testing import scripts
+from processing_testing.harness import scripts
 
 KINDS = {
     "Lock()": "it.acquire(block=False)",
@@ -61,35 +61,35 @@ use(make())
 gc.collect()
 before = lowlevel.stats()["cells"]
 it = make()
-heard, tell = os.pipe()
-hear, say = os.pipe()
-place = lowlevel.member()
+from_child, to_parent = os.pipe()
+from_parent, to_child = os.pipe()
+identity = lowlevel.member()
 pid = os.fork()
 if pid == 0:
     try:
-        assert lowlevel.member() != place
-        assert lowlevel.member()[1] != place[1]
-        os.write(tell, b".")
-        os.read(hear, 1)
+        assert lowlevel.member() != identity
+        assert lowlevel.member()[1] != identity[1]
+        os.write(to_parent, b".")
+        os.read(from_parent, 1)
         use(it)  # the parent has dropped it
-        os.write(tell, b".")
-        os.read(hear, 1)
+        os.write(to_parent, b".")
+        os.read(from_parent, 1)
         os._exit(0)
     finally:
         os._exit(1)
-os.close(tell)
-assert os.read(heard, 1) == b"."
+os.close(to_parent)
+assert os.read(from_child, 1) == b"."
 assert sorted(family()) == sorted([os.getpid(), pid])
 del it
 gc.collect()
-os.write(say, b".")
-assert os.read(heard, 1) == b"."
+os.write(to_child, b".")
+assert os.read(from_child, 1) == b"."
 assert lowlevel.stats()["cells"] > before, "the child's handle is not counted"
-os.write(say, b".")
+os.write(to_child, b".")
 succeed(pid)
 lowlevel.sweep()
 assert lowlevel.stats()["cells"] == before, "the child's death released nothing"
-lowlevel.check()
+lowlevel.verify()
 """,
             make,
             use,
@@ -99,12 +99,12 @@ lowlevel.check()
         run(
             """
 it = make()
-place = lowlevel.member()
+identity = lowlevel.member()
 if (child := os.fork()) == 0:
     own = lowlevel.member()
     if (grandchild := os.fork()) == 0:
         use(it)
-        os._exit(lowlevel.member()[1] in (own[1], place[1]))
+        os._exit(lowlevel.member()[1] in (own[1], identity[1]))
     succeed(grandchild)
     os._exit(0)
 succeed(child)
@@ -116,28 +116,28 @@ succeed(child)
     def test_a_fork_before_the_family_makes_two_families(self, make: str, use: str) -> None:
         run(
             """
-heard, tell = os.pipe()
+from_child, to_parent = os.pipe()
 if (child := os.fork()) == 0:
     it = make()
     use(it)
-    os.write(tell, pickle.dumps(it))
+    os.write(to_parent, pickle.dumps(it))
     os._exit(0)
-os.close(tell)
+os.close(to_parent)
 own = make()
 use(own)
 succeed(child)
-refused(processing.HandleError, pickle.loads, open(heard, "rb").read())
+refused(processing.HandleError, pickle.loads, open(from_child, "rb").read())
 """,
             make,
             use,
         )
 
 
-class TestForksBehindItsBack:
+class TestForksByC:
     def test_handles_raise_and_finalizers_do_nothing(self, make: str, use: str) -> None:
         run(
             """
-it, doomed, spare = make(), make(), make()
+it, dropped, spare = make(), make(), make()
 before = lowlevel.stats()["cells"]
 pid = ctypes.PyDLL(None).fork()
 if pid == 0:
@@ -145,7 +145,7 @@ if pid == 0:
         assert "fork" in refused(processing.ForkError, use, it)
         refused(processing.ForkError, make)
         refused(processing.ForkError, pickle.dumps, it)
-        del doomed
+        del dropped
         gc.collect()
         os._exit(0)
     except BaseException:
@@ -155,9 +155,9 @@ if pid == 0:
         os._exit(1)
 succeed(pid)
 lowlevel.sweep()
-lowlevel.check()
+lowlevel.verify()
 assert lowlevel.stats()["cells"] == before, "the stranger's finalizer dropped a reference"
-use(it), use(doomed)
+use(it), use(dropped)
 assert family() == [os.getpid()]
 """,
             make,
@@ -195,7 +195,7 @@ data = pickle.dumps(it)
 use(pickle.loads(data))
 del it
 gc.collect()
-others = [make() for _ in range(100)]  # somebody else's now, perhaps
+others = [make() for _ in range(100)]  # these may reuse the freed cells
 refused(processing.HandleError, pickle.loads, data)
 """,
             make,
@@ -230,7 +230,7 @@ use(kept[0])
 del kept[len(kept) // 2:]
 gc.collect()
 use(make())
-lowlevel.check()
+lowlevel.verify()
 """,
             make,
             use,

@@ -1,4 +1,4 @@
-"""Promise 11: any shared object travels anywhere in the family."""
+"""Promise 11: any shared object can be sent to any process of the family."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import processing
-from processing_testing import connections, travel
+from processing_testing.children import connections, travel
 
 METHODS = processing.get_all_start_methods()
 
@@ -80,10 +80,10 @@ class TestQueue:
             outer.put(inner)
             assert travel.KINDS[kind].seen(thing)
 
-    def test_what_nobody_else_holds_is_kept(self, method: str, kind: str) -> None:
+    def test_what_no_other_process_holds_is_kept(self, method: str, kind: str) -> None:
         queue: processing.Queue[Any] = processing.Queue()
         queue.put(travel.make(kind))
-        travel.make(kind)  # would take its place
+        travel.make(kind)  # would reuse its cell if that had been freed
         thing = queue.get()
         travel.KINDS[kind].prepare(thing)
         with Run(method, travel.do, kind, thing):
@@ -123,7 +123,7 @@ class TestPool:
 
 
 class TestConnections:
-    """They are no handles, and travel by a way of their own; between running processes, once for each pickle."""
+    """Connections are no handles, and are sent in another way; a running process receives each pickle once."""
 
     def test_in_a_task_and_back(self, pool: Any) -> None:
         ours, theirs = processing.Pipe()

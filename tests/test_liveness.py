@@ -1,6 +1,6 @@
-"""Who counts as alive. Each program forks members by hand, so that it can let them die in peculiar ways."""
+"""Which processes count as alive. Each program forks members by `os.fork`, so that they can die in unusual ways."""
 
-from processing_testing import scripts
+from processing_testing.harness import scripts
 
 PRELUDE = """
 import ctypes, os, signal, threading
@@ -11,42 +11,42 @@ from processing_core import lowlevel
 lock = processing.Lock()  # makes the family
 
 class Member:
-    '''A forked member, which runs *life* and ends with it; *life* gets functions to tell and to hear the test.'''
+    '''A forked member, which runs *body*; *body* gets a function to notify the test and one to wait for it.'''
 
-    def __init__(self, life):
-        heard, tell = os.pipe()
-        hear, self._say = os.pipe()
+    def __init__(self, body):
+        from_member, to_test = os.pipe()
+        from_test, self._to_member = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
-            os.close(heard), os.close(self._say)
+            os.close(from_member), os.close(self._to_member)
             try:
-                os.write(tell, b".")
-                life(lambda: os.write(tell, b"."), lambda: os.read(hear, 1))
+                os.write(to_test, b".")
+                body(lambda: os.write(to_test, b"."), lambda: os.read(from_test, 1))
             finally:
                 os._exit(0)
-        os.close(tell), os.close(hear)
-        self._heard = heard
-        self.hear()  # it is a member now
-        self.place = next((slot, serial) for slot, serial, pid, name in lowlevel.members() if pid == self.pid)
+        os.close(to_test), os.close(from_test)
+        self._from_member = from_member
+        self.receive()  # now it is a member
+        self.identity = next((slot, serial) for slot, serial, pid, name in lowlevel.members() if pid == self.pid)
 
-    def hear(self):
-        assert os.read(self._heard, 1) == b".", "it died before"
+    def receive(self):
+        assert os.read(self._from_member, 1) == b".", "it died before"
 
-    def say(self):
-        os.write(self._say, b".")
+    def send(self):
+        os.write(self._to_member, b".")
 
     def wait_for_end(self, options=0):
         os.waitid(os.P_PID, self.pid, os.WEXITED | options)
 
     def close(self):
-        os.close(self._heard), os.close(self._say)
+        os.close(self._from_member), os.close(self._to_member)
 
     def alive(self):
-        return lowlevel.alive(*self.place)
+        return lowlevel.alive(*self.identity)
 
-def stay(tell, hear):
-    tell()
-    hear()
+def wait_for_test(notify, wait):
+    notify()
+    wait()
 """
 
 
@@ -54,12 +54,12 @@ def test_a_zombie_is_dead() -> None:
     scripts.run(
         PRELUDE
         + """
-member = Member(stay)
-member.hear()
+member = Member(wait_for_test)
+member.receive()
 assert member.alive()
 os.kill(member.pid, signal.SIGKILL)
 member.wait_for_end(os.WNOWAIT)
-os.kill(member.pid, 0)  # it answers, for it is a zombie
+os.kill(member.pid, 0)  # succeeds, because it is a zombie
 assert not member.alive()
 member.wait_for_end()
 assert not member.alive()
@@ -71,13 +71,13 @@ def test_a_killed_holder_is_found_dead_before_it_is_reaped() -> None:
     scripts.run(
         PRELUDE
         + """
-def hold(tell, hear):
+def hold(notify, wait):
     lock.acquire()
-    tell()
-    hear()
+    notify()
+    wait()
 
 member = Member(hold)
-member.hear()
+member.receive()
 assert not lock.acquire(block=False)
 os.kill(member.pid, signal.SIGKILL)
 member.wait_for_end(os.WNOWAIT)
@@ -91,24 +91,24 @@ else:
     )
 
 
-def test_whoever_gets_the_slot_next_does_not_revive_the_dead() -> None:
+def test_a_member_in_a_reused_slot_does_not_revive_the_dead_one() -> None:
     scripts.run(
         PRELUDE
         + """
-first = Member(stay)
-first.hear()
+first = Member(wait_for_test)
+first.receive()
 os.kill(first.pid, signal.SIGKILL)
 first.wait_for_end()
 lowlevel.sweep()
 for attempt in range(2000):
-    member = Member(stay)
-    member.hear()
-    assert member.place[1] != first.place[1], "a serial was given twice"
-    reused = member.place[0] == first.place[0]
+    member = Member(wait_for_test)
+    member.receive()
+    assert member.identity[1] != first.identity[1], "a serial was given twice"
+    reused = member.identity[0] == first.identity[0]
     if reused:
         assert member.alive()
         assert not first.alive()
-    member.say()
+    member.send()
     member.wait_for_end()
     member.close()
     lowlevel.sweep()
@@ -125,15 +125,15 @@ def test_a_stopped_process_is_alive() -> None:
     scripts.run(
         PRELUDE
         + """
-member = Member(stay)
-member.hear()
+member = Member(wait_for_test)
+member.receive()
 os.kill(member.pid, signal.SIGSTOP)
 os.waitid(os.P_PID, member.pid, os.WSTOPPED)
 assert member.alive()
 lowlevel.sweep()
 assert member.alive()
 os.kill(member.pid, signal.SIGCONT)
-member.say()
+member.send()
 member.wait_for_end()
 assert not member.alive()
 """
@@ -144,31 +144,31 @@ def test_a_process_whose_first_thread_has_ended_is_alive() -> None:
     scripts.run(
         PRELUDE
         + """
-def leave_a_thread(tell, hear):
+def leave_a_thread(notify, wait):
     leader = os.getpid()
 
     def work():
         # The system shows the process as a zombie once its first thread is gone.
         while Path(f"/proc/{leader}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
             os.sched_yield()
-        tell()
-        hear()
+        notify()
+        wait()
         with lock:
-            tell()
-        hear()
+            notify()
+        wait()
         os._exit(0)
 
     threading.Thread(target=work).start()
     ctypes.CDLL(None).pthread_exit(None)
 
 member = Member(leave_a_thread)
-member.hear()
+member.receive()
 assert member.alive()
 lowlevel.sweep()
 assert member.alive()
-member.say()
-member.hear()  # it could take the lock
-member.say()
+member.send()
+member.receive()  # it could take the lock
+member.send()
 member.wait_for_end()
 assert not member.alive()
 """
@@ -179,15 +179,15 @@ def test_closing_every_descriptor_does_not_make_a_member_look_dead() -> None:
     scripts.run(
         PRELUDE
         + """
-def close_all(tell, hear):
+def close_all(notify, wait):
     lock.acquire()
     os.closerange(3, 20)
-    hear_end, tell_end = kept
-    os.write(tell_end, b".")
-    os.read(hear_end, 1)
+    read_end, write_end = kept
+    os.write(write_end, b".")
+    os.read(read_end, 1)
     lock.release()
-    os.write(tell_end, b".")
-    os.read(hear_end, 1)
+    os.write(write_end, b".")
+    os.read(read_end, 1)
 
 outer, inner = os.pipe(), os.pipe()
 kept = os.dup2(inner[0], 100), os.dup2(outer[1], 101)
@@ -195,7 +195,7 @@ member = Member(close_all)
 assert os.read(outer[0], 1) == b"."
 assert member.alive()
 assert lowlevel.sweep() == 0
-assert not lock.acquire(timeout=1.2)  # waiting looks whether the owner lives
+assert not lock.acquire(timeout=1.2)  # a wait checks whether the owner is alive
 os.write(inner[1], b".")
 assert os.read(outer[0], 1) == b"."
 assert lock.acquire(timeout=1.2)
@@ -207,16 +207,16 @@ assert not member.alive()
     )
 
 
-def test_one_who_closed_every_descriptor_can_still_watch_others() -> None:
+def test_a_member_that_closed_every_descriptor_can_still_watch_others() -> None:
     scripts.run(
         PRELUDE
         + """
-member = Member(stay)
-member.hear()
-say = os.dup2(member._say, 100)
+member = Member(wait_for_test)
+member.receive()
+to_member = os.dup2(member._to_member, 100)
 os.closerange(3, 20)
 assert member.alive()
-os.write(say, b".")
+os.write(to_member, b".")
 member.wait_for_end(os.WNOWAIT)
 assert not member.alive()
 """

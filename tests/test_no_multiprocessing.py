@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import processing
-from processing_testing import scripts
+from processing_testing.harness import scripts
 
 PACKAGES = Path(__file__).parent.parent / "packages"
 SOURCES = sorted(path for path in PACKAGES.glob("*/src/**/*.py"))
@@ -49,7 +49,7 @@ def test_not_at_run_time(method: str) -> None:
         """
         import os, sys
         import processing
-        from processing_testing.modules import loaded, put_loaded
+        from processing_testing.children.modules import loaded, put_loaded
 
         method, banned = sys.argv[1], sys.argv[2].split()
         processing.set_start_method(method)

@@ -40,6 +40,21 @@ def test_the_two_commands_are_sessions() -> None:
     assert [name for name in named if f"def {name}(session" not in noxfile] == []
 
 
+def test_it_says_how_to_install() -> None:
+    commands = (ROOT / "README.md").read_text().replace("\\\n", " ").splitlines()
+    install = next(line.split() for line in commands if "pip install packages/" in line)
+    named = sorted(word.removeprefix("packages/") for word in install if word.startswith("packages/"))
+    assert named == sorted(path.parent.name for path in ROOT.glob("packages/*/pyproject.toml"))
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("packages/*/README.md")), ids=lambda page: str(page.parent.name))
+def test_a_distributions_page_stands_alone(page: Path) -> None:
+    """The page is also shown without the repository's files, such as on PyPI."""
+    text = page.read_text()
+    assert [link for link in re.findall(r"\]\(([^)]+)", text) if not link.startswith(("https://", "#"))] == []
+    assert re.findall(r"to come|not here yet", text) == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)", page.read_text()) if "://" not in link]

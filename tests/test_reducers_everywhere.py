@@ -1,4 +1,4 @@
-"""What a program registers to pickle its type is honoured wherever something is pickled."""
+"""A reducer that a program has registered is used wherever an object is pickled."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from processing_core import _reducers
 METHODS = processing.get_all_start_methods()
 
 
-class Stubborn:
-    """It does not pickle by itself; the copy that is made as registered knows that."""
+class OnlyByReducer:
+    """An object that only a registered reducer can pickle; its copy shows that the reducer was used."""
 
     def __init__(self, word: str, how: str = "made here") -> None:
         self.word, self.how = word, how
@@ -25,8 +25,8 @@ class Stubborn:
         raise TypeError("it does not pickle by itself")
 
 
-def rebuild(word: str) -> Stubborn:
-    return Stubborn(word, "as registered")
+def rebuild(word: str) -> OnlyByReducer:
+    return OnlyByReducer(word, "as registered")
 
 
 def through(make: Callable[[], Any]) -> Callable[[object], Any]:
@@ -72,19 +72,19 @@ WAYS = {
 
 @pytest.fixture(autouse=True)
 def _registered() -> Iterator[None]:
-    reduction.register(Stubborn, lambda stubborn: (rebuild, (stubborn.word,)))
+    reduction.register(OnlyByReducer, lambda obj: (rebuild, (obj.word,)))
     yield
-    del _reducers._table[Stubborn]
+    del _reducers._table[OnlyByReducer]
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_between_processes(way: str) -> None:
-    there = WAYS[way](Stubborn("word"))
+    there = WAYS[way](OnlyByReducer("word"))
     assert (there.word, there.how) == ("word", "as registered")
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_in_tasks(method: str) -> None:
     with processing.Pool(1, context=processing.get_context(method)) as pool:
-        assert pool.apply(getattr, (Stubborn("word"), "how")) == "as registered"
-        assert pool.map(attrgetter("how"), [Stubborn("a"), Stubborn("b")]) == ["as registered"] * 2
+        assert pool.apply(getattr, (OnlyByReducer("word"), "how")) == "as registered"
+        assert pool.map(attrgetter("how"), [OnlyByReducer("a"), OnlyByReducer("b")]) == ["as registered"] * 2

@@ -1,4 +1,4 @@
-"""The repository agrees with itself: licences, versions, and who may depend on whom."""
+"""The repository agrees with itself: licences, versions, and which package may depend on which."""
 
 import ast
 import subprocess

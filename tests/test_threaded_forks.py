@@ -1,4 +1,4 @@
-"""A process forks while its threads hold and change shared objects: the child's place, locks and rings are right."""
+"""A process forks while its threads hold and change shared objects: the child's slot, locks and rings are right."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def busy(world: World, threads: int = 4) -> Iterator[list[int]]:
 
 
 def use(world: World, parent: tuple[int, int] | None) -> None:
-    """In the child: everything works, and what a thread of the parent holds is held, not stuck."""
+    """In the child: everything works, and a lock that a thread of the parent holds is shown as held."""
     assert lowlevel.member() not in (None, parent)
     for _ in range(20):
         world.turn()
@@ -74,7 +74,7 @@ def use(world: World, parent: tuple[int, int] | None) -> None:
 
 @pytest.mark.attack
 class TestForksAmongThreads:
-    def test_by_anyone(self, rounds: Callable[[int, int], int]) -> None:
+    def test_by_os_fork(self, rounds: Callable[[int, int], int]) -> None:
         world, me = World(), lowlevel.member()
         with world.held, busy(world) as turns:
             for _ in range(rounds(30, 1000)):
@@ -88,7 +88,7 @@ class TestForksAmongThreads:
                         os._exit(code)
                 assert os.waitpid(pid, 0)[1] == 0
         lowlevel.sweep()
-        lowlevel.check()
+        lowlevel.verify()
         assert world.value.value == sum(turns) + 20 * rounds(30, 1000)
 
     def test_by_starting_a_process(self, rounds: Callable[[int, int], int]) -> None:
@@ -100,5 +100,5 @@ class TestForksAmongThreads:
                 process.start()
                 process.join()
                 assert process.exitcode == 0
-        lowlevel.check()
+        lowlevel.verify()
         assert world.value.value == sum(turns) + 20 * rounds(30, 1000)

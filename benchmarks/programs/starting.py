@@ -1,4 +1,4 @@
-"""A program as many are: it imports what it needs, and starts processes.  Prints the seconds that ``n`` of them took.
+"""A typical program: it imports what it needs, and starts processes.  Prints the seconds that ``n`` of them took.
 
 python starting.py processing|fork|forkserver|spawn n
 """

@@ -20,11 +20,28 @@ SUBJECTS = [
     "pool_scaling",
     "pool_apply",
     "pool_arrays",
+    "threads",
     "manager",
     "start_join",
     "import_time",
 ]
 
-ROWS: dict[str, Row] = {
-    row.name: row for subject in SUBJECTS for row in import_module(f"benchmarks.rows.{subject}").ROWS
-}
+ROWS: dict[str, Row]
+"""The rows' names by subject. A subject is imported when it is used: a count of instructions needs only one."""
+
+
+def subject_of(name: str) -> str:
+    """The module that has a row."""
+    return next(subject for subject in SUBJECTS if any(row.name == name for row in _rows(subject)))
+
+
+def _rows(subject: str) -> list[Row]:
+    rows: list[Row] = import_module(f"benchmarks.rows.{subject}").ROWS
+    return rows
+
+
+def __getattr__(name: str) -> object:
+    if name != "ROWS":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    rows = globals()["ROWS"] = {row.name: row for subject in SUBJECTS for row in _rows(subject)}
+    return rows

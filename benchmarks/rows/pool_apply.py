@@ -1,4 +1,4 @@
-"""One call to a pool at a time: how long until its result is here."""
+"""One call to a pool at a time: how long until its result has arrived."""
 
 from __future__ import annotations
 

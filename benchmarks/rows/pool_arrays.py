@@ -14,7 +14,7 @@ ELEMENTS = 1 << 20
 """Of 8 bytes each."""
 AT_ONCE = 8
 WARM_UP = 4 * AT_ONCE
-"""By then there is all the memory that there will be: arguments, results, and the results of the map before."""
+"""After this number all memory is allocated: for arguments, results, and the results of the previous map."""
 
 
 def negative(array: Any) -> Any:

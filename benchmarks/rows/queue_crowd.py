@@ -61,7 +61,7 @@ def mp(n: int) -> float:
 
 
 def backlog(longest: int, n: int) -> float:
-    """Seconds for n items that are put and then got, so many at a time."""
+    """Seconds for n items that are put and then got, a number at a time."""
     import processing
 
     queue: processing.Queue[int] = processing.Queue()

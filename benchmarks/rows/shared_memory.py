@@ -46,7 +46,7 @@ def mp(n: int) -> float:
 
 
 def cycle(make: Any, n: int) -> float:
-    first = make(create=True, size=BYTES)  # a helper may start with it
+    first = make(create=True, size=BYTES)  # the first may start a helper process
     items = bytes(BYTES)
     start = perf_counter()
     for _ in range(n):

@@ -27,7 +27,7 @@ PAUSE = 0.02  # seconds
 
 
 def timed(process: Any, ballast: int, n: int) -> float:
-    weight = b"\1" * ballast  # every page written, hence mapped
+    weight = b"\1" * ballast  # writes every page, so that all are mapped
     cycle(process)  # starts a forkserver, where there is one
     start = perf_counter()
     for _ in repeat(None, n):
@@ -38,7 +38,7 @@ def timed(process: Any, ballast: int, n: int) -> float:
 
 
 def timed_with_pauses(process: Any, n: int) -> float:
-    """As a program starts processes that has other things to do, too: the pauses are not counted."""
+    """As `timed`, but with pauses, as in a program that also does other work; the pauses are not counted."""
     cycle(process)
     taken = 0.0
     for _ in repeat(None, n):
@@ -50,7 +50,7 @@ def timed_with_pauses(process: Any, n: int) -> float:
 
 
 def cycle(process: Any) -> None:
-    child = process(target=os.getpid)  # of a module that every child has, so that no import is measured
+    child = process(target=os.getpid)  # every child has imported `os`, so no import is measured
     child.start()
     child.join()
     assert child.exitcode == 0

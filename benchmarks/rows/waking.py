@@ -1,4 +1,4 @@
-"""Waking another process: by a condition, and by an event."""
+"""Waking another process, by a condition and by an event."""
 
 from __future__ import annotations
 

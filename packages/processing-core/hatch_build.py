@@ -1,4 +1,7 @@
-"""Compiles the kernel's C sources into one stable-ABI extension, by hatchling and setuptools' ``build_ext``.
+"""Compiles the kernel's C sources into one extension, by hatchling and setuptools' ``build_ext``.
+
+It uses the stable ABI, so that one wheel serves every CPython. A free-threaded one has no such ABI before 3.15: there
+it is built with the full API, for that version alone (``cp314t``).
 
 What is built is kept under ``build/kernel/<digest>/``, where the digest covers every source, header, flag and the
 interpreter's headers: a change of any of them compiles anew, anything else costs nothing. A finished extension is
@@ -22,15 +25,24 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PLATFORMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
 STABLE_ABI = 0x030B0000  # CPython 3.11
-TAG = "cp311-abi3"
+STABLE_TAG = "cp311-abi3"
+OLDEST_FREE_THREADED = (3, 14)
 
-POSIX_COMPILE = ["-std=gnu11", "-O2", "-fvisibility=hidden", "-Wall", "-Wextra", "-pthread"]
+POSIX_COMPILE = [
+    "-std=gnu11",
+    "-O2",
+    "-fvisibility=hidden",
+    "-Wall",
+    "-Wextra",
+    "-Werror=implicit-function-declaration",
+    "-pthread",
+]
 POSIX_LINK = ["-pthread"]
 WINDOWS_COMPILE = ["/std:c11", "/experimental:c11atomics", "/O2", "/W3"]
 
-FREE_THREADED = """\
-processing-core cannot be built for a free-threaded CPython yet: its kernel relies on the stable ABI, which
-these interpreters do not have. Install it with the ordinary build of CPython 3.11 or newer."""
+TOO_OLD = """\
+processing-core cannot be built for the free-threaded CPython {version}: it needs 3.14 or newer, the first that is
+no experiment. Install it with one of these, or with the ordinary build of CPython 3.11 or newer."""
 
 NO_COMPILER = """\
 processing-core needs a C compiler to build its kernel, and {compiler!r} was not found. Either install one
@@ -41,6 +53,12 @@ NO_HEADERS = """\
 processing-core needs the C headers of Python to build its kernel, and {header} does not exist. Either install
 them (Debian, Ubuntu: `apt-get install python3-dev`; Fedora: `dnf install python3-devel`) or install a
 ready-made wheel (`pip install --only-binary :all: ...`)."""
+
+NO_PLATFORM = """\
+processing-core has no kernel for {platform!r} yet: kernel/platform/ has a folder for each system that it runs on."""
+
+SOURCES_DIFFER = """\
+kernel/SOURCES and the folder disagree. Listed, but missing: {missing}. There, but not listed: {unlisted}."""
 
 COMPILATION_FAILED = """\
 The compiler rejected processing-core's kernel; its messages stand above. The kernel wants C11 with
@@ -78,7 +96,7 @@ class KernelHook(BuildHookInterface):  # type: ignore[type-arg]
         else:
             build_data["force_include"][str(extension)] = f"{package}/{extension.name}"
         build_data["pure_python"] = False
-        build_data["tag"] = f"{TAG}-{platform_tag()}"
+        build_data["tag"] = f"{python_tag()}-{platform_tag()}"
 
     def clean(self, versions: list[str]) -> None:
         """Forget everything compiled (`hatch clean`)."""
@@ -95,12 +113,10 @@ def build(module: str, kernel: Path, macros: tuple[tuple[str, str], ...], cache:
     :return: the extension's path.
     :raises KernelBuildError: if the interpreter, the compiler or the headers do not serve.
     """
-    require_stable_abi()
+    require_interpreter()
     sources = sources_for_platform(kernel)
-    if not sources:
-        raise KernelBuildError(f"No C sources in {kernel}: this is not a complete copy of processing-core.")
-    headers = sorted(kernel.glob("*.h"))
-    place = cache / digest(module, macros, [*sources, *headers])
+    headers = sorted(kernel.rglob("*.h"))
+    place = cache / digest(module, macros, kernel, [*sources, *headers])
     finished = sorted(place.glob(f"{module.rpartition('.')[2]}.*"))
     if finished:
         return finished[0]
@@ -113,10 +129,34 @@ def build(module: str, kernel: Path, macros: tuple[tuple[str, str], ...], cache:
     return place / built.name
 
 
-def sources_for_platform(kernel: Path) -> list[Path]:
-    """The sources to compile here: ``<concept>_<platform>.c`` of other platforms are left out."""
-    others = tuple(f"_{name}" for key, name in PLATFORMS.items() if not sys.platform.startswith(key))
-    return sorted(path for path in kernel.glob("*.c") if not path.stem.endswith(others))
+def sources_for_platform(kernel: Path, platform: str = sys.platform) -> list[Path]:
+    """The sources to compile on *platform*, as ``kernel/SOURCES`` lists them.
+
+    :raises KernelBuildError: if a source is listed but missing, or there but not listed, or nothing is for *platform*.
+    """
+    name = next((name for key, name in PLATFORMS.items() if platform.startswith(key)), platform)
+    listed = read_sources(kernel / "SOURCES")
+    every = {path for paths in listed.values() for path in paths}
+    there = {path.relative_to(kernel).as_posix() for path in kernel.rglob("*.c")}
+    there -= {path for path in there if path.startswith("platform/tests/")}  # a program of its own
+    if every != there:
+        raise KernelBuildError(SOURCES_DIFFER.format(missing=sorted(every - there), unlisted=sorted(there - every)))
+    if not any(name in section for section in listed):
+        raise KernelBuildError(NO_PLATFORM.format(platform=platform))
+    return [kernel / path for section, paths in listed.items() if section & {"all", name} for path in sorted(paths)]
+
+
+def read_sources(file: Path) -> dict[frozenset[str], list[str]]:
+    """The paths below each section of ``kernel/SOURCES``, whose title is the names of platforms."""
+    paths: list[str] = []
+    sections = {frozenset({"all"}): paths}
+    for line in file.read_text().splitlines():
+        text = line.partition("#")[0].strip()
+        if text.startswith("["):
+            paths = sections.setdefault(frozenset(text.strip("[]").split()), [])
+        elif text:
+            paths.append(text)
+    return sections
 
 
 def extra_flags() -> list[str]:
@@ -124,14 +164,14 @@ def extra_flags() -> list[str]:
     return shlex.split(os.environ.get("PROCESSING_CFLAGS", ""))
 
 
-def digest(module: str, macros: tuple[tuple[str, str], ...], files: list[Path]) -> str:
+def digest(module: str, macros: tuple[tuple[str, str], ...], kernel: Path, files: list[Path]) -> str:
     """A name for exactly this build."""
     state = hashlib.sha256()
     flags = [os.environ.get(name, "") for name in ("CC", "CFLAGS", "LDFLAGS", "CPPFLAGS")]
     for part in (module, macros, extra_flags(), flags, sys.version, platform_tag(), Path(__file__).read_bytes()):
         state.update(repr(part).encode())
     for file in files:
-        state.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+        state.update(str(file.relative_to(kernel)).encode() + b"\0" + file.read_bytes() + b"\0")
     return state.hexdigest()[:16]
 
 
@@ -149,10 +189,10 @@ def compile_extension(
         module,
         sources=[str(source) for source in sources],
         include_dirs=[str(kernel)],
-        define_macros=[("Py_LIMITED_API", f"0x{STABLE_ABI:08X}"), *macros],
+        define_macros=[*api_macros(), *macros],
         extra_compile_args=[*(WINDOWS_COMPILE if windows else POSIX_COMPILE), *extra_flags()],
         extra_link_args=[*([] if windows else POSIX_LINK), *extra_flags()],
-        py_limited_api=True,
+        py_limited_api=not free_threaded(),
     )
 
     class Builder(build_ext):
@@ -185,10 +225,26 @@ def compile_in_parallel(compiler: Any) -> None:
     compiler.compile = compile_all
 
 
-def require_stable_abi() -> None:
-    """:raises KernelBuildError: if the running interpreter has no stable ABI."""
-    if sysconfig.get_config_var("Py_GIL_DISABLED"):
-        raise KernelBuildError(FREE_THREADED)
+def free_threaded() -> bool:
+    """Whether the running interpreter was built to run without a GIL."""
+    return bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+
+
+def api_macros() -> list[tuple[str, str]]:
+    """What chooses the API: the stable ABI, or the whole of that of a free-threaded interpreter."""
+    return [("Py_GIL_DISABLED", "1")] if free_threaded() else [("Py_LIMITED_API", f"0x{STABLE_ABI:08X}")]
+
+
+def python_tag() -> str:
+    """The wheel's tags of interpreter and ABI, such as ``cp314-cp314t``."""
+    version = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+    return f"{version}-{version}t" if free_threaded() else STABLE_TAG
+
+
+def require_interpreter() -> None:
+    """:raises KernelBuildError: if the running interpreter is a free-threaded one that is too old."""
+    if free_threaded() and sys.version_info < OLDEST_FREE_THREADED:
+        raise KernelBuildError(TOO_OLD.format(version=".".join(map(str, sys.version_info[:2]))))
 
 
 def require_toolchain(compiler: Any) -> None:
@@ -207,7 +263,7 @@ def platform_tag() -> str:
 
 
 def put_in_place(source: Path, target: Path) -> None:
-    """Copy *source* to *target* in one step, so that whoever has the old file mapped keeps it."""
+    """Copy *source* to *target* in one step, so that a process that has the old file mapped keeps it."""
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(handle)
     shutil.copyfile(source, name)

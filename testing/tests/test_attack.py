@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from processing_testing import attack
+from processing_testing.harness import attack
 
 
 def test_the_fixture_is_the_function(rounds: Callable[[int, int], int], pytestconfig: pytest.Config) -> None:

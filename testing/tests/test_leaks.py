@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from processing_testing.leaks import SHM, leaves_nothing
+from processing_testing.harness.leaks import SHM, leaves_nothing
 
 
 def test_nothing() -> None:
@@ -33,7 +33,7 @@ def _paused() -> subprocess.Popen[bytes]:
     script = "import signal; print(flush=True); signal.pause()"
     child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     assert child.stdout is not None
-    child.stdout.readline()  # it has its command line now, which it is told by
+    child.stdout.readline()  # now it has its command line, by which the test recognizes it
     return child
 
 
@@ -45,7 +45,7 @@ def test_a_child_is_found() -> None:
 
 
 def test_an_orphan_is_found() -> None:
-    # The child in between is gone, so only the process group still tells.
+    # The child in between has ended, so only the process group shows where the orphan belongs.
     script = "import os, signal\nif os.fork(): os._exit(0)\nsignal.pause()  # orphan"
     left: list[str] = []
     with leaves_nothing(grace=0, expected=lambda thing: not left.append(thing)):
@@ -79,3 +79,23 @@ def test_what_is_expected_may_stay(tmp_path: Path) -> None:
     with leaves_nothing(grace=0, expected=lambda thing: "left_open" in thing):
         file = (tmp_path / "left_open").open("w")
     file.close()
+
+
+def test_a_thread_that_goes_on_fails_its_test(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        """
+import threading
+
+over = threading.Event()
+
+def test_it():
+    threading.Thread(target=over.wait, args=(30,), daemon=True, name="left-running").start()
+
+def test_the_next():
+    over.set()
+"""
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert "2 passed, 1 error" in run.stdout and "left behind: <Thread(left-running" in run.stdout, run
+    assert "in wait" in run.stdout  # the stack of the thread

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from processing_testing import processes
+from processing_testing.harness import processes
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the alarm is POSIX's")
 
@@ -93,7 +93,7 @@ class TestAlarm:
 
 class TestSidecar:
     def test_it_ends_a_run_whose_main_thread_cannot_be_woken(self, tmp_path: Path) -> None:
-        # An alarm that is blocked stands for a C call that never looks at signals.
+        # A blocked alarm has the same effect as a C call that does not check for signals.
         result = run(
             tmp_path,
             """

@@ -152,7 +152,7 @@ CASES = {
         key that is a number: sub("connection").Listener(authkey=3)
         address that is taken: l = sub("connection").Listener(("localhost", 0)); sub("connection").Listener(l.address)
         accept of a closed one: l = sub("connection").Listener(); l.close(); l.accept()
-        nobody listens: sub("connection").Client("/no/such/socket")
+        no listener: sub("connection").Client("/no/such/socket")
         client of a number: sub("connection").Client(3)
         client with a number for a key: numbered(sub("connection"))
         wrong key: refused(sub("connection"))

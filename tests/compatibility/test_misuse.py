@@ -25,7 +25,7 @@ DIFFERENT = {
     "managers, unknown serializer": "a KeyError of the implementation's; a ValueError",
     "managers, use after shutdown": "which OSError it is depends on the way to the server; a ConnectionError",
 }
-"""Where it is not, and what multiprocessing raises."""
+"""The cases in which it is not, and what multiprocessing raises."""
 
 if sys.version_info < (3, 12):
     DIFFERENT["connection, protocol error"] = "an AssertionError; an AuthenticationError since Python 3.12"

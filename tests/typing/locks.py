@@ -1,4 +1,4 @@
-"""A user's program, typed: who holds what, and repairing."""
+"""A user's program, typed: the holders of locks, and repairing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def repair(lock: processing.Lock | processing.RLock) -> float | None:
     return None
 
 
-def survey() -> dict[str, list[processing.Holder]]:
+def introspect() -> dict[str, list[processing.Holder]]:
     return {row.created or "?": row.holders for row in processing.primitives()}
 
 

@@ -1,4 +1,4 @@
-"""A user's processes: mypy --strict and pyright check it, nobody runs it, as `sample.py` beside it."""
+"""A user's processes: mypy --strict and pyright check it, and it is not run, as `sample.py` beside it."""
 
 from __future__ import annotations
 

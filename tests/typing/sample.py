@@ -1,4 +1,4 @@
-"""A user's program: mypy --strict and pyright check it, nobody runs it. Every `assert_type` is a promise.
+"""A user's program: mypy --strict and pyright check it, and it is not run. Every `assert_type` is a promise.
 
 Where a line says ``type: ignore``, the checkers must object: an ignore that ignores nothing is an error to both.
 """
@@ -35,12 +35,12 @@ def processes() -> None:
 
 
 class Greeter(processing.Process):
-    def __init__(self, guest: str) -> None:
-        super().__init__(name=f"greeter of {guest}")
-        self.guest = guest
+    def __init__(self, peer: str) -> None:
+        super().__init__(name=f"greeter of {peer}")
+        self.peer = peer
 
     def run(self) -> None:
-        greet(self.guest, 1)
+        greet(self.peer, 1)
 
 
 def synchronization() -> None:

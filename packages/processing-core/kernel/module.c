@@ -1,6 +1,7 @@
 /* The extension module.  The test-only build has another name, so that both can be installed. */
-#include "handle.h"
-#include "bound.h"
+#include "arena/arena.h"
+#include "arena/errors.h"
+#include "base/private_lock.h"
 
 #include <string.h>
 
@@ -25,19 +26,37 @@ static PyObject *set_errors(PyObject *Py_UNUSED(module), PyObject *errors)
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         PyObject *error = PyMapping_GetItemString(errors, wanted[i].name);
         if (!error) return NULL;
-        Py_XDECREF(*wanted[i].error);
+        drop_replaced(*wanted[i].error);
         *wanted[i].error = error;
     }
     Py_RETURN_NONE;
 }
+
+/* Each file that defines Python types or functions has one function, called in this order: types after those that they
+ * extend. */
+/* clang-format off */
+#define REGISTERED(X) \
+    X(fast_method) X(handle) X(descriptor_functions) X(datagrams) X(scope_guard) X(exit_method) X(environment) \
+    X(limits) X(server_request) X(immortal) X(signals) X(family) X(fork) X(lock) X(semaphore) X(event) X(condition) \
+    X(scalar) X(block) X(pickle) X(packing) X(queue) X(priority_queue) X(pipe) X(observer) X(claims) X(task_queue) \
+    X(creation_site) X(verify) X(introspect) X(crash_point)
+/* clang-format on */
+#define DECLARE(name) bool name##_register(PyObject *module);
+REGISTERED(DECLARE)
+#define ENTRY(name) name##_register,
+static bool (*const registrations[])(PyObject *module) = {REGISTERED(ENTRY)};
 
 static PyMethodDef functions[] = {
     {"set_errors", set_errors, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 
+/* Of size 0, not -1: else another interpreter would be given a copy of the module without a call of its function. */
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = TEXT(KERNEL_MODULE_NAME), .m_size = -1, .m_methods = functions,
+    PyModuleDef_HEAD_INIT,
+    .m_name = TEXT(KERNEL_MODULE_NAME),
+    .m_size = 0,
+    .m_methods = functions,
 };
 
 /* Stand-ins until the package installs its own classes. */
@@ -53,14 +72,23 @@ static void default_errors(void)
 PyMODINIT_FUNC JOIN(PyInit_, KERNEL_MODULE_NAME)(void);
 PyMODINIT_FUNC JOIN(PyInit_, KERNEL_MODULE_NAME)(void)
 {
+    static PyObject
+        *the_module; /* all state of the kernel is static: it belongs to one interpreter, and is made once */
+    if (PyInterpreterState_GetID(PyInterpreterState_Get()) != 0) {
+        PyErr_SetString(PyExc_ImportError,
+                        "processing serves the main interpreter only, and this is a sub-interpreter");
+        return NULL;
+    }
+    if (the_module) return Py_NewRef(the_module);
     PyObject *module = PyModule_Create(&definition);
     if (!module) return NULL;
+#ifdef Py_GIL_DISABLED
+    PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED);
+#endif
     default_errors();
-    bool ok = PyModule_AddIntConstant(module, "VERSION", LAYOUT_VERSION) == 0 && bound_register(module)
-           && handle_register(module) && environment_register(module) && spare_register(module) && immortal_register(module) && signals_register(module) && member_register(module) && lock_register(module) && semaphore_register(module) && event_register(module)
-           && condition_register(module) && value_register(module) && block_register(module) && codec_register(module) && parcel_register(module)
-           && queue_register(module) && pile_register(module) && pipe_register(module) && ears_register(module) && claims_register(module) && check_register(module) && survey_register(module) && crash_register(module);
-    if (ok) return module;
+    bool ok = PyModule_AddIntConstant(module, "VERSION", LAYOUT_VERSION) == 0;
+    for (size_t i = 0; ok && i < sizeof registrations / sizeof *registrations; i++) ok = registrations[i](module);
+    if (ok) return the_module = module, Py_NewRef(module);
     Py_DECREF(module);
     return NULL;
 }

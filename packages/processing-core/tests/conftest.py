@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 import processing_core
-from processing_testing.meeting import Meeting, meeting
+from processing_testing.harness.rendezvous import Rendezvous
 
 
 @pytest.fixture(params=processing_core.get_all_start_methods())
@@ -21,7 +21,7 @@ def context(method: str) -> processing_core.BaseContext:
 
 
 @pytest.fixture
-def place() -> Iterator[Meeting]:
-    """Where the test meets its children."""
-    with meeting() as place:
-        yield place
+def rendezvous() -> Iterator[Rendezvous]:
+    """A socket over which the test exchanges messages with its children."""
+    with Rendezvous() as rendezvous:
+        yield rendezvous

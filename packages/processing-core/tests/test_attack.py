@@ -25,7 +25,7 @@ SEED = random.SystemRandom().randrange(1 << 32)
 
 @pytest.fixture(autouse=True)
 def _a_clean_arena():
-    """Whatever the test did, the arena is consistent afterwards and holds no more cells than before."""
+    """After each test the arena is consistent and holds no more cells than before."""
     ensure_family()
     gc.collect()
     k.sweep()
@@ -33,8 +33,8 @@ def _a_clean_arena():
     yield
     gc.collect()
     k.sweep()
-    k.check()
-    assert k.stats()["cells"] <= before  # what earlier tests left to be collected may go meanwhile
+    k.verify()
+    assert k.stats()["cells"] <= before  # cells that earlier tests left to be collected may be freed meanwhile
 
 
 def start(body: Callable[[], None]) -> int:
@@ -53,12 +53,12 @@ def start(body: Callable[[], None]) -> int:
 
 
 def content(tag: int, step: int) -> bytes:
-    """Bytes that name their maker, of a size that varies over slabs and pages."""
+    """Bytes that identify the worker that made them; their sizes need slabs or pages."""
     return struct.pack("qq", tag, step) * (1 + step * 37 % 900)
 
 
 class Worker:
-    """One member's random steps.  The model is what it knows: its own parcels, the sums, the order of each sender."""
+    """One member's random steps.  Its model is its own parcels, the sums, and the order of each sender."""
 
     def __init__(self, tag: int, seed: int, world: "World") -> None:
         self.tag, self.world, self.chance = tag, world, random.Random(seed)
@@ -78,7 +78,7 @@ class Worker:
             del self.parcels[self.chance.choice(list(self.parcels))]
 
     def read(self, step: int) -> None:
-        """A block that was handed out twice would hold another's bytes by now."""
+        """Check a parcel: a block that was allocated twice would contain another worker's bytes by now."""
         if self.parcels:
             made = self.chance.choice(list(self.parcels))
             assert k.unpack(self.parcels[made]) == content(self.tag, made)
@@ -133,7 +133,7 @@ def test_eight_members_on_few_processors_keep_to_the_model(rounds: Callable[[int
 
 
 class Victim(Worker):
-    """A worker that must go on whatever happened to others, and repairs what they left."""
+    """A worker that must go on whenever another is killed, and repairs the state that it left."""
 
     def run(self, steps: Iterable[int]) -> None:
         for step in steps:
@@ -143,13 +143,13 @@ class Victim(Worker):
                 self.repair()
 
     def repair(self) -> None:
-        """The state under the lock is sound after any kill: one store.  Another may be quicker."""
+        """Mark the state as repaired: it is one store, which no kill can split.  Another worker may be faster."""
         with suppress(ValueError):
             self.world.lock._begin_repair()
             self.world.lock._end_repair(True)
 
     def get(self, step: int) -> None:
-        """Restarted producers begin again, so only the bytes are compared."""
+        """Get an item; restarted producers begin again, so only the bytes are checked."""
         with suppress(self.world.empty):
             tag, number, inner = self.world.queue.get(False)
             assert inner is None or k.unpack(inner) == content(tag, number)
@@ -167,18 +167,18 @@ def test_survivors_carry_on_after_random_kills(rounds: Callable[[int, int], int]
     chance, world, members = random.Random(SEED), World(4), 4
     beats = world.mine
 
-    def born(i: int) -> int:
+    def started(i: int) -> int:
         return start(lambda: Victim(i, chance.random() * 1e9 // 1 + i, world).run(itertools.count()))
 
-    pids = [born(i) for i in range(members)]
+    pids = [started(i) for i in range(members)]
     count = rounds(20, 200)
     for _ in range(count):
-        time.sleep(chance.random() * 0.02)  # the attack's own random instant: nothing waits for it
+        time.sleep(chance.random() * 0.02)  # a random instant for the kill; no synchronization depends on it
         victim = chance.randrange(members)
         os.kill(pids[victim], signal.SIGKILL)
         assert os.WTERMSIG(os.waitpid(pids[victim], 0)[1]) == signal.SIGKILL, "a worker failed by itself"
         k.sweep()
-        pids[victim] = born(victim)
+        pids[victim] = started(victim)
     seen = [beat.value for beat in beats]
     deadline = time.monotonic() + 20
     while any(beat.value <= before for beat, before in zip(beats, seen, strict=True)):
@@ -242,12 +242,12 @@ def test_forks_among_busy_threads(rounds: Callable[[int, int], int]) -> None:
             assert locks.get(True, 20)[1] == world.lock
 
     failures: list[BaseException] = []
-    crew = [threading.Thread(target=run_or_note, args=(work, i, failures)) for i in range(threads)]
-    for thread in crew:
+    team = [threading.Thread(target=run_or_note, args=(work, i, failures)) for i in range(threads)]
+    for thread in team:
         thread.start()
     statuses = [os.waitpid(start(child), 0)[1] for _ in range(rounds(20, 500))]
     stop.set()
-    for thread in crew:
+    for thread in team:
         thread.join()
     assert not failures and not any(statuses), (failures, statuses)
 

@@ -1,4 +1,4 @@
-"""What is put comes out equal, of the same types, with the same sharing: by the kernel's own codec or by pickle."""
+"""An object that was sent is equal, of the same types, with the same sharing, by the kernel's codec or by pickle."""
 
 import random
 import struct
@@ -91,7 +91,7 @@ def test_what_is_large_and_many_times_in_a_list_is_sent_once() -> None:
 
 
 @pytest.mark.parametrize("inner", [[1], {"a": 1}], ids=["list", "dict"])
-def test_what_stands_in_two_places_is_one_object_there(inner: Any) -> None:
+def test_an_object_that_occurs_twice_is_one_object_there(inner: Any) -> None:
     pair = round_trip((inner, inner))
     assert pair[0] is pair[1] == inner
     both = round_trip({"x": inner, "y": [inner]})
@@ -106,7 +106,7 @@ def test_an_object_that_contains_itself() -> None:
 
 
 class Number(int):
-    """A subclass is no plain value."""
+    """A subclass, which the codec does not encode as a plain value."""
 
 
 class Names(OrderedDict[str, int]):

@@ -11,8 +11,8 @@ import processing_core
 from processing_core import BaseContext, _context, lowlevel
 
 
-def say(program: str, **environment: str) -> list[str]:
-    """What *program* prints, in a fresh interpreter."""
+def output(program: str, **environment: str) -> list[str]:
+    """The lines that *program* prints in a fresh interpreter."""
     source = f"import processing_core as p\n{program}"
     run = subprocess.run(
         [sys.executable, "-c", source], capture_output=True, text=True, env={**os.environ, **environment}
@@ -68,8 +68,8 @@ class TestFactories:
 
 class TestDefault:
     def test_is_forkserver(self) -> None:
-        assert processing_core.get_all_start_methods() == ["forkserver", "spawn", "fork"]
-        assert say("print(p.get_start_method(allow_none=True), p.get_start_method(), p.get_start_method(True))") == [
+        assert processing_core.get_all_start_methods() == ["forkserver", "fork", "spawn"]
+        assert output("print(p.get_start_method(allow_none=True), p.get_start_method(), p.get_start_method(True))") == [
             "None forkserver forkserver"
         ]
 
@@ -90,39 +90,40 @@ try:
 except ValueError as error:
     print(error)
 """
-        assert say(program) == [
+        assert output(program) == [
             f"{method} {method}",
             "context has already been set",
             "spawn",
             "None",
-            "cannot find context for 'thread': use one of forkserver, spawn, fork",
+            "cannot find context for 'thread': use one of forkserver, fork, spawn",
         ]
 
     def test_is_what_process_uses(self, method: str) -> None:
         program = f"""
 import os
-from processing_testing import children, meeting
+from processing_testing.children import functions as children
+from processing_testing.harness.rendezvous import Rendezvous
 p.set_start_method({method!r})
-with meeting.meeting() as place:
-    process = p.Process(target=children.introduce, args=(place.address,))
+with Rendezvous() as rendezvous:
+    process = p.Process(target=children.report_identity, args=(rendezvous.address,))
     process.start()
-    told = place.hear()[0]
+    told = rendezvous.receive()[0]
     process.join()
 print(told["method"], process.name, process.exitcode)
 """
-        assert say(program) == [f"{method} Process-1 0"]
+        assert output(program) == [f"{method} Process-1 0"]
 
 
 class TestFamily:
     def test_is_made_late(self) -> None:
-        assert say("from processing_core import lowlevel; print(lowlevel.member())") == ["None"]
+        assert output("from processing_core import lowlevel; print(lowlevel.member())") == ["None"]
 
     def test_limit(self) -> None:
         program = "from processing_core import lowlevel; lowlevel.ensure_family(); print(lowlevel.stats()['cap'])"
         physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        assert abs(int(say(program)[0]) - physical * 3 // 4) < 1 << 21
-        assert int(say(program, PROCESSING_ARENA_LIMIT=str(64 << 20))[0]) == 64 << 20
-        assert int(say("p.set_arena_limit(32 << 20);" + program)[0]) == 32 << 20
+        assert abs(int(output(program)[0]) - physical * 3 // 4) < 1 << 21
+        assert int(output(program, PROCESSING_ARENA_LIMIT=str(64 << 20))[0]) == 64 << 20
+        assert int(output("p.set_arena_limit(32 << 20);" + program)[0]) == 32 << 20
 
     @pytest.mark.parametrize("limit", ["much", "-1", "1000"])
     def test_bad_limit_in_the_environment(self, limit: str) -> None:
@@ -133,7 +134,7 @@ try:
 except ValueError as error:
     print(error)
 """
-        assert say(program, PROCESSING_ARENA_LIMIT=limit)[0].startswith("PROCESSING_ARENA_LIMIT must be")
+        assert output(program, PROCESSING_ARENA_LIMIT=limit)[0].startswith("PROCESSING_ARENA_LIMIT must be")
 
     def test_bad_limit(self) -> None:
         with pytest.raises(TypeError, match="must be an integer of bytes, not '1'"):
@@ -144,7 +145,7 @@ except ValueError as error:
         with pytest.raises(processing_core.StateError, match="the arena exists already"):
             processing_core.set_arena_limit(1 << 30)
 
-    def test_a_strangers_fork_before_it_is_a_root(self) -> None:
+    def test_a_process_of_os_fork_before_the_family_is_a_root(self) -> None:
         program = """
 import os
 from processing_core import lowlevel
@@ -155,19 +156,19 @@ if pid == 0:
     os._exit(0)
 os.waitpid(pid, 0)
 """
-        assert len(set(say(program))) == 2
+        assert len(set(output(program))) == 2
 
 
 def test_imports_no_multiprocessing(method: str) -> None:
     program = f"""
 import sys
-from processing_testing import children
+from processing_testing.children import functions as children
 process = p.get_context({method!r}).Process(target=children.nothing)
 process.start()
 process.join()
 print([name for name in sys.modules if name.partition('.')[0] in ('multiprocessing', 'cloudpickle')])
 """
-    assert say(program) == ["[]"]
+    assert output(program) == ["[]"]
 
 
 def test_public_names_are_what_all_says() -> None:

@@ -1,11 +1,13 @@
-"""What cannot be pickled gets an error that names the path to the culprit."""
+"""An object that cannot be pickled raises an error with the path to the part that cannot be pickled."""
 
 from __future__ import annotations
 
 import functools
 import gc
 import pickle
+import sys
 import threading
+import time
 from collections import OrderedDict, deque, namedtuple
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +15,9 @@ from typing import Any
 import pytest
 
 import processing_core
-from processing_core import NotPicklableError, lowlevel
-from processing_testing import children, leaks, scripts
+from processing_core import NotPicklableError, _culprit, lowlevel
+from processing_testing.children import functions as children
+from processing_testing.harness import leaks, scripts
 
 LOCK = threading.Lock()
 Pair = namedtuple("Pair", "left right")  # noqa: PYI024
@@ -36,7 +39,7 @@ class Slotted:
 
 
 class Stateful:
-    """Its state is made when it is asked for: what is in it has no name."""
+    """An object whose state is made on request, so that the parts of the state have no names."""
 
     def __getstate__(self) -> object:
         return {"lock": threading.Lock()}
@@ -51,7 +54,7 @@ class Refusing:
 
 
 class Unseen:
-    """It cannot even be looked at."""
+    """An object of which no attribute can be read."""
 
     def __reduce_ex__(self, protocol: object) -> Any:
         raise TypeError("unseen")
@@ -148,7 +151,7 @@ def test_long_path_is_cut() -> None:
     assert refusal(nested).path == "[0]" * 5 + " ... 31 more ... " + "[0]" * 5
 
 
-def test_deep_recursion_is_told_as_before() -> None:
+def test_deep_recursion_is_reported_as_before() -> None:
     nested: list[Any] = []
     for _ in range(100_000):
         nested = [nested]
@@ -168,7 +171,7 @@ def test_what_cannot_be_looked_at() -> None:
 
 @pytest.mark.parametrize("error", [LookupError("not me"), Odd("nor me"), KeyboardInterrupt()], ids=repr)
 def test_other_errors_stay_what_they_are(error: BaseException) -> None:
-    """An error of the object's own keeps its type and its identity, and gets a note."""
+    """An error that the object's own code raises keeps its type and its identity, and gets a note."""
     with pytest.raises(type(error)) as raised:
         lowlevel.dumps({"here": [Refusing(error)]})
     assert raised.value is error
@@ -217,7 +220,7 @@ class TestProcess:
         first = context.Process(target=children.nothing)
         first.start()
         first.join()
-        gc.collect()  # what earlier tests left in the frames of their tracebacks
+        gc.collect()  # frees objects that the tracebacks of earlier tests refer to
         before = lowlevel.stats()
         with leaks.leaves_nothing():
             process = context.Process(**options)
@@ -243,3 +246,101 @@ def test_nothing_is_imported_for_it_before() -> None:
         except NotPicklableError: print("processing_core._culprit" in sys.modules)
     """
     assert scripts.run(program).split() == ["False", "True"]
+
+
+class Link:
+    """A link of a chain."""
+
+    def __init__(self, rest: object) -> None:
+        self.rest = rest
+
+
+def chain(length: int, end: object) -> object:
+    for _ in range(length):
+        end = Link(end)
+    return end
+
+
+# Since Python 3.14 the size of the stack, in bytes, bounds the depth.
+@pytest.mark.parametrize("length", [10_000, 100_000] if sys.version_info < (3, 14) else [100_000])
+@pytest.mark.parametrize("end", [None, LOCK], ids=["sound", "refused"])
+@pytest.mark.parametrize("write", [lowlevel.dumps, lowlevel.pack], ids=["dumps", "pack"])
+def test_what_is_nested_too_deeply_is_not_searched(length: int, end: object, write: Any, monkeypatch: Any) -> None:
+    """Pickle raises RecursionError within a millisecond, and no search follows."""
+    monkeypatch.setattr(_culprit, "path_to_culprit", lambda obj: pytest.fail("it is searched"))
+    deep: Any = chain(length, end)
+    try:
+        with pytest.raises(RecursionError) as raised:
+            write(deep)
+        assert not hasattr(raised.value, "__notes__")
+    finally:
+        while deep is not None and deep is not LOCK:  # so that its destruction does not recurse
+            deep = deep.rest
+
+
+@pytest.mark.parametrize("write", [lowlevel.dumps, lowlevel.pack], ids=["dumps", "pack"])
+def test_what_is_nested_too_deeply_by_value_is_not_searched(write: Any, monkeypatch: Any) -> None:
+    """The pickler by value raises RecursionError, too."""
+    monkeypatch.setattr(_culprit, "path_to_culprit", lambda obj: pytest.fail("it is searched"))
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(RecursionError) as raised:
+        write([lambda: None, deep])
+    assert not hasattr(raised.value, "__notes__")
+    while deep:
+        deep = deep[0]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="it is nested too deeply before Python 3.14")
+def test_what_is_nested_deeply_is_searched_for_a_while() -> None:
+    deep: Any = chain(3_000, LOCK)
+    begin = time.process_time()
+    error = refusal(deep)
+    assert time.process_time() - begin < 30
+    assert error.path.startswith("rest") and error.path.endswith(" ... (the search ended here)")
+    seen: Any = error
+    while seen is not None:
+        assert not hasattr(seen, "__notes__")
+        seen = seen.__context__
+
+
+class Slow:
+    """An object whose state takes long to compute."""
+
+    made = 0
+
+    def __reduce__(self) -> Any:
+        Slow.made += 1
+        time.sleep(0.05)
+        return (Slow, ())
+
+
+def test_a_search_through_slow_objects_is_bounded(monkeypatch: Any) -> None:
+    monkeypatch.setattr(Slow, "made", 0)
+    monkeypatch.setattr(_culprit, "_SECONDS_OF_VISITS", 0.1)
+    with pytest.raises(NotPicklableError, match="the search ended here"):
+        lowlevel.dumps([[Slow() for _ in range(20)], LOCK])
+    assert Slow.made <= 20 + 20 + 3  # pickled plainly, by value, and by the search until its time is up
+
+
+def test_a_walk_through_slow_objects_is_bounded(monkeypatch: Any) -> None:
+    monkeypatch.setattr(Slow, "made", 0)
+    monkeypatch.setattr(_culprit, "_SECONDS_OF_WALK", 0.1)
+    nested: Any = [Slow(), LOCK]
+    for _ in range(10):
+        nested = [Slow(), nested]
+    with pytest.raises(NotPicklableError, match="the search ended here"):
+        lowlevel.dumps(nested)
+    assert Slow.made <= 11 * 3 + 3
+
+
+def test_a_long_search_is_cut_short() -> None:
+    wide = [list(range(50_000)) for _ in range(4)]
+    for _ in range(40):
+        wide = [wide]
+    before = time.process_time()
+    with pytest.raises(NotPicklableError) as caught:
+        lowlevel.dumps([wide, LOCK, wide])
+    assert "[1]" in str(caught.value)
+    assert time.process_time() - before < 30

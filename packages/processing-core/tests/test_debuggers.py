@@ -1,4 +1,4 @@
-"""A debugger that follows processes stops at breakpoints in ours; `breakpoint()` is tested in test_terminal.py."""
+"""A debugger that follows processes stops at breakpoints in children; `breakpoint()` is tested in test_terminal.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from processing_testing.debugging import Debugger
+from processing_testing.harness.debugging import Debugger
 
 pytest.importorskip("debugpy")
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from processing_testing import scripts
+from processing_testing.harness import scripts
 
 PROGRAM = """
 import gc, os, sys
@@ -23,14 +23,14 @@ old, armed = [k.Lock() for _ in range(3)], True
 def child():
     assert made[0].acquire(False) and made[-1].acquire(False)
     fresh = [k.Lock() for _ in range(10)]
-    k.check()
+    k.verify()
     made.clear()
-    k.check()
+    k.verify()
     more = [k.Lock() for _ in range(300)]
     assert len({lock.cell for lock in old + fresh + more}) == 313
     del fresh, more
     gc.collect()
-    k.check()
+    k.verify()
 
 pid = os.fork()
 if pid == 0:
@@ -42,9 +42,9 @@ if pid == 0:
         os._exit(1)
 assert os.waitpid(pid, 0)[1] == 0
 k.sweep()
-k.check()
+k.verify()
 made.clear()
-k.check()
+k.verify()
 assert k.stats()["cells"] == 3
 """
 
@@ -93,9 +93,9 @@ class TestSeveral:
             for pid, slot, serial in children:
                 assert os.waitpid(pid, 0)[1] == 0
                 assert not lowlevel.alive(slot, serial)
-                lowlevel.bury(slot, serial)
+                lowlevel.reap(slot, serial)
             lowlevel.sweep()
-            lowlevel.check()
+            lowlevel.verify()
             assert lowlevel.stats()["cells"] == 0, lowlevel.stats()
             """
         )
@@ -126,3 +126,48 @@ class TestSeveral:
                 assert os.waitpid(pid, 0)[1] == 0
             """
         )
+
+
+@pytest.mark.parametrize("where", ["at its end", "in its target", "at its beginning"])
+def test_no_child_comes_back_into_the_program_that_forked_it(where: str) -> None:
+    """A signal handler may raise at any point in the child; where the program caught that, the child ran its code."""
+    scripts.run(
+        """
+        import os, signal, sys
+        import processing_core
+
+        class Stream:
+            def flush(self):
+                if sys.argv[1] == "at its end" and os.getpid() != parent:
+                    signal.raise_signal(signal.SIGTERM)
+
+        def stop(*_):
+            raise LookupError
+
+        def target():
+            if sys.argv[1] == "in its target":
+                signal.raise_signal(signal.SIGTERM)
+
+        def at_once():
+            if sys.argv[1] == "at its beginning":
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        parent = os.getpid()
+        sys.stdout, sys.stderr = Stream(), open(os.devnull, "w")
+        signal.signal(signal.SIGTERM, stop)
+        os.register_at_fork(after_in_child=at_once)
+        read, write = os.pipe()
+        process = processing_core.get_context("fork").Process(target=target)
+        try:
+            process.start()
+        except BaseException:
+            pass
+        if os.getpid() != parent:
+            os.write(write, b"x")
+            os._exit(99)
+        process.join(30)
+        os.close(write)
+        assert os.read(read, 10) == b"", "the child went on as its parent"
+        """,
+        where,
+    )

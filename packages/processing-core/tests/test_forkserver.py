@@ -1,4 +1,4 @@
-"""The forkserver and its spares; what is the same under every start method stands in `test_process`."""
+"""The forkserver and its spares; what is the same under every start method is tested in `test_process`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import os
 import random
 import selectors
 import signal
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,10 @@ import pytest
 import processing_core
 from processing_core import Process, lowlevel
 from processing_core._start import _forkserver, _spare
-from processing_testing import children, scripts
-from processing_testing.meeting import Meeting
+from processing_core._start._exec import reserved
+from processing_testing.children import functions as children
+from processing_testing.harness import scripts
+from processing_testing.harness.rendezvous import Rendezvous
 
 CONTEXT = processing_core.get_context("forkserver")
 
@@ -39,22 +43,22 @@ def spares() -> list[int]:
 
 
 class TestServer:
-    def test_killed_first(self, place: Meeting) -> None:
-        at_work, doomed = (run(children.stay, place.address, n) for n in range(2))
-        guests = {guest.hear()[0]: guest for guest in (place.welcome(), place.welcome())}
+    def test_killed_first(self, rendezvous: Rendezvous) -> None:
+        at_work, victim = (run(children.report_and_wait, rendezvous.address, n) for n in range(2))
+        peers = {peer.receive()[0]: peer for peer in (rendezvous.accept(), rendezvous.accept())}
         server = _forkserver.running_server()
         os.kill(server.pid, signal.SIGKILL)
         assert at_work.sentinel != -1 and at_work.is_alive()
         again = run(children.exit_with, 4)
         assert ended(again) == 4
         assert _forkserver.running_server().pid != server.pid
-        guests[0].dismiss()
-        assert ended(at_work) == 0  # it left word itself
-        doomed.kill()
-        assert ended(doomed) == 255  # nobody was there to ask the system
+        peers[0].release()
+        assert ended(at_work) == 0  # the process has reported its exit code itself
+        victim.kill()
+        assert ended(victim) == 255  # its parent, the server, was dead, so no process could get the exit code
 
     @pytest.mark.parametrize("spares", ["left", "killed"])
-    def test_that_is_long_about_dying_is_not_asked_again(self, tmp_path: Path, spares: str) -> None:
+    def test_that_dies_slowly_is_not_asked_again(self, tmp_path: Path, spares: str) -> None:
         """A killed process closes its descriptors before it is seen to have ended; here, long before."""
         fifo = tmp_path / "fifo"
         os.mkfifo(fifo)
@@ -63,7 +67,7 @@ class TestServer:
             import processing_core
             from processing_core import lowlevel
             from processing_core._start import _forkserver
-            processing_core.set_forkserver_preload(["processing_testing.dying"])
+            processing_core.set_forkserver_preload(["processing_testing.children.dying"])
             context = processing_core.get_context("forkserver")
             def start():
                 process = context.Process(target=len, args=("",))
@@ -86,6 +90,26 @@ class TestServer:
             assert _forkserver.running_server() is not server
         """
         scripts.run(program, spares, str(fifo), DYING_FIFO=str(fifo))
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells of sockets")
+    def test_no_other_process_can_connect_to_it(self) -> None:
+        """It needs no key: its sockets have no address, so only a process that got one of them can send a request."""
+        assert ended(run(children.nothing)) == 0
+        folder = Path(f"/proc/{_forkserver.running_server().pid}")
+
+        def sockets() -> set[str]:
+            found = []
+            for path in folder.joinpath("fd").iterdir():
+                with suppress(FileNotFoundError):  # the descriptor was closed meanwhile
+                    found.append(os.readlink(path))
+            return {name.removeprefix("socket:[").removesuffix("]") for name in found if name.startswith("socket:")}
+
+        earlier = sockets()
+        unix = [line.split() for line in folder.joinpath("net/unix").read_text().splitlines()[1:]]
+        inodes = earlier & sockets()  # a spare that ends takes its socket with it
+        ours = [(flags, path) for _, _, _, flags, _, _, inode, *path in unix if inode in inodes]
+        assert len(ours) == len(inodes) > 0  # none is a network socket
+        assert set(map(str, ours)) == {"('00000000', [])"}  # no socket listens or has an address
 
     def test_is_one_per_process(self) -> None:
         ended(run(children.nothing))
@@ -113,7 +137,7 @@ class TestServer:
                     pidfd = os.pidfd_open(pid)
                 except OSError as error:
                     if error.errno in (errno.ESRCH, errno.EINVAL):
-                        continue  # it is gone, or being reaped
+                        continue  # the process has ended, or is being reaped
                     raise
                 assert lowlevel.readable(pidfd, 2), f"{pid} is left"
                 os.close(pidfd)
@@ -123,7 +147,7 @@ class TestServer:
             import os
             import processing_core
             from processing_core import lowlevel
-            processing_core.set_forkserver_preload(["processing_testing.forkless"])
+            processing_core.set_forkserver_preload(["processing_testing.children.forkless"])
             context = processing_core.get_context("forkserver")
             found = []
             for daemon in [False, True] * 10:
@@ -146,12 +170,12 @@ class TestSurroundings:
         source = """
         import os, sys
         import processing_core
-        from processing_testing import children
+        from processing_testing.children import functions as children
         method, folder = sys.argv[1:]
         context = processing_core.get_context(method)
         def tell():
             names = ("FIRST", "SECOND", "THIRD")
-            process = context.Process(target=children.tell_surroundings, args=names)
+            process = context.Process(target=children.print_surroundings, args=names)
             process.start()
             process.join()
             assert process.exitcode == 0
@@ -180,7 +204,7 @@ class TestSpares:
             import os
             import processing_core
             from processing_core import lowlevel
-            processing_core.set_forkserver_preload(["processing_testing.impatient"])
+            processing_core.set_forkserver_preload(["processing_testing.children.short_lived_spares"])
             context = processing_core.get_context("forkserver")
             def cycle():
                 process = context.Process(target=len, args=("",))
@@ -205,13 +229,13 @@ class TestSpares:
                     waiting = spares()
         """)
 
-    def test_serve_a_burst(self, place: Meeting, rounds: Callable[[int, int], int]) -> None:
-        many = [run(children.stay, place.address) for _ in range(rounds(40, 200))]
-        guests = [place.welcome() for _ in many]
+    def test_serve_a_burst(self, rendezvous: Rendezvous, rounds: Callable[[int, int], int]) -> None:
+        many = [run(children.report_and_wait, rendezvous.address) for _ in range(rounds(40, 200))]
+        peers = [rendezvous.accept() for _ in many]
         assert all(process.is_alive() for process in many)
         assert len({process.pid for process in many}) == len(many)
-        for guest in guests:
-            guest.dismiss()
+        for peer in peers:
+            peer.release()
         assert {ended(process) for process in many} == {0}
 
     @pytest.mark.attack
@@ -225,31 +249,31 @@ class TestSpares:
                 try:
                     os.kill(chance.choice(candidates), signal.SIGKILL)
                 except ProcessLookupError:
-                    pass  # it has just ended
+                    pass  # the process has just ended
             codes.append(ended(run(children.exit_with, 3)))
-        # A victim that had been a spare when it was looked for may have become a process when it was hit.
+        # A spare that was chosen as a victim may have become a process of the test when it was killed.
         assert set(codes) <= {3, -signal.SIGKILL, 255}
         assert codes.count(3) > len(codes) * 0.5
         print(f"{len(codes)} starts, {codes.count(3)} untouched; every start returned")
 
 
 class TestSentinel:
-    def test_works_with_selectors(self, place: Meeting) -> None:
-        process = run(children.stay, place.address)
-        guest = place.welcome()
+    def test_works_with_selectors(self, rendezvous: Rendezvous) -> None:
+        process = run(children.report_and_wait, rendezvous.address)
+        peer = rendezvous.accept()
         with selectors.DefaultSelector() as selector:
             selector.register(process.sentinel, selectors.EVENT_READ)
             assert selector.select(0) == []
-            guest.dismiss()
+            peer.release()
             assert [key.fd for key, _ in selector.select(30)] == [process.sentinel]
         assert process.exitcode == 0
 
-    def test_works_with_asyncio(self, place: Meeting) -> None:
+    def test_works_with_asyncio(self, rendezvous: Rendezvous) -> None:
         async def watch() -> int | None:
-            process = run(children.stay, place.address)
+            process = run(children.report_and_wait, rendezvous.address)
             end = asyncio.get_running_loop().create_future()
             asyncio.get_running_loop().add_reader(process.sentinel, end.set_result, None)
-            place.welcome().dismiss()
+            rendezvous.accept().release()
             await asyncio.wait_for(end, 30)
             asyncio.get_running_loop().remove_reader(process.sentinel)
             return process.exitcode
@@ -280,3 +304,63 @@ class TestCycles:
             cycle()
         assert held() == before
         print(f"{cycles} processes under {method}, nothing left")
+
+
+class TestServersThatEnded:
+    def test_a_killed_one_leaves_no_descriptor(self) -> None:
+        def kill() -> None:
+            server = _forkserver.running_server()
+            os.kill(server.pid, signal.SIGKILL)
+            process = run(children.exit_with, 4)  # another server starts it
+            assert ended(process) == 4
+            process.close()
+
+        kill()
+        # The number of descriptors is compared, since the next server's may have lower numbers that became free.
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(10):
+            kill()
+        assert len(os.listdir("/proc/self/fd")) == before
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root may change its groups at will")
+    def test_a_replaced_one_lives_as_long_as_its_children(self) -> None:
+        scripts.run(
+            """
+            import gc, os, sys, time
+            import processing_core
+            from processing_core._start import _forkserver
+
+            context = processing_core.get_context("forkserver")
+            first = context.Process(target=time.sleep, args=(0.3,))
+            first.start()
+            old = _forkserver.running_server().pid
+            os.setgroups([1])
+            second = context.Process(target=sys.exit, args=(3,))
+            second.start()
+            assert _forkserver.running_server().pid != old
+            first.join()
+            assert first.exitcode == 0  # reported by the old server
+            second.join()
+            assert second.exitcode == 3
+            os.kill(old, 0)
+            first.close()
+            del first
+            gc.collect()
+            try:
+                os.kill(old, 0)
+            except ProcessLookupError:
+                sys.exit(0)
+            sys.exit("the old server is there")
+            """
+        )
+
+
+class TestMembers:
+    def test_have_their_names_and_process_ids(self) -> None:
+        ended(run(children.nothing))
+        members = lowlevel.members()
+        server = _forkserver.running_server().pid
+        assert [name for _, _, pid, name in members if pid == server] == ["ForkServer"]
+        with reserved("to come") as (place, _):
+            assert lowlevel.members()
+            assert all(pid > 0 and (slot, serial) != place for slot, serial, pid, _ in lowlevel.members())

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 import processing_core
-from processing_testing import scripts
+from processing_testing.harness import scripts
 
 METHODS = pytest.mark.parametrize("method", processing_core.get_all_start_methods())
 
@@ -147,3 +147,31 @@ def test_records_of_other_loggers_name_the_process(method: str) -> None:
         method,
     )
     assert output == ["Helper hello"]
+
+
+@METHODS
+def test_the_root_loggers_level_holds_in_children_that_ask_for_the_logger(method: str) -> None:
+    output = run(
+        """
+        import logging, sys
+        import processing_core as p
+
+        def tell(children):
+            print(p.get_logger().getEffectiveLevel() if children == 0 else "", flush=True)
+            if children:
+                start(children - 1)
+
+        def start(children):
+            process = p.Process(target=tell, args=(children,))
+            process.start()
+            process.join()
+
+        if __name__ == "__main__":
+            p.set_start_method(sys.argv[1])
+            logging.getLogger().setLevel(logging.INFO)
+            start(0)
+            start(1)
+        """,
+        method,
+    )
+    assert [line for line in output if line] == ["20", "20"]

@@ -1,4 +1,4 @@
-"""What travels out of band: large buffers, in blocks of their own."""
+"""Out-of-band data: large buffers, which are sent in blocks of their own."""
 
 import gc
 import pickle
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from processing_core import _pickling
+from processing_core import _pickling, _reducers
 from processing_core._family import ensure_family
 from processing_core._native import _kernel as k
 from processing_core._reducers import ForkingPickler
@@ -23,7 +23,7 @@ def _nothing_leaks() -> Iterator[None]:
     before = k.stats()["cells"]
     yield
     gc.collect()
-    k.check()
+    k.verify()
     assert k.stats()["cells"] <= before
 
 
@@ -34,7 +34,7 @@ def through_a_queue(value: Any, **how: Any) -> Any:
 
 
 def owner(array: Any) -> Any:
-    """What an array stands on in the end."""
+    """The object that owns an array's memory."""
     while isinstance(array, np.ndarray):
         array = array.base
     return array.obj if isinstance(array, memoryview) else array
@@ -90,11 +90,6 @@ class TestWhoseMemory:
         one, other = through_a_queue([array, array])
         assert one is other
 
-    def test_what_was_read_only_stays_so(self) -> None:
-        array = np.arange(LARGE)
-        array.flags.writeable = False
-        assert not through_a_queue(array).flags.writeable
-
     @pytest.mark.parametrize("order", ["C", "F"])
     def test_both_orders(self, order: Any) -> None:
         array = np.asarray(np.arange(90_000).reshape(300, 300), order=order)
@@ -110,24 +105,102 @@ class TestWhoseMemory:
         assert isinstance(received, memoryview) and not received.readonly and received == b"x" * LARGE
 
 
+def read_only(array: Any) -> Any:
+    array.flags.writeable = False
+    return array
+
+
+READ_ONLY = {
+    "large": lambda: np.arange(LARGE),
+    "small": lambda: np.arange(10),
+    "in Fortran's order": lambda: np.asfortranarray(np.arange(90_000).reshape(300, 300)),
+    "of several axes of one": lambda: np.zeros((1, LARGE, 1), "f4"),
+    "not contiguous": lambda: np.arange(90_000).reshape(300, 300)[::2],
+    "repeated": lambda: np.broadcast_to(np.arange(3), (4, 3)).view(),
+    "on bytes": lambda: np.frombuffer(bytes(LARGE), "u1"),
+    "empty": lambda: np.zeros((0, 3)),
+    "of no axes": lambda: np.array(5),
+    "of times": lambda: np.zeros(LARGE, "M8[ns]"),
+    "of records": lambda: np.zeros(LARGE, np.dtype([("a", "i1"), ("b", "f8")], align=True)),
+    "of text": lambda: np.full(5000, "text", "U40"),
+    "of another order of bytes": lambda: np.arange(LARGE, dtype=">i4"),
+    "of objects": lambda: np.array([1, "a", None], object),
+}
+
+
+@pytest.mark.parametrize("make", READ_ONLY.values(), ids=READ_ONLY)
+class TestReadOnlyArrays:
+    """The received arrays are writable; the sender's stay read-only."""
+
+    @pytest.mark.parametrize("copy", [False, True], ids=["stands", "copied"])
+    @pytest.mark.parametrize("by_value", [False, True], ids=["plainly", "by value"])
+    def test_arrive_writable(self, make: Any, copy: bool, by_value: bool) -> None:
+        array = read_only(make())
+        one, other, *_ = through_a_queue([array, array, (lambda: 1) if by_value else None], copy=copy)
+        assert one is other and one.flags.writeable
+        assert (one.dtype, one.shape) == (array.dtype, array.shape) and (one == array).all()
+        assert not array.flags.writeable
+
+    def test_with_a_reducer_of_the_programs_for_something_else(self, make: Any, monkeypatch: Any) -> None:
+        monkeypatch.setitem(_reducers._table, Holder, lambda holder: (Holder, ()))
+        assert through_a_queue(read_only(make())).flags.writeable
+
+    def test_is_shared_read_only(self, make: Any) -> None:
+        array = k.unpack(k.pack(make()), share=True)
+        assert array.flags.writeable == (not isinstance(owner(array), k.Block))
+
+
+class TestReadOnly:
+    def test_a_large_array_is_copied_once(self) -> None:
+        received = through_a_queue(read_only(np.arange(LARGE)))
+        assert isinstance(owner(received), k.Block)
+
+    def test_what_a_program_reduces_itself_is_left_alone(self, monkeypatch: Any) -> None:
+        monkeypatch.setitem(_reducers._table, np.ndarray, lambda array: (list, (pickle.PickleBuffer(array),)))
+        assert through_a_queue(read_only(np.arange(3, dtype="u1"))) == [0, 1, 2]
+
+    def test_a_buffer_that_a_class_gives_is_left_alone(self) -> None:
+        received = through_a_queue(pickle.PickleBuffer(read_only(np.zeros(LARGE, "u1"))))
+        assert isinstance(received, memoryview) and received.readonly
+
+    def test_bytes_stay_bytes(self) -> None:
+        assert type(through_a_queue(pickle.PickleBuffer(b"abc"))) is bytes
+        assert through_a_queue(pickle.PickleBuffer(bytes(LARGE))).readonly
+
+    def test_pickling_is_begun_again_once(self) -> None:
+        code = Counted()
+        _pickling.dumps([code, read_only(np.arange(3))])
+        assert code.calls == 2
+
+
+class Counted:
+    """An object that counts how often it is pickled."""
+
+    calls = 0
+
+    def __reduce__(self) -> Any:
+        self.calls += 1
+        return (Counted, ())
+
+
 class TestUnpack:
-    def test_copies_for_everybody(self) -> None:
+    def test_copies_for_each_caller(self) -> None:
         parcel = k.pack(np.zeros(LARGE))
         one, other = k.unpack(parcel), k.unpack(parcel)
         one[0] = 1
         assert other[0] == 0 and k.unpack(parcel)[0] == 0
 
-    def test_takes_for_one(self) -> None:
+    def test_gives_the_buffers_to_one_caller(self) -> None:
         taken = k.unpack(k.pack(np.zeros(LARGE)), take=True)
         assert isinstance(owner(taken), k.Block)
 
 
 class TestLongBytes:
-    """They own their memory, so they are copied out; but copied in only once, wherever they stand."""
+    """Bytes own their memory, so they are copied on receiving; on sending they are copied once, at any position."""
 
     @pytest.mark.parametrize("size", [0, 100, 8191, 8192, 70_000, 3 << 20])
     @pytest.mark.parametrize("make", [bytes, bytearray])
-    def test_at_every_size_and_place(self, size: int, make: Any) -> None:
+    def test_at_every_size_and_position(self, size: int, make: Any) -> None:
         item = make(b"ab" * (size // 2) + b"c" * (size % 2))
         for value in (
             item,
@@ -156,12 +229,12 @@ class TestLongBytes:
         queue: k.Queue[Any] = k.Queue()
         item = bytearray(b"a" * 100_000)
         queue.put((1, item))
-        item[:] = b"b" * 50  # resized: nobody holds a view any more
+        item[:] = b"b" * 50  # resized: no view refers to it any more
         assert queue.get()[1] == b"a" * 100_000
 
 
-class Stubborn:
-    """Pickles an array, and then fails."""
+class FailsAfterArray:
+    """An object whose pickling fails after an array was pickled."""
 
     def __init__(self) -> None:
         self.array = np.zeros(LARGE)
@@ -187,7 +260,7 @@ class TestFailures:
     def test_what_does_not_pickle_leaves_nothing(self) -> None:
         queue: k.Queue[Any] = k.Queue()
         with pytest.raises(RuntimeError, match="does not dump"):
-            queue.put(Stubborn())
+            queue.put(FailsAfterArray())
         assert queue.empty()
 
     def test_what_does_not_unpickle_leaves_nothing(self) -> None:
@@ -218,7 +291,7 @@ class TestFailures:
 
 
 class Nested:
-    """Its pickling sends something itself."""
+    """An object whose pickling sends a message itself."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner

@@ -15,14 +15,15 @@ import pytest
 
 import processing_core
 from processing_core import BaseContext, ClosedError, Process, StateError, lowlevel
-from processing_testing import children, leaks
-from processing_testing.meeting import Meeting
+from processing_testing.children import functions as children
+from processing_testing.harness import leaks
+from processing_testing.harness.rendezvous import Rendezvous
 
 FORKED_WITH_THREADS = "ignore:This process .* is multi-threaded:DeprecationWarning"
 
 
 def ended(process: Process) -> int | None:
-    """Join *process*, which must end at last, and return its exit code."""
+    """Join *process*, and return its exit code."""
     process.join(30)
     assert not process.is_alive()
     return process.exitcode
@@ -35,12 +36,12 @@ def run(context: BaseContext, target: Callable[..., object], *args: object, **op
 
 
 class Program:
-    """A program in another interpreter, which does what a test tells it."""
+    """A program in another interpreter, which executes the lines that a test sends."""
 
     SCRIPT = """
 import os, sys
 import processing_core
-from processing_testing import children
+from processing_testing.children import functions as children
 context = processing_core.get_context(sys.argv[1])
 def server():
     if sys.argv[1] != "forkserver":
@@ -62,18 +63,18 @@ for line in sys.stdin:
             bufsize=1,
         )
 
-    def tell(self, line: str) -> None:
+    def execute(self, line: str) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(line + "\n")
 
     def ask(self, expression: str) -> str:
         assert self.process.stdout is not None
-        self.tell(f"print({expression}, flush=True)")
+        self.execute(f"print({expression}, flush=True)")
         return self.process.stdout.readline().strip()
 
     def start(self, target: str, args: str, *, instead: str | None = None, daemon: bool = False) -> None:
         first = repr(self.address) if instead is None else instead
-        self.tell(f"context.Process(target={target}, args=({first}, {args}), daemon={daemon}).start()")
+        self.execute(f"context.Process(target={target}, args=({first}, {args}), daemon={daemon}).start()")
 
     def leave(self) -> None:
         assert self.process.stdin is not None
@@ -86,31 +87,31 @@ for line in sys.stdin:
 
 
 @pytest.fixture
-def program(method: str, place: Meeting) -> Iterator[Program]:
-    program = Program(method, place.address)
+def program(method: str, rendezvous: Rendezvous) -> Iterator[Program]:
+    program = Program(method, rendezvous.address)
     yield program
     program.end()
 
 
 class TestLife:
-    def test_passes_arguments(self, context: BaseContext, place: Meeting) -> None:
-        process = context.Process(target=children.say, args=(place.address, 1), kwargs={})
+    def test_passes_arguments(self, context: BaseContext, rendezvous: Rendezvous) -> None:
+        process = context.Process(target=children.report, args=(rendezvous.address, 1), kwargs={})
         process.start()
-        assert place.hear() == [1]
+        assert rendezvous.receive() == [1]
         assert ended(process) == 0
 
-    def test_goes_from_initial_to_closed(self, context: BaseContext, place: Meeting) -> None:
-        process = context.Process(target=children.stay, args=(place.address,))
+    def test_goes_from_initial_to_closed(self, context: BaseContext, rendezvous: Rendezvous) -> None:
+        process = context.Process(target=children.report_and_wait, args=(rendezvous.address,))
         assert (process.pid, process.ident, process.exitcode, process.is_alive()) == (None, None, None, False)
         assert process not in processing_core.active_children()
         process.start()
-        guest = place.welcome()
+        peer = rendezvous.accept()
         assert process.is_alive() and process.exitcode is None and process.pid == process.ident
         assert process in processing_core.active_children()
         process.join(0)
         process.join(-1)
         assert process.is_alive()
-        guest.dismiss()
+        peer.release()
         assert ended(process) == 0
         assert process not in processing_core.active_children()
         process.close()
@@ -118,9 +119,9 @@ class TestLife:
         with pytest.raises(ClosedError, match="process object is closed"):
             process.join()
 
-    def test_is_seen_from_within(self, context: BaseContext, method: str, place: Meeting) -> None:
-        process = run(context, children.introduce, place.address, name="somebody")
-        told = place.hear()[0]
+    def test_is_seen_from_within(self, context: BaseContext, method: str, rendezvous: Rendezvous) -> None:
+        process = run(context, children.report_identity, rendezvous.address, name="somebody")
+        told = rendezvous.receive()[0]
         assert ended(process) == 0
         assert told["name"] == "somebody"
         assert told["pid"] == told["real pid"] == process.pid
@@ -134,32 +135,32 @@ class TestLife:
         assert told["stdin"] == ""
         assert re.fullmatch(rf"<\w+ name='somebody' parent={os.getpid()} started>", told["repr"])
 
-    def test_the_parent_is_known_to_have_ended(self, context: BaseContext, method: str, place: Meeting) -> None:
+    def test_the_parent_is_known_to_have_ended(self, context: BaseContext, method: str, rendezvous: Rendezvous) -> None:
         program = (
             "import sys, processing_core as p, os\n"
-            "from processing_testing import children\n"
+            "from processing_testing.children import functions as children\n"
             "p.get_context(sys.argv[1]).Process(target=children.outlive_parent, args=(sys.argv[2],)).start()\n"
             "sys.stdin.read()\n"
             "os._exit(0)\n"
         )
-        parent = subprocess.Popen([sys.executable, "-c", program, method, place.address], stdin=subprocess.PIPE)
-        guest = place.welcome()
-        assert guest.hear() == [parent.pid, True]
+        parent = subprocess.Popen([sys.executable, "-c", program, method, rendezvous.address], stdin=subprocess.PIPE)
+        peer = rendezvous.accept()
+        assert peer.receive() == [parent.pid, True]
         parent.communicate()
-        assert guest.hear() == [parent.pid, False]
+        assert peer.receive() == [parent.pid, False]
 
-    def test_many_at_once(self, context: BaseContext, place: Meeting) -> None:
-        processes = [run(context, children.stay, place.address, number) for number in range(8)]
-        guests = [place.welcome() for _ in processes]
-        assert sorted(guest.hear() for guest in guests) == [[number] for number in range(8)]
+    def test_many_at_once(self, context: BaseContext, rendezvous: Rendezvous) -> None:
+        processes = [run(context, children.report_and_wait, rendezvous.address, number) for number in range(8)]
+        peers = [rendezvous.accept() for _ in processes]
+        assert sorted(peer.receive() for peer in peers) == [[number] for number in range(8)]
         assert set(processes) <= set(processing_core.active_children())
-        for guest in guests:
-            guest.dismiss()
+        for peer in peers:
+            peer.release()
         assert [ended(process) for process in processes] == [0] * 8
 
     @pytest.mark.filterwarnings(FORKED_WITH_THREADS)
     def test_started_by_threads(self, context: BaseContext, method: str) -> None:
-        # So many that each takes the place of one that has just left the family, and is still ending.
+        # With this number each start reuses the slot of a process that has just left the family and is still ending.
         count = 5 if method == "spawn" else 40
         codes: list[int | None] = []
 
@@ -173,22 +174,25 @@ class TestLife:
             thread.join()
         assert codes == [3] * 4 * count
 
-    def test_joined_by_threads(self, context: BaseContext, place: Meeting) -> None:
-        process = run(context, children.stay, place.address)
+    def test_joined_by_threads(self, context: BaseContext, rendezvous: Rendezvous) -> None:
+        process = run(context, children.report_and_wait, rendezvous.address)
         codes: list[int | None] = []
         threads = [threading.Thread(target=lambda: codes.append(ended(process))) for _ in range(6)]
-        guest = place.welcome()
+        peer = rendezvous.accept()
         for thread in threads:
             thread.start()
-        guest.dismiss()
+        peer.release()
         for thread in threads:
             thread.join()
         assert codes == [0] * 6
 
-    def test_subclass_that_overrides_run(self, method: str, place: Meeting) -> None:
-        process = children.Sayer(method, place.address)
+    @pytest.mark.parametrize("kind", [children.Reporter, children.SlottedReporter])
+    def test_subclass_that_overrides_run(
+        self, method: str, rendezvous: Rendezvous, kind: type[children.Reporter]
+    ) -> None:
+        process = kind(method, rendezvous.address)
         process.start()
-        assert place.hear() == ["run of", process.name]
+        assert rendezvous.receive() == ["run of", process.name]
         assert ended(process) == 0
 
     def test_closure(self, context: BaseContext) -> None:
@@ -202,19 +206,19 @@ class TestLife:
 
     @pytest.mark.parametrize("inner", processing_core.get_all_start_methods())
     @pytest.mark.parametrize("daemon", [False, True])
-    def test_children_of_children(self, context: BaseContext, inner: str, daemon: bool, place: Meeting) -> None:
-        process = run(context, children.start_child, place.address, inner, daemon, daemon=True, name="parent")
-        told = place.hear()[0]
+    def test_children_of_children(self, context: BaseContext, inner: str, daemon: bool, rendezvous: Rendezvous) -> None:
+        process = run(context, children.start_child, rendezvous.address, inner, daemon, daemon=True, name="parent")
+        told = rendezvous.receive()[0]
         assert ended(process) == 0
         assert (told["parent"], told["parent pid"], told["daemon"]) == ("parent", process.pid, daemon)
         assert told["name"].endswith(f"{process._identity[0]}:1")
 
-    def test_is_a_member_while_it_lives(self, context: BaseContext, place: Meeting) -> None:
-        process = run(context, children.stay, place.address, name="a member")
-        guest = place.welcome()
-        guest.hear()
+    def test_is_a_member_while_it_lives(self, context: BaseContext, rendezvous: Rendezvous) -> None:
+        process = run(context, children.report_and_wait, rendezvous.address, name="a member")
+        peer = rendezvous.accept()
+        peer.receive()
         assert (process.pid, "a member") in [(pid, name) for _, _, pid, name in lowlevel.members()]
-        guest.dismiss()
+        peer.release()
         ended(process)
         assert process.pid not in [pid for _, _, pid, _ in lowlevel.members()]
 
@@ -228,7 +232,7 @@ class TestLife:
                 assert ended(process) == -signal.SIGKILL
                 del process
         assert lowlevel.stats() == before
-        lowlevel.check()
+        lowlevel.verify()
 
 
 class TestExitCode:
@@ -247,58 +251,58 @@ class TestExitCode:
         assert ended(process) == -signum
         assert f" stopped exitcode=-{signum.name}>" in repr(process)
 
-    def test_terminate_and_kill(self, context: BaseContext, place: Meeting) -> None:
-        process = run(context, children.spin, place.address)
-        assert place.hear() == process.pid
+    def test_terminate_and_kill(self, context: BaseContext, rendezvous: Rendezvous) -> None:
+        process = run(context, children.spin, rendezvous.address)
+        assert rendezvous.receive() == process.pid
         process.terminate()
         assert ended(process) == -signal.SIGTERM
         process.terminate()
-        process = run(context, children.sleep, place.address)
-        guest = place.welcome()
-        assert [guest.hear(), guest.hear()] == [process.pid, "deaf"]
+        process = run(context, children.sleep, rendezvous.address)
+        peer = rendezvous.accept()
+        assert [peer.receive(), peer.receive()] == [process.pid, "deaf"]
         process.terminate()
         process.kill()
         assert ended(process) == -signal.SIGKILL
 
-    def test_sigterm_handler_runs(self, context: BaseContext, place: Meeting) -> None:
-        process = run(context, children.handle_sigterm, place.address, 12)
-        place.hear()
+    def test_sigterm_handler_runs(self, context: BaseContext, rendezvous: Rendezvous) -> None:
+        process = run(context, children.handle_sigterm, rendezvous.address, 12)
+        rendezvous.receive()
         process.terminate()
         assert ended(process) == 12
 
-    def test_ctrl_c_is_a_keyboard_interrupt(self, context: BaseContext, place: Meeting) -> None:
-        process = run(context, children.wait_for_interrupt, place.address)
-        guest = place.welcome()
-        os.kill(guest.hear(), signal.SIGINT)
-        assert guest.hear() == "KeyboardInterrupt"
+    def test_ctrl_c_is_a_keyboard_interrupt(self, context: BaseContext, rendezvous: Rendezvous) -> None:
+        process = run(context, children.wait_for_interrupt, rendezvous.address)
+        peer = rendezvous.accept()
+        os.kill(peer.receive(), signal.SIGINT)
+        assert peer.receive() == "KeyboardInterrupt"
         assert ended(process) == 1
 
-    def test_sentinel(self, context: BaseContext, place: Meeting) -> None:
-        process = context.Process(target=children.stay, args=(place.address,))
+    def test_sentinel(self, context: BaseContext, rendezvous: Rendezvous) -> None:
+        process = context.Process(target=children.report_and_wait, args=(rendezvous.address,))
         with pytest.raises(ValueError, match="process not started"):
             _ = process.sentinel
         process.start()
-        guest = place.welcome()
+        peer = rendezvous.accept()
         assert select.select([process.sentinel], [], [], 0)[0] == []
-        guest.dismiss()
+        peer.release()
         assert select.select([process.sentinel], [], [], 30)[0] == [process.sentinel]
         assert process.exitcode == 0
         assert select.select([process.sentinel], [], [], 0)[0] == [process.sentinel]
 
-    def test_join_waits_no_longer_than_told(self, context: BaseContext, place: Meeting) -> None:
-        process = run(context, children.stay, place.address)
-        guest = place.welcome()
+    def test_join_waits_no_longer_than_its_timeout(self, context: BaseContext, rendezvous: Rendezvous) -> None:
+        process = run(context, children.report_and_wait, rendezvous.address)
+        peer = rendezvous.accept()
         start, cpu = time.monotonic(), time.process_time()
         process.join(0.3)
         took, used = time.monotonic() - start, time.process_time() - cpu
         assert process.is_alive() and took >= 0.3 and used < 0.1
-        guest.dismiss()
+        peer.release()
         ended(process)
 
 
 class TestMistakes:
-    def test_state(self, context: BaseContext, place: Meeting) -> None:
-        process = context.Process(target=children.stay, args=(place.address,))
+    def test_state(self, context: BaseContext, rendezvous: Rendezvous) -> None:
+        process = context.Process(target=children.report_and_wait, args=(rendezvous.address,))
         with pytest.raises(StateError, match="can only join a started process"):
             process.join()
         for function in [process.terminate, process.kill]:
@@ -311,7 +315,7 @@ class TestMistakes:
             process.daemon = True
         with pytest.raises(ValueError, match="Cannot close a process while it is still running"):
             process.close()
-        place.welcome().dismiss()
+        rendezvous.accept().release()
         ended(process)
 
     def test_arguments(self, context: BaseContext) -> None:
@@ -351,13 +355,13 @@ class TestMistakes:
 
 
 class TestNames:
-    def test_repr(self, context: BaseContext, place: Meeting) -> None:
+    def test_repr(self, context: BaseContext, rendezvous: Rendezvous) -> None:
         kind = context.Process.__name__
-        process = context.Process(target=children.stay, args=(place.address,), daemon=True, name="n")
+        process = context.Process(target=children.report_and_wait, args=(rendezvous.address,), daemon=True, name="n")
         assert repr(process) == f"<{kind} name='n' initial daemon>"
         process.start()
         assert repr(process) == f"<{kind} name='n' pid={process.pid} started daemon>"
-        place.welcome().dismiss()
+        rendezvous.accept().release()
         process.join()
         assert repr(process) == f"<{kind} name='n' pid={process.pid} stopped exitcode=0 daemon>"
         process.close()
@@ -397,56 +401,56 @@ class TestNames:
 
 
 class TestEnd:
-    """How a program ends that has children."""
+    """The end of a program that has children."""
 
-    def test_children_are_joined_and_daemons_terminated(self, program: Program, place: Meeting) -> None:
-        program.start("children.stay", "'worker',", daemon=False)
-        program.start("children.stay", "'daemon',", daemon=True)
-        guests = {}
+    def test_children_are_joined_and_daemons_terminated(self, program: Program, rendezvous: Rendezvous) -> None:
+        program.start("children.report_and_wait", "'worker',", daemon=False)
+        program.start("children.report_and_wait", "'daemon',", daemon=True)
+        peers = {}
         for _ in range(2):
-            guest = place.welcome()
-            guests[guest.hear()[0]] = guest
+            peer = rendezvous.accept()
+            peers[peer.receive()[0]] = peer
         program.leave()
         with pytest.raises(EOFError):
-            guests["daemon"].hear()
+            peers["daemon"].receive()
         assert program.process.poll() is None
-        guests["worker"].dismiss()
+        peers["worker"].release()
         assert program.process.wait(30) == 0
 
-    def test_a_child_does_the_same(self, context: BaseContext, method: str, place: Meeting) -> None:
-        process = run(context, children.leave_behind, place.address, method, False)
-        guest = place.welcome()
-        assert guest.hear() == ["here"]
+    def test_a_child_does_the_same(self, context: BaseContext, method: str, rendezvous: Rendezvous) -> None:
+        process = run(context, children.leave_behind, rendezvous.address, method, False)
+        peer = rendezvous.accept()
+        assert peer.receive() == ["here"]
         assert process.is_alive()
-        guest.dismiss()
+        peer.release()
         assert ended(process) == 0
 
     @pytest.mark.filterwarnings(FORKED_WITH_THREADS)
-    def test_threads_of_a_child_are_joined(self, context: BaseContext, place: Meeting) -> None:
-        process = run(context, children.end_a_thread_late, place.address)
-        guest = place.welcome()
-        assert guest.hear() == ["thread"]
+    def test_threads_of_a_child_are_joined(self, context: BaseContext, rendezvous: Rendezvous) -> None:
+        process = run(context, children.end_a_thread_late, rendezvous.address)
+        peer = rendezvous.accept()
+        assert peer.receive() == ["thread"]
         assert process.is_alive()
-        guest.dismiss()
+        peer.release()
         assert ended(process) == 0
 
-    def test_exit_functions_of_a_child_run(self, context: BaseContext, place: Meeting) -> None:
-        process = run(context, children.register_exit_function, place.address)
-        assert place.hear() == ["at exit"]
+    def test_exit_functions_of_a_child_run(self, context: BaseContext, rendezvous: Rendezvous) -> None:
+        process = run(context, children.register_exit_function, rendezvous.address)
+        assert rendezvous.receive() == ["at exit"]
         assert ended(process) == 0
 
     def test_output_is_flushed_once(self, program: Program) -> None:
-        program.tell("sys.stdout.write('of the parent;')")
+        program.execute("sys.stdout.write('of the parent;')")
         program.start("children.write", "", instead="'of the child;'")
         program.leave()
         output, _ = program.process.communicate(timeout=30)
         assert sorted(output.split(";")) == ["", "of the child", "of the parent"]
 
     @pytest.mark.parametrize("victim", ["spin", "sleep", "block"])
-    def test_daemons_follow_a_killed_parent(self, program: Program, place: Meeting, victim: str) -> None:
+    def test_daemons_follow_a_killed_parent(self, program: Program, rendezvous: Rendezvous, victim: str) -> None:
         program.start(f"children.{victim}", "", daemon=True)
-        program.start("children.keep_company", f"'{program.method}',", daemon=True)
-        deaths = [os.pidfd_open(place.hear()) for _ in range(3)]
+        program.start("children.start_daemon_and_spin", f"'{program.method}',", daemon=True)
+        deaths = [os.pidfd_open(rendezvous.receive()) for _ in range(3)]
         if server := program.ask("server()"):
             deaths.append(os.pidfd_open(int(server)))
         program.process.kill()
@@ -454,24 +458,24 @@ class TestEnd:
         for death in deaths:
             assert select.select([death], [], [], 30)[0] == [death]
             os.close(death)
-        assert time.monotonic() - killed < 2  # promise 7
+        assert time.monotonic() - killed < 2  # the time of promise 7
 
-    def test_workers_survive_a_killed_parent(self, program: Program, place: Meeting) -> None:
-        program.start("children.stay", "", daemon=False)
-        guest = place.welcome()
-        assert guest.hear() == []
+    def test_workers_survive_a_killed_parent(self, program: Program, rendezvous: Rendezvous) -> None:
+        program.start("children.report_and_wait", "", daemon=False)
+        peer = rendezvous.accept()
+        assert peer.receive() == []
         program.process.kill()
         program.process.wait()
-        guest.dismiss()
-        with pytest.raises(EOFError):  # it went when it was told to, and not before
-            guest.hear()
+        peer.release()
+        with pytest.raises(EOFError):  # the process ended when it was released, and not before
+            peer.receive()
 
 
 class TestMessages:
-    """What a child prints when it ends badly."""
+    """What a child prints when it ends with an error."""
 
     def errors(self, program: Program, target: str, first: str) -> str:
-        program.tell(f"context.Process(target={target}, args=({first},), name='the name').start()")
+        program.execute(f"context.Process(target={target}, args=({first},), name='the name').start()")
         program.leave()
         _, errors = program.process.communicate(timeout=30)
         assert program.process.returncode == 0
@@ -482,10 +486,10 @@ class TestMessages:
         assert errors.startswith("Process the name:\nTraceback (most recent call last):\n")
         assert errors.endswith("ValueError: the reason\n")
         first, *_ = [line for line in errors.splitlines() if line.startswith("  File")]
-        assert first.endswith(", in fail") and "children.py" in first  # none of the package's own before it
+        assert first.endswith(", in fail") and "functions.py" in first  # no frame of this package precedes it
 
     def test_interrupt(self, program: Program) -> None:
-        program.tell("import signal")
+        program.execute("import signal")
         assert self.errors(program, "signal.raise_signal", "signal.SIGINT") == ""
 
     def test_text_of_sys_exit(self, program: Program) -> None:
@@ -500,10 +504,10 @@ class TestMessages:
 
 
 class TestFork:
-    def test_stranger_is_a_member_without_our_children(self, place: Meeting) -> None:
+    def test_a_process_of_os_fork_is_a_member_without_our_children(self, rendezvous: Rendezvous) -> None:
         context = processing_core.get_context("spawn")
-        process = run(context, children.stay, place.address)
-        guest = place.welcome()
+        process = run(context, children.report_and_wait, rendezvous.address)
+        peer = rendezvous.accept()
         mine = lowlevel.member()
         pid = os.fork()
         if pid == 0:
@@ -512,30 +516,30 @@ class TestFork:
             os._exit(0 if fine else 1)
         assert os.waitpid(pid, 0)[1] == 0
         assert process in processing_core.active_children()
-        guest.dismiss()
+        peer.release()
         ended(process)
 
 
 class TestDescriptors:
-    def test_none_is_inheritable(self, context: BaseContext, place: Meeting) -> None:
+    def test_none_is_inheritable(self, context: BaseContext, rendezvous: Rendezvous) -> None:
         before = set(os.listdir("/proc/self/fd"))
-        process = run(context, children.stay, place.address, daemon=True)
+        process = run(context, children.report_and_wait, rendezvous.address, daemon=True)
         for fd in set(os.listdir("/proc/self/fd")) - before:
             if os.path.exists(f"/proc/self/fd/{fd}"):
                 assert not os.get_inheritable(int(fd)), os.readlink(f"/proc/self/fd/{fd}")
-        place.welcome().dismiss()
+        rendezvous.accept().release()
         assert ended(process) == 0
 
-    def test_a_child_has_no_more_than_it_needs(self, context: BaseContext, method: str, place: Meeting) -> None:
+    def test_a_child_has_no_more_than_it_needs(self, context: BaseContext, method: str, rendezvous: Rendezvous) -> None:
         if method == "fork":
             pytest.skip("it has all of the parent's")
-        others = [run(context, children.stay, place.address, daemon=True) for _ in range(5)]
-        process = run(context, children.list_descriptors, place.address)
-        told = [place.hear() for _ in range(6)]
-        # The standard three, the arena, and the socket that they are told over.
+        others = [run(context, children.report_and_wait, rendezvous.address, daemon=True) for _ in range(5)]
+        process = run(context, children.list_descriptors, rendezvous.address)
+        told = [rendezvous.receive() for _ in range(6)]
+        # The standard three, the arena, and the socket to the test.
         descriptors = next(answer for answer in told if answer)[0]
         assert [name for name in descriptors if not name.startswith("/")] == ["socket"], descriptors
-        place.close()
+        rendezvous.close()
         for child in [*others, process]:
             child.kill()
             ended(child)

@@ -1,16 +1,20 @@
-"""What programs register to pickle their types, and finalizers."""
+"""Reducers that programs register for their types, and finalizers."""
 
 from __future__ import annotations
 
 import gc
+import io
 import pickle
+import sys
+import threading
 from typing import Any
 
 import pytest
 
 import processing_core
+from processing_core import NotPicklableError, _reducers, lowlevel
 from processing_core.lowlevel import Finalize, ForkingPickler
-from processing_testing import scripts
+from processing_testing.harness import scripts
 
 METHODS = pytest.mark.parametrize("method", processing_core.get_all_start_methods())
 
@@ -126,3 +130,41 @@ def test_functions_after_forks() -> None:
         assert thing.forks == 0
         """
     )
+
+
+class TestByValue:
+    """The pickler by value pickles functions and what they refer to, and does not replace objects by others."""
+
+    @pytest.mark.parametrize("write", [lowlevel.dumps, lowlevel.pack], ids=["dumps", "pack"])
+    def test_refuses_an_open_file(self, write: Any) -> None:
+        with open(__file__) as file:
+            with pytest.raises(
+                NotPicklableError, match=r"\[1\]: cannot pickle an open file, .*test_reducers.py"
+            ) as caught:
+                write(["name", file])
+            with pytest.raises(NotPicklableError, match="an open file"):
+                write(lambda: file)
+        assert caught.value.path == "[1]"
+
+    def test_refuses_a_memoryview(self) -> None:
+        with pytest.raises(NotPicklableError, match="cannot pickle a memoryview"):
+            lowlevel.dumps({"view": memoryview(b"abc")})
+
+    @pytest.mark.parametrize(
+        "make", [lambda: (x for x in ()), sys._getframe, threading.Lock, lambda: open(__file__, "rb")]
+    )
+    def test_refuses_what_plain_pickle_refuses(self, make: Any) -> None:
+        value = make()
+        with pytest.raises(NotPicklableError, match="cannot pickle"):
+            lowlevel.dumps({"value": value, "function": lambda: None})
+        getattr(value, "close", lambda: None)()
+
+    def test_a_function_may_hold_the_standard_output(self, monkeypatch: Any) -> None:
+        monkeypatch.setattr(sys, "stdout", sys.__stdout__)  # not the stream that captures the output of tests
+        out = sys.stdout
+        assert pickle.loads(lowlevel.dumps(lambda: out))() is sys.stdout
+
+    def test_a_reducer_of_the_programs_serves_files(self, monkeypatch: Any) -> None:
+        monkeypatch.setitem(_reducers._table, io.TextIOWrapper, lambda file: (str, (file.name,)))
+        with open(__file__) as file:
+            assert pickle.loads(lowlevel.dumps(file)) == __file__

@@ -1,15 +1,17 @@
-"""What a program may choose about how its processes are started."""
+"""Settings of a program for the start of its processes."""
 
 from __future__ import annotations
 
 import stat
+import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 import processing_core
-from processing_testing import scripts
+from processing_testing.harness import scripts
 
 EXECUTING = pytest.mark.parametrize("method", ["spawn", "forkserver"])
 
@@ -84,7 +86,9 @@ class TestFreezeSupport:
 
 FROZEN = """\
 #!{python}
+import subprocess
 import sys
+import textwrap
 import processing_core
 
 sys.frozen, sys.executable = True, __file__
@@ -101,3 +105,57 @@ if __name__ == "__main__":
     process.join()
     assert process.exitcode == 3, process
 """
+
+
+@pytest.mark.parametrize("preloaded", [False, True], ids=["children run it", "preloaded"])
+def test_the_main_module_is_run_once_if_it_is_preloaded(tmp_path: Path, preloaded: bool) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        textwrap.dedent("""
+            import os, sys, processing_core
+
+            with open("ran", "a") as file:
+                print(__name__, os.getpid(), sys.argv[1:], file=file)
+
+            def target():
+                print(sys.modules["__mp_main__"].target is target)
+
+            if __name__ == "__main__":
+                context = processing_core.get_context("forkserver")
+                if sys.argv[1:] == ["preloaded"]:
+                    context.set_forkserver_preload(["__main__"])
+                print("first")
+                for _ in range(3):
+                    process = context.Process(target=target)
+                    process.start()
+                    process.join()
+        """)
+    )
+    command = [sys.executable, "-W", "error", str(program), *["preloaded"][:preloaded]]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert (result.stdout, result.stderr) == ("first\nTrue\nTrue\nTrue\n", "")
+    runs = [line for line in (tmp_path / "ran").read_text().splitlines() if line.startswith("__mp_main__")]
+    assert all(line.endswith(str(["preloaded"][:preloaded])) for line in runs)
+    assert len(runs) == 1 if preloaded else len(runs) >= 3
+
+
+def test_a_module_that_is_preloaded_after_the_main_module_can_start_no_process(tmp_path: Path) -> None:
+    (tmp_path / "starter.py").write_text(
+        "import processing_core\nprocessing_core.get_context('spawn').Process(target=int).start()\n"
+    )
+    program = tmp_path / "program.py"
+    program.write_text(
+        textwrap.dedent("""
+            import processing_core
+
+            if __name__ == "__main__":
+                context = processing_core.get_context("forkserver")
+                context.set_forkserver_preload(["__main__", "starter"], on_error="warn")
+                process = context.Process(target=int)
+                process.start()
+                process.join()
+                assert process.exitcode == 0
+        """)
+    )
+    result = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "cannot import 'starter': RuntimeError: A process was started" in result.stderr

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-# Fit for a prompt: no empty line within a definition, one after it.
+# The text can be typed at a prompt: there is no empty line within a definition, and one after it.
 TABLE = """
 import functools, os, sys
 import processing_core
@@ -150,19 +150,19 @@ def prompt(folder: Path, environment: dict[str, str]) -> str:
 
 
 def until(terminal: int, ends: tuple[bytes, ...]) -> bytes:
-    """What a terminal shows until it ends so, or is hung up."""
+    """The output of a terminal until it ends with one of these texts, or is closed."""
     shown = b""
     while not (ends and shown.endswith(ends)):
         assert select.select([terminal], [], [], 40)[0], shown
         try:
             shown += os.read(terminal, 4096)
-        except OSError:  # EIO: nobody has the other end any more
+        except OSError:  # EIO: no process has the other end open any more
             return shown
     return shown
 
 
 def notebook(folder: Path, environment: dict[str, str]) -> str:
-    """What a notebook's kernel does with a cell: a shell whose ``__main__`` no file and no module stands for."""
+    """Run the text as a notebook's kernel runs a cell: its ``__main__`` belongs to no file and no module."""
     if importlib.util.find_spec("IPython") is None:
         pytest.skip("IPython is not installed")
     kernel = (

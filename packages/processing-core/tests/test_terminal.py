@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from processing_testing import processes
+from processing_testing.harness import processes
 
 CTRL_C = b"\x03"
 
@@ -82,7 +82,7 @@ class Terminal:
         os.write(self.fd, key)
 
     def end(self) -> int:
-        """Everything shown up to the end, which every process that has the terminal must reach; the exit code."""
+        """Read the output until every process has closed the terminal; return the exit code."""
         while self._read():
             pass
         os.close(self.fd)
@@ -93,7 +93,7 @@ class Terminal:
         try:
             data = os.read(self.fd, 4096)
         except OSError as error:
-            if error.errno != errno.EIO:  # the last who had it open is gone
+            if error.errno != errno.EIO:  # the last process that had the terminal open has ended
                 raise
             return False
         self.shown += data.decode()
@@ -101,7 +101,7 @@ class Terminal:
 
 
 def _await_end(info: processes.ProcessInfo) -> None:
-    """Of a process that has closed its descriptors, which is the last thing but one that it does."""
+    """Wait for the end of a process that has closed its descriptors, as one does shortly before it ends."""
     try:
         death = os.pidfd_open(info.pid)
     except ProcessLookupError:
@@ -128,7 +128,7 @@ class TestCtrlC:
         terminal.press(CTRL_C)
         pressed = time.monotonic()
         code = terminal.end()
-        assert time.monotonic() - pressed < 2  # promise 8 says one; it takes 0.04 s where nothing else is to do
+        assert time.monotonic() - pressed < 2  # promise 8 is one second; it takes 0.04 s on an idle machine
         assert code == -signal.SIGINT
         assert terminal.shown.count("Traceback (most") == 1, terminal.shown
         assert "KeyboardInterrupt" in terminal.shown.splitlines()[-1], terminal.shown
@@ -146,14 +146,14 @@ class TestCtrlC:
         assert "exit code 7" in terminal.shown and "Traceback" not in terminal.shown
 
     def test_by_a_signal_to_the_group(self, tmp_path: Path, method: str) -> None:
-        """What a shell's `kill -INT -PGID`, or a terminal, does to a program with pipes."""
+        """The signal to a program with pipes, as by a shell's `kill -INT -PGID` or by a terminal."""
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         command = [sys.executable, write(tmp_path, SLEEPERS), method]
         process = subprocess.Popen(command, text=True, start_new_session=True, **pipes)
         assert process.stdout is not None
         told = sorted(process.stdout.readline() for _ in range(4))
         os.killpg(process.pid, signal.SIGINT)
-        _, errors = process.communicate(timeout=30)  # the ends of the pipes are closed by all
+        _, errors = process.communicate(timeout=30)  # all processes have closed their ends of the pipes
         assert errors.count("Traceback (most") == 1, errors
         assert (told, process.returncode) == (["joining\n"] + ["sleeping\n"] * 3, -signal.SIGINT)
 
@@ -228,7 +228,7 @@ class TestStreams:
 
 
 def test_coverage_of_children(tmp_path: Path, method: str) -> None:
-    """By coverage.py's own means: ``patch`` lets it begin anew in a forked process, and save before ``os._exit``."""
+    """coverage.py measures children: ``patch`` restarts it in a forked process, and saves before ``os._exit``."""
     if importlib.util.find_spec("coverage") is None:
         pytest.skip("coverage is not installed")
     (tmp_path / "measured.py").write_text("def child():\n    only_here = 1\n    return only_here\n")

@@ -1,6 +1,6 @@
 """Threads of one process on one arena, beside members that keep its lock contended: what ThreadSanitizer can see.
 
-A contended arena lock is waited for without the GIL, so the threads meet in the kernel's own state, too.
+A contended arena lock is waited for without the GIL, so the threads use the kernel's own state at the same time, too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ THREADS = 8
 
 @pytest.fixture(autouse=True)
 def _busy() -> Iterator[None]:
-    """The GIL changes hands as often as it can; the arena is sound afterwards."""
+    """The GIL is passed on as often as possible; afterwards the arena is consistent."""
     ensure_family()
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -36,12 +36,12 @@ def _busy() -> Iterator[None]:
     sys.setswitchinterval(interval)
     gc.collect()
     k.sweep()
-    k.check()
+    k.verify()
 
 
 @contextmanager
 def other_members(n: int) -> Iterator[None]:
-    """Members that do nothing but take and give blocks, until they are killed."""
+    """Members that only allocate and free blocks, until they are killed."""
     pids = [os.fork() for _ in range(n) if os.getpid() == PARENT]
     if os.getpid() != PARENT:
         while True:
@@ -68,10 +68,10 @@ def together(*bodies: Callable[[], None]) -> None:
         except BaseException as error:  # a thread of a test: the test reports it
             failures.append(error)
 
-    crew = [threading.Thread(target=run, args=(body,)) for body in bodies]
-    for thread in crew:
+    team = [threading.Thread(target=run, args=(body,)) for body in bodies]
+    for thread in team:
         thread.start()
-    for thread in crew:
+    for thread in team:
         thread.join()
     assert failures == []
 
@@ -113,7 +113,7 @@ def test_a_queue(rounds: Callable[[int, int], int], maxsize: int, size: int) -> 
 
 
 def test_primitives(rounds: Callable[[int, int], int]) -> None:
-    """Everybody waits for everybody, on shared handles: their spins are the process's own state."""
+    """All threads wait for each other on shared handles, whose spin counts are state of this process."""
     each = rounds(200, 5000)
     lock, rlock, semaphore, bounded, event = k.Lock(), k.RLock(), k.Semaphore(2), k.BoundedSemaphore(2), k.Event()
     condition, total, locked = k.Condition(rlock), k.Scalar("q", 0), k.LockedScalar("q", 0, rlock)
@@ -136,7 +136,7 @@ def test_primitives(rounds: Callable[[int, int], int]) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
 def test_forks_while_handles_come_and_go(rounds: Callable[[int, int], int]) -> None:
-    """The child counts what it inherits: it may drop every handle of its parent's."""
+    """The child counts the handles that it inherits, so it may drop all of them."""
     stop, shared = threading.Event(), {}
     keep = k.Queue[int]()
 

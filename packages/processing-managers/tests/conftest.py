@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 import processing_core
-from processing_testing.forking import fork as fork
-from processing_testing.logs import refusals as refusals
-from processing_testing.managed import Bank
-from processing_testing.meeting import Meeting, meeting
+from processing_testing.children.forking import fork as fork
+from processing_testing.children.managed import Bank
+from processing_testing.harness.logs import refusals as refusals
+from processing_testing.harness.rendezvous import Rendezvous
 
 
 @pytest.fixture(params=processing_core.get_all_start_methods())
@@ -26,15 +26,15 @@ def context(method: str) -> processing_core.BaseContext:
 
 
 @pytest.fixture
-def place() -> Iterator[Meeting]:
-    """Where the test meets its children."""
-    with meeting() as place:
-        yield place
+def rendezvous() -> Iterator[Rendezvous]:
+    """A socket over which the test exchanges messages with its children."""
+    with Rendezvous() as rendezvous:
+        yield rendezvous
 
 
 @pytest.fixture
 def serving() -> Iterator[Any]:
-    """A server in a thread of this process."""
+    """A manager's server in a thread of this process."""
     server = Bank(("localhost", 0), b"key").get_server()
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

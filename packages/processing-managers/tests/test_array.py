@@ -12,10 +12,11 @@ import processing_core
 from processing_core import OwnerDied, lowlevel
 from processing_managers import Array, RawArray, sharedctypes
 from processing_sync import Lock, RLock
-from processing_testing import sharing
-from processing_testing.forking import Child, Line
+from processing_testing.children import sharing
+from processing_testing.children.forking import Child
+from processing_testing.harness.rendezvous import MessageSocket
 
-Fork = Callable[[Callable[[Line], object]], Child]
+Fork = Callable[[Callable[[MessageSocket], object]], Child]
 
 CODES = "bBhHiIlLqQfd"
 
@@ -80,7 +81,7 @@ class TestItems:
         view = memoryview(RawArray("B", b"hello"))
         assert bytes(view) == b"hello"
         del view
-        assert lowlevel.stats()["cells"] == cells
+        assert lowlevel.stats()["cells"] <= cells  # cells that earlier tests left may be freed meanwhile
 
 
 class TestMisuse:
@@ -156,8 +157,8 @@ class TestLock:
         array = Array("c", b"abc")
         for access in (lambda: array[0], lambda: array[:], lambda: array.value, lambda: array.raw):
             with array:
-                reader = fork(lambda line, access=access: (line.say("ready"), access()))  # type: ignore[misc]
-                reader.hear()
+                reader = fork(lambda line, access=access: (line.send("ready"), access()))  # type: ignore[misc]
+                reader.receive()
                 reader.await_sleep()
             assert reader.join() == 0
 
@@ -244,4 +245,4 @@ class TestSharing:
             pickle.loads(pickle.dumps(array)).value = b"x"
             assert array.value == b"x"
             del array
-        assert lowlevel.stats()["cells"] == before
+        assert lowlevel.stats()["cells"] <= before  # cells that earlier tests left may be freed meanwhile

@@ -1,4 +1,4 @@
-"""Who connects to a manager's server, and who is refused."""
+"""Clients that connect to a manager's server, and clients that are refused."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from processing_managers import (
     SyncManager,
 )
 from processing_queues import Client
-from processing_testing import managed
-from processing_testing.managed import Bank
-from processing_testing.meeting import Meeting
+from processing_testing.children import managed
+from processing_testing.children.managed import Bank
+from processing_testing.harness.rendezvous import Rendezvous
 
 Context = Any
 
@@ -30,10 +30,29 @@ class TestConnecting:
         bank.connect()
         assert bank.Account(1).deposit(1) == 2
 
-    def test_by_a_stranger(self, context: Context, serving: Any, place: Meeting) -> None:
-        child = context.Process(target=managed.deposit_at, args=(serving.address, b"key", place.address))
+    def test_by_sixty_four_at_once(self, serving: Any) -> None:
+        barrier = threading.Barrier(64)
+        balances: list[int] = []
+
+        def connect() -> None:
+            barrier.wait()
+            bank: Any = Bank(serving.address, b"key")
+            with Client(serving.address, authkey=b"key", timeout=50):
+                bank.connect()
+                balances.append(bank.Account(1).deposit(1))
+
+        threads = [threading.Thread(target=connect) for _ in range(64)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert balances == [2] * 64
+
+    @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+    def test_from_another_family(self, context: Context, serving: Any, rendezvous: Rendezvous) -> None:
+        child = context.Process(target=managed.deposit_at, args=(serving.address, b"key", rendezvous.address))
         child.start()
-        assert place.hear() == [15]
+        assert rendezvous.receive() == [15]
         child.join()
         assert child.exitcode == 0
 
@@ -41,17 +60,17 @@ class TestConnecting:
         with pytest.raises(AuthenticationError):
             Bank(serving.address, b"wrong").connect()
         Bank(serving.address, b"key").connect()
-        (said,) = refusals
-        assert said.startswith(f"listener at {serving.address!r} refused") and "digest received was wrong" in said
+        (message,) = refusals
+        assert message.startswith(f"listener at {serving.address!r} refused") and "digest received was wrong" in message
 
-    def test_by_who_knows_the_key_and_speaks_something_else(self, serving: Any, refusals: list[str]) -> None:
+    def test_by_a_client_with_the_key_that_sends_other_bytes(self, serving: Any, refusals: list[str]) -> None:
         for nonsense in (b"", b"nonsense", bytes(25), bytes(1000)):
             with Client(serving.address, authkey=b"key") as stranger:
                 stranger.send_bytes(nonsense)
                 with suppress(ConnectionError), pytest.raises(EOFError):
                     stranger.recv_bytes()
         Bank(serving.address, b"key").connect()
-        assert len([said for said in refusals if "hung up on a client" in said]) == 4
+        assert len([message for message in refusals if "hung up on a client" in message]) == 4
 
     def test_when_the_system_has_no_more_threads(
         self, serving: Any, refusals: list[str], monkeypatch: pytest.MonkeyPatch
@@ -64,13 +83,13 @@ class TestConnecting:
         with Client(serving.address, authkey=b"key") as unlucky, pytest.raises(EOFError):
             unlucky.recv_bytes()
         Bank(serving.address, b"key").connect()
-        assert [said for said in refusals if said.endswith("hung up on a client: can't start new thread")]
+        assert [message for message in refusals if message.endswith("hung up on a client: can't start new thread")]
 
     def test_by_default_only_this_machine_reaches_it(self, context: Context) -> None:
         with context.Manager() as manager:
             assert manager.address[:1] == b"\0"  # an abstract name
 
-    def test_where_nobody_listens(self) -> None:
+    def test_where_no_server_listens(self) -> None:
         with socket.create_server(("localhost", 0)) as server:
             address = server.getsockname()
         manager = BaseManager(address)
@@ -81,18 +100,18 @@ class TestConnecting:
             BaseManager("/nowhere/at/all").connect()
 
     def test_a_file_is_removed(self, context: Context, tmp_path: Any) -> None:
-        folder = os.path.relpath(tmp_path)  # a socket's name is short
+        folder = os.path.relpath(tmp_path)  # the name of a socket has a maximum length
         path = min(str(tmp_path / "s"), os.path.join(folder, "s"), key=len)
         with SyncManager(path, ctx=context) as manager:
             assert os.path.exists(path)
             assert manager.address == path and manager.list([1]) == [1]
         assert not os.path.exists(path)
 
-    def test_an_unauthenticated_peer_blocks_nobody(self, serving: Any) -> None:
+    def test_an_unauthenticated_peer_blocks_no_client(self, serving: Any) -> None:
         with socket.create_connection(serving.address):
             Bank(serving.address, b"key").connect()
 
-    def test_garbage_harms_nobody(self, serving: Any) -> None:
+    def test_garbage_disturbs_no_client(self, serving: Any) -> None:
         for garbage in (b"", b"\0\0\0\5hello", b"\x7f\xff\xff\xff", b"\xff" * 100):
             with socket.create_connection(serving.address) as stream:
                 stream.sendall(garbage)

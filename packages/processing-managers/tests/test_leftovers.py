@@ -1,4 +1,4 @@
-"""Who unlinks named memory, and when; each program here is the root of a family of its own."""
+"""Which process unlinks named memory, and when; each program here is the root of a family of its own."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from processing_core import lowlevel
-from processing_managers import _leftovers
-from processing_managers._named import _keeper
+from processing_managers._platform import _reaper
+from processing_managers._shared import leftovers as _leftovers
 from processing_managers.shared_memory import ShareableList, SharedMemory
 
 SHM = Path("/dev/shm")
@@ -28,11 +28,11 @@ HEAD = """
     from processing_core import lowlevel
     from processing_managers.shared_memory import SharedMemory, ShareableList
     lowlevel.ensure_family()
-    def say(*words):
+    def show(*words):
         print(*words, flush=True)
     def pause():
         sys.stdin.readline()
-    say(os.getpid(), f"{lowlevel.family():016x}")
+    show(os.getpid(), f"{lowlevel.family():016x}")
 """
 
 
@@ -42,9 +42,9 @@ class Program:
     def __init__(self, source: str) -> None:
         command = [sys.executable, "-W", "error", "-c", textwrap.dedent(HEAD) + textwrap.dedent(source)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.pid, self.family = self.hear()
+        self.pid, self.family = self.receive()
 
-    def hear(self) -> list[str]:
+    def receive(self) -> list[str]:
         """The words of its next line."""
         assert self.process.stdout is not None
         words = self.process.stdout.readline().split()
@@ -58,7 +58,7 @@ class Program:
         self.process.stdin.flush()
 
     def end(self) -> None:
-        """Let it end."""
+        """Let the program end, and wait for it."""
         self.go_on()
         assert self.process.wait() == 0
 
@@ -68,7 +68,7 @@ class Program:
 
     @property
     def entries(self) -> list[str]:
-        """What of its family's is there, notes too."""
+        """The entries of its family that exist, including notes."""
         return [name for name in os.listdir(SHM) if name.startswith(f"prc_{self.family}_")]
 
 
@@ -98,7 +98,7 @@ MAKE = """
     name = f"test-{os.getpid()}-chosen"
     kept = SharedMemory(create=True, size=8), SharedMemory(name, create=True, size=8), ShareableList([1, "a"])
     SharedMemory(create=True, size=8).close()
-    say(kept[0].name, name, kept[2].shm.name)
+    show(kept[0].name, name, kept[2].shm.name)
     pause()
 """
 
@@ -106,16 +106,18 @@ MAKE = """
 class TestKilled:
     def test_the_only_user(self) -> None:
         with program(MAKE) as root:
-            names = root.hear()
-            assert all(exists(name) for name in names) and len(root.entries) == 4  # with a note of the chosen one
+            names = root.receive()
+            assert (
+                all(exists(name) for name in names) and len(root.entries) == 4
+            )  # the memory with a chosen name has a note
             root.kill()
             await_end(lambda: root.entries or any(exists(name) for name in names))
 
-    def test_nothing_runs_once_it_is_gone(self) -> None:
+    def test_no_process_is_left(self) -> None:
         with program(MAKE) as root:
-            root.hear()
+            root.receive()
             prefix = f"prc_{root.family}_"
-            assert _keeper.bound(prefix) is None
+            assert _reaper.bound(prefix) is None
             root.kill()
             await_end(lambda: not is_free(prefix))
 
@@ -123,18 +125,18 @@ class TestKilled:
         source = """
             def use(name, untracked):
                 memory, other = SharedMemory(name), SharedMemory(untracked, track=False)
-                say(os.getpid())
+                show(os.getpid())
                 signal.pause()
             a, b = SharedMemory(create=True, size=8), SharedMemory(create=True, size=8)
             child = processing_core.get_context("fork").Process(target=use, args=(a.name, b.name))
-            say(a.name, b.name)
+            show(a.name, b.name)
             a.close(), b.close()
             child.start()
             child.join()
         """
         with program(source) as root:
-            used, unused = root.hear()
-            (child,) = root.hear()
+            used, unused = root.receive()
+            (child,) = root.receive()
             root.kill()
             await_end(lambda: exists(unused))
             assert exists(used)
@@ -145,9 +147,9 @@ class TestKilled:
 
     def test_while_another_family_uses_it(self) -> None:
         with program(MAKE) as root:
-            mine = SharedMemory(root.hear()[1])
+            mine = SharedMemory(root.receive()[1])
             root.kill()
-            await_end(lambda: len(root.entries) > 1)  # the note
+            await_end(lambda: len(root.entries) > 1)  # the note remains
             assert exists(mine.name)
             mine.buf[0] = 5
             mine.close()
@@ -157,38 +159,38 @@ class TestKilled:
         source = """
             def live():
                 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
-                say(os.getpid())
+                show(os.getpid())
                 signal.sigwait([signal.SIGUSR1])
                 kept = SharedMemory(create=True, size=8)
-                say(kept.name)
+                show(kept.name)
                 signal.pause()
             child = processing_core.get_context("fork").Process(target=live)
             child.start()
             child.join()
         """
         with program(source) as root:
-            (child,) = root.hear()
+            (child,) = root.receive()
             root.kill()
             os.kill(int(child), signal.SIGUSR1)
-            (name,) = root.hear()
+            (name,) = root.receive()
             assert exists(name)
             os.kill(int(child), signal.SIGKILL)
             await_end(lambda: root.entries)
 
-    def test_a_keeper_that_was_killed_gets_a_successor(self) -> None:
-        always_look = """
-            from processing_managers import _leftovers
+    def test_a_reaper_that_was_killed_gets_a_successor(self) -> None:
+        check_always = """
+            from processing_managers._shared import leftovers as _leftovers
             _leftovers._KNOWN = 0
         """
-        with program(textwrap.dedent(always_look) + textwrap.dedent(MAKE + MAKE)) as root:
-            root.hear()
+        with program(textwrap.dedent(check_always) + textwrap.dedent(MAKE + MAKE)) as root:
+            root.receive()
             prefix = f"prc_{root.family}_"
-            os.kill(keeper_of(prefix), signal.SIGKILL)
+            os.kill(reaper_of(prefix), signal.SIGKILL)
             await_end(lambda: not is_free(prefix))
             for name in [entry for entry in root.entries if (SHM / entry).is_symlink()]:
                 (SHM / os.readlink(SHM / name)).unlink()
             root.go_on()
-            root.hear()
+            root.receive()
             root.kill()
             await_end(lambda: root.entries)
 
@@ -203,12 +205,12 @@ class TestKilled:
                 if turn % 3:
                     memory.unlink()
                 if turn == 5:
-                    say("ready")
+                    show("ready")
         """
         for turn in range(rounds(4, 100)):
             with program(source) as root:
-                root.hear()
-                time.sleep(turn % 17 / 4000)  # somewhere within: what comes after holds wherever it is
+                root.receive()
+                time.sleep(turn % 17 / 4000)  # a random moment; what is checked afterwards must hold at any
                 root.kill()
                 await_end(lambda: root.entries)
                 assert not [name for name in os.listdir(SHM) if name.startswith(f"test-{root.pid}-")]
@@ -217,50 +219,50 @@ class TestKilled:
 class TestEnded:
     def test_another_family_uses_it(self) -> None:
         with program(MAKE) as root:
-            mine = SharedMemory(root.hear()[0])
+            mine = SharedMemory(root.receive()[0])
             root.end()
             assert root.entries == [mine.name]
             SharedMemory(mine.name).close()
             mine.close()
             await_end(lambda: root.entries)
 
-    def test_at_once_where_nobody_does(self) -> None:
+    def test_at_once_where_no_process_uses_it(self) -> None:
         with program(MAKE) as root:
-            names = root.hear()
+            names = root.receive()
             root.end()
             assert not root.entries and not any(exists(name) for name in names)
 
     def test_what_views_use_goes_with_the_process(self) -> None:
-        with program("view = SharedMemory(create=True, size=8).buf[2:]; say('made'); pause()") as root:
-            root.hear()
+        with program("view = SharedMemory(create=True, size=8).buf[2:]; show('made'); pause()") as root:
+            root.receive()
             assert len(root.entries) == 1
             root.end()
             await_end(lambda: root.entries)
 
     def test_a_copy_of_the_object_in_a_bare_fork(self) -> None:
-        """Its end is not the end of the parent's use."""
+        """The end of the forked process does not end the parent's use."""
         with program("""
             kept = SharedMemory(create=True, size=8)
-            say(kept.name)
+            show(kept.name)
             pause()
             if os.fork() == 0:
                 sys.exit()
             os.wait()
-            say("forked")
+            show("forked")
             pause()
         """) as root:
-            (name,) = root.hear()
+            (name,) = root.receive()
             root.go_on()
-            root.hear()
+            root.receive()
             assert exists(name)
-            assert _keeper.unlink_unused(name) is False
+            assert _reaper.unlink_unused(name) is False
             root.end()
             await_end(lambda: root.entries)
 
 
 @pytest.fixture(autouse=True)
 def _family() -> None:
-    lowlevel.ensure_family()  # whose arena takes a descriptor
+    lowlevel.ensure_family()  # its arena takes a descriptor
 
 
 class TestHere:
@@ -282,10 +284,10 @@ class TestHere:
 
     def test_a_name_that_is_taken_leaves_no_note(self, nothing_left: None) -> None:
         first = SharedMemory(f"test-{os.getpid()}-taken", create=True, size=8)
-        before = set(os.listdir(SHM))
+        before = of_this_family()
         with pytest.raises(FileExistsError):
             SharedMemory(first.name, create=True, size=8)
-        assert set(os.listdir(SHM)) == before
+        assert of_this_family() == before
         first.unlink()
         first.close()
 
@@ -295,24 +297,129 @@ class TestHere:
 
     def test_a_list_that_is_killed_with_its_maker_is_whole(self) -> None:
         with program(MAKE) as root:
-            items: ShareableList[object] = ShareableList(name=root.hear()[2])
+            items: ShareableList[object] = ShareableList(name=root.receive()[2])
             root.kill()
             assert list(items) == [1, "a"]
             items.shm.close()
             await_end(lambda: root.entries)
 
 
+class TestOtherPrograms:
+    """Every user of the machine can write into the folder."""
+
+    PREFIX = "prc_00000000000000aa_"
+
+    def clear_with_note(self, target: Path, owner: int) -> None:
+        note = SHM / f"{self.PREFIX}n{target.stat().st_ino}"
+        note.symlink_to(os.path.relpath(target, SHM))
+        os.lchown(note, owner, -1)
+        _reaper.clear(self.PREFIX)
+        assert not note.is_symlink()
+
+    @pytest.mark.parametrize("where", ["outside", "folder within"])
+    def test_a_note_leads_nowhere_else(self, tmp_path: Path, where: str) -> None:
+        folder = tmp_path if where == "outside" else SHM / f"test-{os.getpid()}"
+        folder.mkdir(exist_ok=True)
+        file = folder / "file"
+        file.write_text("precious")
+        try:
+            self.clear_with_note(file, os.geteuid())
+            assert file.read_text() == "precious"
+        finally:
+            file.unlink()
+            folder.rmdir()
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+    @pytest.mark.parametrize("owner", [0, 65534])
+    def test_a_note_counts_for_what_its_writer_owns(self, owner: int) -> None:
+        memory = SharedMemory(f"test-{os.getpid()}-other", create=True, size=8, track=False)
+        self.clear_with_note(SHM / memory.name, owner)
+        assert (SHM / memory.name).exists() == (owner != 0)
+        memory.close()
+        if owner:
+            memory.unlink()
+
+
+def of_this_family() -> set[str]:
+    """The names of this family's segments and notes: other programs have segments there too."""
+    return {name for name in os.listdir(SHM) if name.startswith(_leftovers._family_prefix())}
+
+
 def is_free(prefix: str) -> bool:
-    """Whether a family has no keeper."""
-    sign = _keeper.bound(prefix)
+    """Whether a family has no reaper."""
+    sign = _reaper.bound(prefix)
     if sign is not None:
         sign.close()
     return sign is not None
 
 
-def keeper_of(prefix: str) -> int:
+OCCUPIER = """
+import os, socket, sys
+os.setgid(65534)
+os.setuid(65534)
+held = [socket.socket(socket.AF_UNIX) for _ in sys.argv[1:]]  # streams have a namespace of their own, as the reaper
+for sign, address in zip(held, sys.argv[1:]):
+    sign.bind(chr(0) + address)
+    sign.listen()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def occupied(*addresses: str) -> Iterator[None]:
+    """During the body a process of another user has bound these abstract addresses."""
+    command = [sys.executable, "-c", OCCUPIER, *(address[1:] for address in addresses)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as occupier:
+        assert occupier.stdout is not None
+        assert occupier.stdin is not None
+        assert occupier.stdout.readline() == "ready\n"
+        yield
+        occupier.stdin.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+class TestAnotherUser:
+    @pytest.mark.parametrize("taken", [1, 3])
+    def test_has_taken_the_reapers_address(self, taken: int) -> None:
+        with program("pause()\n" + textwrap.dedent(MAKE)) as root:
+            prefix = f"prc_{root.family}_"
+            with occupied(*(_reaper.address(prefix, place) for place in range(taken))):
+                root.go_on()
+                names = root.receive()
+                for _ in range(2 * _reaper.BACKLOG):
+                    assert not is_free(prefix)  # it has one, and the check does not use up its backlog
+                root.kill()
+                await_end(lambda: root.entries or any(exists(name) for name in names))
+
+    def test_has_taken_the_names_of_notes(self) -> None:
+        """Another user can predict them: the family's prefix, and the number of the next file."""
+        processors = os.sched_getaffinity(0)
+        made: list[Path] = []
+        try:
+            os.sched_setaffinity(0, {min(processors)})  # each processor has numbers of its own
+            before = SharedMemory(create=True, size=1)
+            before.close()
+            before.unlink()
+            # Each link takes a number, too, so the next file gets one of the second half.
+            for number in range(before._identity + 100, before._identity + 300):
+                made.append(SHM / f"{_leftovers._family_prefix()}n{number}")
+                made[-1].symlink_to("nowhere")
+                os.chown(made[-1], 65534, 65534, follow_symlinks=False)
+            memory = SharedMemory("chosen-by-a-test", create=True, size=1)
+            memory.close()
+            memory.unlink()
+            assert before._identity + 100 <= memory._identity < before._identity + 300
+        finally:
+            os.sched_setaffinity(0, processors)
+            for path in made:
+                path.unlink(missing_ok=True)
+            _reaper.clear(_leftovers._family_prefix())
+
+
+def reaper_of(prefix: str) -> int:
     for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(FileNotFoundError, ProcessLookupError):  # processes of others come and go
+        with suppress(FileNotFoundError, ProcessLookupError):  # other processes may end meanwhile
             if prefix.encode() in (folder / "cmdline").read_bytes():
                 return int(folder.name)
     raise AssertionError("there is none")

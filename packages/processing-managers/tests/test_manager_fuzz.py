@@ -1,4 +1,4 @@
-"""Malformed and truncated bytes, at a manager's server in another process, at any point of the talk."""
+"""Malformed and truncated bytes, at a manager's server in another process, at any point of the exchange."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 
 from processing_core.lowlevel import dumps
-from processing_managers import _link
-from processing_managers._messages import CALLER, KEEPER, hello
-from processing_testing import connections, encryption
-from processing_testing.attack import rounds
-from processing_testing.fuzzing import Fuzzer, HelloFuzzer, attacking, growth, spoilt
-from processing_testing.managed import Bank, serve_manager
+from processing_managers._client import link as _link
+from processing_managers._wire.messages import CONTROL, REQUESTS, hello
+from processing_testing.children import connections
+from processing_testing.children.managed import Bank, serve_manager
+from processing_testing.fuzz.malformed import Fuzzer, HelloFuzzer, attacking, growth, spoilt
+from processing_testing.harness import encryption
+from processing_testing.harness.attack import rounds
 
 KEY = b"a key"
 MOST = 16 << 20
-"""Bytes that a server may take more at the end than after the first cases, with a thread for each who knows the key."""
+"""Bytes by which a server may grow after the first cases, with a thread for each client that knows the key."""
 
 
 @pytest.mark.attack
@@ -36,35 +37,35 @@ def test_a_server(monkeypatch: pytest.MonkeyPatch, family: str, tls: bool, count
     monkeypatch.setattr(_link, "unseal", lambda sealed: None)  # so that calls, too, go over sockets
     known = bytes(16)
 
-    def talk(chance: random.Random) -> list[bytes]:
-        """What a good client sends after the handshake."""
+    def good_messages(chance: random.Random) -> list[bytes]:
+        """What a correct client sends after the handshake."""
         wrong = chance.choice([None, 5, [], [5], [("drop",)], [("open", 1, b"no rings")], (), ("x:1",), ("x:1", 5, 5)])
         if chance.random() < 0.5:
-            posts = [("lend", "x:1", b"a loan"), ("drop", "x:2", b"")]
-            return [hello(KEEPER, chance.randbytes(16), 0), dumps(posts), dumps(wrong)]
+            messages = [("send", "x:1", b"a flight"), ("drop", "x:2", b"")]
+            return [hello(CONTROL, chance.randbytes(16), 0), dumps(messages), dumps(wrong)]
         create = (None, "create", ("Account", (1,), {}))
         request = chance.choice([(None, "dummy", ()), create, ("x:1", "deposit", (1,)), wrong])
-        return [hello(CALLER, known, 1), dumps(request), dumps(wrong)]
+        return [hello(REQUESTS, known, 1), dumps(request), dumps(wrong)]
 
-    def said(chance: random.Random) -> bytes:
-        """The same, as a whole or in part; pickles are sound, for who knows the key may run any code."""
-        first, *others = map(connections.frame, talk(chance))
+    def malformed(chance: random.Random) -> bytes:
+        """The same with faults, or a part of it; pickles stay intact, since a client with the key may run any code."""
+        first, *others = map(connections.frame, good_messages(chance))
         if chance.random() < 0.5:
             return spoilt(first, chance)
         sent = first + b"".join(others)
         return sent[: chance.randrange(len(first), len(sent) + 1)]
 
     kind = HelloFuzzer if tls else Fuzzer
-    with attacking(serve_manager, KEY, family, tls, lambda address: kind(address, KEY, said)) as (target, fuzzer):
+    with attacking(serve_manager, KEY, family, tls, lambda address: kind(address, KEY, malformed)) as (target, fuzzer):
         bank: Any = Bank.from_address(target.address, KEY, ssl=encryption.client_context() if tls else None)
         account = bank.Account(0)
         known = bank._link._id
         deposits = itertools.count(1)
 
-        def befriend() -> None:
-            _link.Link(target.address, KEY).call(None, "dummy", (), {})  # somebody new
+        def check_service() -> None:
+            _link.Link(target.address, KEY).call(None, "dummy", (), {})  # a new client
             assert account.deposit(1) == next(deposits)
 
-        grown = growth(target, fuzzer, count, befriend)
+        grown = growth(target, fuzzer, count, check_service)
     print(f"{count} malformed talks over {family}{' with TLS' if tls else ''}: {grown >> 10} KiB more at the peak")
     assert grown < MOST

@@ -1,4 +1,4 @@
-"""Managers: their servers' lives, and proxies in other processes."""
+"""Managers: the start and end of their servers, and proxies in other processes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,12 +30,14 @@ from processing_managers import (
     ServerGone,
     SyncManager,
 )
+from processing_managers._client import link as _link
 from processing_queues import Queue
 from processing_sync import Event
-from processing_testing import managed, processes, scripts
-from processing_testing.leaks import leaves_nothing
-from processing_testing.managed import Account, Bank, Overdrawn
-from processing_testing.meeting import Meeting
+from processing_testing.children import managed, odd
+from processing_testing.children.managed import Account, Bank, Overdrawn
+from processing_testing.harness import processes, scripts
+from processing_testing.harness.leaks import leaves_nothing
+from processing_testing.harness.rendezvous import Rendezvous
 
 Context = Any
 
@@ -45,9 +48,18 @@ def manager(context: Context) -> Iterator[SyncManager]:
         yield manager
 
 
+@pytest.fixture(params=["near", "far"])
+def bank(context: Context, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bank]:
+    """A manager whose calls are sent through rings or, as to another family, through a stream."""
+    if request.param == "far":
+        monkeypatch.setattr(_link, "unseal", lambda sealed: None)
+    with Bank(ctx=context) as bank:
+        yield bank
+
+
 @pytest.fixture
 def expected() -> Callable[[str], bool]:
-    """What a family keeps: the forkserver and what belongs to it."""
+    """Whether a family keeps a thing: the forkserver and what belongs to it."""
     return lambda thing: "forkserver" in thing
 
 
@@ -59,7 +71,7 @@ def run(context: Context, function: Callable[..., object], *args: Any) -> None:
 
 
 def await_end(pid: int) -> None:
-    """Wait until a process that is not ours to reap runs no more."""
+    """Wait until a process that this one cannot reap has ended."""
     while (info := processes.read(pid)) and info.state != "Z":
         os.sched_yield()
 
@@ -110,7 +122,7 @@ class TestOtherProcesses:
         before = manager._number_of_objects()
         run(context, managed.call, manager.list(), "append", 1)
         run(context, managed.call_all, {"these": [manager.list(), manager.list()]}, "append", 1)
-        if context.get_start_method() != "fork":  # where the child's loan ends only when it is due
+        if context.get_start_method() != "fork":  # a forked child's in-flight reference ends only after a time
             gc.collect()
             assert manager._number_of_objects() == before
 
@@ -136,9 +148,9 @@ class TestOtherProcesses:
 
     def test_a_managed_barrier_between_them(self, context: Context, manager: SyncManager) -> None:
         barrier, results = manager.Barrier(2), manager.list()
-        child = context.Process(target=managed.meet, args=(barrier, results))
+        child = context.Process(target=managed.wait_at_barrier, args=(barrier, results))
         child.start()
-        managed.meet(barrier, results)
+        managed.wait_at_barrier(barrier, results)
         child.join()
         assert sorted(results) == [0, 1]
 
@@ -171,12 +183,14 @@ class TestOtherProcesses:
             run(context, managed.call, items, "append", 1)
             assert items == [1]
 
-    def test_a_killed_client_keeps_nothing(self, context: Context, manager: SyncManager, place: Meeting) -> None:
+    def test_a_killed_client_keeps_nothing(
+        self, context: Context, manager: SyncManager, rendezvous: Rendezvous
+    ) -> None:
         before = manager._number_of_objects()
         items = manager.list()
-        child = context.Process(target=managed.hold, args=(items, place.address))
+        child = context.Process(target=managed.hold, args=(items, rendezvous.address))
         child.start()
-        place.hear()
+        rendezvous.receive()
         del items
         assert manager._number_of_objects() == before + 1
         child.kill()
@@ -198,14 +212,14 @@ class TestOtherProcesses:
             assert pool.apply_async(abs, (-4,)).get(30) == 4
             assert list(pool.imap(abs, [-5, -6])) == [5, 6]
             assert sorted(pool.imapUnordered(abs, [-5, -6])) == [5, 6]
-            heard = manager.list()
-            assert pool.applyAsync(abs, (-7,), callback=heard.append).get(30) == 7
-            assert pool.mapAsync(abs, [-8], callback=heard.append).get(30) == [8]
+            called_back = manager.list()
+            assert pool.applyAsync(abs, (-7,), callback=called_back.append).get(30) == 7
+            assert pool.mapAsync(abs, [-8], callback=called_back.append).get(30) == [8]
             with pytest.raises(TypeError):
-                pool.apply_async(abs, ("x",), error_callback=heard.append).get(30)
-            while len(heard) < 3:
+                pool.apply_async(abs, ("x",), error_callback=called_back.append).get(30)
+            while len(called_back) < 3:
                 os.sched_yield()  # until the server has called back
-            assert heard[:2] == [7, [8]] and isinstance(heard[2], TypeError)
+            assert called_back[:2] == [7, [8]] and isinstance(called_back[2], TypeError)
             pool.close()
             pool.join()
 
@@ -213,29 +227,30 @@ class TestOtherProcesses:
 class TestCrowd:
     @pytest.mark.attack
     @pytest.mark.watchdog(300)
-    def test_nobody_starves(
-        self, context: Context, manager: SyncManager, place: Meeting, rounds: Callable[[int, int], int]
+    def test_no_client_starves(
+        self, context: Context, manager: SyncManager, rendezvous: Rendezvous, rounds: Callable[[int, int], int]
     ) -> None:
         items, over, enough = manager.list([1]), Event(), rounds(200, 20_000)
-        args = (items, over, enough, place.address)
+        args = (items, over, enough, rendezvous.address)
         clients = [context.Process(target=managed.count_calls, args=args) for _ in range(8)]
         for client in clients:
             client.start()
-        guests = [place.welcome() for _ in clients]
-        for guest in guests:
-            guest.hear()
-        for guest in guests:
-            guest.dismiss()
-        for guest in guests:
-            assert guest.hear() == enough  # while all the others go on calling
+        peers = [rendezvous.accept() for _ in clients]
+        for peer in peers:
+            peer.receive()
+        for peer in peers:
+            peer.release()
+        for peer in peers:
+            assert peer.receive() == enough  # the other clients go on calling meanwhile
         over.set()
-        counts = sorted(guest.hear() for guest in guests)
+        counts = sorted(peer.receive() for peer in peers)
         for client in clients:
             client.join()
         shares = [round(100 * count / sum(counts), 1) for count in counts]
         print(f"{context.get_start_method()}: {sum(counts)} calls of 8 clients; shares in per cent: {shares}")
 
-    def test_who_waits_delays_nobody(self, context: Context, manager: SyncManager) -> None:
+    @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+    def test_a_waiting_client_delays_no_other(self, context: Context, manager: SyncManager) -> None:
         lock, tasks, event, items = manager.Lock(), manager.Queue(), manager.Event(), manager.list()
         lock.acquire()
         waits = [lambda: lock.acquire() and lock.release(), tasks.get, event.wait] * 4
@@ -265,6 +280,21 @@ class TestErrorsElsewhere:
             ("HandleError", "with the server's traceback"),
             1,
         ]
+
+    @pytest.mark.parametrize("kind", odd.ERRORS)
+    def test_an_odd_one_fails_its_call_alone(self, bank: Bank, kind: str) -> None:
+        """Frozen, slotted, without a repr or cause, with a reduce or unpickling that exits."""
+        odds = bank.Odd()
+        with pytest.raises((odd.ERRORS[kind], RemoteError)):
+            odds.fail(kind)
+        assert odds.number() == 1
+
+    @pytest.mark.parametrize("kind", [SystemExit, GeneratorExit, KeyboardInterrupt, LookupError])
+    def test_a_result_whose_pickling_raises(self, bank: Bank, kind: type[BaseException]) -> None:
+        odds = bank.Odd()
+        with pytest.raises(RemoteError, match=kind.__name__):
+            odds.unpicklable(kind)
+        assert odds.number() == 1
 
 
 class TestLife:
@@ -302,10 +332,10 @@ class TestLife:
         pid = int(scripts.run(source, method))
         await_end(pid)
 
-    def test_it_dies_with_its_starter(self, context: Context, method: str, place: Meeting) -> None:
-        child = context.Process(target=managed.start_manager_and_tell, args=(method, place.address))
+    def test_it_dies_with_its_starter(self, context: Context, method: str, rendezvous: Rendezvous) -> None:
+        child = context.Process(target=managed.start_manager_and_tell, args=(method, rendezvous.address))
         child.start()
-        _, server, length = place.hear()
+        _, server, length = rendezvous.receive()
         assert length == 1
         child.kill()
         child.join()
@@ -377,13 +407,24 @@ class TestLife:
             manager.start(5)  # type: ignore[arg-type]
         assert manager._process is None
 
+    def test_a_missing_guard(self, method: str, tmp_path: Path) -> None:
+        program = tmp_path / "program.py"
+        program.write_text(f"import processing_managers\nprocessing_managers.Manager(context={method!r}).shutdown()\n")
+        if method == "fork":
+            scripts.run(f"import runpy; runpy.run_path({str(program)!r}, run_name='__main__')")
+            return
+        ended = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False)
+        *_, last = ended.stderr.split("Traceback")
+        assert ended.returncode == 1 and "ServerGone" in last and 'if __name__ == "__main__":' in last
+        assert "Process SyncManager" not in ended.stderr  # the child does not print it as well
+
     def test_an_address_that_is_taken(self, context: Context) -> None:
         with socket.create_server(("localhost", 0)) as taken, pytest.raises(OSError, match="in use"):
             BaseManager(taken.getsockname(), ctx=context).start()
 
     def test_other_serializers(self) -> None:
-        with pytest.raises(ValueError, match="xmlrpclib"):
-            BaseManager(serializer="xmlrpclib")
+        with pytest.raises(ValueError, match="serializer 'json': there are 'pickle' and 'xmlrpclib'"):
+            BaseManager(serializer="json")
         with pytest.raises(TypeError, match="bytes or str"):
             BaseManager(authkey=5)  # type: ignore[arg-type]
 
@@ -442,20 +483,20 @@ class TestDeath:
         manager.shutdown()
 
     @pytest.mark.parametrize("end", ["kill", "terminate"])
-    def test_everybody_hears_of_it(self, context: Context, end: str, place: Meeting) -> None:
+    def test_every_client_is_notified(self, context: Context, end: str, rendezvous: Rendezvous) -> None:
         manager = context.Manager()
-        args = (manager.list([1]), manager.Event(), place.address)
+        args = (manager.list([1]), manager.Event(), rendezvous.address)
         children = [context.Process(target=managed.call_until_gone, args=args) for _ in range(2)]
         for child in children:
             child.start()
-        guests = [place.welcome() for _ in children]
-        for guest in guests:
-            guest.hear()
+        peers = [rendezvous.accept() for _ in children]
+        for peer in peers:
+            peer.receive()
         ended = time.monotonic()
         getattr(manager._process, end)()
-        for heard in [guest.hear() for guest in guests]:
-            assert [who for who, _ in heard] == ["calling", "waiting"]
-            print(f"{end}: heard after", *(f"{when - ended:.2f} s" for _, when in heard))
+        for noticed in [peer.receive() for peer in peers]:
+            assert [name for name, _ in noticed] == ["calling", "waiting"]
+            print(f"{end}: noticed after", *(f"{when - ended:.2f} s" for _, when in noticed))
         for child in children:
             child.join()
         manager.shutdown()

@@ -34,7 +34,7 @@ def manager() -> Iterator[SyncManager]:
 
 
 def outcome(function: Callable[[Any], Any], subject: Any) -> Any:
-    """What it returns, in a form that is equal for a plain object and its proxy; or what it raises."""
+    """What a function returns, in a form that is equal for a plain object and its proxy, or what it raises."""
     try:
         result = function(subject)
     except Exception as error:
@@ -269,11 +269,11 @@ ON_ARRAYS: list[Callable[[Any], Any]] = [
     lambda it: it.nonsense,
 ]
 
-# What makes another, and is there to say that it is not implemented.
-OF_DICTS = {"fromkeys", "__lt__", "__le__", "__gt__", "__ge__"}
+# Methods that create another object; the proxies have them only to raise that they are not implemented.
+OF_DICTS = {"__lt__", "__le__", "__gt__", "__ge__"}
 
 MEMORY = {"buffer_info", "clear", "fromfile", "tofile", "fromunicode", "tounicode"}
-"""What of an array is for its own process's memory and files, or of some versions alone."""
+"""Methods of an array that concern the memory or files of its process, or that only some versions have."""
 
 OPERATORS = {
     *(f"__{name}__" for name in ("contains", "delitem", "getitem", "setitem", "iter", "len", "reversed")),

@@ -29,7 +29,7 @@ from processing_managers import (
     SyncManager,
     ValueProxy,
 )
-from processing_testing.managed import Bank, DepositProxy, Overdrawn
+from processing_testing.children.managed import Bank, DepositProxy, Overdrawn
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def bank() -> Iterator[Any]:
 
 
 def kept(manager: Any) -> int:
-    """How many objects it keeps, once the proxies that earlier tests left in cycles are gone."""
+    """How many objects the server keeps, after the proxies that earlier tests left in cycles were collected."""
     gc.collect()
     count: int = manager._number_of_objects()
     return count
@@ -163,6 +163,30 @@ class TestOthers:
         with pytest.raises(ValueError, match="released too many times"):
             bounded.release()
 
+    @pytest.mark.parametrize("name", ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition"])
+    def test_locked(self, manager: SyncManager, name: str) -> None:
+        lock = getattr(manager, name)()
+        seen = [lock.locked()]
+        with lock:
+            thread = threading.Thread(target=lambda: seen.append(lock.locked()))
+            thread.start()
+            thread.join()
+            seen.append(lock.locked())
+        assert [*seen, lock.locked()] == [False, True, True, False]
+
+    def test_locked_of_a_condition_with_a_given_lock(self, manager: SyncManager) -> None:
+        lock = manager.Lock()
+        condition = manager.Condition(lock)
+        with lock:
+            assert condition.locked()
+        assert not condition.locked()
+
+    def test_fromkeys(self, manager: SyncManager) -> None:
+        proxy = manager.dict(a=1)
+        assert proxy.fromkeys(iter("bc")) == {"b": None, "c": None}
+        assert proxy.fromkeys(["b"], 2) == {"b": 2}
+        assert proxy.copy() == {"a": 1}
+
     def test_event(self, manager: SyncManager) -> None:
         event = manager.Event()
         assert not event.is_set() and not event.wait(0.01)
@@ -193,7 +217,7 @@ class TestOthers:
         thread = threading.Thread(target=wait)
         thread.start()
         ready.wait()
-        with condition:  # free as soon as the thread waits
+        with condition:  # the lock is free as soon as the thread waits
             condition.notifyAll()
         thread.join()
         assert reached == [True]
@@ -213,6 +237,24 @@ class TestOthers:
             barrier.wait()
         barrier.reset()
         assert not barrier.broken
+
+
+class TestDictIterators:
+    @pytest.mark.parametrize("seen", [0, 3, 70, 100])
+    def test_they_notice_that_the_dict_changes(self, manager: Any, seen: int) -> None:
+        numbers = manager.dict({i: i for i in range(100)})
+        keys = iter(numbers)
+        assert [next(keys) for _ in range(seen)] == list(range(seen))
+        numbers["another"] = 1
+        with pytest.raises(RuntimeError, match="changed size during iteration"):
+            list(keys)
+        assert list(keys) == []
+
+    def test_backwards_they_have_the_keys_of_their_beginning(self, manager: Any) -> None:
+        numbers = manager.dict({i: i for i in range(3)})
+        keys = reversed(numbers)
+        numbers["another"] = 1
+        assert list(keys) == [2, 1, 0] and type(keys) is type(iter([]))
 
 
 class TestCustom:
@@ -295,7 +337,7 @@ class TestErrors:
         assert account.deposit(1) == 1
 
     def test_an_argument_that_does_not_arrive(self, manager: SyncManager) -> None:
-        from processing_testing.children import Unloadable
+        from processing_testing.children.functions import Unloadable
 
         items = manager.list()
         with pytest.raises(ValueError, match="does not load"):
@@ -318,7 +360,7 @@ class TestErrors:
                 wrong()
         assert link._threads.idle == idle
         assert {current.ident for current in threading.enumerate()} == threads
-        gc.collect()  # what cannot be pickled is kept by its error, which refers to itself
+        gc.collect()  # the error is part of a cycle, and refers to the object that cannot be pickled
 
     def test_a_remote_error_travels(self) -> None:
         error = pickle.loads(pickle.dumps(RemoteError("text\n")))
@@ -386,7 +428,9 @@ class TestShape:
         items = manager.list(range(3))
         assert repr(items) == f"<Proxy[list] object at {id(items):#x}>"
         assert str(items) == "[0, 1, 2]"
-        assert repr(manager.Namespace()).startswith("<Proxy[Namespace] object at 0x")
+        lock = manager.Lock()
+        assert repr(lock) == f"<{type(lock).__name__} object, typeid 'Lock' at {id(lock):#x}>"
+        assert repr(manager.Event()).startswith("<EventProxy object, typeid 'Event' at 0x")
 
     def test_names_of_0_52(self, manager: SyncManager, monkeypatch: pytest.MonkeyPatch) -> None:
         items = manager.list([1])

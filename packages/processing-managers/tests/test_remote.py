@@ -9,24 +9,29 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from processing_core import AuthenticationError
-from processing_managers import BaseManager, ServerGone, _link
-from processing_managers._callers import RingCaller, StreamCaller
-from processing_testing import managed
-from processing_testing.encryption import client_context, server_context
-from processing_testing.managed import Bank, Overdrawn, Watched
+from processing_core import AuthenticationError, get_all_start_methods, get_context
+from processing_managers import BaseManager, ServerGone
+from processing_managers._client import link as _link
+from processing_managers._client.request_channel import RingChannel, StreamChannel
+from processing_testing.children import managed
+from processing_testing.children.managed import Bank, Overdrawn, Watched
+from processing_testing.harness import scripts
+from processing_testing.harness.encryption import client_context, server_context
 
 Context = Any
+Protocol = Literal["processing", "multiprocessing"]
 
 
 @contextmanager
-def serving(kind: type[BaseManager], context: ssl.SSLContext | None = None) -> Iterator[Any]:
+def serving(
+    kind: type[BaseManager], context: ssl.SSLContext | None = None, protocol: Protocol = "processing"
+) -> Iterator[Any]:
     """The address of a server in a thread of this process."""
-    server = kind(("localhost", 0), b"key", ssl=context).get_server()
+    server = kind(("localhost", 0), b"key", ssl=context, protocol=protocol).get_server()
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -38,7 +43,7 @@ def serving(kind: type[BaseManager], context: ssl.SSLContext | None = None) -> I
 
 @pytest.fixture
 def far(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every server be of another family."""
+    """Treat every server as one of another family."""
     monkeypatch.setattr(_link, "unseal", lambda sealed: None)
 
 
@@ -50,12 +55,12 @@ def bank(far: None) -> Iterator[Any]:
 
 class TestStreams:
     def test_which_way_it_goes(self, bank: Any) -> None:
-        assert {type(caller) for caller in bank._link._threads.idle} <= {StreamCaller}
+        assert {type(channel) for channel in bank._link._threads.idle} <= {StreamChannel}
         assert bank.Account(1).deposit(1) == 2
-        assert [type(caller) for caller in bank._link._threads.idle] == [StreamCaller]
+        assert [type(channel) for channel in bank._link._threads.idle] == [StreamChannel]
         with Bank() as near:
             near._number_of_objects()
-            assert [type(caller) for caller in near._link._threads.idle] == [StreamCaller]
+            assert [type(channel) for channel in near._link._threads.idle] == [StreamChannel]
 
     def test_errors_leave_the_way_as_it_was(self, bank: Any) -> None:
         account = bank.Account(5)
@@ -75,7 +80,7 @@ class TestStreams:
         outer = bank.Same([inner])
         assert outer._getvalue()[0].deposit(1) == 2 == inner.deposit(0)
 
-    def test_a_thread_is_who_it_is(self, far: None) -> None:
+    def test_a_thread_keeps_its_identity(self, far: None) -> None:
         with serving(Watched) as address:
             manager = Watched.from_address(address, b"key")
             lock = manager.RLock()
@@ -93,7 +98,7 @@ class TestRings:
             items.append(b"y" * count)
             assert items[1] == b"y" * count and [len(item) for item in items] == [count, count]
             link: Any = items._link
-            assert {type(caller) for caller in link._threads.idle} == {RingCaller}
+            assert {type(channel) for channel in link._threads.idle} == {RingChannel}
 
 
 class TestErrors:
@@ -104,10 +109,73 @@ class TestErrors:
             assert str(address) in str(caught.value)
 
     @pytest.mark.parametrize("address", ["/nowhere", ("localhost", 1), ("no.such.host.invalid", 5)], ids=str)
-    def test_nobody_there(self, address: Any) -> None:
+    def test_no_server(self, address: Any) -> None:
         with pytest.raises(ServerGone) as caught:
             Bank(address, b"key").connect()
         assert caught.value.address == address and repr(address) in str(caught.value)
+
+
+class TestProtocol:
+    def test_the_handshake_of_multiprocessing(self, far: None) -> None:
+        with serving(Bank, protocol="multiprocessing") as address:
+            bank: Any = Bank.from_address(address, b"key", protocol="multiprocessing")
+            account = bank.Account(1)
+            assert account.deposit(1) == 2
+            again: Any = Bank(address, b"key", protocol="multiprocessing")
+            again.connect()
+            assert again.Account(5).deposit(0) == 5
+
+    @pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.11's multiprocessing knows MD5 alone")
+    def test_multiprocessing_itself_can_show_the_key(self) -> None:
+        with serving(Bank, protocol="multiprocessing") as address:
+            scripts.run(
+                """
+                import sys
+                from multiprocessing import AuthenticationError
+                from multiprocessing.connection import Client
+
+                address = "localhost", int(sys.argv[1])
+                Client(address, authkey=b"key").close()
+                try:
+                    Client(address, authkey=b"wrong")
+                except AuthenticationError:
+                    sys.exit(3)
+                """,
+                str(address[1]),
+                status=3,
+            )
+
+    @pytest.mark.parametrize("served", ["processing", "multiprocessing"])
+    def test_it_is_never_negotiated(self, served: Protocol) -> None:
+        spoken: Protocol = "multiprocessing" if served == "processing" else "processing"
+        with serving(Bank, protocol=served) as address, pytest.raises((AuthenticationError, ServerGone)):
+            Bank.from_address(address, b"key", protocol=spoken)
+
+    def test_it_is_forgotten_by_the_next_connecting(self) -> None:
+        with serving(Bank) as address:
+            with pytest.raises((AuthenticationError, ServerGone)):
+                Bank.from_address(address, b"key", protocol="multiprocessing")
+            bank: Any = Bank.from_address(address, b"key")
+            assert bank.Account(1).deposit(1) == 2
+
+    @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+    @pytest.mark.parametrize("method", get_all_start_methods())
+    def test_proxies_and_managers_take_it_along(self, method: str, far: None) -> None:
+        with serving(Bank, protocol="multiprocessing") as address:
+            bank: Any = Bank.from_address(address, b"key", protocol="multiprocessing")
+            account = bank.Account(1)
+            for what in (account, bank):
+                child = get_context(method).Process(target=managed.deposit_in, args=(what,))
+                child.start()
+                child.join()
+                assert child.exitcode == 0, child.exception
+            assert account.deposit(0) == 2
+
+    def test_another_name_and_a_server_that_is_started(self) -> None:
+        with pytest.raises(ValueError, match="'processing' or 'multiprocessing', not 'other'"):
+            Bank(protocol="other")  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="get_server"):
+            Bank(protocol="multiprocessing").start()
 
 
 class TestTls:
@@ -123,6 +191,7 @@ class TestTls:
             assert account.deposit(1) == 2
             assert [account.deposit(1) for _ in range(50)] == [*range(3, 53)]
 
+    @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
     def test_a_forked_child_speaks_it_too(self, far: None) -> None:
         from processing_core import get_context
 
@@ -134,7 +203,7 @@ class TestTls:
             child.join()
             assert child.exitcode == 0 and account.deposit(0) == 6
 
-    def test_whom_it_does_not_trust(self) -> None:
+    def test_a_listener_that_it_does_not_trust(self) -> None:
         with serving(Bank, server_context("known")) as address, pytest.raises(ssl.SSLError):
             Bank.from_address(address, b"key", ssl=client_context("stranger"))
 
@@ -147,6 +216,6 @@ class TestTls:
 def test_another_machine() -> None:
     if subprocess.run(["unshare", "-rn", "ip", "link", "set", "lo", "up"], capture_output=True, check=False).returncode:
         pytest.skip("this system lets us make no network namespace")
-    command = ["unshare", "-rn", sys.executable, "-m", "processing_testing.machines"]
+    command = ["unshare", "-rn", sys.executable, "-m", "processing_testing.harness.machines"]
     said = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
     assert said.stdout.splitlines() == ["15 [2, 3] 4", "ServerGone True True"], said.stderr

@@ -10,7 +10,8 @@ import pytest
 
 from processing_core import HandleError, lowlevel
 from processing_managers import SharedArray, Value
-from processing_testing import scripts, sharing
+from processing_testing.children import sharing
+from processing_testing.harness import scripts
 
 Rounds = Callable[[int, int], int]
 
@@ -165,10 +166,11 @@ class TestMisuse:
         ids=repr,
     )
     def test_making(self, arguments: tuple[Any, ...], error: type[Exception]) -> None:
+        gc.collect()  # frees what other tests left
         before = lowlevel.stats()["cells"]
         with pytest.raises(error):
             SharedArray(*arguments)
-        assert lowlevel.stats()["cells"] == before
+        assert lowlevel.stats()["cells"] <= before  # cells that earlier tests left may be freed meanwhile
 
     def test_items_that_are_objects(self) -> None:
         with pytest.raises(TypeError, match="Python objects"):
@@ -228,7 +230,7 @@ class TestMisuse:
 
 class TestSharing:
     def test_filled_by_one_and_summed_by_two(self, context: Any, rounds: Rounds) -> None:
-        """Promise 10, for whom the array is shared: the data is there once."""
+        """Promise 10, for processes that share the array: the data is there once."""
         size = rounds(64 << 20, 1 << 30)
         shared: SharedArray[Any] = SharedArray(size, "u1")
         total, grown = context.Value("q"), [context.Value("q") for _ in range(3)]
@@ -245,11 +247,11 @@ class TestSharing:
         gc.collect()
         cells = lowlevel.stats()["cells"]
         array = SharedArray.from_array(numpy.arange(100_000))[10:].array[::2]
-        others = [SharedArray(100_000) for _ in range(5)]  # memory that was given back would be reused
+        others = [SharedArray(100_000) for _ in range(5)]  # these would reuse memory that was freed
         assert (array == numpy.arange(10, 100_000, 2)).all()
         assert lowlevel.stats()["cells"] == cells + 6
         del array, others
-        assert lowlevel.stats()["cells"] == cells
+        assert lowlevel.stats()["cells"] <= cells  # cells that earlier tests left may be freed meanwhile
 
     def test_a_part_keeps_the_memory(self) -> None:
         whole: SharedArray[Any] = SharedArray.from_array([1, 2, 3])
@@ -266,14 +268,14 @@ class TestSharing:
                 del shared
             return lowlevel.stats()
 
-        before = use(2**order for order in range(13))  # a first page for blocks of each size
+        before = use(2**order for order in range(13))  # allocates a first page for blocks of each size
         after = use(turn % 3000 + 1 for turn in range(rounds(500, 10_000)))
-        assert (after["cells"], after["used"]) == (before["cells"], before["used"])
+        assert after["cells"] <= before["cells"] and after["used"] <= before["used"]
 
     @pytest.mark.attack
     def test_killed_holders_leave_nothing(self, context: Any, rounds: Rounds) -> None:
         shared: SharedArray[Any] = SharedArray(100_000)
-        run(context.Process(target=sharing.fill, args=(shared, 1, Value("q"))))  # what is made once
+        run(context.Process(target=sharing.fill, args=(shared, 1, Value("q"))))  # makes what is made only once
         lowlevel.sweep()
         before = lowlevel.stats()
         for _ in range(rounds(5, 100)):
@@ -287,10 +289,10 @@ class TestSharing:
             victim.close()
             del count, victim
         lowlevel.sweep()
-        lowlevel.check()  # each block is a living cell's
+        lowlevel.verify()  # checks that each block belongs to a living cell
         after = lowlevel.stats()
-        assert after["cells"] == before["cells"]
-        assert after["used"] - before["used"] < 64_000  # members come and go, but no array is left
+        assert after["cells"] <= before["cells"]
+        assert after["used"] - before["used"] < 64_000  # the members differ, but no array is left
         assert shared.array.min() == 1
 
 

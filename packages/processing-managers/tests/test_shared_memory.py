@@ -12,11 +12,14 @@ import pytest
 
 import processing_core
 from processing_core import lowlevel
+from processing_managers import shared_memory
 from processing_managers.shared_memory import ShareableList, SharedMemory
-from processing_testing import scripts, sharing
-from processing_testing.forking import Child, Line
+from processing_testing.children import sharing
+from processing_testing.children.forking import Child
+from processing_testing.harness import scripts
+from processing_testing.harness.rendezvous import MessageSocket
 
-Fork = Callable[[Callable[[Line], object]], Child]
+Fork = Callable[[Callable[[MessageSocket], object]], Child]
 Make = Callable[..., SharedMemory]
 
 SHM = Path("/dev/shm")
@@ -40,7 +43,7 @@ def make(nothing_left: None) -> Iterator[Make]:
 
 @pytest.fixture(autouse=True)
 def _family() -> None:
-    lowlevel.ensure_family()  # whose arena takes a descriptor
+    lowlevel.ensure_family()  # its arena takes a descriptor
 
 
 def own_name(word: str) -> str:
@@ -85,6 +88,28 @@ class TestMemory:
         assert scripts.run(program, memory.name) == "b'abc'\n"
         memory.unlink()
         memory.close()
+
+    def test_what_is_unlinked_is_registered_no_more(self) -> None:
+        program = """
+            from processing_core import resource_tracker
+            from processing_managers.shared_memory import SharedMemory
+            memory = SharedMemory(create=True, size=8)
+            resource_tracker.register(memory._name, "shared_memory")
+            memory.unlink()
+            resource_tracker.tracker._stop()
+            print(resource_tracker.tracker._exitcode)
+        """
+        assert scripts.run(program) == "0\n"
+
+    def test_names_that_the_program_invents(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        invented = [f"/test-{os.getpid()}-{letter}" for letter in "aab"]
+        monkeypatch.setattr(shared_memory, "_make_filename", lambda track: invented.pop(0))
+        first, second = SharedMemory(create=True, size=1), SharedMemory(create=True, size=1)
+        assert [first._name, second._name] == [f"/test-{os.getpid()}-{letter}" for letter in "ab"]
+        for memory in (first, second):
+            memory.unlink()
+            memory.close()
+        assert not any(str(os.getpid()) in name for name in os.listdir("/dev/shm"))
 
     def test_a_closed_one(self, make: Make) -> None:
         memory = make(size=1)
@@ -177,10 +202,10 @@ class TestMisuse:
 
 
 class TestLeftovers:
-    """What nobody unlinked."""
+    """Memory that no process has unlinked."""
 
     def left(self, program: str) -> list[str]:
-        """What a program leaves whose names, or whose notes' names, it prints."""
+        """The names that a program prints, of memory or notes, and that exist after its end."""
         words = scripts.run(program).split()
         assert words
         left = [word for word in words if (SHM / word).exists() or (SHM / word).is_symlink()]
@@ -192,27 +217,29 @@ class TestLeftovers:
         assert not self.left("""
             import os, processing_managers
             from processing_managers.shared_memory import SharedMemory
-            before = set(os.listdir("/dev/shm"))
             a, b = SharedMemory(create=True, size=8), SharedMemory(f"test-{os.getpid()}-b", create=True, size=8)
-            print(*set(os.listdir("/dev/shm")) - before)
+            family = a.name.rpartition("_")[0] + "_"
+            notes = [name for name in os.listdir("/dev/shm") if name.startswith(family + "n")]
+            assert len(notes) == 1, notes
+            print(a.name, b.name, *notes)
         """)
 
     def test_what_a_child_made_outlives_the_child(self) -> None:
         assert not self.left("""
             import os, sys
             import processing_core, processing_managers
+            from processing_managers.shared_memory import SharedMemory
             def make(name):
-                from processing_managers.shared_memory import SharedMemory
                 SharedMemory(name, create=True, size=8)
                 SharedMemory(create=True, size=8)
-            before = set(os.listdir("/dev/shm"))
             name = f"test-{os.getpid()}-child"
             child = processing_core.get_context("fork").Process(target=make, args=(name,))
             child.start(); child.join()
             assert child.exitcode == 0
-            new = set(os.listdir("/dev/shm")) - before
-            assert name in new and len([it for it in new if it.startswith("prc_")]) >= 2
-            print(*new)
+            family = SharedMemory(create=True, size=8).name.rpartition("_")[0] + "_"
+            names = [it for it in os.listdir("/dev/shm") if it.startswith(family)]
+            assert name in os.listdir("/dev/shm") and len(names) >= 3
+            print(name, *names)
         """)
 
     def test_untracked_memory_stays(self) -> None:
@@ -222,7 +249,7 @@ class TestLeftovers:
         """)
         assert len(left) == 1
 
-    def test_who_attaches_unlinks_nothing(self, make: Make) -> None:
+    def test_a_process_that_attaches_unlinks_nothing(self, make: Make) -> None:
         name = make(size=8).name
         scripts.run("import sys; from processing_managers.shared_memory import *; SharedMemory(sys.argv[1])", name)
         SharedMemory(name).close()
@@ -326,7 +353,7 @@ class TestList:
 
     @pytest.mark.parametrize(
         ("sequence", "error"),
-        [([[1]], TypeError), ([object()], TypeError), ([2**63], struct.error), (3, TypeError), (None, ValueError)],
+        [([[1]], TypeError), ([object()], TypeError), ([2**63], struct.error), (3, TypeError)],
     )
     def test_what_cannot_be_kept(self, nothing_left: None, sequence: Any, error: type[Exception]) -> None:
         with pytest.raises(error):
@@ -340,3 +367,26 @@ class TestList:
 def test_no_tracker_runs() -> None:
     program = "import sys; from processing_managers.shared_memory import *; print('multiprocessing' in sys.modules)"
     assert scripts.run(program) == "False\n"
+
+
+class TestCopiesOfLists:
+    def test_a_copy_has_the_rooms_of_the_original(self) -> None:
+        items = ShareableList(["howdy", b"HoWdY", -2.5, 100, None, True])
+        items[0] = "encod\N{LATIN SMALL LETTER E WITH ACUTE}s"  # needs all of the eight bytes of its room
+        copy = ShareableList(items)
+        try:
+            assert (list(copy), copy.format) == (list(items), items.format)
+            with pytest.raises(ValueError, match="exceeds available storage"):
+                copy[0] = "123456789"
+        finally:
+            for one in (items, copy):
+                one.shm.close()
+                one.shm.unlink()
+
+    def test_one_without_items(self) -> None:
+        items: ShareableList[int] = ShareableList()
+        try:
+            assert (len(items), items.format, list(items)) == (0, "", [])
+        finally:
+            items.shm.close()
+            items.shm.unlink()

@@ -12,7 +12,7 @@ from processing_core import StateError
 from processing_managers import ServerGone
 from processing_managers.managers import SharedMemoryManager
 from processing_managers.shared_memory import ShareableList, SharedMemory
-from processing_testing import sharing
+from processing_testing.children import sharing
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_what_it_makes_goes_with_it(manager: SharedMemoryManager) -> None:
     assert manager._list_segments() == [memory.name, items.shm.name]
     manager.shutdown()
     assert not exists(memory) and not exists(items.shm)
-    memory.buf[0] = 1  # who has it open has it still
+    memory.buf[0] = 1  # a process that has it open can still use it
     assert memory.buf[0] == 1 and list(items) == [1, "a"]
     memory.close(), items.shm.close()
 
@@ -69,13 +69,12 @@ def test_items(manager: SharedMemoryManager) -> None:
 
 def test_a_server_that_was_killed(manager: SharedMemoryManager) -> None:
     memory = manager.SharedMemory(8)
-    before = set(Path("/dev/shm").iterdir())
     assert manager._process is not None
     manager._process.kill()
     manager._process.join()
     with pytest.raises(ServerGone):
         manager.SharedMemory(8)
-    assert set(Path("/dev/shm").iterdir()) == before
+    assert Path("/dev/shm", memory.name).exists()
     memory.close()
     memory.unlink()
 
@@ -88,3 +87,11 @@ def test_states() -> None:
         manager.get_server()
     with pytest.raises(StateError):
         manager.ShareableList([1])
+
+
+def test_one_that_does_not_serve_is_refused_as_multiprocessing_does() -> None:
+    manager = SharedMemoryManager()
+    for make in (lambda: manager.SharedMemory(size=9), lambda: manager.ShareableList([1])):
+        with pytest.raises(ValueError, match="not started") as caught:
+            make()
+        assert isinstance(caught.value, StateError)

@@ -13,10 +13,11 @@ import pytest
 from processing_core import OwnerDied, lowlevel
 from processing_managers import RawValue, Value
 from processing_sync import Lock, RLock
-from processing_testing import sharing
-from processing_testing.forking import Child, Line
+from processing_testing.children import sharing
+from processing_testing.children.forking import Child
+from processing_testing.harness.rendezvous import MessageSocket
 
-Fork = Callable[[Callable[[Line], object]], Child]
+Fork = Callable[[Callable[[MessageSocket], object]], Child]
 
 INTEGERS = "bBhHiIlLqQ"
 
@@ -150,7 +151,7 @@ class TestMaking:
         before = lowlevel.stats()["cells"]
         for _ in range(300):
             Value("i"), Value("i", lock=False)
-        assert lowlevel.stats()["cells"] == before
+        assert lowlevel.stats()["cells"] <= before  # cells that earlier tests left may be freed meanwhile
 
 
 class TestAtomics:
@@ -235,7 +236,7 @@ class TestAtomics:
     def test_floats_are_compared_as_numbers(self) -> None:
         value = Value("d", -0.0)
         assert value.compare_exchange(0.0, math.nan)
-        assert value.compare_exchange(math.nan, 1.0)  # the same bits
+        assert value.compare_exchange(math.nan, 1.0)  # they have the same bits
         single = Value("f", 0.1)
         assert single.compare_exchange(0.1, 2.0) and single.value == 2.0
 
@@ -263,17 +264,17 @@ class TestAtomics:
     def test_tickets(self, fork: Fork) -> None:
         value = Value("q")
 
-        def draw(line: Line) -> None:
-            line.say(repr([value.fetch_add(1) for _ in range(5_000)]))
+        def draw(line: MessageSocket) -> None:
+            line.send(repr([value.fetch_add(1) for _ in range(5_000)]))
 
         children = [fork(draw) for _ in range(3)]
-        drawn = [ticket for child in children for ticket in ast.literal_eval(child.hear())]
+        drawn = [ticket for child in children for ticket in ast.literal_eval(child.receive())]
         assert sorted(drawn) == list(range(15_000))
         assert [child.join() for child in children] == [0] * 3
 
     @pytest.mark.attack
     def test_sums_are_exact_with_kills_in_between(self, context: Any, rounds: Callable[[int, int], int]) -> None:
-        """Steady children add 1, victims 2^40, so that the sum's halves tell what each kind has done."""
+        """Steady children add 1, victims 2^40, so each half of the sum shows what one kind has added."""
         times, total = rounds(100_000, 1_000_000), context.Value("q")
         counts = [context.Value("q") for _ in range(rounds(3, 12))]
         victims = [context.Process(target=sharing.add_and_count, args=(total, 2**40, count)) for count in counts]
@@ -375,7 +376,7 @@ class TestSharing:
     def test_locked_increments_add_up(self, fork: Fork) -> None:
         value = Value("q")
 
-        def add(line: Line) -> None:
+        def add(line: MessageSocket) -> None:
             for _ in range(20_000):
                 with value.get_lock():
                     value.value += 1
@@ -387,7 +388,7 @@ class TestSharing:
     def test_no_reader_sees_half_of_a_write(self, fork: Fork) -> None:
         value, over = RawValue("q", 0), RawValue("?")
 
-        def write(line: Line) -> None:
+        def write(line: MessageSocket) -> None:
             while not over.value:
                 value.value = -1
                 value.value = 0

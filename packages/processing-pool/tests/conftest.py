@@ -3,7 +3,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -11,11 +11,14 @@ import pytest
 import processing_core
 from processing_core import lowlevel
 from processing_pool import Pool
-from processing_testing import children, leaks
-from processing_testing.meeting import Meeting, meeting
+from processing_pool.pool import RUN
+from processing_testing.children import functions as children
+from processing_testing.harness import leaks, pool_state
+from processing_testing.harness.rendezvous import Rendezvous
+from processing_testing.harness.thread_channel import ThreadPool
 
 _warm: set[str] = set()
-"""The start methods of which what they keep on purpose is there."""
+"""The start methods that have been used, so that what they keep on purpose exists."""
 
 
 @pytest.fixture(scope="module", params=processing_core.get_all_start_methods())
@@ -26,7 +29,7 @@ def method(request: pytest.FixtureRequest) -> str:
 
 @contextmanager
 def nothing_left(method: str) -> Iterator[processing_core.BaseContext]:
-    """A start method's context; whatever is begun with it must leave nothing behind, in the system and in the arena."""
+    """A start method's context; what uses it must leave nothing behind, in the system and in the arena."""
     context = processing_core.get_context(method)
     if method not in _warm:
         first = context.Process(target=children.nothing)
@@ -43,8 +46,8 @@ def nothing_left(method: str) -> Iterator[processing_core.BaseContext]:
             if thread.name.startswith("processing pool's feeder"):
                 thread.join(10)
     lowlevel.sweep()
-    lowlevel.check()
-    assert lowlevel.stats()["cells"] <= cells  # what earlier tests left to be collected may go meanwhile
+    lowlevel.verify()
+    assert lowlevel.stats()["cells"] <= cells  # cells that earlier tests left to be collected may be freed meanwhile
 
 
 @pytest.fixture
@@ -63,26 +66,32 @@ def own_pool(context: processing_core.BaseContext) -> Iterator[Pool]:
 
 
 class Shared:
-    """A pool of two workers, made again if a test left it neither idle nor whole."""
+    """A pool of two workers, made again if a test left it busy or without its workers."""
 
-    def __init__(self, context: processing_core.BaseContext) -> None:
+    def __init__(
+        self,
+        context: processing_core.BaseContext | None,
+        kind: type[Pool] = Pool,
+        is_ready: Callable[[Pool], bool] = pool_state.is_ready,
+    ) -> None:
         self._context = context
+        self._kind = kind
+        self._is_ready = is_ready
         self._pool: Pool | None = None
 
     def pool(self) -> Pool:
         """The pool."""
         if self._pool is None:
-            self._pool = Pool(2, context=self._context)
+            self._pool = self._kind(2, context=self._context)
             self.check()
         return self._pool
 
     def check(self) -> None:
-        """Wait until nothing is to be done and both workers are ready; nobody is told of either."""
+        """Poll until the pool is idle and both workers are ready; there is no event for either."""
         assert self._pool is not None
-        engine, deadline = self._pool._engine, time.monotonic() + 20
-        claims = engine.supervisor._recipe.claims
-        while not (engine.idle() and all(claims.read(place) for place in range(2))):
-            if time.monotonic() > deadline or not engine.running:
+        pool, deadline = self._pool, time.monotonic() + 20
+        while not (pool_state.is_idle(pool) and self._is_ready(pool)):
+            if time.monotonic() > deadline or pool._state != RUN:
                 self.end()
                 raise AssertionError("the test left the pool at work, or without its workers")
             time.sleep(0.001)
@@ -98,6 +107,11 @@ class Shared:
 @pytest.fixture(scope="module")
 def shared(method: str) -> Iterator[Shared]:
     """What the tests of a module share."""
+    if method == "threads":
+        shared = Shared(None, ThreadPool, lambda _: True)
+        yield shared
+        shared.end()
+        return
     with nothing_left(method) as context:
         shared = Shared(context)
         yield shared
@@ -106,14 +120,14 @@ def shared(method: str) -> Iterator[Shared]:
 
 @pytest.fixture
 def pool(shared: Shared) -> Iterator[Pool]:
-    """A pool of two workers that the tests of a module share; each leaves it idle and whole."""
+    """A pool of two workers that the tests of a module share; each test leaves it idle, with both workers."""
     yield shared.pool()
-    gc.collect()  # what was dropped in a cycle
+    gc.collect()  # frees what was dropped in a cycle
     shared.check()
 
 
 @pytest.fixture
-def place() -> Iterator[Meeting]:
-    """Where the test meets its tasks."""
-    with meeting() as place:
-        yield place
+def rendezvous() -> Iterator[Rendezvous]:
+    """A socket over which the test exchanges messages with its tasks."""
+    with Rendezvous() as rendezvous:
+        yield rendezvous

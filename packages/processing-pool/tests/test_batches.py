@@ -1,4 +1,4 @@
-"""Items that travel together: what becomes of each when one kills its worker, takes long, or cannot be pickled."""
+"""Items that are sent together: the outcome of each when one kills its worker, takes long, or cannot be pickled."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from processing_core import BaseContext
-from processing_pool import MaybeEncodingError, Pool, WorkerDied
-from processing_testing import pooling, tasks
-from processing_testing.meeting import Meeting
+from processing_pool import MaybeEncodingError, NotUnpicklableError, Pool, WorkerDied
+from processing_testing.children import pooling, tasks
+from processing_testing.harness.rendezvous import Rendezvous
 
 
 @pytest.fixture
@@ -56,20 +56,20 @@ class TestDeaths:
 
 
 class TestBacklogs:
-    def test_nobody_is_idle_while_another_holds_items(self, pool: Pool, place: Meeting) -> None:
+    def test_no_worker_is_idle_while_another_holds_items(self, pool: Pool, rendezvous: Rendezvous) -> None:
         """The first item of a batch does not end before all the others were begun, by the other worker."""
-        result = pool.map_async(partial(pooling.stay_if, place.address, 0), range(50), 50)
-        guests = {guest.hear(): guest for guest in (place.welcome() for _ in range(50))}
-        assert sorted(guests) == list(range(50))
+        result = pool.map_async(partial(pooling.report_and_wait_if, rendezvous.address, 0), range(50), 50)
+        peers = {peer.receive(): peer for peer in (rendezvous.accept() for _ in range(50))}
+        assert sorted(peers) == list(range(50))
         assert not result.ready()
-        guests[0].dismiss()
+        peers[0].release()
         assert result.get(30) == list(range(50))
 
-    def test_of_streams(self, pool: Pool, place: Meeting) -> None:
-        results = pool.imap_unordered(partial(pooling.stay_if, place.address, 0), range(20), 20)
+    def test_of_streams(self, pool: Pool, rendezvous: Rendezvous) -> None:
+        results = pool.imap_unordered(partial(pooling.report_and_wait_if, rendezvous.address, 0), range(20), 20)
         assert sorted(results.next(30) for _ in range(19)) == list(range(1, 20))
-        guests = {guest.hear(): guest for guest in (place.welcome() for _ in range(20))}
-        guests[0].dismiss()
+        peers = {peer.receive(): peer for peer in (rendezvous.accept() for _ in range(20))}
+        peers[0].release()
         assert results.next(30) == 0
 
     def test_work_that_is_given_away_is_done_once(self, pool: Pool, path: str) -> None:
@@ -81,21 +81,21 @@ class TestBacklogs:
 
 
 class TestPickling:
-    """Only the culprit fails, however many travel with it."""
+    """Only the item that cannot be pickled fails, however many are sent with it."""
 
     @pytest.mark.parametrize("chunksize", [1, 6, None])
     def test_arguments(self, pool: Pool, chunksize: int | None) -> None:
         items = [0, tasks.Unpicklable(), 2, 3, tasks.Unloadable(), 5]
         results = pool.map(tasks.take, items, chunksize, return_exceptions=True)
         kinds = [result if isinstance(result, int) else type(result) for result in results]
-        assert kinds == [0, RuntimeError, 2, 3, MaybeEncodingError, 5]
+        assert kinds == [0, RuntimeError, 2, 3, NotUnpicklableError, 5]
 
     @pytest.mark.parametrize("chunksize", [1, 5, None])
     def test_results(self, pool: Pool, chunksize: int | None) -> None:
         items = ["one", "result that does not dump", "two", "result that does not load", "three"]
         results = pool.map(tasks.make, items, chunksize, return_exceptions=True)
         kinds = [result if isinstance(result, str) else type(result) for result in results]
-        assert kinds == ["one", MaybeEncodingError, "two", MaybeEncodingError, "three"]
+        assert kinds == ["one", MaybeEncodingError, "two", NotUnpicklableError, "three"]
 
     def test_large_results_among_small_ones(self, pool: Pool) -> None:
         items = [b"x" * size for size in (1, 9_000, 3, 100_000, 5, 8_100, 8_150, 8_160, 8_200, 7)]
@@ -108,7 +108,7 @@ class TestPickling:
 
 @pytest.mark.attack
 @pytest.mark.watchdog(240)
-def test_every_item_of_batches_meets_its_fate(
+def test_every_item_of_batches_has_its_outcome(
     context: BaseContext, path: str, rounds: Callable[[int, int], int]
 ) -> None:
     """Many deaths in one map: each item is begun once, and its own outcome is what arrives."""

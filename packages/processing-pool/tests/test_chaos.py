@@ -15,8 +15,8 @@ import pytest
 
 import processing_core
 from processing_core import BaseContext
-from processing_pool import MaybeEncodingError, Pool, WorkerDied
-from processing_testing import pooling, tasks
+from processing_pool import MaybeEncodingError, NotUnpicklableError, Pool, WorkerDied
+from processing_testing.children import pooling, tasks
 
 WORKERS = 4
 INTERVAL = 0.05
@@ -25,15 +25,15 @@ LIMIT = 300
 ERRORS: dict[str, type[Exception]] = {
     "raise": ValueError,
     "no result": MaybeEncodingError,
-    "no load": MaybeEncodingError,
+    "no load": NotUnpicklableError,
     "no exception": MaybeEncodingError,
 }
 
 
 class Killer:
-    """Kills a worker at random, again and again, but no more often, and no longer, than it is told.
+    """Kills random workers, at most a given number of times and for a given time.
 
-    On a busy machine workers may take longer to start than they live: then little is done before it ends.
+    On a busy machine a worker may need more time to start than passes until it is killed: then few tasks are done.
     """
 
     def __init__(self, most: int, seconds: float) -> None:
@@ -63,7 +63,7 @@ class Killer:
 
 
 def outcome(function: Callable[[], object]) -> object:
-    """What it returns or raises."""
+    """What a function returns or raises."""
     try:
         return function()
     except Exception as error:
@@ -71,7 +71,7 @@ def outcome(function: Callable[[], object]) -> object:
 
 
 def is_right(number: int, found: object) -> bool:
-    """Whether a task of that number may have come to this."""
+    """Whether a task of this number may have this outcome."""
     if isinstance(found, WorkerDied):
         return found.pid is not None and found.exitcode == -9
     kind = pooling.KINDS[number % len(pooling.KINDS)]
@@ -117,7 +117,7 @@ def test_chaos(context: BaseContext, rounds: Callable[[int, int], int], tmp_path
         deadline = time.monotonic() + 30
         while len(processing_core.active_children()) < WORKERS:
             assert time.monotonic() < deadline
-            time.sleep(0.001)  # nobody is told when a worker is born
+            time.sleep(0.001)  # there is no event for the start of a worker
     died = sum(isinstance(found, WorkerDied) for _, found in outcomes)
     print(f"{done * n:,} tasks, {killer.kills} kills, {died} tasks of the last {n:,} died with their workers")
     assert killer.kills > 0

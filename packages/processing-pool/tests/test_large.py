@@ -10,13 +10,13 @@ import pytest
 
 from processing_core import BaseContext, lowlevel
 from processing_pool import Pool
-from processing_testing import pooling
+from processing_testing.children import pooling
 
 numpy = pytest.importorskip("numpy")
 
 
 def test_what_a_function_carries_is_sent_once_and_shared(context: BaseContext) -> None:
-    """Each worker stands on the one copy, which none of them can change."""
+    """All workers refer to one copy, which none of them can change."""
     small, big = numpy.arange(100, dtype="f8"), numpy.arange(8_000_000, dtype="f8")
     with Pool(2, context=context) as pool:
         own = max(own for _, _, own in pool.map(partial(pooling.look_at, small), range(100), 1))
@@ -45,7 +45,7 @@ WAYS: dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_argument_is_each_tasks_own(pool: Pool, way: str) -> None:
-    """However many get the same array, and however they travel, each may write to what it gets."""
+    """Several tasks get the same array, sent in any way, and each may write to what it gets."""
     array = numpy.zeros(1_000_000)
     assert WAYS[way](pool, array) == [1.0] * 6
     assert not array.any()

@@ -1,14 +1,12 @@
-"""What a pool does for tasks that take too long, too much, or another try; and how they are cancelled."""
+"""Timeouts, memory limits, retries and cancelling of tasks."""
 
 from __future__ import annotations
 
 import os
 import pickle
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,11 +23,10 @@ from processing_pool import (
     TaskTimeout,
     WorkerDied,
 )
-from processing_pool._cpus import control_groups
-from processing_pool._memory import OutOfMemory, resident
-from processing_pool._messages import CALLS
-from processing_testing import pooling, tasks
-from processing_testing.meeting import Meeting
+from processing_pool.lowlevel import OutOfMemory, control_groups, resident
+from processing_testing.children import pooling, tasks
+from processing_testing.harness import pool_state
+from processing_testing.harness.rendezvous import Rendezvous
 
 
 @pytest.fixture
@@ -51,13 +48,13 @@ WAYS: dict[str, Way] = {
 
 
 NARROW = 64 << 20
-"""Bytes: room for a worker that hoards nothing."""
+"""Bytes: enough for a worker that holds no data."""
 
 
 @pytest.fixture
 def narrow() -> Iterator[Path]:
-    """The file that a process joins a control group by, which has little memory."""
-    group = next(iter(control_groups("memory")), Path("/sys/fs/cgroup")) / f"narrow-{os.getpid()}"
+    """The file by which a process joins a control group with little memory."""
+    group = Path(next(iter(control_groups("memory")), "/sys/fs/cgroup")) / f"narrow-{os.getpid()}"
     try:
         group.mkdir()
     except OSError as reason:
@@ -84,32 +81,6 @@ QUEUED: dict[str, Callable[..., Any]] = {
 }
 
 
-@contextmanager
-def buried(pool: Pool) -> Iterator[threading.Event]:
-    """A pool of one worker that will take the next task, not begin it and end.
-
-    The event says that it was buried.  Who takes the task over is told at the end.
-    """
-    supervisor, burial, end = pool._engine.supervisor, threading.Event(), threading.Event()
-    tell = supervisor._tell
-
-    def tell_at_the_end() -> None:
-        if supervisor._legacies:
-            burial.set()
-            assert end.wait(60)
-        tell()
-
-    claims = supervisor._recipe.claims
-    while (look := claims.look(0)) is None or look[4] or not claims.doom(0, look[7]):
-        time.sleep(0.001)  # nobody is told when a worker has done with what it sent; doomed, it begins nothing
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(supervisor, "_tell", tell_at_the_end)
-        try:
-            yield burial
-        finally:
-            end.set()
-
-
 class TestTimeout:
     @pytest.mark.parametrize("way", WAYS)
     def test_stops_the_task(self, way: str, path: str) -> None:
@@ -123,30 +94,32 @@ class TestTimeout:
             assert pool.apply(tasks.square, (3,)) == 9
 
     def test_under_every_start_method(self, context: BaseContext, path: str) -> None:
-        with Pool(2, context=context, timeout=0.6) as pool:  # on a busy machine a function's module takes a while
+        with Pool(
+            2, context=context, timeout=0.6
+        ) as pool:  # on a busy machine the import of the function's module takes a while
             with pytest.raises(TaskTimeout):
                 pool.apply(pooling.sleep_for_ever, (path,))
             assert pool.map(tasks.square, range(100)) == [i * i for i in range(100)]
 
-    def test_leaves_neighbours_alone(self, path: str, place: Meeting) -> None:
+    def test_leaves_neighbours_alone(self, path: str, rendezvous: Rendezvous) -> None:
         with Pool(2) as pool:
-            neighbour = pool.apply_async(tasks.stay, (place.address,))
-            guest = place.welcome()
+            neighbour = pool.apply_async(tasks.report_and_wait, (rendezvous.address,))
+            peer = rendezvous.accept()
             with pytest.raises(TaskTimeout):
                 pool.apply(pooling.sleep_for_ever, (path,), timeout=0.1)
-            guest.dismiss()
-            assert neighbour.get(30) == "dismissed"
+            peer.release()
+            assert neighbour.get(30) == "released"
 
     def test_counts_from_the_start_of_the_task(self, path: str) -> None:
-        """Ten tasks wait their turn for longer than one may run."""
+        """Ten tasks wait in the queue for longer than one may run."""
         with Pool(1, timeout=0.6) as pool:
             assert pool.map(partial(pooling.record_and_sleep, path, 0.08), range(10), 1) == list(range(10))
             assert pool.map(partial(pooling.record_and_sleep, path, 0.08), range(10), 10) == list(range(10))
 
-    def test_in_a_batch_only_the_long_one_fails(self, place: Meeting) -> None:
+    def test_in_a_batch_only_the_long_one_fails(self, rendezvous: Rendezvous) -> None:
         with Pool(1) as pool:
-            work = partial(pooling.stay_if, place.address, 3)
-            results = pool.map(work, range(8), 8, timeout=0.3, return_exceptions=True)
+            work = partial(pooling.report_and_wait_if, rendezvous.address, 3)
+            results = pool.map(work, range(8), 8, timeout=2, return_exceptions=True)
         assert [result if isinstance(result, int) else type(result) for result in results] == [
             0,
             1,
@@ -157,7 +130,7 @@ class TestTimeout:
             6,
             7,
         ]
-        assert sorted(place.hear() for _ in range(8)) == list(range(8))
+        assert sorted(rendezvous.receive() for _ in range(8)) == list(range(8))
 
 
 class TestRetries:
@@ -201,7 +174,7 @@ class TestMemory:
         limit = 200 << 20
         with Pool(1, context=context, max_memory=limit) as pool:
             with pytest.raises(MemoryExceeded, match="bytes of resident memory") as caught:
-                pool.apply(pooling.hoard, (300 << 20,))
+                pool.apply(pooling.hold_memory, (300 << 20,))
             assert caught.value.limit == limit
             assert caught.value.used is not None and caught.value.used > limit
             assert isinstance(caught.value, WorkerDied)
@@ -213,24 +186,24 @@ class TestMemory:
         memoryview(block)[::4096] = bytes(len(memoryview(block)[::4096]))
         assert resident(os.getpid()) - before < 16 << 20
 
-    def test_the_systems_killer_is_blamed_when_it_struck(self, tmp_path: Path) -> None:
+    def test_the_systems_oom_killer_is_named_when_it_killed(self, tmp_path: Path) -> None:
         events, system = tmp_path / "memory.events", tmp_path / "vmstat"
         events.write_text("low 0\noom 0\noom_kill 3\n")
-        watch = OutOfMemory([events, system])
-        assert not watch.struck()
+        watch = OutOfMemory([str(events), str(system)])
+        assert not watch.has_killed()
         events.write_text("low 0\noom 1\noom_kill 4\n")
-        assert watch.struck()
-        assert not watch.struck()
+        assert watch.has_killed()
+        assert not watch.has_killed()
         system.write_text("pgfault 7\noom_kill 1\n")
-        assert watch.struck()
+        assert watch.has_killed()
 
-    def test_the_systems_killer_itself(self, pool: Pool, narrow: Path) -> None:
+    def test_the_systems_oom_killer_itself(self, pool: Pool, narrow: Path) -> None:
         with pytest.raises(WorkerDied, match=r"was killed by SIGKILL; .* out-of-memory killer"):
-            pool.apply(pooling.hoard_among, (str(narrow), 4 * NARROW))
+            pool.apply(pooling.hold_memory_in_group, (str(narrow), 4 * NARROW))
         assert pool.map(tasks.square, range(100), 1) == [i * i for i in range(100)]
 
     def test_the_hint(self, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(OutOfMemory, "struck", lambda self: True)
+        monkeypatch.setattr(OutOfMemory, "has_killed", lambda self: True)
         with pytest.raises(WorkerDied, match="out-of-memory killer"):
             pool.apply(tasks.die, ("kill",))
         with pytest.raises(WorkerDied, match="exited with code 7$"):
@@ -238,59 +211,59 @@ class TestMemory:
 
 
 class TestCancel:
-    def test_of_a_queued_call(self, context: BaseContext, path: str, place: Meeting) -> None:
+    def test_of_a_queued_call(self, context: BaseContext, path: str, rendezvous: Rendezvous) -> None:
         with Pool(1, context=context) as pool:
-            running = pool.apply_async(tasks.stay, (place.address,))
-            guest = place.welcome()
+            running = pool.apply_async(tasks.report_and_wait, (rendezvous.address,))
+            peer = rendezvous.accept()
             queued = [pool.apply_async(pooling.record, (path, i)) for i in range(10)]
             assert [queued[i].cancel() for i in (3, 5, 4)] == [True] * 3
             assert queued[3].cancelled() and queued[3].ready() and not queued[3].successful()
             with pytest.raises(TaskCancelled):
                 queued[3].get(0)
             assert not queued[3].cancel()
-            guest.dismiss()
-            assert running.get(30) == "dismissed"
+            peer.release()
+            assert running.get(30) == "released"
             queued[9].get(30)
             assert pooling.recorded(path) == [str(i) for i in range(10) if i not in (3, 4, 5)]
             assert not running.cancel() and not running.cancelled()
 
-    def test_of_a_running_call(self, context: BaseContext, place: Meeting) -> None:
+    def test_of_a_running_call(self, context: BaseContext, rendezvous: Rendezvous) -> None:
         with Pool(2, context=context) as pool:
-            neighbour = pool.apply_async(tasks.stay, (place.address,))
-            guest = place.welcome()
-            running = pool.apply_async(tasks.spin, (place.address,))
-            place.hear()
+            neighbour = pool.apply_async(tasks.report_and_wait, (rendezvous.address,))
+            peer = rendezvous.accept()
+            running = pool.apply_async(tasks.spin, (rendezvous.address,))
+            rendezvous.receive()
             begin = time.monotonic()
             assert running.cancel()
             with pytest.raises(TaskCancelled):
                 running.get(30)
             assert [pool.apply(tasks.square, (i,)) for i in range(4)] == [0, 1, 4, 9]
             assert time.monotonic() - begin < 5
-            guest.dismiss()
-            assert neighbour.get(30) == "dismissed"
+            peer.release()
+            assert neighbour.get(30) == "released"
 
     @pytest.mark.parametrize("chunksize", [1, 10, None])
-    def test_of_a_map(self, pool: Pool, place: Meeting, chunksize: int | None) -> None:
+    def test_of_a_map(self, pool: Pool, rendezvous: Rendezvous, chunksize: int | None) -> None:
         told: list[BaseException] = []
         result: AsyncResult[Any] = pool.map_async(
-            tasks.spin, [place.address] * 1000, chunksize, error_callback=told.append
+            tasks.spin, [rendezvous.address] * 1000, chunksize, error_callback=told.append
         )
-        assert place.hear() != place.hear()
+        assert rendezvous.receive() != rendezvous.receive()
         assert result.cancel()
         with pytest.raises(TaskCancelled):
             result.get(30)
         assert pool.map(tasks.square, range(10)) == [i * i for i in range(10)]
-        assert not place.is_anybody_there()
+        assert not rendezvous.has_pending()
         assert [type(error) for error in told] == [TaskCancelled]
 
     @pytest.mark.parametrize("way", QUEUED)
     def test_of_what_a_dead_worker_had_taken_and_not_begun(self, context: BaseContext, path: str, way: str) -> None:
-        """It is in no ring, and no worker has it: who takes it over was not told yet."""
+        """The task is in no ring and no worker has it, because it was not yet sent to another worker."""
         with Pool(1, context=context) as pool:
             pool.apply(tasks.square, (1,))
-            with buried(pool) as burial:
+            with pool_state.with_unfinished(pool) as reaped:
                 result = QUEUED[way](pool, partial(pooling.record, path))
-                assert burial.wait(30)
+                assert reaped.wait(30)
                 assert result.cancel()
                 assert result.cancelled()
             assert pool.apply(tasks.square, (3,)) == 9
@@ -299,9 +272,9 @@ class TestCancel:
     def test_of_others_than_what_a_dead_worker_had_taken(self, path: str) -> None:
         with Pool(1) as pool:
             pool.apply(tasks.square, (1,))
-            with buried(pool) as burial:
+            with pool_state.with_unfinished(pool) as reaped:
                 result = pool.apply_async(pooling.record, (path, 1))
-                assert burial.wait(30)
+                assert reaped.wait(30)
                 other = pool.apply_async(pooling.record, (path, 2))
                 assert other.cancel()
             result.get(30)
@@ -311,34 +284,33 @@ class TestCancel:
     def test_of_a_retry(self, path: str) -> None:
         with Pool(1) as pool:
             result = pool.apply_async(pooling.fail_at_first, (path, 9, "raise"), retries=9, backoff=60)
-            supervisor, task = pool._engine.supervisor, (CALLS, result.number)
-            while not supervisor.keeps(*task):
-                result.wait(0.001)  # nobody is told when it is to be run again
+            while not pool_state.is_waiting(pool, result):
+                result.wait(0.001)  # there is no event for the time at which it is run again
             assert result.cancel()
-            assert not supervisor.keeps(*task)
+            assert not pool_state.is_waiting(pool, result)
             with pytest.raises(TaskCancelled):
                 result.get(0)
             assert pooling.recorded(path) == ["run"]
 
-    def test_of_many_in_any_order(self, pool: Pool, place: Meeting) -> None:
-        guests = [pool.apply_async(tasks.stay, (place.address,)) for _ in range(2)]
-        visits = [place.welcome(), place.welcome()]
+    def test_of_many_in_any_order(self, pool: Pool, rendezvous: Rendezvous) -> None:
+        peers = [pool.apply_async(tasks.report_and_wait, (rendezvous.address,)) for _ in range(2)]
+        waiting = [rendezvous.accept(), rendezvous.accept()]
         queued = [pool.apply_async(tasks.square, (i,)) for i in range(5000)]
         for result in [*queued[::2], *reversed(queued[1::2])]:
             assert result.cancel()
-        for visit in visits:
-            visit.dismiss()
-        assert [guest.get(30) for guest in guests] == ["dismissed"] * 2
+        for peer in waiting:
+            peer.release()
+        assert [peer.get(30) for peer in peers] == ["released"] * 2
         assert pool.apply(tasks.square, (3,)) == 9
 
     @pytest.mark.attack
-    def test_whoever_is_cancelled_is_cancelled_and_the_others_are_not(
+    def test_only_the_cancelled_tasks_are_cancelled(
         self, context: BaseContext, rounds: Callable[[int, int], int]
     ) -> None:
-        """Cancels that race with the tasks' own ends hit nobody else."""
+        """Cancels that race with the ends of their tasks affect no other task."""
         with Pool(2, context=context) as pool:
             for _ in range(rounds(30, 1000)):
-                results = [pool.apply_async(tasks.linger, (i,)) for i in range(20)]
+                results = [pool.apply_async(tasks.return_later, (i,)) for i in range(20)]
                 cancelled = {i for i in range(0, 20, 3) if results[i].cancel()}
                 for i, result in enumerate(results):
                     if i in cancelled:
@@ -349,22 +321,22 @@ class TestCancel:
 
 
 class TestEnds:
-    def test_join_in_vain(self, own_pool: Pool, place: Meeting) -> None:
+    def test_join_that_times_out(self, own_pool: Pool, rendezvous: Rendezvous) -> None:
         pool = own_pool
-        result = pool.apply_async(tasks.stay, (place.address,))
-        guest = place.welcome()
+        result = pool.apply_async(tasks.report_and_wait, (rendezvous.address,))
+        peer = rendezvous.accept()
         pool.close()
         assert not pool.join(0.05)
-        guest.dismiss()
+        peer.release()
         assert pool.join(30)
-        assert result.get(0) == "dismissed"
+        assert result.get(0) == "released"
 
     @pytest.mark.parametrize("state", ["deaf", "stopped"])
-    def test_terminate_within_a_second(self, context: BaseContext, place: Meeting, state: str) -> None:
+    def test_terminate_within_a_second(self, context: BaseContext, rendezvous: Rendezvous, state: str) -> None:
         pool = Pool(2, context=context)
         for _ in range(2):
-            pool.apply_async(tasks.spin, (place.address,))
-        pids = [place.hear(), place.hear()]
+            pool.apply_async(tasks.spin, (rendezvous.address,))
+        pids = [rendezvous.receive(), rendezvous.receive()]
         if state == "stopped":
             for pid in pids:
                 os.kill(pid, signal.SIGSTOP)

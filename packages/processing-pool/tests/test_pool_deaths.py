@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import random
@@ -15,8 +16,9 @@ import pytest
 import processing_core
 from processing_core import BaseContext
 from processing_pool import MaybeEncodingError, Pool, PoolBroken, WorkerDied
-from processing_testing import tasks
-from processing_testing.meeting import Meeting
+from processing_testing.children import tasks
+from processing_testing.harness import scripts
+from processing_testing.harness.rendezvous import Rendezvous
 
 ENDINGS = {"exit": 7, "kill": -signal.SIGKILL, "segfault": -signal.SIGSEGV, "sys.exit": 9}
 
@@ -24,7 +26,7 @@ ENDINGS = {"exit": 7, "kill": -signal.SIGKILL, "segfault": -signal.SIGSEGV, "sys
 class TestPromise1:
     @pytest.mark.parametrize("how", ENDINGS)
     def test_only_its_task_fails_within_a_second(self, pool: Pool, how: str) -> None:
-        pool.apply(tasks.square, (1,))  # a worker is there
+        pool.apply(tasks.square, (1,))  # now a worker is ready
         begin = time.monotonic()
         with pytest.raises(WorkerDied) as caught:
             pool.apply(tasks.die, (how,))
@@ -49,7 +51,7 @@ class TestPromise1:
 
     @pytest.mark.parametrize("chunksize", [1, 5])
     def test_in_imap_the_other_items_arrive(self, pool: Pool, chunksize: int) -> None:
-        results = pool.imap(tasks.die_of_seven, range(20), chunksize)
+        results = pool.imap(tasks.die_if_seven, range(20), chunksize)
         seen, dead = [], []
         for i in range(20):
             try:
@@ -71,13 +73,13 @@ class TestPromise1:
                 result.get(30)
         assert pool.apply(tasks.square, (3,)) == 9
 
-    def test_a_neighbour_is_left_alone(self, pool: Pool, place: Meeting) -> None:
-        neighbour = pool.apply_async(tasks.stay, (place.address,))
-        guest = place.welcome()
+    def test_a_neighbour_is_left_alone(self, pool: Pool, rendezvous: Rendezvous) -> None:
+        neighbour = pool.apply_async(tasks.report_and_wait, (rendezvous.address,))
+        peer = rendezvous.accept()
         with pytest.raises(WorkerDied):
             pool.apply(tasks.die, ("kill",))
-        guest.dismiss()
-        assert neighbour.get(30) == "dismissed"
+        peer.release()
+        assert neighbour.get(30) == "released"
 
 
 class TestReplacement:
@@ -88,7 +90,7 @@ class TestReplacement:
             os.kill(pid, signal.SIGKILL)
         assert {pool.apply(tasks.pid) for _ in range(20)}.isdisjoint(before)
 
-    def test_while_nobody_uses_the_pool(self, pool: Pool) -> None:
+    def test_while_the_pool_is_not_used(self, pool: Pool) -> None:
         victims = processing_core.active_children()
         for victim in victims:
             victim.kill()
@@ -96,14 +98,14 @@ class TestReplacement:
         deadline = time.monotonic() + 30
         while len(processing_core.active_children()) < 2:
             assert time.monotonic() < deadline
-            time.sleep(0.001)  # nobody is told when a worker is born
+            time.sleep(0.001)  # there is no event for the start of a worker
         assert pool.apply(tasks.square, (3,)) == 9
 
-    def test_a_killed_worker_of_a_closed_pool(self, context: BaseContext, place: Meeting) -> None:
+    def test_a_killed_worker_of_a_closed_pool(self, context: BaseContext, rendezvous: Rendezvous) -> None:
         with Pool(1, context=context) as pool:
-            first = pool.apply_async(tasks.stay, (place.address,))
+            first = pool.apply_async(tasks.report_and_wait, (rendezvous.address,))
             others = [pool.apply_async(tasks.square, (i,)) for i in range(10)]
-            pid = place.hear()
+            pid = rendezvous.receive()
             pool.close()
             os.kill(pid, signal.SIGKILL)
             pool.join()
@@ -138,18 +140,22 @@ class TestErrors:
 
 
 class Interrupt(BaseException):
-    """As a KeyboardInterrupt."""
+    """An exception that is no `Exception`, like a `KeyboardInterrupt`."""
 
 
 @pytest.mark.attack
 @pytest.mark.watchdog(120)
-def test_interrupts_lose_nobodys_results(rounds: Callable[[int, int], int]) -> None:
-    """The main thread collects for all, and is interrupted anywhere; the other thread's results all arrive."""
-    over, armed = threading.Event(), threading.Event()
+def test_interrupts_lose_no_results(rounds: Callable[[int, int], int]) -> None:
+    """The main thread collects for all, and is interrupted at any point; the other threads get all results."""
+    over = threading.Event()
+    armed: list[bool] = []
     wrong: list[object] = []
 
     def interrupt(*_: object) -> None:
-        if armed.is_set():
+        if armed:
+            # Here, so that the next signal does not raise while the test handles this one. In one step, so that signals
+            # that come faster than this is called do not nest.
+            armed.clear()
             raise Interrupt
 
     def disturb() -> None:
@@ -174,18 +180,42 @@ def test_interrupts_lose_nobodys_results(rounds: Callable[[int, int], int]) -> N
     with Pool(2) as pool:
         for thread in threads:
             thread.start()
-        for _ in range(rounds(300, 10_000)):
-            try:
-                armed.set()
-                while True:
-                    pool.map(tasks.square, range(200), 1)
-                    pool.apply(tasks.square, (3,))
-            except Interrupt:
-                armed.clear()
-        over.set()
-        for thread in threads:
-            thread.join()
-        signal.signal(signal.SIGUSR1, before)
+        try:
+            for _ in range(rounds(300, 10_000)):
+                with contextlib.suppress(Interrupt):
+                    armed.append(True)
+                    while True:
+                        pool.map(tasks.square, range(200), 1)
+                        pool.apply(tasks.square, (3,))
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+            signal.signal(signal.SIGUSR1, before)
         assert wrong == []
         pool.close()
         pool.join()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_a_pool_ends_though_its_workers_user_is_another(method: str) -> None:
+    """The program has dropped its privileges since, so it may not send its workers a signal."""
+    scripts.run(
+        """
+        import os, sys, time
+        import processing_core
+        from processing_pool import Pool
+
+        pool = Pool(2, context=processing_core.get_context(sys.argv[1]))
+        workers = [process.pid for process in pool._pool]
+        os.setresuid(65534, 65534, 65534)
+        pool.terminate()
+        pool.join()
+        deadline = time.monotonic() + 30
+        for worker in workers:
+            while os.path.exists(f"/proc/{worker}"):  # a zombie, until the forkserver has reaped it
+                assert time.monotonic() < deadline
+                time.sleep(0.001)
+        """,
+        method,
+    )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from processing_pool import MaybeEncodingError, Pool, RemoteTraceback
-from processing_testing import tasks
+from processing_pool import MaybeEncodingError, NotUnpicklableError, Pool, RemoteTraceback
+from processing_testing.children import tasks
 
 Way = Callable[[Pool, Callable[..., Any], Any], Any]
 
@@ -34,7 +35,7 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 @pytest.fixture
 def pool(pool: Pool) -> Iterator[Pool]:
-    """A pool of which nothing is left undone by the test."""
+    """The shared pool, which must still run tasks at the end of the test."""
     yield pool
     assert pool.map(tasks.square, range(100), 1) == [i * i for i in range(100)]
     assert pool.apply(tasks.square, (3,)) == 9
@@ -78,7 +79,7 @@ class TestOnlyTheCulprit:
     def test_arguments_of_imap(self, pool: Pool, chunksize: int) -> None:
         results = pool.imap(tasks.take, self.GOOD_AND_BAD, chunksize)
         found = [_next(results) for _ in self.GOOD_AND_BAD]
-        assert found == [0, RuntimeError, 2, 3, MaybeEncodingError, 5]
+        assert found == [0, RuntimeError, 2, 3, NotUnpicklableError, 5]
 
     def test_arguments_of_map_are_all_tried(self, pool: Pool) -> None:
         seen: list[object] = []
@@ -102,3 +103,12 @@ def _next(results: Any) -> object:
         return results.next(30)
     except Exception as error:
         return type(error)
+
+
+@pytest.mark.parametrize("name", ["_state._Passing", "_inside.mapstar", "_inside.starmapstar"])
+def test_stored_pickles_find_what_they_name(name: str) -> None:
+    """Stored pickles name these functions by the private modules that contained them at that time."""
+    module, _, attribute = name.rpartition(".")
+    loaded = pickle.loads(f"cprocessing_pool.{module}\n{attribute}\n.".encode())
+    assert loaded.__name__ == attribute
+    assert pickle.loads(pickle.dumps(loaded)) is loaded

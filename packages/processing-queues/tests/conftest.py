@@ -7,8 +7,8 @@ import pytest
 
 import processing_core
 from processing_core import lowlevel
-from processing_testing.logs import refusals as refusals
-from processing_testing.meeting import Meeting, meeting
+from processing_testing.harness.logs import refusals as refusals
+from processing_testing.harness.rendezvous import Rendezvous
 
 
 @pytest.fixture(params=processing_core.get_all_start_methods())
@@ -25,7 +25,7 @@ def context(method: str) -> processing_core.BaseContext:
 
 @pytest.fixture(scope="session", autouse=True)
 def _a_forkserver() -> None:
-    """The forkserver is there before any test counts cells or descriptors."""
+    """Start the forkserver before any test counts cells or descriptors."""
     process = processing_core.get_context("forkserver").Process()
     process.start()
     process.join()
@@ -41,12 +41,12 @@ def _a_sound_arena() -> Iterator[None]:
     yield
     gc.collect()
     lowlevel.sweep()
-    lowlevel.check()
-    assert lowlevel.stats()["cells"] <= cells  # what earlier tests left to be collected may go meanwhile
+    lowlevel.verify()
+    assert lowlevel.stats()["cells"] <= cells  # cells that earlier tests left to be collected may be freed meanwhile
 
 
 @pytest.fixture
-def place() -> Iterator[Meeting]:
-    """Where the test meets its children."""
-    with meeting() as place:
-        yield place
+def rendezvous() -> Iterator[Rendezvous]:
+    """A socket over which the test exchanges messages with its children."""
+    with Rendezvous() as rendezvous:
+        yield rendezvous

@@ -17,8 +17,8 @@ import pytest
 import processing_queues
 from processing_core import AuthenticationError
 from processing_queues import Client, Connection, Listener, Pipe, answer_challenge, deliver_challenge, families
-from processing_testing import connections
-from processing_testing.connections import dialling
+from processing_testing.children import connections
+from processing_testing.children.connections import dialling
 
 KEY = b"a key"
 
@@ -31,7 +31,7 @@ FAMILIES = [pytest.param(name, marks=NEEDS_IPV6 if name == "AF_INET6" else ()) f
 
 
 def both(asks: Callable[[Any], object], answers: Callable[[Any], object]) -> list[str]:
-    """What the asker and the answerer raise, if anything."""
+    """The errors of the two sides, if there are any."""
     ours, theirs = Pipe()
     raised = ["", ""]
 
@@ -52,10 +52,10 @@ def both(asks: Callable[[Any], object], answers: Callable[[Any], object]) -> lis
 
 class TestChallenge:
     @pytest.mark.parametrize("digest", ["sha256", "sha384", "sha3_256", "sha3_384"])
-    def test_of_one_who_knows(self, digest: str) -> None:
+    def test_with_the_right_key(self, digest: str) -> None:
         assert both(lambda it: deliver_challenge(it, KEY, digest), lambda it: answer_challenge(it, KEY)) == ["", ""]
 
-    def test_of_one_who_does_not(self) -> None:
+    def test_with_a_wrong_key(self) -> None:
         raised = both(lambda it: deliver_challenge(it, KEY), lambda it: answer_challenge(it, b"another"))
         assert raised == [
             "AuthenticationError: digest received was wrong",
@@ -159,7 +159,7 @@ class Peer:
             text=True,
         )
 
-    def tell(self, address: object) -> None:
+    def send_address(self, address: object) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{address!r}\n")
         self.process.stdin.flush()
@@ -187,15 +187,15 @@ class TestWithMultiprocessing:
         if family == "AF_INET6":
             pytest.skip("multiprocessing's `Client` knows no IPv6")
         peer = Peer("client", family, key)
-        with Listener(family=family, authkey=key or None) as listener:
-            peer.tell(listener.address)
+        with Listener(family=family, authkey=key or None, protocol="multiprocessing") as listener:
+            peer.send_address(listener.address)
             with listener.accept() as connection:
                 converse(connection)
         assert peer.end() == ""
 
     def test_as_the_listener(self, family: str, key: bytes) -> None:
         peer = Peer("listener", family, key)
-        with Client(peer.address(), authkey=key or None) as connection:
+        with Client(peer.address(), authkey=key or None, protocol="multiprocessing") as connection:
             converse(connection)
         assert peer.end() == ""
 
@@ -204,7 +204,7 @@ class TestWithMultiprocessing:
             pytest.skip("there is no key")
         peer = Peer("listener", family, key)
         with pytest.raises(AuthenticationError, match="digest sent was rejected"):
-            Client(peer.address(), authkey=b"another")
+            Client(peer.address(), authkey=b"another", protocol="multiprocessing")
         assert peer.end() == "digest received was wrong"
 
 
@@ -213,44 +213,44 @@ OLD = pytest.mark.skipif(sys.version_info >= (3, 12), reason="from CPython 3.12 
 
 @OLD
 class TestWithAnOlderMultiprocessing:
-    """CPython 3.11's knows MD5 alone."""
+    """CPython 3.11's module knows only MD5."""
 
     def test_it_is_refused_as_a_listener(self) -> None:
         peer = Peer("listener", "AF_UNIX", KEY)
         with pytest.raises(AuthenticationError, match="which `allow_md5` would allow"):
-            Client(peer.address(), authkey=KEY)
+            Client(peer.address(), authkey=KEY, protocol="multiprocessing")
         peer.process.kill()
         peer.end()
 
     def test_it_is_refused_as_a_client(self) -> None:
         peer = Peer("client", "AF_UNIX", KEY)
-        with Listener(authkey=KEY) as listener:
-            peer.tell(listener.address)
+        with Listener(authkey=KEY, protocol="multiprocessing") as listener:
+            peer.send_address(listener.address)
             with pytest.raises(AuthenticationError, match="which `allow_md5` would allow"):
                 listener.accept()
         assert peer.end() == "digest sent was rejected"
 
     def test_it_can_be_allowed_as_a_listener(self) -> None:
         peer = Peer("listener", "AF_UNIX", KEY)
-        with Client(peer.address(), authkey=KEY, allow_md5=True) as connection:
+        with Client(peer.address(), authkey=KEY, protocol="multiprocessing", allow_md5=True) as connection:
             converse(connection)
         assert peer.end() == ""
 
     def test_it_can_be_allowed_as_a_client(self) -> None:
         peer = Peer("client", "AF_UNIX", KEY)
-        with Listener(authkey=KEY, allow_md5=True) as listener:
-            peer.tell(listener.address)
+        with Listener(authkey=KEY, protocol="multiprocessing", allow_md5=True) as listener:
+            peer.send_address(listener.address)
             with listener.accept() as connection:
                 converse(connection)
         assert peer.end() == ""
 
 
 class TestMD5:
-    """As Python 3.11 speaks, by hand."""
+    """The protocol of Python 3.11, written by hand."""
 
     def test_an_answer_to_our_challenge(self) -> None:
         with (
-            Listener(authkey=KEY, allow_md5=True) as listener,
+            Listener(authkey=KEY, protocol="multiprocessing", allow_md5=True) as listener,
             dialling(listener.accept) as raised,
             Connection(connections.connect(listener.address).detach()) as old,
         ):
@@ -265,14 +265,14 @@ class TestMD5:
 
     @pytest.mark.parametrize("answer", [bytes(16), b"", b"{md5}" + bytes(16)])
     def test_a_wrong_answer(self, answer: bytes) -> None:
-        listener = Listener(authkey=KEY, allow_md5=True)
+        listener = Listener(authkey=KEY, protocol="multiprocessing", allow_md5=True)
         with listener, Connection(connections.connect(listener.address).detach()) as old:
             old.send_bytes(answer)
             with pytest.raises(AuthenticationError, match="digest received was wrong"):
                 listener.accept()
 
     def test_both_of_us_use_sha256_even_if_it_is_allowed(self) -> None:
-        listener = Listener(authkey=KEY, allow_md5=True)
-        with listener, dialling(partial(Client, listener.address, authkey=KEY)) as raised:
+        listener = Listener(authkey=KEY, protocol="multiprocessing", allow_md5=True)
+        with listener, dialling(partial(Client, listener.address, authkey=KEY, protocol="multiprocessing")) as raised:
             listener.accept().close()
         assert raised == []

@@ -17,8 +17,10 @@ import pytest
 
 from processing_core import BaseContext, BufferTooShort, ClosedError
 from processing_queues import Connection, Pipe
-from processing_testing import children, connections, leaks
-from processing_testing.interrupting import interrupts, signals
+from processing_testing.children import connections
+from processing_testing.children import functions as children
+from processing_testing.children.interrupting import interrupts, signals
+from processing_testing.harness import leaks
 
 SIZES = [0, 1, 3, 4, 5, 8, 255, 65_535, 65_536, 1_000_001]
 
@@ -66,7 +68,7 @@ def stream(request: pytest.FixtureRequest) -> Iterator[Both]:
 
 @contextmanager
 def meanwhile(function: Callable[[], object]) -> Iterator[None]:
-    """Call *function* in a thread; it has ended with the body."""
+    """Call *function* in a thread during the body, and wait for its end."""
     thread = threading.Thread(target=function)
     thread.start()
     try:
@@ -262,13 +264,13 @@ class TestInterruption:
         sent = bytes(message)
         with interrupts(when=receiver.poll):
             sender.send_bytes(message)
-        message[:] = bytes(len(message))  # it was the caller's all the time
+        message[:] = bytes(len(message))  # the buffer belongs to the caller all the time
         with meanwhile(lambda: sender.send_bytes(b"next")):
             assert receiver.recv_bytes() == sent
             assert receiver.recv_bytes() == b"next"
 
     def test_of_send(self) -> None:
-        """It waits for room; what is interrupted was not sent."""
+        """`send` waits for room; an interrupted message was not sent."""
         receiver, sender = Pipe(False)
         message = bytes(8000)
         sent = seen = 0
@@ -407,7 +409,7 @@ def test_large_messages_both_ways(context: BaseContext) -> None:
 
 
 class Modern(Connection):
-    """Notes the modern names that the old ones reach."""
+    """A connection that records which modern methods the old names call."""
 
     reached: str = ""
 

@@ -1,4 +1,4 @@
-"""Malformed and truncated bytes, at a listener in another process, at any point of the talk."""
+"""Malformed and truncated bytes, at a listener in another process, at any point of the exchange."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import random
 import pytest
 
 from processing_queues import Client
-from processing_testing import connections, encryption
-from processing_testing.attack import rounds
-from processing_testing.fuzzing import Fuzzer, HelloFuzzer, attacking, growth, serve_listener, spoilt
+from processing_testing.children import connections
+from processing_testing.fuzz.malformed import Fuzzer, HelloFuzzer, attacking, growth, serve_listener, spoilt
+from processing_testing.harness import encryption
+from processing_testing.harness.attack import rounds
 
 KEY = b"a key"
 MOST = (64 if "ASAN_OPTIONS" in os.environ else 8) << 20
-"""Bytes that a listener may take more at the end than after the first cases: some announce up to 2**64.  The address
-sanitizer keeps what is freed."""
+"""Bytes by which a listener may grow after the first cases; some cases announce sizes up to 2**64.  The address
+sanitizer keeps freed memory."""
 
 
 def message(chance: random.Random) -> bytes:
-    """What a client sends after the handshake, spoilt."""
+    """A malformed message of a client after the handshake."""
     return spoilt(connections.frame(chance.randbytes(chance.choice([0, 1, 100, 999, 2000]))), chance)
 
 
@@ -39,11 +40,11 @@ def test_a_listener(family: str, tls: bool, count: int) -> None:
     kind = HelloFuzzer if tls else Fuzzer
     with attacking(serve_listener, KEY, family, tls, lambda address: kind(address, KEY, message)) as (target, fuzzer):
 
-        def befriend() -> None:
+        def check_service() -> None:
             with Client(target.address, authkey=KEY, timeout=50, ssl=context, server_hostname="localhost") as friend:
                 friend.send_bytes(b"hello")
                 assert friend.recv_bytes() == b"hello"
 
-        grown = growth(target, fuzzer, count, befriend)
+        grown = growth(target, fuzzer, count, check_service)
     print(f"{count} malformed talks over {family}{' with TLS' if tls else ''}: {grown >> 10} KiB more at the peak")
     assert grown < MOST

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from processing_queues import Empty, Full, JoinableQueue, LifoQueue, PriorityQueue, Queue, SimpleQueue
-from processing_testing.interrupting import interrupts, signals
+from processing_testing.children.interrupting import interrupts, signals
 
 BOUNDED: list[Any] = [Queue, JoinableQueue, LifoQueue, PriorityQueue]
 
@@ -93,7 +93,7 @@ class TestHandlerThatRaises:
 
 
 class TestHandlerThatReturns:
-    """It lets the wait go on; what it does at its third call ends it."""
+    """The wait continues after the handler; what the handler does in its third call ends it."""
 
     @staticmethod
     def at_the_third(function: Callable[[], object]) -> tuple[list[int], Callable[[], object]]:
@@ -132,7 +132,7 @@ class TestHandlerThatReturns:
 
 
 class TestTimeouts:
-    """Signals that come all the time neither end a timed wait early nor draw it out."""
+    """Frequent signals neither end a timed wait early nor prolong it."""
 
     @pytest.mark.parametrize(
         ("wait", "refusal"),

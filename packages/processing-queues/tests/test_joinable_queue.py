@@ -12,8 +12,8 @@ import pytest
 import processing_core
 from processing_core import BaseContext
 from processing_queues import Empty, Full, JoinableQueue, Queue
-from processing_testing import traffic
-from processing_testing.meeting import Meeting
+from processing_testing.children import traffic
+from processing_testing.harness.rendezvous import Rendezvous
 
 
 def joined(queue: JoinableQueue[object], timeout: float = 0) -> bool:
@@ -40,7 +40,7 @@ class TestCount:
         with pytest.raises(ValueError, match="too many"):
             queue.task_done()
         queue.put(1)
-        queue.task_done()  # as in `queue`: nobody asks whether it was got
+        queue.task_done()  # as in `queue`: the item need not have been received
         with pytest.raises(ValueError, match="too many"):
             queue.task_done()
         assert joined(queue)
@@ -138,7 +138,7 @@ class TestJoin:
         process.start()
         process.join()
         assert not joined(queue, 0.1)
-        queue.task_done()  # in its place
+        queue.task_done()  # on behalf of the dead worker
         assert joined(queue)
 
     def test_a_signal_handler_that_raises_interrupts(self) -> None:
@@ -161,18 +161,20 @@ class TestJoin:
 @pytest.mark.attack
 @pytest.mark.watchdog(300)
 def test_kills_do_not_set_the_count_wrong(
-    context: BaseContext, place: Meeting, rounds: Callable[[int, int], int]
+    context: BaseContext, rendezvous: Rendezvous, rounds: Callable[[int, int], int]
 ) -> None:
     """Each victim dies with at most one task undone: the survivor, finishing what is left, finds no more than that."""
     queue: JoinableQueue[object] = JoinableQueue()
     chance = random.Random(5)
     victims = 0
     for _ in range(rounds(3, 100)):
-        processes = [context.Process(target=traffic.put_and_finish_for_ever, args=(queue, place.address)) for _ in "ab"]
+        processes = [
+            context.Process(target=traffic.put_and_finish_for_ever, args=(queue, rendezvous.address)) for _ in "ab"
+        ]
         for process in processes:
             process.start()
         for _ in processes:
-            assert place.hear() == "here"
+            assert rendezvous.receive() == "here"
         for process in processes:
             process.join(chance.random() * 0.02)
             process.kill()

@@ -17,8 +17,10 @@ import pytest
 
 from processing_core import AuthenticationError, BaseContext, ProcessError, StateError, current_process
 from processing_queues import Client, Listener, _addresses, families, wait
-from processing_testing import connections, leaks
-from processing_testing.connections import dialling
+from processing_queues.connection import SocketListener, address_type
+from processing_testing.children import connections
+from processing_testing.children.connections import dialling
+from processing_testing.harness import leaks
 
 KEY = b"a key"
 
@@ -97,7 +99,7 @@ class TestAddresses:
                     assert connection.recv() == 1
                 assert listener.last_accepted[0] == "::1"
 
-    def test_by_default_only_this_machine_is_heard(self, family: str) -> None:
+    def test_by_default_only_this_machine_can_connect(self, family: str) -> None:
         with Listener(family=family, authkey=KEY) as listener:
             if family != "AF_UNIX":
                 assert listener.address[0] == {"AF_INET": "127.0.0.1", "AF_INET6": "::1"}[family]
@@ -126,6 +128,8 @@ class TestAddresses:
             (lambda: Client(("localhost", 1)), ConnectionRefusedError),
             (lambda: Client("/no/such/file", authkey=1.5), TypeError),  # type: ignore[arg-type]
             (lambda: Client("/no/such/file", "AF_PIPE"), ValueError),
+            (lambda: Listener(r"\\.\test"), ValueError),
+            (lambda: Client(r"\\.\test"), ValueError),
         ],
     )
     def test_wrong_ones_leave_nothing(self, make: Callable[[], object], error: type[Exception]) -> None:
@@ -233,17 +237,17 @@ class TestLife:
 
 
 class TestTimes:
-    def test_nobody_connects(self, family: str) -> None:
+    def test_no_client_connects(self, family: str) -> None:
         with Listener(family=family, authkey=KEY) as listener:
             for timeout in (-1, 0, 0.01):
-                with pytest.raises(TimeoutError, match="nobody was accepted at") as caught:
+                with pytest.raises(TimeoutError, match="no connection was accepted at") as caught:
                     listener.accept(timeout)
                 assert isinstance(caught.value, ProcessError)
                 assert repr(listener.address) in str(caught.value)
             with dialling(connections.dial, listener.address, KEY, 1), listener.accept(50) as connection:
                 assert connection.recv() == 1
 
-    def test_nobody_accepts(self, family: str) -> None:
+    def test_no_thread_accepts(self, family: str) -> None:
         with leaks.leaves_nothing(), Listener(family=family, authkey=KEY) as listener:
             with pytest.raises(TimeoutError) as caught:
                 Client(listener.address, authkey=KEY, timeout=0.05)
@@ -295,7 +299,7 @@ class TestWaiting:
                 with connection:
                     assert connection.recv() == 1
 
-    def test_of_two_who_connect_none_is_forgotten(self) -> None:
+    def test_of_two_clients_none_is_forgotten(self) -> None:
         with Listener(backlog=2, authkey=KEY) as listener:
             with (
                 dialling(connections.dial, listener.address, KEY, 1),
@@ -321,7 +325,7 @@ class TestWaiting:
             assert sorted(got) == [0, 1, 2]
 
     @pytest.mark.parametrize("threads", [1, 3])
-    def test_closing_wakes_those_who_accept(self, threads: int, family: str) -> None:
+    def test_closing_wakes_threads_in_accept(self, threads: int, family: str) -> None:
         listener = Listener(family=family, authkey=KEY)
         began = threading.Barrier(threads + 1)
         raised: list[BaseException] = []
@@ -421,12 +425,11 @@ class TestKeys:
 
             def pretend() -> None:
                 with server.accept()[0] as impostor:
-                    impostor.sendall(connections.frame(b"#CHALLENGE#{sha256}" + bytes(40)))
-                    assert impostor.recv(100)
-                    impostor.sendall(connections.frame(b"#WELCOME#"))
-                    assert impostor.recv(100)
-                    impostor.sendall(connections.frame(b"{sha256}" + bytes(32)))
-                    impostor.recv(100)
+                    impostor.sendall(connections.frame(b"#PROCESSING1#listener#" + bytes(32)))
+                    assert impostor.recv(1000)
+                    impostor.sendall(connections.frame(bytes(32)))
+                    while impostor.recv(1000):
+                        pass
 
             with (
                 dialling(pretend) as raised,
@@ -434,3 +437,34 @@ class TestKeys:
             ):
                 Client(server.getsockname(), authkey=KEY)
             assert raised == []
+
+
+@pytest.mark.parametrize(
+    ("address", "is_of"),
+    [
+        ("/a/file", "AF_UNIX"),
+        ("\0a name", "AF_UNIX"),
+        (b"\0a name", "AF_UNIX"),
+        (("localhost", 1), "AF_INET"),
+        (("::1", 1), "AF_INET6"),
+        (("::1", 1, 0, 0), "AF_INET6"),
+        (r"\\.\pipe\name", "AF_PIPE"),
+    ],
+)
+def test_address_types(address: Any, is_of: str) -> None:
+    assert address_type(address) == is_of
+
+
+def test_address_of_no_type() -> None:
+    with pytest.raises(TypeError, match="address type of 12 unrecognized"):
+        address_type(12)  # type: ignore[arg-type]
+
+
+def test_a_socket_listener() -> None:
+    with SocketListener(("localhost", 0), "AF_INET") as listener, Client(listener.address) as client:
+        with listener.accept(20) as connection:
+            client.send("word")
+            assert connection.recv() == "word"
+        assert listener.last_accepted[0] == "127.0.0.1"
+    with pytest.raises(OSError, match="closed"):
+        listener.accept()

@@ -1,4 +1,4 @@
-"""Millions of items: none lost, none doubled, none out of its producer's order, and no memory kept."""
+"""Millions of items: none is lost, duplicated or out of its producer's order, and no memory is kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from processing_core import BaseContext, lowlevel
 from processing_queues import Queue
-from processing_testing import traffic
+from processing_testing.children import traffic
 
 
 @pytest.mark.attack

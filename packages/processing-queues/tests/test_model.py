@@ -1,4 +1,4 @@
-"""Any sequence of operations does what it does to a ``queue.Queue``."""
+"""Any sequence of operations has the same effects as on a ``queue.Queue``."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from processing_queues import Queue, ShutDown
 
-# Small ones, some that fill segments, some in parcels of their own, some with blocks.
+# Small items, items that fill segments, items in parcels of their own, and items with blocks.
 ITEMS = st.one_of(
     st.integers(),
     st.text(max_size=20),
@@ -69,7 +69,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(items=st.lists(ITEMS, max_size=4))
     def put_many(self, items: list[Any]) -> None:
-        """As puts one after another, if there is room for all; an empty queue takes any number."""
+        """Put several items, which is the same as single puts if all fit; an empty queue takes any number."""
         room = self.model.maxsize - self.model.qsize() if self.model.maxsize else len(items)
         if self.over or len(items) > room:
             return
@@ -92,9 +92,4 @@ class Model(RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(
-    max_examples=60,
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],  # under a sanitizer it is
-)
+TestModel.settings = settings(max_examples=60, stateful_step_count=40)

@@ -1,4 +1,4 @@
-"""Large buffers through queues: one copy in, none out, and nothing left by whoever is killed."""
+"""Large buffers through queues: one copy in, none out, and a killed process leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 
 from processing_core import BaseContext, lowlevel
 from processing_queues import Empty, Queue
-from processing_testing import payloads
-from processing_testing.meeting import Meeting
+from processing_testing.children import payloads
+from processing_testing.harness.rendezvous import Rendezvous
 
 LITTLE = 50 << 20
 """Bytes: what promise 10 allows beyond one shared copy."""
@@ -38,7 +38,7 @@ def test_promise_10_one_shared_copy(context: BaseContext, rounds: Callable[[int,
     child.join()
     assert (total, writable) == (2 * (size // 8), True)
     assert grown < LITTLE
-    assert array.sum() == size // 8  # the sender's own is as it was
+    assert array.sum() == size // 8  # the sender's array has not changed
     assert lowlevel.stats()["used"] - used < LITTLE
 
 
@@ -54,12 +54,12 @@ def test_an_argument_of_a_process_is_no_copy_either(context: BaseContext) -> Non
         assert grown < LITTLE
 
 
-def test_a_receiver_that_dies_frees_what_it_held(context: BaseContext, place: Meeting) -> None:
+def test_a_receiver_that_dies_frees_what_it_held(context: BaseContext, rendezvous: Rendezvous) -> None:
     queue: Queue[Any] = Queue()
-    child = context.Process(target=payloads.hold_array, args=(queue, place.address))
+    child = context.Process(target=payloads.hold_array, args=(queue, rendezvous.address))
     child.start()
     queue.put(np.ones(1 << 17))
-    assert place.hear() == 1 << 17
+    assert rendezvous.receive() == 1 << 17
     cells = lowlevel.stats()["cells"]
     child.kill()
     child.join()
@@ -69,20 +69,22 @@ def test_a_receiver_that_dies_frees_what_it_held(context: BaseContext, place: Me
 
 @pytest.mark.attack
 @pytest.mark.watchdog(1200)
-def test_kills_leave_no_block_behind(context: BaseContext, place: Meeting, rounds: Callable[[int, int], int]) -> None:
+def test_kills_leave_no_block_behind(
+    context: BaseContext, rendezvous: Rendezvous, rounds: Callable[[int, int], int]
+) -> None:
     dice = random.Random(10)
     queue: Queue[Any] = Queue(20)
     gc.collect()
     before = lowlevel.stats()["cells"]
     for _ in range(rounds(3, 100)):
         victims = [
-            context.Process(target=target, args=(queue, place.address), daemon=True)
+            context.Process(target=target, args=(queue, rendezvous.address), daemon=True)
             for target in (payloads.put_arrays_for_ever, payloads.get_arrays_for_ever)
         ]
         for victim in victims:
             victim.start()
         for _ in victims:
-            place.hear()
+            rendezvous.receive()
         over = time.monotonic() + dice.random() * 0.02
         while time.monotonic() < over:
             _take_one(queue)
@@ -95,7 +97,7 @@ def test_kills_leave_no_block_behind(context: BaseContext, place: Meeting, round
     del victim, victims
     gc.collect()
     lowlevel.sweep()
-    lowlevel.check()
+    lowlevel.verify()
     assert lowlevel.stats()["cells"] <= before
 
 

@@ -11,7 +11,9 @@ import pytest
 import processing_core
 from processing_core import BaseContext
 from processing_queues import Connection, Pipe, wait
-from processing_testing import children, connections, leaks
+from processing_testing.children import connections
+from processing_testing.children import functions as children
+from processing_testing.harness import leaks, scripts
 
 
 class TestEnds:
@@ -176,6 +178,61 @@ process.join()
         assert run.stdout == "hello\n", run.stderr
 
 
+class TestClosedMeanwhile:
+    """An end may be closed after a call has found it open: by the code of an argument, or by another thread."""
+
+    @pytest.mark.parametrize("call", ["send_bytes(b'abc', 0, Closes())", "poll(Closes())", "recv_bytes(Closes())"])
+    def test_by_an_argument(self, call: str) -> None:
+        scripts.run(
+            f"""
+            import processing_core, processing_queues
+
+            class Closes:
+                def __index__(self):
+                    end.close()
+                    return 3
+
+                def __float__(self):
+                    end.close()
+                    return 0.0
+
+            end, other = processing_queues.Pipe()
+            other.send_bytes(b"abc")
+            try:
+                end.{call}
+            except processing_core.ClosedError:
+                pass
+            else:
+                raise AssertionError
+            """
+        )
+
+    def test_by_a_thread_while_bytes_are_copied(self) -> None:
+        scripts.run(
+            """
+            import threading, processing_queues
+
+            many = bytes(8 << 20)
+            for _ in range(30):
+                end, other = processing_queues.Pipe()
+                start = threading.Barrier(2)
+
+                def close():
+                    start.wait()
+                    end.close()
+
+                thread = threading.Thread(target=close)
+                thread.start()
+                start.wait()
+                try:
+                    end.send_bytes(many)
+                except OSError:
+                    pass
+                thread.join()
+            """
+        )
+
+
 class TestDeath:
     def test_the_other_end_ends(self, context: BaseContext) -> None:
         ours, theirs = Pipe()
@@ -191,7 +248,7 @@ class TestDeath:
 
     def test_the_other_end_is_killed(self, context: BaseContext) -> None:
         ours, theirs = Pipe()
-        process = context.Process(target=connections.say_and_wait, args=(theirs,))
+        process = context.Process(target=connections.send_pid_and_wait, args=(theirs,))
         process.start()
         theirs.close()
         os.kill(ours.recv(), signal.SIGKILL)
@@ -201,9 +258,9 @@ class TestDeath:
         process.join()
 
     def test_killed_in_the_middle_of_a_message(self, context: BaseContext) -> None:
-        """Over a stream of bytes; in a pipe of ours there is no middle."""
+        """This is possible over a stream of bytes; our own pipes send a message by one step."""
         ours, theirs = map(Connection, (end.detach() for end in socket.socketpair()))
-        process = context.Process(target=connections.die_amid, args=(theirs,))
+        process = context.Process(target=connections.die_in_a_message, args=(theirs,))
         process.start()
         theirs.close()
         with pytest.raises(EOFError, match="in the middle"):

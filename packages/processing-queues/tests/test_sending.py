@@ -1,4 +1,4 @@
-"""Connections that are sent to processes which run already."""
+"""Connections that are sent to running processes."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ import pytest
 
 from processing_core import BaseContext, HandleError
 from processing_queues import Connection, Pipe, Queue
-from processing_testing import connections, leaks, scripts
+from processing_testing.children import connections
+from processing_testing.harness import leaks, scripts
 
 
 def fetched_all() -> bool:
-    """Whether the broker of this process has ended, which it does when nothing is left to be fetched."""
-    return all(thread.name != "processing-broker" for thread in threading.enumerate())
+    """Whether the descriptor server of this process has ended, which it does when nothing is left to be fetched."""
+    return all(thread.name != "processing-fd-server" for thread in threading.enumerate())
 
 
 class TestTravel:
     def test_through_a_queue(self, context: BaseContext) -> None:
         queue: Queue[Connection] = Queue()
-        process = context.Process(target=connections.answer_what_comes, args=(queue, "hello"))
+        process = context.Process(target=connections.answer_over_received, args=(queue, "hello"))
         process.start()
         with leaks.leaves_nothing():
             ours, theirs = Pipe()
@@ -39,7 +40,7 @@ class TestTravel:
 
     def test_through_a_connection(self, context: BaseContext) -> None:
         way, far_end = Pipe()
-        process = context.Process(target=connections.answer_what_comes, args=(far_end, "hello"))
+        process = context.Process(target=connections.answer_over_received, args=(far_end, "hello"))
         process.start()
         ours, theirs = Pipe(False)
         way.send(theirs)
@@ -100,7 +101,7 @@ class TestTravel:
         theirs.send(2)
         assert ours.recv() == 2
 
-    def test_as_an_argument_it_needs_no_broker(self, context: BaseContext) -> None:
+    def test_as_an_argument_it_needs_no_server(self, context: BaseContext) -> None:
         ours, theirs = Pipe()
         process = context.Process(target=connections.describe, args=(theirs,))
         process.start()
@@ -152,7 +153,7 @@ class TestLoss:
 
 
 class TestStrangers:
-    """Anybody may write to a broker's address."""
+    """Any process can write to a descriptor server's address."""
 
     def test_noise(self) -> None:
         ours, theirs = Pipe()
@@ -169,8 +170,8 @@ class TestStrangers:
             again.send("still there")
         assert ours.recv() == "still there"
 
-    def test_an_impostor(self) -> None:
-        """Somebody takes the address over, after the broker has gone."""
+    def test_another_process_at_the_servers_address(self) -> None:
+        """Another process binds the address after the descriptor server has ended."""
         _, theirs = Pipe()
         pickled = pickle.dumps(theirs)
         address = pickled[pickled.index(b"\0processing-") :][: len("\0processing-") + 32]
@@ -180,12 +181,12 @@ class TestStrangers:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as impostor:
             impostor.bind(address)
 
-            def foist() -> None:
+            def serve_other_socket() -> None:
                 _, (answer,), _, _ = socket.recv_fds(impostor, 100, 1)
                 with socket.socket(fileno=answer) as connection:
                     socket.send_fds(connection, [bytes(16)], [impostor.fileno()])
 
-            thread = threading.Thread(target=foist)
+            thread = threading.Thread(target=serve_other_socket)
             thread.start()
             with leaks.leaves_nothing(expected=lambda thing: "thread" in thing), pytest.raises(HandleError):
                 pickle.loads(pickled)
@@ -193,7 +194,7 @@ class TestStrangers:
 
 
 def test_a_forked_child_keeps_nothing_that_is_deposited() -> None:
-    """It would keep the other end from ending."""
+    """A copy in the child would prevent the end of file at the other end."""
     scripts.run(
         """
         import os, pickle, warnings
@@ -205,7 +206,7 @@ def test_a_forked_child_keeps_nothing_that_is_deposited() -> None:
         pickled = pickle.dumps(theirs)
         reading, writing = os.pipe()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the broker's thread
+            warnings.simplefilter("ignore")  # of the descriptor server's thread
             pid = os.fork()
         if pid == 0:
             theirs.close()

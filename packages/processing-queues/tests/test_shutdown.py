@@ -1,4 +1,4 @@
-"""``Queue.shutdown``, as ``queue`` has it from CPython 3.13 on."""
+"""``Queue.shutdown``, as in ``queue`` from CPython 3.13 on."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 
 from processing_core import BaseContext, lowlevel
 from processing_queues import JoinableQueue, Queue, ShutDown
-from processing_testing import traffic
-from processing_testing.meeting import Meeting
+from processing_testing.children import traffic
+from processing_testing.harness.rendezvous import Rendezvous
 
 USES: list[Callable[[Any], object]] = [
     lambda queue: queue.put(1),
@@ -105,7 +105,7 @@ class TestImmediate:
 
 
 @pytest.mark.parametrize("immediate", [False, True])
-class TestWhoWaits:
+class TestWaiting:
     def test_threads(self, immediate: bool) -> None:
         empty: Queue[int] = Queue()
         full: Queue[int] = Queue(1)
@@ -130,17 +130,17 @@ class TestWhoWaits:
             thread.join()
         assert sorted(refused) == ["get", "get_many", "put"]
 
-    def test_processes(self, immediate: bool, context: BaseContext, place: Meeting) -> None:
+    def test_processes(self, immediate: bool, context: BaseContext, rendezvous: Rendezvous) -> None:
         queue: JoinableQueue[int] = JoinableQueue()
         children = [
-            context.Process(target=traffic.until_shut_down, args=(queue, how, place.address))
+            context.Process(target=traffic.until_shut_down, args=(queue, how, rendezvous.address))
             for how in ("get", "join", "get_many")
         ]
         queue.put(1)
         for child in children:
             child.start()
         for _ in children:
-            assert place.hear() == "here"
+            assert rendezvous.receive() == "here"
         queue.shutdown(immediate)
         if not immediate:
             queue._join(30)

@@ -12,8 +12,8 @@ import pytest
 import processing_core
 from processing_core import BaseContext, ClosedError
 from processing_queues import SimpleQueue
-from processing_testing import traffic
-from processing_testing.meeting import Meeting
+from processing_testing.children import traffic
+from processing_testing.harness.rendezvous import Rendezvous
 
 
 def test_first_in_first_out() -> None:
@@ -40,7 +40,7 @@ def test_between_processes(context: BaseContext) -> None:
 def test_travels(context: BaseContext) -> None:
     queue: SimpleQueue[SimpleQueue[str]] = SimpleQueue()
     inner: SimpleQueue[str] = SimpleQueue()
-    process = context.Process(target=traffic.put_into_what_comes, args=(queue, "a word"))
+    process = context.Process(target=traffic.put_into_received, args=(queue, "a word"))
     process.start()
     queue.put(inner)
     assert inner.get() == "a word"
@@ -62,7 +62,7 @@ def test_close() -> None:
     for use in (lambda: queue.put(1), queue.get, queue.empty):
         with pytest.raises(ClosedError):
             use()
-        assert issubclass(ClosedError, OSError)  # multiprocessing's
+        assert issubclass(ClosedError, OSError)  # multiprocessing raises OSError
 
 
 def test_the_unpicklable_raises_in_put() -> None:
@@ -90,17 +90,17 @@ def test_contexts_offer_it(name: str | None) -> None:
 
 @pytest.mark.attack
 @pytest.mark.watchdog(600)
-def test_kills(context: BaseContext, place: Meeting, rounds: Callable[[int, int], int]) -> None:
-    """Promise 4: whoever is killed while it puts or gets, what remains is whole, and the survivor goes on."""
+def test_kills(context: BaseContext, rendezvous: Rendezvous, rounds: Callable[[int, int], int]) -> None:
+    """Promise 4: whichever process is killed in a put or get, the other items are whole, and the survivor goes on."""
     chance = random.Random(6)
     queue: SimpleQueue[Any] = SimpleQueue()
     for _ in range(rounds(3, 100)):
         targets = [traffic.put_for_ever, traffic.get_and_wait_for_ever]
-        victims = [context.Process(target=target, args=(queue, place.address), daemon=True) for target in targets]
+        victims = [context.Process(target=target, args=(queue, rendezvous.address), daemon=True) for target in targets]
         for victim in victims:
             victim.start()
         for _ in victims:
-            assert place.hear() == "here"
+            assert rendezvous.receive() == "here"
         over = time.monotonic() + chance.random() * 0.01
         while time.monotonic() < over:
             queue.put("mine")

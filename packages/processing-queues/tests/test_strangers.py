@@ -1,4 +1,4 @@
-"""Those who do not know the key: to a `Listener`, and to a `Client`."""
+"""Processes that do not know the key and connect to a `Listener`, or accept a `Client`."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from typing import Any
 import pytest
 
 from processing_core import AuthenticationError, BaseContext
-from processing_queues import Client, Listener, Pipe, _lobby, wait
-from processing_testing import connections, leaks
-from processing_testing.connections import dialling, frame
+from processing_queues import Client, Listener, Pipe, _pending_connections, wait
+from processing_testing.children import connections
+from processing_testing.children.connections import dialling, frame
+from processing_testing.harness import leaks
 
 KEY = b"a key"
 
 
 @pytest.fixture
-def small_lobby(monkeypatch: pytest.MonkeyPatch) -> int:
-    """How many a lobby takes in."""
-    monkeypatch.setattr(_lobby, "MOST", 4)
-    monkeypatch.setattr(_lobby, "GRACE", 0.2)
+def few_pending(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Limit the number of connections that may be pending."""
+    monkeypatch.setattr(_pending_connections, "MOST", 4)
+    monkeypatch.setattr(_pending_connections, "GRACE", 0.2)
     return 4
 
 
-def befriend(listener: Listener, number: int = 1) -> None:
-    """Somebody who knows the key is accepted."""
+def check_service(listener: Listener, number: int = 1) -> None:
+    """Check that the listener accepts a client that knows the key."""
     friend = threading.Thread(target=connections.dial, args=(listener.address, KEY, number))
     friend.start()
     try:
@@ -42,8 +43,8 @@ def befriend(listener: Listener, number: int = 1) -> None:
         friend.join()
 
 
-class Bomb:
-    """What must never be unpickled."""
+class Code:
+    """An object that must never be unpickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return os._exit, (99,)
@@ -52,7 +53,7 @@ class Bomb:
 ATTACKS = {
     "nothing": b"",
     "noise": bytes(range(256)) * 10,
-    "a pickle": frame(pickle.dumps(Bomb())),
+    "a pickle": frame(pickle.dumps(Code())),
     "an announcement": struct.pack("!i", 0x7FFFFFFF) + bytes(1000),
     "a long announcement": b"\xff\xff\xff\xff" + struct.pack("!Q", 1 << 62) + bytes(1000),
     "a negative size": struct.pack("!i", -2) + bytes(1000),
@@ -65,7 +66,7 @@ ATTACKS = {
 
 
 ANSWERS = ("a pickle", "an empty answer", "another digest", "a bare digest", "a welcome")
-"""Those that are answers to the challenge, though wrong ones."""
+"""The attacks that send a whole message which is not a hello."""
 
 
 class TestListener:
@@ -76,47 +77,47 @@ class TestListener:
                 stranger.sendall(ATTACKS[attack])
                 stranger.shutdown(socket.SHUT_WR)
                 if attack in ANSWERS:
-                    with pytest.raises(AuthenticationError, match="digest received was wrong"):
+                    with pytest.raises(AuthenticationError, match="expected the hello of a client of processing"):
                         listener.accept(50)
-                befriend(listener)
-            befriend(listener)
+                check_service(listener)
+            check_service(listener)
         assert len(refusals) == 1
         assert refusals[0].startswith(
             f"listener at {listener.address!r} refused process {os.getpid()} of user {os.getuid()}: "
         )
 
     @pytest.mark.parametrize("attack", [b"", b"\0", b"\0\0\0\x20", b"\0\0\0\x20{sha256}"], ids=repr)
-    def test_nobody_waits_for_one_who_is_silent(self, attack: bytes, refusals: list[str]) -> None:
+    def test_no_client_waits_for_a_silent_one(self, attack: bytes, refusals: list[str]) -> None:
         with leaks.leaves_nothing(), Listener(backlog=5, authkey=KEY) as listener, ExitStack() as stack:
             for _ in range(3):
                 stack.enter_context(connections.connect(listener.address)).sendall(attack)
-            befriend(listener)
-            befriend(listener)
+            check_service(listener)
+            check_service(listener)
             assert refusals == []
 
-    def test_whoever_takes_too_long_is_refused(self, refusals: list[str]) -> None:
+    def test_a_client_that_takes_too_long_is_refused(self, refusals: list[str]) -> None:
         with leaks.leaves_nothing(), Listener(authkey=KEY, handshake_timeout=0.1) as listener:
             with connections.connect(listener.address) as stranger:
                 stranger.sendall(b"\0")
                 with pytest.raises(TimeoutError):
                     listener.accept(0.5)
-                assert stranger.recv(1000).startswith(frame(b"#CHALLENGE#{sha256}" + bytes(40))[:23])
-                with suppress(ConnectionResetError):  # for what he said last was not read
+                assert stranger.recv(1000).startswith(frame(b"#PROCESSING1#listener#" + bytes(32))[:26])
+                with suppress(ConnectionResetError):  # because its last bytes were not read
                     assert stranger.recv(1000) == b""
-            befriend(listener)
+            check_service(listener)
         assert [text.rpartition(": ")[2] for text in refusals] == ["it has not shown in time that it knows the key"]
 
-    def test_one_who_trickles_is_refused_too(self, refusals: list[str]) -> None:
+    def test_a_client_that_sends_single_bytes_is_refused_too(self, refusals: list[str]) -> None:
         stop = threading.Event()
 
-        def trickle() -> None:
+        def send_slowly() -> None:
             with connections.connect(listener.address) as stranger, suppress(OSError):
                 stranger.sendall(b"\0\0\0\xff")
                 while not stop.wait(0.005):
                     stranger.sendall(b"\0")
 
         with Listener(("localhost", 0), authkey=KEY, handshake_timeout=0.2) as listener:
-            stranger = threading.Thread(target=trickle)
+            stranger = threading.Thread(target=send_slowly)
             stranger.start()
             try:
                 with pytest.raises(TimeoutError):
@@ -124,22 +125,22 @@ class TestListener:
             finally:
                 stop.set()
                 stranger.join()
-            befriend(listener)
+            check_service(listener)
         assert len(refusals) == 1
 
-    def test_a_crowd_of_strangers_keeps_nobody_out(self, small_lobby: int, refusals: list[str]) -> None:
+    def test_many_clients_without_the_key_keep_no_other_out(self, few_pending: int, refusals: list[str]) -> None:
         with leaks.leaves_nothing(), Listener(backlog=20, authkey=KEY) as listener, ExitStack() as stack:
-            for _ in range(2 * small_lobby + 1):
+            for _ in range(2 * few_pending + 1):
                 stack.enter_context(connections.connect(listener.address))
-            befriend(listener)
-            assert len(refusals) >= small_lobby + 1
+            check_service(listener)
+            assert len(refusals) >= few_pending + 1
             assert all("with 4 others waiting" in text for text in refusals)
 
-    def test_a_crowd_of_friends_is_let_in(
-        self, small_lobby: int, refusals: list[str], monkeypatch: pytest.MonkeyPatch
+    def test_many_clients_with_the_key_are_accepted(
+        self, few_pending: int, refusals: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(_lobby, "GRACE", 50.0)
-        count = 5 * small_lobby
+        monkeypatch.setattr(_pending_connections, "GRACE", 50.0)
+        count = 5 * few_pending
         with Listener(backlog=count, authkey=KEY) as listener:
             friends = [
                 threading.Thread(target=connections.dial, args=(listener.address, KEY, number))
@@ -156,16 +157,16 @@ class TestListener:
         assert sorted(got) == list(range(count))
         assert refusals == []
 
-    def test_time_in_which_nobody_accepts_does_not_count(
+    def test_time_in_which_no_thread_accepts_does_not_count(
         self, monkeypatch: pytest.MonkeyPatch, refusals: list[str]
     ) -> None:
         late = 0.0
         clock = SimpleNamespace(monotonic=lambda: time.monotonic() + late)
         with Listener(authkey=KEY) as listener, connections.connect(listener.address) as stranger:
-            monkeypatch.setattr(_lobby, "time", clock)
+            monkeypatch.setattr(_pending_connections, "time", clock)
             with pytest.raises(TimeoutError):
                 listener.accept(0)
-            for _ in range(8):  # each counts as a second
+            for _ in range(8):  # each jump of the clock counts as a second
                 late += 1000.0
                 with pytest.raises(TimeoutError):
                     listener.accept(0)
@@ -181,14 +182,15 @@ class TestListener:
     def test_a_wrong_key_can_be_left_to_the_log(self, refusals: list[str], context: BaseContext) -> None:
         with Listener(backlog=3, authkey=KEY, on_wrong_key="log") as listener:
             processes = [
-                context.Process(target=connections.dial_in_vain, args=(listener.address, b"another")) for _ in range(2)
+                context.Process(target=connections.dial_with_wrong_key, args=(listener.address, b"another"))
+                for _ in range(2)
             ]
             for process in processes:
                 process.start()
             while len(refusals) < 2:
                 with pytest.raises(TimeoutError):
                     listener.accept(0.05)
-            befriend(listener)
+            check_service(listener)
             for process in processes:
                 process.join()
                 assert process.exitcode == 0
@@ -201,8 +203,9 @@ class TestListener:
         with listener, connections.connect(listener.address) as stranger:
             name = stranger.getsockname()
             stranger.sendall(frame(b"wrong"))
-            befriend(listener)
-        assert refusals == [f"listener at {listener.address!r} refused {name!r}: digest received was wrong"]
+            check_service(listener)
+        assert len(refusals) == 1
+        assert refusals[0].startswith(f"listener at {listener.address!r} refused {name!r}: Protocol error, expected")
 
     def test_a_killed_one_is_forgotten(self, refusals: list[str]) -> None:
         with leaks.leaves_nothing(), Listener(authkey=KEY) as listener:
@@ -217,7 +220,7 @@ class TestListener:
                 listener.accept(0.05)
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-            befriend(listener)
+            check_service(listener)
         assert len(refusals) == 1
         assert f"process {pid} " in refusals[0]
 
@@ -245,13 +248,13 @@ class TestClient:
     def test_it_survives(self, attack: bytes) -> None:
         with leaks.leaves_nothing(), socket.create_server(("localhost", 0)) as server:
 
-            def assault() -> None:
+            def attack_client() -> None:
                 with server.accept()[0] as impostor, suppress(OSError):
                     impostor.sendall(attack)
                     impostor.shutdown(socket.SHUT_WR)
                     while impostor.recv(1000):
                         pass
 
-            with dialling(assault) as raised, pytest.raises((AuthenticationError, EOFError, OSError)):
+            with dialling(attack_client) as raised, pytest.raises((AuthenticationError, EOFError, OSError)):
                 Client(server.getsockname(), authkey=KEY)
             assert raised == []

@@ -1,4 +1,4 @@
-"""Connections over TLS: the same methods, and what it adds."""
+"""Connections over TLS: the same methods, and what TLS adds."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ import pytest
 
 from processing_core import AuthenticationError, BaseContext, BufferTooShort, NotPicklableError
 from processing_queues import Client, Connection, Listener, wait
-from processing_testing import connections, encryption, leaks
-from processing_testing.connections import dialling
+from processing_testing.children import connections
+from processing_testing.children.connections import dialling
+from processing_testing.harness import encryption, leaks
 
 KEY = b"a key"
 
@@ -32,7 +33,7 @@ def key(request: pytest.FixtureRequest) -> bytes | None:
 
 @contextmanager
 def both(key: bytes | None = KEY, family: str = "AF_UNIX") -> Iterator[tuple[Connection, Connection]]:
-    """A client's end, and a listener's."""
+    """A client's end and a listener's end of a connection."""
     made: list[Connection] = []
     with Listener(family=family, authkey=key, ssl=encryption.server_context()) as listener:
         connect = partial(
@@ -179,7 +180,7 @@ class TestWaiting:
 
 class TestCertificates:
     def refused(self, reason: str, server: ssl.SSLContext, **options: Any) -> list[BaseException]:
-        """What the client raises."""
+        """The error that the client raises."""
         with leaks.leaves_nothing(), Listener(("localhost", 0), authkey=KEY, ssl=server) as listener:
             connect = partial(Client, listener.address, authkey=KEY, **options)
             with dialling(connect) as raised, pytest.raises(TimeoutError):
@@ -211,7 +212,7 @@ class TestCertificates:
         self.refused("ALERT", server, ssl=encryption.client_context(shows="stranger"))
 
     def test_a_client_without_tls(self) -> None:
-        self.refused("did not answer", encryption.server_context(), timeout=0.3)
+        self.refused("the other end is gone", encryption.server_context(), timeout=30)
 
     def test_a_wrong_key_is_refused_within(self) -> None:
         with Listener(("localhost", 0), authkey=KEY, ssl=encryption.server_context()) as listener:
@@ -241,7 +242,7 @@ class TestMisuse:
         with pytest.raises(TypeError, match="must be an ssl.SSLContext"):
             make(ssl=True)
 
-    def test_nobody_s_name(self) -> None:
+    def test_a_client_without_a_server_name(self) -> None:
         listener = Listener(ssl=encryption.server_context())
         with listener, leaks.leaves_nothing(), pytest.raises(ValueError, match="server_hostname"):
             Client(listener.address, ssl=encryption.client_context())
@@ -253,7 +254,7 @@ class TestStrangers:
         [b"", b"\x16", b"\x16\x03\x01\x48\0", b"\x16\x03\x01\xff\xff" + bytes(70_000), b"GET / HTTP/1.0\r\n\r\n"],
         ids=["silence", "a byte", "an announcement", "too much", "something else"],
     )
-    def test_none_keeps_anybody_waiting(self, attack: bytes) -> None:
+    def test_none_delays_another_client(self, attack: bytes) -> None:
         listener = Listener(("localhost", 0), backlog=3, authkey=KEY, ssl=encryption.server_context())
         with leaks.leaves_nothing(), listener, connections.connect(listener.address) as stranger:
             with suppress(ConnectionError):
@@ -264,7 +265,7 @@ class TestStrangers:
                     listener.accept(50).close()
                 assert raised == []
 
-    def test_one_who_only_announces_is_refused_in_time(self) -> None:
+    def test_a_client_that_sends_only_a_size_is_refused_in_time(self) -> None:
         listener = Listener(("localhost", 0), authkey=KEY, handshake_timeout=0.1, ssl=encryption.server_context())
         with listener, connections.connect(listener.address) as stranger:
             stranger.sendall(b"\x16\x03\x01\x40\0")

@@ -10,8 +10,9 @@ import pytest
 
 from processing_core import BaseContext
 from processing_queues import Client, Connection, Listener, Pipe, wait
-from processing_testing import children, connections
-from processing_testing.meeting import Meeting
+from processing_testing.children import connections
+from processing_testing.children import functions as children
+from processing_testing.harness.rendezvous import Rendezvous
 
 
 def test_those_that_are_ready_in_the_order_given() -> None:
@@ -36,11 +37,11 @@ def test_the_same_twice() -> None:
     assert wait([receiver, receiver, receiver.fileno()]) == [receiver, receiver, receiver.fileno()]
 
 
-def test_mixed(context: BaseContext, place: Meeting) -> None:
-    process = context.Process(target=children.stay, args=(place.address, "here"))
+def test_mixed(context: BaseContext, rendezvous: Rendezvous) -> None:
+    process = context.Process(target=children.report_and_wait, args=(rendezvous.address, "here"))
     process.start()
-    guest = place.welcome()
-    assert guest.hear() == ["here"]
+    peer = rendezvous.accept()
+    assert peer.receive() == ["here"]
     ours, theirs = socket.socketpair()
     receiver, sender = Pipe()
     with ours, theirs, Listener() as listener:
@@ -55,7 +56,7 @@ def test_mixed(context: BaseContext, place: Meeting) -> None:
         with Client(listener.address):
             assert wait(things) == [listener]
             listener.accept().close()
-        guest.dismiss()
+        peer.release()
         assert wait(things) == [process.sentinel]
     process.join()
 

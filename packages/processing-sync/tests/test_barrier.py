@@ -14,10 +14,11 @@ import pytest
 import processing_core
 from processing_core import lowlevel
 from processing_sync import Barrier
-from processing_testing import sharing
-from processing_testing.forking import Child, Line
+from processing_testing.children import sharing
+from processing_testing.children.forking import Child
+from processing_testing.harness.rendezvous import MessageSocket
 
-Fork = Callable[[Callable[[Line], object]], Child]
+Fork = Callable[[Callable[[MessageSocket], object]], Child]
 
 PROMISE, NOISE = 1.0, 0.5
 BROKEN = "BrokenBarrierError"
@@ -37,7 +38,7 @@ def await_waiters(barrier: Any, number: int) -> None:
 
 
 class Threads:
-    """Threads that wait, and what came of it."""
+    """Threads that wait at a barrier, and the outcomes."""
 
     def __init__(self, barrier: Any, number: int) -> None:
         self.outcomes: list[object] = []
@@ -57,7 +58,7 @@ def kind(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
-def test_who_waits_is_told(fork: Fork) -> None:
+def test_the_number_of_waiters_is_shown(fork: Fork) -> None:
     barrier = Barrier(3)
     children = [fork(lambda line: barrier.wait()) for _ in range(2)]
     await_waiters(barrier, 2)
@@ -70,10 +71,10 @@ def test_who_waits_is_told(fork: Fork) -> None:
 
 
 class TestLikeThreading:
-    """Each test holds for the model, too."""
+    """Each test is also run with the model, `threading.Barrier`."""
 
     @pytest.mark.parametrize("parties", [1, 2, 5])
-    def test_they_meet_again_and_again(self, kind: Any, parties: int) -> None:
+    def test_they_wait_for_each_other_again_and_again(self, kind: Any, parties: int) -> None:
         barrier = kind(parties)
         for _ in range(10):
             threads = Threads(barrier, parties - 1)
@@ -81,7 +82,7 @@ class TestLikeThreading:
             assert sorted([mine, *threads.join()], key=str) == list(range(parties))
         assert (barrier.parties, barrier.n_waiting, barrier.broken) == (parties, 0, False)
 
-    def test_nobody_laps_the_others(self, kind: Any) -> None:
+    def test_no_thread_is_a_round_ahead(self, kind: Any) -> None:
         barrier, rounds, seen = kind(4), 200, []
 
         def work() -> None:
@@ -96,7 +97,7 @@ class TestLikeThreading:
             thread.join()
         assert max(abs(mine - index // 4) for index, mine in enumerate(seen)) <= 1
 
-    def test_the_action_runs_once_before_anybody_goes_on(self, kind: Any) -> None:
+    def test_the_action_runs_once_before_any_thread_goes_on(self, kind: Any) -> None:
         done: list[int] = []
         barrier = kind(3, lambda: done.append(len(done)))
         threads = Threads(barrier, 2)
@@ -126,7 +127,7 @@ class TestLikeThreading:
         assert isinstance(barrier.wait(), int)
         threads.join()
 
-    def test_reset_sends_away_who_waits(self, kind: Any) -> None:
+    def test_reset_breaks_waiting_threads(self, kind: Any) -> None:
         barrier = kind(3)
         threads = Threads(barrier, 2)
         await_waiters(barrier, 2)
@@ -197,10 +198,10 @@ class TestBetweenProcesses:
     def test_under_every_start_method(self, method: str) -> None:
         context = processing_core.get_context(method)
         barrier = context.Barrier(3)
-        children = [context.Process(target=sharing.meet, args=(barrier, 20)) for _ in range(2)]
+        children = [context.Process(target=sharing.wait_at_barrier, args=(barrier, 20)) for _ in range(2)]
         for child in children:
             child.start()
-        sharing.meet(barrier, 20)
+        sharing.wait_at_barrier(barrier, 20)
         for child in children:
             child.join()
             assert child.exitcode == 0
@@ -208,19 +209,19 @@ class TestBetweenProcesses:
 
     def test_indexes(self, fork: Fork) -> None:
         barrier = Barrier(4)
-        children = [fork(lambda line: line.say([barrier.wait() for _ in range(50)])) for _ in range(3)]
-        rows = [[barrier.wait() for _ in range(50)], *(child.hear() for child in children)]
+        children = [fork(lambda line: line.send([barrier.wait() for _ in range(50)])) for _ in range(3)]
+        rows = [[barrier.wait() for _ in range(50)], *(child.receive() for child in children)]
         assert all(sorted(column) == [0, 1, 2, 3] for column in zip(*rows, strict=True))
 
 
 class TestDeaths:
     def test_a_party_that_dies_while_it_waits(self, fork: Fork) -> None:
         barrier = Barrier(3)
-        victim, witness = fork(lambda line: barrier.wait()), fork(lambda line: line.say(outcome(barrier)))
+        victim, witness = fork(lambda line: barrier.wait()), fork(lambda line: line.send(outcome(barrier)))
         await_waiters(barrier, 2)
         victim.kill()
         killed = time.monotonic()
-        assert witness.hear() == BROKEN
+        assert witness.receive() == BROKEN
         assert time.monotonic() - killed < PROMISE + NOISE
         assert barrier.broken
         barrier.reset()
@@ -259,8 +260,8 @@ class TestDeaths:
         barrier = Barrier(2)
         moments = itertools.cycle(range(0, 40, 7))
 
-        def turn(line: Line) -> None:
-            line.say("ready")
+        def turn(line: MessageSocket) -> None:
+            line.send("ready")
             for _ in range(10**9):
                 outcome(barrier)
                 if barrier.broken:
@@ -269,19 +270,19 @@ class TestDeaths:
         for _ in range(rounds(4, 100)):
             children = [fork(turn) for _ in range(2)]
             for child in children:
-                child.hear()
+                child.receive()
             spin(next(moments))
             for child in children:
                 child.kill()
             barrier.reset()
             assert barrier.n_waiting == 0
-            partner = fork(lambda line: line.say(barrier.wait()))
-            assert sorted([barrier.wait(), partner.hear()]) == [0, 1]
+            partner = fork(lambda line: line.send(barrier.wait()))
+            assert sorted([barrier.wait(), partner.receive()]) == [0, 1]
             partner.join()
 
 
 def spin(milliseconds: int) -> None:
-    """Choose the moment of a kill; not to wait for anything."""
+    """Spin for a time, to choose the moment of a kill; no synchronization depends on it."""
     end = time.monotonic_ns() + milliseconds * 1_000_000
     while time.monotonic_ns() < end:
         os.sched_yield()

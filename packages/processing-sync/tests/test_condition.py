@@ -13,31 +13,32 @@ import pytest
 
 from processing_core import NotHeldError, OwnerDied, lowlevel
 from processing_sync import Condition, Lock, RLock
-from processing_testing.forking import Child, Line
+from processing_testing.children.forking import Child
+from processing_testing.harness.rendezvous import MessageSocket
 
-Fork = Callable[[Callable[[Line], object]], Child]
+Fork = Callable[[Callable[[MessageSocket], object]], Child]
 
 PROMISE, NOISE = 1.0, 0.5
 
 
-def waiting(condition: Condition, timeout: float | None = None) -> Callable[[Line], object]:
-    """A child that waits.  Once it has said "in", whoever gets the lock knows it to wait."""
+def waiting(condition: Condition, timeout: float | None = None) -> Callable[[MessageSocket], object]:
+    """A child that waits.  After it has sent "in", the next holder of the lock knows that it waits."""
 
-    def body(line: Line) -> None:
+    def body(line: MessageSocket) -> None:
         with condition:
-            line.say("in")
+            line.send("in")
             notified = condition.wait(timeout)
-        line.say(notified)
+        line.send(notified)
 
     return body
 
 
-def line_up(fork: Fork, condition: Condition, n: int) -> list[Child]:
-    """Children that wait, the first the longest."""
+def start_waiters(fork: Fork, condition: Condition, n: int) -> list[Child]:
+    """Start children that wait, one after the other."""
     children = []
     for _ in range(n):
         children.append(fork(waiting(condition)))
-        assert children[-1].hear() == "in"
+        assert children[-1].receive() == "in"
         with condition:
             pass
     assert condition._waiters == n
@@ -45,11 +46,11 @@ def line_up(fork: Fork, condition: Condition, n: int) -> list[Child]:
 
 
 def release(condition: Condition, children: list[Child]) -> None:
-    """Notify the rest, so that each is heard to have been waiting until now."""
+    """Notify the other children, and check that each has been waiting until now."""
     with condition:
         assert condition._waiters == len(children)
         condition.notify_all()
-    assert [child.hear() for child in children] == [True] * len(children)
+    assert [child.receive() for child in children] == [True] * len(children)
 
 
 @pytest.fixture(params=[Lock, RLock])
@@ -103,7 +104,7 @@ class TestLikeThreading:
         if wrong is None:
             assert "RLock" in repr(Condition(None))
             return
-        with pytest.raises(TypeError, match="stands on a Lock or an RLock"):
+        with pytest.raises(TypeError, match="needs a Lock or an RLock"):
             Condition(wrong)
 
     @pytest.mark.parametrize(
@@ -125,16 +126,16 @@ class TestLikeThreading:
     def test_two_conditions_on_one_lock(self, fork: Fork) -> None:
         lock = Lock()
         first, second = Condition(lock), Condition(lock)
-        one, two = line_up(fork, first, 1), line_up(fork, second, 1)
+        one, two = start_waiters(fork, first, 1), start_waiters(fork, second, 1)
         with lock:
             second.notify()
-        assert two[0].hear() is True
+        assert two[0].receive() is True
         release(first, one)
 
     def test_wait_for(self, fork: Fork, condition: Condition) -> None:
         count = lowlevel.Scalar("i")
 
-        def grow(line: Line) -> None:
+        def grow(line: MessageSocket) -> None:
             for _ in range(5):
                 with condition:
                     count.value += 1
@@ -148,39 +149,39 @@ class TestLikeThreading:
 
 class TestNotify:
     def test_it_wakes_so_many_the_longest_waiting_first(self, fork: Fork, condition: Condition) -> None:
-        children = line_up(fork, condition, 4)
+        children = start_waiters(fork, condition, 4)
         with condition:
             condition.notify(2)
-        assert [child.hear() for child in children[:2]] == [True, True]
+        assert [child.receive() for child in children[:2]] == [True, True]
         release(condition, children[2:])
 
     def test_it_wakes_no_more_than_there_are(self, fork: Fork, condition: Condition) -> None:
-        children = line_up(fork, condition, 2)
+        children = start_waiters(fork, condition, 2)
         with condition:
             condition.notify(10**30)
-        assert [child.hear() for child in children] == [True, True]
+        assert [child.receive() for child in children] == [True, True]
         with condition:
             assert condition.wait(0.05) is False
 
-    def test_it_wakes_nobody_who_comes_later(self, fork: Fork, condition: Condition) -> None:
+    def test_it_wakes_no_later_waiter(self, fork: Fork, condition: Condition) -> None:
         with condition:
             condition.notify()
             condition.notify_all()
             assert condition.wait(0.05) is False
-        children = line_up(fork, condition, 1)
+        children = start_waiters(fork, condition, 1)
         with condition:
-            condition.notify()  # it cannot wake before we wait
+            condition.notify()  # it cannot wake before this process releases the lock
             assert condition.wait(0.05) is False
-        assert children[0].hear() is True
+        assert children[0].receive() is True
 
     def test_a_notification_that_meets_a_timeout_is_consumed(self, fork: Fork, condition: Condition) -> None:
-        patience = 0.1
-        hasty = fork(waiting(condition, patience))
-        hasty.hear()
+        timeout = 0.1
+        waiter = fork(waiting(condition, timeout))
+        waiter.receive()
         with condition:
-            time.sleep(3 * patience)  # its time is up, but it cannot return without the lock
+            time.sleep(3 * timeout)  # its time is up, but it cannot return without the lock
             condition.notify()
-        assert hasty.hear() is True
+        assert waiter.receive() is True
 
     def test_more_waiters_than_fit_the_first_block(self, condition: Condition) -> None:
         seen: list[bool] = []
@@ -206,70 +207,70 @@ class TestNotify:
         assert seen == [True] * 150
 
     def test_names_of_old(self, fork: Fork, condition: Condition) -> None:
-        children = line_up(fork, condition, 2)
+        children = start_waiters(fork, condition, 2)
         with condition:
             condition.notifyAll()
-        assert [child.hear() for child in children] == [True, True]
+        assert [child.receive() for child in children] == [True, True]
 
 
 class TestDeath:
     def test_a_dead_waiter_is_passed_over(self, fork: Fork, condition: Condition) -> None:
-        children = line_up(fork, condition, 4)
+        children = start_waiters(fork, condition, 4)
         children[0].kill()
         children[2].kill()
         with condition:
             condition.notify(2)
-        assert [children[i].hear() for i in (1, 3)] == [True, True]
+        assert [children[i].receive() for i in (1, 3)] == [True, True]
         assert condition._waiters == 0
 
     def test_a_dead_waiter_s_notification_passes_on_to_exactly_one(self, fork: Fork, condition: Condition) -> None:
-        children = line_up(fork, condition, 4)
+        children = start_waiters(fork, condition, 4)
         with condition:
             condition.notify()
             children[0].kill()  # notified, but it cannot have taken the lock
         start = time.monotonic()
-        assert children[1].hear() is True
+        assert children[1].receive() is True
         assert time.monotonic() - start < PROMISE + NOISE
         release(condition, children[2:])
 
     def test_several_dead_in_a_row(self, fork: Fork, condition: Condition) -> None:
-        children = line_up(fork, condition, 5)
+        children = start_waiters(fork, condition, 5)
         with condition:
             condition.notify(2)
             for child in children[:3]:
                 child.kill()
-        assert [child.hear() for child in children[3:]] == [True, True]
+        assert [child.receive() for child in children[3:]] == [True, True]
 
-    def test_it_does_not_pass_on_to_who_came_later(self, fork: Fork, condition: Condition) -> None:
-        children = line_up(fork, condition, 1)
+    def test_it_does_not_pass_on_to_a_later_waiter(self, fork: Fork, condition: Condition) -> None:
+        children = start_waiters(fork, condition, 1)
         with condition:
             condition.notify()
             children[0].kill()
             assert condition.wait(1.0) is False
 
     def test_the_next_notifier_passes_on_too(self, fork: Fork, condition: Condition) -> None:
-        children = line_up(fork, condition, 3)
+        children = start_waiters(fork, condition, 3)
         with condition:
             condition.notify()
             children[0].kill()
             condition.notify()
-        assert [child.hear() for child in children[1:]] == [True, True]
+        assert [child.receive() for child in children[1:]] == [True, True]
 
     def test_waiters_learn_of_the_lock_s_owner_s_death(self, fork: Fork, condition: Condition) -> None:
-        def wait(line: Line) -> None:
+        def wait(line: MessageSocket) -> None:
             condition.acquire()
-            line.say("in")
+            line.send("in")
             with pytest.raises(OwnerDied) as caught:
                 condition.wait()
-            line.say([time.monotonic(), caught.value.pid])
+            line.send([time.monotonic(), caught.value.pid])
 
         waiter = fork(wait)
-        waiter.hear()
-        holder = fork(lambda line: (condition.acquire(), line.say("held"), line.hear()))
-        holder.hear()
+        waiter.receive()
+        holder = fork(lambda line: (condition.acquire(), line.send("held"), line.receive()))
+        holder.receive()
         died = time.monotonic()
         holder.kill()
-        learnt, pid = waiter.hear()
+        learnt, pid = waiter.receive()
         assert learnt - died < PROMISE + NOISE
         assert pid == holder.pid
         with condition._lock.recover():  # type: ignore[attr-defined]
@@ -282,7 +283,7 @@ class TestDeath:
         lowlevel.sweep()
         before = lowlevel.stats()["used"]
         for _ in range(4):
-            for child in line_up(fork, condition, 7):
+            for child in start_waiters(fork, condition, 7):
                 child.kill()
             with condition:
                 condition.wait(0)
@@ -295,20 +296,20 @@ class Interrupted(Exception):
     pass
 
 
-def interruptible(condition: Condition) -> Callable[[Line], object]:
-    def body(line: Line) -> None:
+def interruptible(condition: Condition) -> Callable[[MessageSocket], object]:
+    def body(line: MessageSocket) -> None:
         def handler(signum: int, frame: object) -> None:
-            line.say("interrupted")
+            line.send("interrupted")
             raise Interrupted
 
         signal.signal(signal.SIGUSR1, handler)
         condition.acquire()
-        line.say("in")
+        line.send("in")
         try:
             condition.wait()
         except Interrupted:
             condition.release()  # it is held again
-            line.say("released")
+            line.send("released")
 
     return body
 
@@ -316,36 +317,36 @@ def interruptible(condition: Condition) -> Callable[[Line], object]:
 class TestSignals:
     def test_the_lock_is_held_again_when_the_handler_s_exception_comes(self, fork: Fork, condition: Condition) -> None:
         child = fork(interruptible(condition))
-        child.hear()
+        child.receive()
         with condition:
             pass
         child.await_sleep()
         os.kill(child.pid, signal.SIGUSR1)
-        assert [child.hear(), child.hear()] == ["interrupted", "released"]
+        assert [child.receive(), child.receive()] == ["interrupted", "released"]
         assert child.join() == 0
         with condition:
             assert condition._waiters == 0
 
-    def test_a_notification_passes_on_from_who_was_interrupted(self, fork: Fork, condition: Condition) -> None:
+    def test_a_notification_passes_on_from_an_interrupted_waiter(self, fork: Fork, condition: Condition) -> None:
         interrupted = fork(interruptible(condition))
-        interrupted.hear()
+        interrupted.receive()
         with condition:
             pass
-        others = line_up_behind(fork, condition, 2)
+        others = start_more_waiters(fork, condition, 2)
         with condition:
             condition.notify()
             os.kill(interrupted.pid, signal.SIGUSR1)
-            assert interrupted.hear() == "interrupted"
-        assert interrupted.hear() == "released"
-        assert others[0].hear() is True
+            assert interrupted.receive() == "interrupted"
+        assert interrupted.receive() == "released"
+        assert others[0].receive() is True
         release(condition, others[1:])
 
 
-def line_up_behind(fork: Fork, condition: Condition, n: int) -> list[Child]:
+def start_more_waiters(fork: Fork, condition: Condition, n: int) -> list[Child]:
     children = []
     for _ in range(n):
         children.append(fork(waiting(condition)))
-        children[-1].hear()
+        children[-1].receive()
         with condition:
             pass
     return children
@@ -356,11 +357,11 @@ class TestHandles:
         other = pickle.loads(pickle.dumps(condition))
         assert other == condition and other._lock == condition._lock
         assert type(other._lock) is type(condition._lock)
-        children = line_up(fork, condition, 1)
+        children = start_waiters(fork, condition, 1)
         with other:
             assert condition._lock.locked()
             other.notify()
-        assert children[0].hear() is True
+        assert children[0].receive() is True
 
     def test_half_a_pickle_says_so(self, condition: Condition) -> None:
         make, arguments, *_ = condition.__reduce__()
@@ -379,7 +380,7 @@ class TestHandles:
 def test_repr(fork: Fork) -> None:
     condition = Condition()
     assert repr(condition) == "<Condition(<RLock(None, 0)>), 0>"
-    children = line_up(fork, condition, 2)
+    children = start_waiters(fork, condition, 2)
     assert repr(condition) == "<Condition(<RLock(None, 0)>), 2>"
     with condition:
         assert repr(condition) == "<Condition(<RLock(MainProcess, 1)>), 2>"
@@ -388,16 +389,16 @@ def test_repr(fork: Fork) -> None:
 
 
 def consume(
-    condition: Condition, tokens: Any, taken: Any, over: Any, patience: float | None
-) -> Callable[[Line], object]:
-    """A child that takes tokens until there are no more to come; each is announced by one notification."""
+    condition: Condition, tokens: Any, taken: Any, over: Any, timeout: float | None
+) -> Callable[[MessageSocket], object]:
+    """A child that takes tokens until there are no more; there is one notification for each token."""
 
-    def body(line: Line) -> None:
-        line.say("ready")
+    def body(line: MessageSocket) -> None:
+        line.send("ready")
         while True:
             with condition:
                 while not tokens.value and not over.value:
-                    condition.wait(None if patience is None else random.random() * patience)
+                    condition.wait(None if timeout is None else random.random() * timeout)
                 if not tokens.value:
                     return
                 tokens.value -= 1
@@ -414,13 +415,13 @@ def test_no_wake_up_is_lost_between_timed_waits(
 ) -> None:
     """Two consumers wait for ever, two for about as long as a notification takes: each timeout races a notify.
 
-    Those that are killed do not hold the lock, for the notifier does; what they were notified of passes on.
+    A killed consumer does not hold the lock, because the notifier does; its notification is passed on.
     """
     tokens, taken, over = lowlevel.Scalar("q"), lowlevel.Scalar("q"), lowlevel.Scalar("q")
     count = rounds(4000, 1_000_000)
-    children = [fork(consume(condition, tokens, taken, over, patience)) for patience in (None, None, 2e-4, 2e-4)]
+    children = [fork(consume(condition, tokens, taken, over, timeout)) for timeout in (None, None, 2e-4, 2e-4)]
     for child in children:
-        child.hear()
+        child.receive()
     for i in range(count):
         with condition:
             tokens.value += 1
@@ -429,11 +430,11 @@ def test_no_wake_up_is_lost_between_timed_waits(
                 children.pop(0).kill()
         if len(children) < 4:
             children.append(fork(consume(condition, tokens, taken, over, random.choice((None, 2e-4)))))
-            children[-1].hear()
+            children[-1].receive()
         if i % 3:
             deadline = time.monotonic() + 20
             while tokens.value:
-                assert time.monotonic() < deadline, "a token lies there, its notification is lost"
+                assert time.monotonic() < deadline, "a token is left, its notification is lost"
                 os.sched_yield()
     with condition:
         over.value = 1
@@ -447,11 +448,11 @@ def test_no_wake_up_is_lost_between_timed_waits(
 def test_no_notification_dies_with_its_receiver(
     fork: Fork, condition: Condition, rounds: Callable[[int, int], int]
 ) -> None:
-    """The one who was notified is killed while the lock is held, so it cannot have consumed it."""
+    """The notified child is killed while the notifier holds the lock, so it cannot have consumed the notification."""
     tokens, taken, over = lowlevel.Scalar("q"), lowlevel.Scalar("q"), lowlevel.Scalar("q")
     children = [fork(consume(condition, tokens, taken, over, None)) for _ in range(4)]
     for child in children:
-        child.hear()
+        child.receive()
     for i in range(rounds(25, 1000)):
         with condition:
             tokens.value += 1
@@ -459,10 +460,10 @@ def test_no_notification_dies_with_its_receiver(
             children.pop(random.randrange(len(children))).kill()
         deadline = time.monotonic() + 10
         while tokens.value:
-            assert time.monotonic() < deadline, f"round {i}: a token lies there, its notification is lost"
+            assert time.monotonic() < deadline, f"round {i}: a token is left, its notification is lost"
             os.sched_yield()
         children.append(fork(consume(condition, tokens, taken, over, None)))
-        children[-1].hear()
+        children[-1].receive()
     with condition:
         over.value = 1
         condition.notify_all()

@@ -1,4 +1,4 @@
-"""Every primitive against `threading`'s, in this process and below every start method."""
+"""Every primitive against `threading`'s, in this process and in children of every start method."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 import processing_core
 import processing_sync
-from processing_testing import conformance
+from processing_testing.harness import conformance
 
 METHODS = processing_core.get_all_start_methods()
 

@@ -5,9 +5,10 @@ import threading
 from collections.abc import Callable
 
 from processing_sync import Event
-from processing_testing.forking import Child, Line
+from processing_testing.children.forking import Child
+from processing_testing.harness.rendezvous import MessageSocket
 
-Fork = Callable[[Callable[[Line], object]], Child]
+Fork = Callable[[Callable[[MessageSocket], object]], Child]
 
 
 class TestLikeThreading:
@@ -31,43 +32,43 @@ class TestLikeThreading:
 
 
 class TestBetweenProcesses:
-    def test_set_releases_everybody(self, fork: Fork) -> None:
+    def test_set_releases_every_waiter(self, fork: Fork) -> None:
         event = Event()
-        waiters = [fork(lambda line: (line.say("ready"), line.say(event.wait()))) for _ in range(5)]
+        waiters = [fork(lambda line: (line.send("ready"), line.send(event.wait()))) for _ in range(5)]
         for waiter in waiters:
-            waiter.hear()
+            waiter.receive()
             waiter.await_sleep()
         event.set()
-        assert [waiter.hear() for waiter in waiters] == [True] * 5
+        assert [waiter.receive() for waiter in waiters] == [True] * 5
 
-    def test_who_waits_when_it_is_set_goes_on_even_if_it_is_cleared_at_once(self, fork: Fork) -> None:
+    def test_a_waiter_goes_on_even_if_the_event_is_cleared_at_once(self, fork: Fork) -> None:
         event = Event()
-        waiters = [fork(lambda line: (line.say("ready"), line.say(event.wait(20)))) for _ in range(3)]
+        waiters = [fork(lambda line: (line.send("ready"), line.send(event.wait(20)))) for _ in range(3)]
         for waiter in waiters:
-            waiter.hear()
+            waiter.receive()
             waiter.await_sleep()
             waiter.stop()
         event.set()
         event.clear()
         for waiter in waiters:
             waiter.go_on()
-        assert [waiter.hear() for waiter in waiters] == [True] * 3
+        assert [waiter.receive() for waiter in waiters] == [True] * 3
         assert not event.is_set()
 
-    def test_a_dead_waiter_hinders_nobody(self, fork: Fork) -> None:
+    def test_a_dead_waiter_blocks_no_other(self, fork: Fork) -> None:
         event = Event()
-        waiters = [fork(lambda line: (line.say("ready"), line.say(event.wait()))) for _ in range(3)]
+        waiters = [fork(lambda line: (line.send("ready"), line.send(event.wait()))) for _ in range(3)]
         for waiter in waiters:
-            waiter.hear()
+            waiter.receive()
             waiter.await_sleep()
         waiters[0].kill()
         event.set()
-        assert [waiter.hear() for waiter in waiters[1:]] == [True] * 2
+        assert [waiter.receive() for waiter in waiters[1:]] == [True] * 2
 
     def test_ping_pong(self, fork: Fork) -> None:
         ping, pong = Event(), Event()
 
-        def answer(line: Line) -> None:
+        def answer(line: MessageSocket) -> None:
             for _ in range(300):
                 assert ping.wait(20)
                 ping.clear()

@@ -16,15 +16,16 @@ import processing_core
 import processing_sync
 from processing_core import OwnerDied, lowlevel
 from processing_sync import BoundedSemaphore, Condition, Event, Lock, Primitive, RLock, Semaphore
-from processing_testing import sharing
-from processing_testing.forking import Child, Line
+from processing_testing.children import sharing
+from processing_testing.children.forking import Child
+from processing_testing.harness.rendezvous import MessageSocket
 
-Fork = Callable[[Callable[[Line], object]], Child]
+Fork = Callable[[Callable[[MessageSocket], object]], Child]
 METHODS = processing_core.get_all_start_methods()
 
 
 def shown(thing: lowlevel.Handle) -> Primitive:
-    """What the walk over the arena says of it."""
+    """The row of an object in the walk over the arena."""
     (found,) = (p for p in processing_sync.primitives() if p.cell == thing.cell)
     return found
 
@@ -58,6 +59,19 @@ class TestOwner:
         lock = RLock()
         with lock, lock, lock:
             assert lock.owner is not None and lock.owner.amount == 3
+
+    @pytest.mark.parametrize("method", METHODS)
+    def test_a_name_that_is_cut_off_within_a_character(self, method: str, lock: Any) -> None:
+        context = processing_core.get_context(method)
+        held = context.Event()
+        child = context.Process(target=sharing.hold_for_ever, args=(lock, held), name="ä" * 40)
+        child.start()
+        assert held.wait(30)
+        try:
+            assert lock.owner[:3] == (child.pid, "ä" * 31 + "\N{REPLACEMENT CHARACTER}", True)
+        finally:
+            child.kill()
+            child.join()
 
     @pytest.mark.parametrize("method", METHODS)
     def test_a_named_child_that_dies(self, method: str, lock: Any) -> None:
@@ -114,7 +128,7 @@ class TestWaiters:
     def test_of_others(self, fork: Fork, make: Callable[[], Any]) -> None:
         thing = make()
 
-        def wait(line: Line) -> None:
+        def wait(line: MessageSocket) -> None:
             if isinstance(thing, Condition):
                 thing.acquire()
             thing.acquire() if hasattr(thing, "get_value") else thing.wait()
@@ -143,14 +157,14 @@ class TestHolders:
     def test_permits(self, fork: Fork, make: Callable[[], Any]) -> None:
         semaphore = make()
 
-        def hold(line: Line) -> None:
+        def hold(line: MessageSocket) -> None:
             semaphore.acquire()
             semaphore.acquire()
-            line.say("held")
-            line.hear()
+            line.send("held")
+            line.receive()
 
         child = fork(hold)
-        child.hear()
+        child.receive()
         with semaphore:
             amounts = {holder.pid: holder.amount for holder in semaphore.holders}
             assert amounts == {child.pid: 2, os.getpid(): 1}
@@ -205,17 +219,17 @@ def test_a_hundred_thousand_at_once() -> None:
     assert [p.cell for p in held] == [things[12_345].cell]
     assert len(os.listdir("/proc/self/fd")) <= before
     del things
-    lowlevel.check()
+    lowlevel.verify()
 
 
 @pytest.mark.attack
 def test_the_walk_while_everything_is_made_used_and_dropped(fork: Fork, rounds: Callable[[int, int], int]) -> None:
-    """What it shows is whole: each row names a kind, living waiters, and at most one holder of a lock."""
+    """Every row is consistent: it names a kind, living waiters, and at most one holder of a lock."""
     shared = Lock()
 
-    def churn(line: Line) -> None:
+    def churn(line: MessageSocket) -> None:
         processing_sync.record_creation()
-        line.say("in")
+        line.send("in")
         while True:
             with shared, RLock(), Condition(), BoundedSemaphore(40):
                 Event().wait(0)
@@ -223,7 +237,7 @@ def test_the_walk_while_everything_is_made_used_and_dropped(fork: Fork, rounds: 
 
     children = [fork(churn) for _ in range(3)]
     for child in children:
-        child.hear()
+        child.receive()
     for _ in range(rounds(150, 10_000)):
         for row in processing_sync.primitives():
             assert len(row.holders) <= 1 or row.kind.endswith("Semaphore")

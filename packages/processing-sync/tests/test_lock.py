@@ -14,9 +14,10 @@ import pytest
 
 from processing_core import NotHeldError, OwnerDied, lowlevel
 from processing_sync import Event, Lock, RLock
-from processing_testing.forking import Child, Line
+from processing_testing.children.forking import Child
+from processing_testing.harness.rendezvous import MessageSocket
 
-Fork = Callable[[Callable[[Line], object]], Child]
+Fork = Callable[[Callable[[MessageSocket], object]], Child]
 AnyLock = Lock | RLock
 
 PROMISE = 1.0
@@ -32,7 +33,7 @@ def lock(request: pytest.FixtureRequest) -> AnyLock:
 
 
 def outcome(act: Callable[[], object]) -> object:
-    """What *act* returned or, of what it raised, the class."""
+    """What *act* returned, or the class of the error that it raised."""
     try:
         return act()
     except Exception as error:
@@ -80,8 +81,8 @@ class TestLikeThreading:
         assert lock.acquire(True, -1)
 
     def test_negative_timeout_does_not_wait_as_in_multiprocessing(self, fork: Fork, lock: AnyLock) -> None:
-        holder = fork(lambda line: (lock.acquire(), line.say("held"), line.hear()))
-        holder.hear()
+        holder = fork(lambda line: (lock.acquire(), line.send("held"), line.receive()))
+        holder.receive()
         assert not lock.acquire(timeout=-3.5)
 
     @pytest.mark.parametrize("wrong", ["1", b"", [], object()])
@@ -147,11 +148,11 @@ class TestRLock:
         run([threading.Thread(target=lambda: seen.append(lock.acquire(False) and lock.release() is None))])
         assert seen[-1] is True
 
-    def test_nobody_else_releases_it(self, fork: Fork) -> None:
+    def test_no_other_thread_releases_it(self, fork: Fork) -> None:
         lock = RLock()
         with lock:
-            child = fork(lambda line: line.say(outcome(lock.release) is NotHeldError))
-            assert child.hear() is True
+            child = fork(lambda line: line.send(outcome(lock.release) is NotHeldError))
+            assert child.receive() is True
             assert lock.locked()
 
 
@@ -162,7 +163,7 @@ class TestReprs:
         with lock:
             assert repr(lock) == "<Lock(owner=MainProcess)>"
             run([threading.Thread(target=lambda: seen.append(repr(lock)))])
-            assert fork(lambda line: line.say(repr(lock))).hear() == "<Lock(owner=SomeOtherProcess)>"
+            assert fork(lambda line: line.send(repr(lock))).receive() == "<Lock(owner=SomeOtherProcess)>"
         run([threading.Thread(target=lambda: seen.append(lock.acquire() and repr(lock)), name="T")])
         assert seen == ["<Lock(owner=SomeOtherThread)>", "<Lock(owner=MainProcess|T)>"]
 
@@ -172,7 +173,7 @@ class TestReprs:
         with lock:
             assert repr(lock) == "<RLock(MainProcess, 1)>"
             run([threading.Thread(target=lambda: seen.append(repr(lock)))])
-            assert fork(lambda line: line.say(repr(lock))).hear() == "<RLock(SomeOtherProcess, nonzero)>"
+            assert fork(lambda line: line.send(repr(lock))).receive() == "<RLock(SomeOtherProcess, nonzero)>"
         assert seen == ["<RLock(SomeOtherThread, nonzero)>"]
 
     def test_the_public_class_says_where_it_is_public(self) -> None:
@@ -200,20 +201,20 @@ class TestHandles:
         assert lowlevel.stats()["cells"] == before
 
 
-def hold(lock: AnyLock) -> Callable[[Line], object]:
-    """A child that holds the lock until it is told to go on, or killed."""
-    return lambda line: (lock.acquire(), line.say("held"), line.hear())
+def hold(lock: AnyLock) -> Callable[[MessageSocket], object]:
+    """A child that holds the lock until it receives a message, or is killed."""
+    return lambda line: (lock.acquire(), line.send("held"), line.receive())
 
 
-def await_death(lock: AnyLock) -> Callable[[Line], object]:
-    """A child that waits for the lock and tells what it learnt, and when."""
+def await_death(lock: AnyLock) -> Callable[[MessageSocket], object]:
+    """A child that waits for the lock and sends which process died, and when it got the error."""
 
-    def body(line: Line) -> None:
-        line.say("ready")
+    def body(line: MessageSocket) -> None:
+        line.send("ready")
         try:
             lock.acquire()
         except OwnerDied as error:
-            line.say([error.pid, time.monotonic()])
+            line.send([error.pid, time.monotonic()])
 
     return body
 
@@ -221,21 +222,21 @@ def await_death(lock: AnyLock) -> Callable[[Line], object]:
 class TestDeath:
     def test_waiters_learn_within_a_second(self, fork: Fork, lock: AnyLock) -> None:
         holder = fork(hold(lock))
-        holder.hear()
+        holder.receive()
         waiters = [fork(await_death(lock)) for _ in range(3)]
         for waiter in waiters:
-            waiter.hear()
+            waiter.receive()
             waiter.await_sleep()
         died = time.monotonic()
         holder.kill()
         for waiter in waiters:
-            pid, learnt = waiter.hear()
+            pid, learnt = waiter.receive()
             assert pid == holder.pid
             assert learnt - died < PROMISE + NOISE
 
-    def test_who_comes_later_learns_too_and_again(self, fork: Fork, lock: AnyLock) -> None:
+    def test_later_waiters_learn_too_and_again(self, fork: Fork, lock: AnyLock) -> None:
         holder = fork(hold(lock))
-        holder.hear()
+        holder.receive()
         holder.kill()
         for blocking in (True, False, True):
             with pytest.raises(OwnerDied) as caught:
@@ -252,29 +253,29 @@ class TestDeath:
 
     def test_a_zombie_is_dead(self, fork: Fork, lock: AnyLock) -> None:
         holder = fork(hold(lock))
-        holder.hear()
-        os.kill(holder.pid, signal.SIGKILL)  # and not reaped
+        holder.receive()
+        os.kill(holder.pid, signal.SIGKILL)  # it is not reaped
         with pytest.raises(OwnerDied):
             lock.acquire()
 
     def test_a_stopped_holder_is_alive(self, fork: Fork, lock: AnyLock) -> None:
         holder = fork(hold(lock))
-        holder.hear()
+        holder.receive()
         holder.stop()
         assert not lock.acquire(timeout=1.0)
         holder.go_on()
 
-    def test_a_dead_waiter_hinders_nobody(self, fork: Fork, lock: AnyLock) -> None:
+    def test_a_dead_waiter_blocks_no_other(self, fork: Fork, lock: AnyLock) -> None:
         with lock:
-            waiters = [fork(lambda line: (line.say("ready"), lock.acquire())) for _ in range(3)]
+            waiters = [fork(lambda line: (line.send("ready"), lock.acquire())) for _ in range(3)]
             for waiter in waiters:
-                waiter.hear()
+                waiter.receive()
                 waiter.await_sleep()
                 waiter.kill()
-            last = fork(lambda line: (line.say("ready"), line.say(lock.acquire()), lock.release()))
-            last.hear()
+            last = fork(lambda line: (line.send("ready"), line.send(lock.acquire()), lock.release()))
+            last.receive()
             last.await_sleep()
-        assert last.hear() is True
+        assert last.receive() is True
 
     def test_any_member_releases_a_lock(self, fork: Fork) -> None:
         lock = Lock()
@@ -287,22 +288,22 @@ class TestRecover:
     @pytest.fixture
     def dead(self, fork: Fork, lock: AnyLock) -> AnyLock:
         holder = fork(hold(lock))
-        holder.hear()
+        holder.receive()
         holder.kill()
         return lock
 
     def test_it_is_held_inside_and_free_after(self, fork: Fork, dead: AnyLock) -> None:
         with dead.recover():
             assert dead.locked()
-            assert fork(lambda line: line.say(dead.acquire(False))).hear() is False
+            assert fork(lambda line: line.send(dead.acquire(False))).receive() is False
         assert dead.acquire(False)
 
     def test_waiters_go_on_when_the_repair_is_done(self, fork: Fork, dead: AnyLock) -> None:
         with dead.recover():
-            waiter = fork(lambda line: (line.say("ready"), line.say(dead.acquire()), dead.release()))
-            waiter.hear()
+            waiter = fork(lambda line: (line.send("ready"), line.send(dead.acquire()), dead.release()))
+            waiter.receive()
             waiter.await_sleep()
-        assert waiter.hear() is True
+        assert waiter.receive() is True
 
     def test_a_repair_that_raises_leaves_it_dead(self, dead: AnyLock) -> None:
         with pytest.raises(KeyError), dead.recover():
@@ -314,13 +315,13 @@ class TestRecover:
         assert dead.acquire(False)
 
     def test_a_repairer_that_dies_leaves_it_dead(self, fork: Fork, dead: AnyLock) -> None:
-        def repair(line: Line) -> None:
+        def repair(line: MessageSocket) -> None:
             with dead.recover():
-                line.say("inside")
-                line.hear()
+                line.send("inside")
+                line.receive()
 
         repairer = fork(repair)
-        repairer.hear()
+        repairer.receive()
         with pytest.raises(NotHeldError), dead.recover():
             pass
         repairer.kill()
@@ -334,17 +335,17 @@ class TestRecover:
         with pytest.raises(NotHeldError), lock.recover():
             pass
         holder = fork(hold(lock))
-        holder.hear()
+        holder.receive()
         with pytest.raises(NotHeldError), lock.recover():
             pass
 
 
 @pytest.mark.attack
 @pytest.mark.watchdog(600)
-def test_killed_holders_never_let_half_updated_state_pass_for_sound(
+def test_half_updated_state_of_killed_holders_is_not_taken_for_sound(
     fork: Fork, lock: AnyLock, rounds: Callable[[int, int], int]
 ) -> None:
-    """Two numbers are equal whenever the lock is taken without an error; whoever meets a death makes them so."""
+    """Two numbers are equal whenever the lock is acquired without an error; after `OwnerDied` a worker repairs them."""
     left, right = lowlevel.Scalar("q"), lowlevel.Scalar("q")
 
     def update() -> None:
@@ -357,23 +358,23 @@ def test_killed_holders_never_let_half_updated_state_pass_for_sound(
             with contextlib.suppress(NotHeldError), lock.recover():
                 right.value = left.value
 
-    def work(line: Line) -> None:
-        line.say("ready")
+    def work(line: MessageSocket) -> None:
+        line.send("ready")
         while True:
             update()
 
     workers = [fork(work) for _ in range(3)]
     for worker in workers:
-        worker.hear()
+        worker.receive()
     for _ in range(rounds(30, 1000)):
         before, deadline = left.value, time.monotonic() + 10
         while left.value == before:
-            assert time.monotonic() < deadline, "nobody gets the lock any more"
+            assert time.monotonic() < deadline, "no process gets the lock any more"
             os.sched_yield()
         victim = workers.pop(random.randrange(3))
         victim.kill()
         workers.append(fork(work))
-        workers[-1].hear()
+        workers[-1].receive()
     for worker in workers:
         worker.kill()
     update()
@@ -382,26 +383,26 @@ def test_killed_holders_never_let_half_updated_state_pass_for_sound(
 
 
 @pytest.mark.attack
-def test_nobody_starves_where_eight_compete(fork: Fork, lock: AnyLock, rounds: Callable[[int, int], int]) -> None:
-    """Each gets its turns while the others go on taking the lock: no start and no pause helps it."""
+def test_no_process_starves_where_eight_compete(fork: Fork, lock: AnyLock, rounds: Callable[[int, int], int]) -> None:
+    """Each process acquires the lock while the others compete for it: all start at once, and none pauses."""
     turns, over = rounds(2000, 100_000), Event()
 
-    def compete(line: Line) -> None:
-        line.say("ready")
-        line.hear()
+    def compete(line: MessageSocket) -> None:
+        line.send("ready")
+        line.receive()
         for _ in range(turns):
             with lock:
                 pass
-        line.say("done")
+        line.send("done")
         while not over.is_set():
             with lock:
                 pass
 
     children = [fork(compete) for _ in range(8)]
     for child in children:
-        child.hear()
+        child.receive()
     for child in children:
-        child.say("go")
-    assert [child.hear() for child in children] == ["done"] * 8
+        child.send("go")
+    assert [child.receive() for child in children] == ["done"] * 8
     over.set()
     assert [child.join() for child in children] == [0] * 8

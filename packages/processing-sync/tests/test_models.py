@@ -1,7 +1,7 @@
-"""Interleavings that hypothesis invents, played by a crew of processes and compared with a model of one page.
+"""Interleavings that hypothesis generates, executed by a team of processes and compared with a short model.
 
-One step is told to one process, and the test waits until the model's outcome has come: so a step's effects are known
-before the next, and a failing example is a short list of steps.
+The test sends each step to one process, and waits until the outcomes of the model have arrived. So the effects of a
+step are known before the next one, and a failing example is a short list of steps.
 """
 
 from __future__ import annotations
@@ -14,83 +14,82 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processing_sync import Barrier, BoundedSemaphore, Condition, Semaphore
-from processing_testing.forking import Child, Line
+from processing_testing.children.forking import Child
+from processing_testing.harness.rendezvous import MessageSocket
 
-Fork = Callable[[Callable[[Line], object]], Child]
+Fork = Callable[[Callable[[MessageSocket], object]], Child]
 SIZE = 4
 
-plays = settings(
-    max_examples=12, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+few_examples = settings(max_examples=12, database=None)
 member = st.integers(0, SIZE - 1)
 
 
-class Crew:
-    """Processes that each do one thing when told to, and say what came of it."""
+class Team:
+    """Processes that each perform an operation on request, and send its outcome."""
 
-    def __init__(self, fork: Fork, act: Callable[[Line], object]) -> None:
+    def __init__(self, fork: Fork, act: Callable[[MessageSocket], object]) -> None:
         self._fork, self._act = fork, act
-        self._children = [fork(self._live) for _ in range(SIZE)]
+        self._children = [fork(self._run) for _ in range(SIZE)]
         self.busy: list[int] = []
 
-    def _live(self, line: Line) -> None:
-        while line.hear() == "act":
-            line.say(self._act(line))
+    def _run(self, line: MessageSocket) -> None:
+        while line.receive() == "act":
+            line.send(self._act(line))
 
-    def tell(self, who: int) -> None:
-        """Let one begin; it is busy until it was heard."""
-        self._children[who].say("act")
-        self.busy.append(who)
+    def begin(self, number: int) -> None:
+        """Let a process begin the operation; it counts as busy until its outcome was received."""
+        self._children[number].send("act")
+        self.busy.append(number)
 
-    def hear(self, who: int) -> Any:
-        """What came of it."""
-        self.busy.remove(who)
-        return self._children[who].hear()
+    def receive(self, number: int) -> Any:
+        """The outcome of a process's operation."""
+        self.busy.remove(number)
+        return self._children[number].receive()
 
-    def hear_any(self) -> tuple[int, Any]:
-        """What came of one of the busy, whoever it is."""
-        ends = {self._children[who]._end: who for who in self.busy}
+    def receive_any(self) -> tuple[int, Any]:
+        """The number and the outcome of one of the busy processes."""
+        ends = {self._children[number]: number for number in self.busy}
         ready = select.select(list(ends), [], [], 20)[0]
-        assert ready, f"none of {self.busy} comes back"
-        who = ends[ready[0]]
-        return who, self.hear(who)
+        assert ready, f"none of {self.busy} has an outcome"
+        number = ends[ready[0]]
+        return number, self.receive(number)
 
-    def kill(self, who: int) -> None:
-        """Kill one; another takes its place."""
-        self._children[who].kill()
-        if who in self.busy:
-            self.busy.remove(who)
-        self._children[who] = self._fork(self._live)
+    def kill(self, number: int) -> None:
+        """Kill a process, and start another with its number."""
+        self._children[number].kill()
+        if number in self.busy:
+            self.busy.remove(number)
+        self._children[number] = self._fork(self._run)
 
-    def disband(self) -> None:
-        """Kill all."""
+    def kill_all(self) -> None:
+        """Kill all processes."""
         for child in self._children:
             if child.status is None:
                 child.kill()
 
 
-def until(true: Callable[[], bool]) -> None:
+def await_condition(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline, "what the model says does not come"
+    while not condition():
+        assert time.monotonic() < deadline, "the state of the model is not reached"
         os.sched_yield()
 
 
 @pytest.fixture
-def crew(fork: Fork) -> Iterator[Callable[[Callable[[Line], object]], Crew]]:
-    crews: list[Crew] = []
+def team(fork: Fork) -> Iterator[Callable[[Callable[[MessageSocket], object]], Team]]:
+    teams: list[Team] = []
 
-    def make(act: Callable[[Line], object]) -> Crew:
-        crews.append(Crew(fork, act))
-        return crews[-1]
+    def make(act: Callable[[MessageSocket], object]) -> Team:
+        teams.append(Team(fork, act))
+        return teams[-1]
 
     yield make
-    for one in crews:
-        one.disband()
+    for one in teams:
+        one.kill_all()
 
 
 condition_steps = st.one_of(
@@ -103,64 +102,64 @@ condition_steps = st.one_of(
 
 
 class ConditionModel:
-    """A line of waiters."""
+    """The waiters, in the order in which they began to wait."""
 
-    def __init__(self, crew: Crew, condition: Condition) -> None:
-        self.crew, self.condition = crew, condition
-        self.line: list[int] = []
+    def __init__(self, team: Team, condition: Condition) -> None:
+        self.team, self.condition = team, condition
+        self.waiters: list[int] = []
 
     def step(self, what: str, value: int) -> None:
-        if what == "wait" and value not in self.line:
-            self.crew.tell(value)
-            self.line.append(value)
-            until(lambda: self.condition._waiters == len(self.line))
+        if what == "wait" and value not in self.waiters:
+            self.team.begin(value)
+            self.waiters.append(value)
+            await_condition(lambda: self.condition._waiters == len(self.waiters))
         elif what == "kill":
-            self.crew.kill(value)
-            self.line = [who for who in self.line if who != value]
+            self.team.kill(value)
+            self.waiters = [number for number in self.waiters if number != value]
         elif what in ("notify", "notify all"):
             n = SIZE if what == "notify all" else value
             with self.condition:
                 self.condition.notify_all() if what == "notify all" else self.condition.notify(value)
-            woken, self.line = self.line[:n], self.line[n:]
-            assert [self.crew.hear(who) for who in woken] == [True] * len(woken)
-        elif what == "notify and kill" and self.line:
+            woken, self.waiters = self.waiters[:n], self.waiters[n:]
+            assert [self.team.receive(number) for number in woken] == [True] * len(woken)
+        elif what == "notify and kill" and self.waiters:
             with self.condition:
                 self.condition.notify()
-                self.crew.kill(self.line.pop(0))
-            if self.line:
-                assert self.crew.hear(self.line.pop(0)) is True
+                self.team.kill(self.waiters.pop(0))
+            if self.waiters:
+                assert self.team.receive(self.waiters.pop(0)) is True
         with self.condition:
-            assert self.condition._waiters == len(self.line) == len(self.crew.busy)
+            assert self.condition._waiters == len(self.waiters) == len(self.team.busy)
 
 
-@plays
+@few_examples
 @given(steps=st.lists(condition_steps, min_size=4, max_size=16))
-def test_condition(steps: list[tuple[str, int]], crew: Callable[[Callable[[Line], object]], Crew]) -> None:
+def test_condition(steps: list[tuple[str, int]], team: Callable[[Callable[[MessageSocket], object]], Team]) -> None:
     condition = Condition()
 
-    def wait(line: Line) -> bool:
+    def wait(line: MessageSocket) -> bool:
         with condition:
             return condition.wait()
 
-    model = ConditionModel(crew(wait), condition)
+    model = ConditionModel(team(wait), condition)
     for step in steps:
         model.step(*step)
-    model.crew.disband()
+    model.team.kill_all()
 
 
 class SemaphoreModel:
-    """A number of permits, and who holds how many."""
+    """The number of free permits, and how many each process holds."""
 
-    def __init__(self, crew: Crew, semaphore: Any, value: int, reclaims: bool, bounded: bool) -> None:
-        self.crew, self.semaphore, self.free = crew, semaphore, value
+    def __init__(self, team: Team, semaphore: Any, value: int, reclaims: bool, bounded: bool) -> None:
+        self.team, self.semaphore, self.free = team, semaphore, value
         self.reclaims, self.most = reclaims, value if bounded else None
         self.held = dict.fromkeys(range(SIZE), 0)
         self.mine = 0
 
     def step(self, what: str, value: int) -> None:
-        if what == "acquire" and value not in self.crew.busy:
-            self.crew.tell(value)
-        elif what == "try" and not self.crew.busy:
+        if what == "acquire" and value not in self.team.busy:
+            self.team.begin(value)
+        elif what == "try" and not self.team.busy:
             taken = self.semaphore.acquire(False)
             assert taken == (self.free > 0)
             self.free -= taken
@@ -168,15 +167,15 @@ class SemaphoreModel:
         elif what == "release":
             self._release()
         elif what == "kill":
-            self.crew.kill(value)
+            self.team.kill(value)
             if self.reclaims:
                 self.free += self.held[value]
             self.held[value] = 0
-        self._settle()
+        self._receive_permits()
 
     def _release(self) -> None:
         if self.reclaims and not self.mine and any(self.held.values()):
-            return  # whose it gives back is not said
+            return  # which process's permit is released is not specified
         if self.most is not None and self.free == self.most:
             with pytest.raises(ValueError, match="too many"):
                 self.semaphore.release()
@@ -185,13 +184,13 @@ class SemaphoreModel:
         self.mine -= self.mine > 0
         self.free += 1
 
-    def _settle(self) -> None:
-        """As many of those that wait go on as there are permits."""
-        while self.free and self.crew.busy:
-            who, taken = self.crew.hear_any()
+    def _receive_permits(self) -> None:
+        """Receive the outcomes of as many waiting processes as there are free permits."""
+        while self.free and self.team.busy:
+            number, taken = self.team.receive_any()
             assert taken is True
             self.free -= 1
-            self.held[who] += 1
+            self.held[number] += 1
         if not self.free:
             assert self.semaphore.acquire(False) is False
             assert self.semaphore.get_value() == 0
@@ -214,7 +213,7 @@ semaphore_steps = st.one_of(
     ],
     ids=["Semaphore", "reclaiming", "BoundedSemaphore"],
 )
-@settings(plays, max_examples=8)
+@settings(few_examples, max_examples=8)
 @given(value=st.integers(0, 3), steps=st.lists(semaphore_steps, min_size=4, max_size=14))
 def test_semaphore(
     make: Callable[[int], Any],
@@ -222,23 +221,23 @@ def test_semaphore(
     bounded: bool,
     value: int,
     steps: list[tuple[str, int]],
-    crew: Callable[[Callable[[Line], object]], Crew],
+    team: Callable[[Callable[[MessageSocket], object]], Team],
 ) -> None:
     semaphore = make(value)
-    model = SemaphoreModel(crew(lambda line: semaphore.acquire()), semaphore, value, reclaims, bounded)
+    model = SemaphoreModel(team(lambda line: semaphore.acquire()), semaphore, value, reclaims, bounded)
     for step in steps:
         model.step(*step)
-    model.crew.disband()
+    model.team.kill_all()
 
 
 PARTIES = 3
 
 
 class BarrierModel:
-    """Who waits, and whether it is broken."""
+    """The waiting processes, and whether the barrier is broken."""
 
-    def __init__(self, crew: Crew, barrier: Barrier) -> None:
-        self.crew, self.barrier = crew, barrier
+    def __init__(self, team: Team, barrier: Barrier) -> None:
+        self.team, self.barrier = team, barrier
         self.waiting: list[int] = []
         self.broken = False
 
@@ -248,33 +247,33 @@ class BarrierModel:
         elif what == "abort":
             self.barrier.abort()
             self.broken = True
-            self._send_away()
+            self._expect_broken()
         elif what == "reset":
             self.barrier.reset()
             self.broken = False
-            self._send_away()
+            self._expect_broken()
         elif what == "kill" and (value not in self.waiting or len(self.waiting) > 1):
-            self.crew.kill(value)
+            self.team.kill(value)
             if value in self.waiting:
                 self.waiting.remove(value)
                 self.broken = True
-                self._send_away()
-        until(lambda: self.barrier.n_waiting == len(self.waiting))
+                self._expect_broken()
+        await_condition(lambda: self.barrier.n_waiting == len(self.waiting))
         assert self.barrier.broken == self.broken
 
-    def _wait(self, who: int) -> None:
-        self.crew.tell(who)
+    def _wait(self, number: int) -> None:
+        self.team.begin(number)
         if self.broken:
-            assert self.crew.hear(who) == "broken"
+            assert self.team.receive(number) == "broken"
             return
-        self.waiting.append(who)
-        until(lambda: self.barrier.n_waiting == len(self.waiting) % PARTIES)
+        self.waiting.append(number)
+        await_condition(lambda: self.barrier.n_waiting == len(self.waiting) % PARTIES)
         if len(self.waiting) == PARTIES:
-            assert sorted(self.crew.hear(one) for one in self.waiting) == list(range(PARTIES))
+            assert sorted(self.team.receive(one) for one in self.waiting) == list(range(PARTIES))
             self.waiting = []
 
-    def _send_away(self) -> None:
-        assert [self.crew.hear(who) for who in self.waiting] == ["broken"] * len(self.waiting)
+    def _expect_broken(self) -> None:
+        assert [self.team.receive(number) for number in self.waiting] == ["broken"] * len(self.waiting)
         self.waiting = []
 
 
@@ -287,18 +286,18 @@ barrier_steps = st.one_of(
 )
 
 
-@settings(plays, max_examples=8)
+@settings(few_examples, max_examples=8)
 @given(steps=st.lists(barrier_steps, min_size=4, max_size=14))
-def test_barrier(steps: list[tuple[str, int]], crew: Callable[[Callable[[Line], object]], Crew]) -> None:
+def test_barrier(steps: list[tuple[str, int]], team: Callable[[Callable[[MessageSocket], object]], Team]) -> None:
     barrier = Barrier(PARTIES)
 
-    def wait(line: Line) -> object:
+    def wait(line: MessageSocket) -> object:
         try:
             return barrier.wait()
         except threading.BrokenBarrierError:
             return "broken"
 
-    model = BarrierModel(crew(wait), barrier)
+    model = BarrierModel(team(wait), barrier)
     for step in steps:
         model.step(*step)
-    model.crew.disband()
+    model.team.kill_all()

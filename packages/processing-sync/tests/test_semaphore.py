@@ -11,9 +11,10 @@ import pytest
 
 from processing_core import lowlevel
 from processing_sync import BoundedSemaphore, Semaphore
-from processing_testing.forking import Child, Line
+from processing_testing.children.forking import Child
+from processing_testing.harness.rendezvous import MessageSocket
 
-Fork = Callable[[Callable[[Line], object]], Child]
+Fork = Callable[[Callable[[MessageSocket], object]], Child]
 AnySemaphore = Semaphore | BoundedSemaphore
 
 PROMISE, NOISE = 1.0, 0.5
@@ -116,7 +117,7 @@ class TestSemaphore:
     def test_it_hands_signals_between_processes(self, fork: Fork) -> None:
         to, back = Semaphore(0), Semaphore(0)
 
-        def answer(line: Line) -> None:
+        def answer(line: MessageSocket) -> None:
             for _ in range(200):
                 to.acquire()
                 back.release()
@@ -129,12 +130,12 @@ class TestSemaphore:
 
     def test_release_of_many_wakes_as_many(self, fork: Fork) -> None:
         semaphore = Semaphore(0)
-        waiters = [fork(lambda line: (line.say("ready"), line.say(semaphore.acquire()))) for _ in range(4)]
+        waiters = [fork(lambda line: (line.send("ready"), line.send(semaphore.acquire()))) for _ in range(4)]
         for waiter in waiters:
-            waiter.hear()
+            waiter.receive()
             waiter.await_sleep()
         semaphore.release(4)
-        assert [waiter.hear() for waiter in waiters] == [True] * 4
+        assert [waiter.receive() for waiter in waiters] == [True] * 4
 
     def test_what_the_dead_acquired_stays_acquired(self, fork: Fork) -> None:
         semaphore = Semaphore(1)
@@ -169,8 +170,8 @@ class TestBoundedSemaphore:
 
     def test_own_permits_are_released_first(self, fork: Fork) -> None:
         semaphore = BoundedSemaphore(4)
-        holder = fork(lambda line: (semaphore.acquire(), line.say("has one"), line.hear()))
-        holder.hear()
+        holder = fork(lambda line: (semaphore.acquire(), line.send("has one"), line.receive()))
+        holder.receive()
         for _ in range(3):
             semaphore.acquire()
         semaphore.release(3)
@@ -187,19 +188,19 @@ class TestBoundedSemaphore:
 
     def test_waiters_get_a_dead_holder_s_permits_within_a_second(self, fork: Fork) -> None:
         semaphore = BoundedSemaphore(2)
-        holder = fork(lambda line: (semaphore.acquire(), semaphore.acquire(), line.say("has both"), line.hear()))
-        holder.hear()
+        holder = fork(lambda line: (semaphore.acquire(), semaphore.acquire(), line.send("has both"), line.receive()))
+        holder.receive()
         waiters = [
-            fork(lambda line: (line.say("ready"), line.say([semaphore.acquire(), time.monotonic()]), line.hear()))
+            fork(lambda line: (line.send("ready"), line.send([semaphore.acquire(), time.monotonic()]), line.receive()))
             for _ in range(2)
         ]
         for waiter in waiters:
-            waiter.hear()
+            waiter.receive()
             waiter.await_sleep()
         died = time.monotonic()
         holder.kill()
         for waiter in waiters:
-            taken, when = waiter.hear()
+            taken, when = waiter.receive()
             assert taken and when - died < PROMISE + NOISE
         assert semaphore.get_value() == 0
 
@@ -229,19 +230,19 @@ def test_no_permit_is_lost_to_kills(fork: Fork, rounds: Callable[[int, int], int
     semaphore = BoundedSemaphore(3)
     inside = lowlevel.Scalar("q")
 
-    def work(line: Line) -> None:
-        line.say("ready")
+    def work(line: MessageSocket) -> None:
+        line.send("ready")
         while True:
             with semaphore:
                 inside.value += 1
 
     workers = [fork(work) for _ in range(5)]
     for worker in workers:
-        worker.hear()
+        worker.receive()
     for _ in range(rounds(30, 1000)):
         workers.pop(random.randrange(5)).kill()
         workers.append(fork(work))
-        workers[-1].hear()
+        workers[-1].receive()
         assert semaphore.acquire(timeout=10)
         semaphore.release()
     for worker in workers:

@@ -1,4 +1,4 @@
-"""What holds for every call that blocks, whatever it waits for."""
+"""Properties of every call that blocks, whatever it waits for."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from typing import Any, NamedTuple
 import pytest
 
 from processing_sync import BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
-from processing_testing.forking import Child, Line, await_sleep
+from processing_testing.children.forking import Child, await_sleep
+from processing_testing.harness.rendezvous import MessageSocket
 
-Fork = Callable[[Callable[[Line], object]], Child]
+Fork = Callable[[Callable[[MessageSocket], object]], Child]
 
 HONEST = 0.1
 IDLE_SECONDS, IDLE_CPU = 5.0, 0.020
 
 
 class Blocking(NamedTuple):
-    """A call that blocks: ``prepare`` is what somebody else does before, ``wait`` takes a timeout."""
+    """A call that blocks: another process runs ``prepare`` before; ``wait`` takes a timeout."""
 
     make: Callable[[], Any]
     prepare: Callable[[Any], object]
@@ -67,10 +68,10 @@ def call(request: pytest.FixtureRequest) -> Blocking:
 
 @pytest.fixture
 def thing(call: Blocking, fork: Fork) -> Any:
-    """What the call waits for, in vain: another process holds it."""
+    """The object that the call waits for without success, because another process holds it."""
     made = call.make()
-    other = fork(lambda line: (call.prepare(made), line.say("done"), line.hear()))
-    other.hear()
+    other = fork(lambda line: (call.prepare(made), line.send("done"), line.receive()))
+    other.receive()
     return made
 
 
@@ -79,45 +80,45 @@ class Interrupted(Exception):
 
 
 def test_a_signal_handler_that_raises_interrupts_it(call: Blocking, thing: Any, fork: Fork) -> None:
-    def waiter(line: Line) -> None:
+    def waiter(line: MessageSocket) -> None:
         def handler(signum: int, frame: object) -> None:
             raise Interrupted
 
         signal.signal(signal.SIGINT, handler)
-        line.say("ready")
+        line.send("ready")
         with pytest.raises(Interrupted):
             call.wait(thing, None)
-        line.say(time.monotonic())
+        line.send(time.monotonic())
 
     child = fork(waiter)
-    child.hear()
+    child.receive()
     child.await_sleep()
     sent = time.monotonic()
     os.kill(child.pid, signal.SIGINT)
-    assert child.hear() - sent < 1.0
+    assert child.receive() - sent < 1.0
     assert child.join() == 0
 
 
 def test_a_signal_handler_that_returns_does_not(call: Blocking, thing: Any, fork: Fork) -> None:
-    def waiter(line: Line) -> None:
-        signal.signal(signal.SIGUSR1, lambda signum, frame: line.say("handled"))
-        line.say("ready")
+    def waiter(line: MessageSocket) -> None:
+        signal.signal(signal.SIGUSR1, lambda signum, frame: line.send("handled"))
+        line.send("ready")
         start = time.monotonic()
-        line.say([call.wait(thing, 1.0), time.monotonic() - start])
+        line.send([call.wait(thing, 1.0), time.monotonic() - start])
 
     child = fork(waiter)
-    child.hear()
+    child.receive()
     child.await_sleep()
     os.kill(child.pid, signal.SIGUSR1)
-    assert child.hear() == "handled"
-    result, taken = child.hear()
+    assert child.receive() == "handled"
+    result, taken = child.receive()
     assert not result and taken >= 1.0
 
 
 @pytest.mark.parametrize("timeout", [0, 0.05, 0.5, 1.2])
-def test_deadlines_are_honest(call: Blocking, thing: Any, timeout: float) -> None:
+def test_deadlines_are_kept(call: Blocking, thing: Any, timeout: float) -> None:
     late = []
-    for _ in range(3):  # a loaded machine may run us late, but not every time
+    for _ in range(3):  # a loaded machine may delay this process, but not every time
         start = time.monotonic()
         assert not call.wait(thing, timeout)
         late.append(time.monotonic() - start - timeout)
@@ -128,8 +129,8 @@ def test_deadlines_are_honest(call: Blocking, thing: Any, timeout: float) -> Non
 
 
 def test_a_timeout_as_long_as_a_life(call: Blocking, thing: Any, fork: Fork) -> None:
-    child = fork(lambda line: (line.say("ready"), call.wait(thing, 1e12)))
-    child.hear()
+    child = fork(lambda line: (line.send("ready"), call.wait(thing, 1e12)))
+    child.receive()
     child.await_sleep()
 
 
@@ -148,25 +149,27 @@ def test_other_threads_run_meanwhile(call: Blocking, thing: Any) -> None:
     thread.join()
 
 
-def test_the_blocked_use_no_cpu(fork: Fork) -> None:
-    """All at once, each in a process of its own."""
+def test_blocked_processes_use_no_cpu(fork: Fork) -> None:
+    """All calls block at once, each in a process of its own."""
 
-    def waiter(call: Blocking, thing: Any) -> Callable[[Line], object]:
-        def body(line: Line) -> None:
-            line.hear()
+    def waiter(call: Blocking, thing: Any) -> Callable[[MessageSocket], object]:
+        def body(line: MessageSocket) -> None:
+            line.receive()
             before = time.process_time()
             assert not call.wait(thing, IDLE_SECONDS)
-            line.say(time.process_time() - before)
+            line.send(time.process_time() - before)
 
         return body
 
     things = []
     for call in CALLS.values():
         things.append(call.make())
-        holder = fork(lambda line, call=call, thing=things[-1]: (call.prepare(thing), line.say("done"), line.hear()))
-        holder.hear()
+        holder = fork(
+            lambda test, call=call, thing=things[-1]: (call.prepare(thing), test.send("done"), test.receive())
+        )
+        holder.receive()
     waiters = [fork(waiter(call, thing)) for call, thing in zip(CALLS.values(), things, strict=True)]
     for child in waiters:
-        child.say("now")
-    used = {name: child.hear() for name, child in zip(CALLS, waiters, strict=True)}
+        child.send("now")
+    used = {name: child.receive() for name, child in zip(CALLS, waiters, strict=True)}
     assert all(seconds <= IDLE_CPU for seconds in used.values()), used

@@ -1,11 +1,15 @@
 """`processing.dummy`: the API over threads."""
 
 import ctypes
+import functools
+import gc
 import itertools
+import pickle
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -13,7 +17,19 @@ import pytest
 import processing
 from processing import dummy
 from processing.dummy import connection
+from processing.dummy._results import AsyncResult, together
 from processing.pool import ThreadPool
+from processing_testing.harness import scripts
+from processing_testing.harness.interruption_points import each_point
+
+
+class Answer:
+    def __init__(self, end: Any) -> None:
+        self.end = end
+
+    def give(self, begin: threading.Event) -> None:
+        begin.wait()
+        self.end.send(self.end.recv())
 
 
 class TestProcess:
@@ -66,12 +82,56 @@ class TestProcess:
         assert len(errors) == 1 and "Parent is" in errors[0]
 
 
+def acquired_in_a_thread(lock: Any) -> bool:
+    """Whether another thread can acquire a lock."""
+    seen: list[bool] = []
+
+    def take() -> None:
+        seen.append(lock.acquire(False))
+        if seen[0]:
+            lock.release()
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    thread.join()
+    return seen[0]
+
+
 class TestPrimitives:
     def test_they_are_those_of_threading(self) -> None:
-        for name in ("Lock", "RLock", "Semaphore", "BoundedSemaphore", "Barrier"):
+        for name in ("Lock", "Barrier"):
             assert getattr(dummy, name) is getattr(threading, name)
-        assert issubclass(dummy.Condition, threading.Condition)
-        assert issubclass(dummy.Event, threading.Event)
+        for name in ("Semaphore", "BoundedSemaphore", "Condition", "Event"):
+            assert issubclass(getattr(dummy, name), getattr(threading, name))
+        assert isinstance(dummy.RLock(), type(threading.RLock()))
+
+    @pytest.mark.parametrize("name", ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition"])
+    @pytest.mark.parametrize("source", [dummy, dummy.Manager()], ids=["module", "manager"])
+    def test_locked(self, source: Any, name: str) -> None:
+        lock = getattr(source, name)()
+        seen = [lock.locked()]
+        with lock:
+            thread = threading.Thread(target=lambda: seen.append(lock.locked()))
+            thread.start()
+            thread.join()
+            seen.append(lock.locked())
+        assert [*seen, lock.locked()] == [False, True, True, False]
+
+    def test_locked_of_what_has_a_lock(self) -> None:
+        for lock in (
+            dummy.Condition(threading.RLock()),
+            dummy.Condition(threading.Lock()),
+            dummy.Value("i").get_lock(),
+        ):
+            assert not lock.locked()
+            with lock:
+                assert lock.locked()
+
+    def test_an_rlock(self) -> None:
+        lock = dummy.RLock()
+        with lock, lock:
+            assert lock.locked() and not acquired_in_a_thread(lock)
+        assert not lock.locked() and acquired_in_a_thread(lock)
 
     def test_names_of_0_52_are_silent(self) -> None:
         condition, event = dummy.Condition(), dummy.Event()
@@ -182,6 +242,59 @@ class TestConnection:
         with pytest.raises(OSError, match="closed"):
             ours.recv()
 
+    @pytest.mark.parametrize("way", ["argument", "attribute", "closure", "list", "partial"])
+    def test_the_parent_closes_the_childs_end(self, way: str) -> None:
+        """Programs do this with processes, where the child has an end of its own."""
+        ours, theirs = dummy.Pipe()
+        begin = threading.Event()
+
+        def echo(end: Any = None) -> None:
+            begin.wait()
+            end = theirs if end is None else end[0] if isinstance(end, list) else end
+            end.send(end.recv())
+
+        class Echo(dummy.Process):
+            end: Any
+
+            def run(self) -> None:
+                Answer(self.end).give(begin)
+
+        child = {
+            "argument": lambda: dummy.Process(target=echo, kwargs={"end": theirs}),
+            "attribute": Echo,
+            "closure": lambda: dummy.Process(target=echo),
+            "list": lambda: dummy.Process(target=echo, args=([theirs],)),
+            "partial": lambda: dummy.Process(target=functools.partial(echo, theirs)),
+        }[way]()
+        if isinstance(child, Echo):
+            child.end = theirs
+        child.start()
+        theirs.close()
+        assert theirs.closed
+        begin.set()
+        ours.send("hello")
+        assert ours.recv() == "hello"
+        child.join()
+        with pytest.raises(EOFError):  # the child has ended, and no other thread has its end
+            ours.recv()
+
+    def test_a_child_that_ends_does_not_close_the_parents(self) -> None:
+        ours, theirs = dummy.Pipe()
+        child = dummy.Process(target=theirs.send, args=(1,))
+        child.start()
+        child.join()
+        theirs.send(2)
+        assert [ours.recv(), ours.recv()] == [1, 2]
+        assert not ours.poll()
+
+    def test_bytes_of_an_object(self) -> None:
+        reader, writer = dummy.Pipe(duplex=False)
+        for thing in ([1, 2], 3, [2.5]):
+            writer.send(thing)
+            assert pickle.loads(reader.recv_bytes()) == thing
+        writer.send_bytes(b"ab")
+        assert reader.recv_bytes() == b"ab"
+
     def test_wait(self) -> None:
         pipes = [dummy.Pipe() for _ in range(3)]
         readers = [reader for reader, _ in pipes]
@@ -256,6 +369,17 @@ class TestThreadPool:
         with pytest.raises(StopIteration):
             next(results)
 
+    @pytest.mark.parametrize(("chunksize", "good"), [(1, 7), (2, 6), (4, 4), (8, 0)])
+    def test_an_iterable_that_fails_in_a_chunk(self, pool: Any, chunksize: int, good: int) -> None:
+        def items() -> Iterator[int]:
+            yield from range(7)
+            raise KeyError("mine")
+
+        results = pool.imap(abs, items(), chunksize)
+        assert [next(results) for _ in range(good)] == list(range(good))
+        with pytest.raises(KeyError):
+            next(results)
+
     def test_closed_before_the_iteration(self, pool: Any) -> None:
         results = pool.imap(abs, range(100))
         pool.close()
@@ -310,7 +434,7 @@ class TestThreadPool:
 
 
 class TestThePoolsOfProcessesHaveIt:
-    """And so those of threads have it."""
+    """Methods of pools of processes that pools of threads have, too."""
 
     def test_exceptions_among_the_results(self) -> None:
         with ThreadPool(2) as pool:
@@ -342,9 +466,15 @@ class TestThePoolsOfProcessesHaveIt:
                 pool.imap(abs, [1], buffersize=0)
 
     def test_cancel(self) -> None:
-        over = threading.Event()
+        begun, over = threading.Event(), threading.Event()
+
+        def run() -> bool:
+            begun.set()
+            return over.wait(30)
+
         with ThreadPool(1) as pool:
-            running = pool.apply_async(over.wait, (30,))
+            running = pool.apply_async(run)
+            begun.wait()
             queued, mapped = pool.apply_async(abs, (-1,)), pool.map_async(abs, [-1, -2])
             assert queued.cancel() and mapped.cancel()
             assert not pool.submit(abs, 1).cancelled()
@@ -357,7 +487,7 @@ class TestThePoolsOfProcessesHaveIt:
             assert running.get(30)
             assert not running.cancelled()
 
-    def test_join_in_vain(self) -> None:
+    def test_join_that_times_out(self) -> None:
         over = threading.Event()
         pool = ThreadPool(1)
         pool.apply_async(over.wait, (30,))
@@ -365,3 +495,73 @@ class TestThePoolsOfProcessesHaveIt:
         assert not pool.join(0.01)
         over.set()
         assert pool.join(30)
+
+
+class TestTheProgramsEnd:
+    @pytest.mark.parametrize("way", ["apply_async", "map_async", "submit"])
+    def test_a_task_that_is_stuck_does_not_keep_the_program(self, way: str) -> None:
+        scripts.run(
+            """
+            import sys, threading, time
+            from processing.pool import ThreadPool
+            stuck = threading.Event()
+            def stick(_=None):
+                stuck.set()
+                time.sleep(3600)
+            with ThreadPool(2) as pool:
+                getattr(pool, sys.argv[1])(stick, *([[1, 2]] if sys.argv[1] == "map_async" else []))
+                stuck.wait()
+            """,
+            way,
+        )
+
+    def test_what_was_submitted_to_an_executor_is_done(self) -> None:
+        output = scripts.run(
+            """
+            import sys, threading
+            from processing.pool import ThreadPool
+            pool = ThreadPool(2)
+            executor = pool.executor()
+            main = threading.main_thread()
+            def work(number):
+                main.join()
+                sys.stdout.write(str(number))
+            for number in range(4):
+                executor.submit(work, number)
+            del pool, executor
+            """
+        )
+        assert sorted(output) == ["0", "1", "2", "3"]
+
+    def test_a_pool_that_is_dropped_ends_its_threads(self) -> None:
+        pool = ThreadPool(2)
+        threads = pool._pool
+        assert pool._processes == len(threads) == 2 and all(thread.is_alive() for thread in threads)
+        with pytest.warns(ResourceWarning, match="unclosed running multiprocessing pool <.*ThreadPool state=RUN"):
+            del pool
+        gc.collect()
+        for thread in set(threads):
+            thread.join()
+
+
+def test_the_bytes_of_an_object_stand_for_it_where_they_are_sent_on() -> None:
+    ours, theirs = connection.Pipe()
+    sent = [1, 2.25, None]
+    ours.send(sent)
+    pickled = theirs.recv_bytes()
+    assert pickle.loads(pickled) == sent
+    theirs.send_bytes(pickled)
+    assert ours.recv() is sent
+    theirs.send_bytes(pickled, 1)
+    assert ours.recv() == pickled[1:]
+
+
+def test_what_a_signal_handler_raises_while_a_task_ends_reaches_the_caller() -> None:
+    ended: Future[int] = Future()
+    ended.set_result(1)
+    calls: list[Callable[[], object]] = [
+        lambda: AsyncResult(ended).get(5),
+        lambda: together([ended, ended], False).result(5),
+    ]
+    for call in calls:
+        assert sum(interrupter.raised for interrupter in each_point(call)) > 10

@@ -1,4 +1,4 @@
-"""Every name that 0.52's manual documents is there, is silent, and reaches what a subclass overrides."""
+"""Every name in 0.52's manual exists, gives no warning, and calls the method that a subclass overrides."""
 
 import importlib
 import inspect
@@ -11,7 +11,7 @@ import pytest
 
 import processing
 from processing import connection, dummy, managers
-from processing_testing import scripts
+from processing_testing.harness import scripts
 
 # What the manual documents, as  expression | names; `P` is the package, `sub` imports a submodule of it.
 TABLE = """
@@ -90,7 +90,7 @@ def made() -> Iterator[Callable[[str], Any]]:
 
 @pytest.mark.parametrize(("expression", "name"), list(rows()))
 def test_it_is_there(made: Callable[[str], Any], expression: str, name: str) -> None:
-    # Statically, for reading an attribute may call something: `address` of a manager that was not started.
+    # Looked up statically, as reading an attribute may call a property: `address` of a manager that was not started.
     thing = made(expression)
     inspect.getattr_static(thing, name) if expression != "P" and not inspect.ismodule(thing) else getattr(thing, name)
 

@@ -1,4 +1,4 @@
-"""The examples of 0.52's page, in the syntax of Python 3: what they print is what stands there.
+"""The examples of 0.52's page, in the syntax of Python 3: they print what the page shows.
 
 Each runs under every start method, as a script and typed at an interactive prompt.
 """
@@ -16,7 +16,7 @@ import processing
 
 METHODS = pytest.mark.parametrize("method", processing.get_all_start_methods())
 
-# What stands before the main guard, what stands in it, and the pattern of what is printed.
+# The text before the main guard, the text under it, and the pattern of the output.
 HELLO = (
     """
     from processing import Process, Queue
@@ -68,7 +68,7 @@ POOL = (
     """
     p = Pool(4)
     result = p.mapAsync(f, range(10))
-    print(result.get(timeout=1))
+    print(result.get(timeout=30))  # 1 on the page: four interpreters begin in that time, if nothing else runs
     """,
     r"\[0, 1, 4, 9, 16, 25, 36, 49, 64, 81\]\n",
 )

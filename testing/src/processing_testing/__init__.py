@@ -1,5 +1,5 @@
-"""What the tests of every package share. Installed from a checkout, never published.
+"""Code that the tests of all packages share. It is installed from a checkout and never published.
 
-The pytest plugin (`processing_testing.plugin`) loads by itself and brings the watchdog, the leak checks and the
-``--attack`` option; everything else is imported by name from its module.
+pytest loads the plugin (`processing_testing.harness.plugin`) by itself. The plugin provides the watchdog, the leak
+checks and the ``--attack`` option; everything else is imported by name from its module.
 """

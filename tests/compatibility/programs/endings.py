@@ -9,9 +9,12 @@ multiprocessing = importlib.import_module(sys.argv[1])
 
 
 def wait_for_ever(started):
-    never = multiprocessing.Event()  # before it may be killed: multiprocessing's leaves a file if that is in the middle
+    never = (
+        multiprocessing.Event()
+    )  # made before it may be killed: a kill during this leaves a file of multiprocessing's
     started.set()
-    never.wait()
+    while not never.wait(0.2):  # multiprocessing sleeps through a signal that comes just before its system call
+        pass
 
 
 def refuse(started):

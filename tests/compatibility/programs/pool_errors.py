@@ -1,4 +1,4 @@
-"""What goes wrong in a pool's tasks: each error arrives where the result is asked for, and the pool goes on."""
+"""Errors in a pool's tasks: each is raised where the result is requested, and the pool goes on."""
 
 import importlib
 import sys

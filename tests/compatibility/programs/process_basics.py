@@ -1,4 +1,4 @@
-"""Names, exit codes, daemons, and what a process says about itself at each stage of its life."""
+"""Names, exit codes, daemons, and the attributes of a process before, during and after its run."""
 
 import importlib
 import os

@@ -7,7 +7,7 @@ multiprocessing = importlib.import_module(sys.argv[1])
 
 
 class Squarer(multiprocessing.Process):
-    """Square what a queue brings, until a None."""
+    """Square the numbers from a queue, until a None."""
 
     def __init__(self, jobs, results, **options):
         super().__init__(**options)

@@ -30,7 +30,9 @@ def main():
     queue = multiprocessing.Queue()
     child = multiprocessing.Process(target=describe, args=(queue, 1), name="generation 1")
     child.start()
-    for item in sorted((queue.get() for _ in range(3)), key=str):  # multiprocessing's has no order between processes
+    for item in sorted(
+        (queue.get() for _ in range(3)), key=str
+    ):  # multiprocessing's queue has no order between processes
         print(item if item[1] == "its children" else (*item[:3], item[4]))
     child.join()
 

@@ -13,7 +13,7 @@ def answer(go, done, values):
     done.set()
 
 
-def meet(barrier, arrivals):
+def wait_at_barrier(barrier, arrivals):
     arrivals.put(("before", None))
     place = barrier.wait()
     arrivals.put(("after", place))
@@ -63,7 +63,7 @@ def events(queue):
 
 def barriers(queue):
     barrier = multiprocessing.Barrier(3)
-    processes = [multiprocessing.Process(target=meet, args=(barrier, queue)) for _ in range(2)]
+    processes = [multiprocessing.Process(target=wait_at_barrier, args=(barrier, queue)) for _ in range(2)]
     for process in processes:
         process.start()
     print("barrier", [queue.get(), queue.get()])

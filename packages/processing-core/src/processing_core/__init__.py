@@ -1,17 +1,19 @@
-"""The ground that `processing` stands on: the family and its arena, `Process`, start methods, errors.
+"""The ground below `processing`: the family and its arena, `Process`, start methods, errors.
 
 Programs import `processing`, which offers all of this and more.
 """
 
 from __future__ import annotations
 
+import sys as _sys
+
 from processing_core import (
     _native,  # first, for it explains a kernel that does not load
     _pickling,
-    _relatives,
 )
 from processing_core._context import BaseContext as BaseContext
 from processing_core._context import Process as Process
+from processing_core._context import allow_connection_pickling as allow_connection_pickling
 from processing_core._context import get_all_start_methods as get_all_start_methods
 from processing_core._context import get_context as get_context
 from processing_core._context import get_start_method as get_start_method
@@ -46,6 +48,7 @@ from processing_core._logging import enableLogging as enableLogging
 from processing_core._logging import get_logger as get_logger
 from processing_core._logging import getLogger as getLogger
 from processing_core._logging import log_to_stderr as log_to_stderr
+from processing_core._on_demand import claim as _claim
 from processing_core._start._frozen import freeze_support as freeze_support
 from processing_core._start._settings import set_executable as set_executable
 from processing_core._start._settings import set_forkserver_preload as set_forkserver_preload
@@ -71,6 +74,7 @@ __all__ = [
     "set_executable",
     "set_forkserver_preload",
     "set_arena_limit",
+    "allow_connection_pickling",
     "get_logger",
     "log_to_stderr",
     "getLogger",
@@ -97,7 +101,9 @@ __all__ = [
 
 _offer_excepthook(globals())
 
-_loaded = (_native, _pickling, _relatives)  # for what they install in the kernel and in each other
+__path__.append(f"{__path__[0]}/_moved")  # where pickles of earlier versions find what they name
+
+_loaded = (_native, _pickling)  # for what they install in the kernel and in each other
 
 # The names of 0.52.
 currentProcess = current_process
@@ -105,6 +111,4 @@ activeChildren = active_children
 cpuCount = cpu_count
 freezeSupport = freeze_support
 
-for _name in __all__:
-    if isinstance(globals()[_name], type):
-        globals()[_name].__module__ = __name__
+_claim(__name__, [_name for _name in __all__ if isinstance(getattr(_sys.modules[__name__], _name), type)])

@@ -1,35 +1,44 @@
-"""The life of a started process, from its birth in the family to its exit code."""
+"""What a started process runs, from the moment when it is a member of the family to its exit code."""
 
 from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 
-from processing_core import _current, _excepthook, _exit, _logging, _outcome
-from processing_core._current import Parent
+from processing_core import _excepthook, _exit, _logging, _outcome, _process_state
+from processing_core._carried import add_note, text_of, traceback_of, with_traceback
 from processing_core._family import shown_name
+from processing_core._fds.descriptors import open_file
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
+from processing_core._process_state import Parent
 from processing_core._start import _default
 from processing_core.annotations import IO, NoReturn
 
-__all__ = ["detach_stdin", "end_forked", "exit_code", "flush_streams", "live"]
+__all__ = ["detach_stdin", "end_forked", "exit_code", "flush_streams", "run"]
 
 _PACKAGE = f"{__package__}."
 
 
-def end_forked(body: Callable[[], int]) -> NoReturn:
+def end_forked(body: Callable[[], int], mask: Iterable[int] | None = None) -> NoReturn:
     """End this process, which was made by fork, with the exit code that ``body`` returns.
 
-    The functions that the parent registered with ``atexit`` are the parent's; those that are
-    registered from here on run at the end.
+    The process ends even if a signal handler raises, at whatever point: it never returns into the program that was
+    forked.  Functions that the parent registered with ``atexit`` do not run here; those that are registered from now on
+    run at the end.
+
+    :param mask: The signals to block from now on, if all are blocked at present.
     """
     code = 1
     try:
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        _know_thread()
         atexit._clear()
         atexit.register(_exit.run)
         code = body() & 0xFF  # what the system keeps of it
@@ -40,36 +49,51 @@ def end_forked(body: Callable[[], int]) -> NoReturn:
     except BaseException:
         sys.__excepthook__(*sys.exc_info())
     finally:
-        flush_streams()
-        os._exit(code)
+        try:
+            flush_streams()
+        finally:
+            os._exit(code)
 
 
-def live(process: BaseProcess, parent: Parent) -> int:
-    """Be ``process``: run it, end its children.
+def _know_thread() -> None:
+    """Correct the main thread's ``native_id``: `threading` still has the one of the parent's thread."""
+    set_native_id = getattr(threading.main_thread(), "_set_native_id", None)
+    if set_native_id is not None:  # where the system has such ids
+        set_native_id()
+
+
+def run(process: BaseProcess, parent: Parent) -> int:
+    """Run ``process`` in this process, and end its children.
 
     :return: the exit code.
     """
-    _current.become(process, parent)
+    _process_state.set_current(process, parent)
     method = process._start_method_in_child()
     if method is not None:
         _default.force(method)
     _kernel.rename(shown_name(process.name))
     detach_stdin()
     _logging.name_records()
-    code = exit_code(lambda: _run(process), parent[3], process)
+    code = exit_code(lambda: _call_run(process), parent[3], process)
     _logging.info("process exiting with exitcode %d", code)
     return code
 
 
-def exit_code(function: Callable[[], object], mailbox: _outcome.Mailbox, whose: BaseProcess | str) -> int:
-    """Call ``function``; the exit code that becomes of what it raises, which the parent is told, and shown.
+def exit_code(function: Callable[[], object], mailbox: _outcome.Mailbox, whose: BaseProcess | str | None) -> int:
+    """Call ``function``, and turn what it raises into an exit code.
+
+    What it raises is sent to the parent and printed on ``sys.stderr``.
 
     :param mailbox: Where the parent looks for it.
-    :param whose: The process, or the name of one that could not be.
+    :param whose: The process, or the name of one that could not be unpickled; ``None`` to print nothing, because the
+        parent's own error will have it as its cause.
     """
     try:
         function()
     except SystemExit as stop:
+        if whose is None and isinstance(stop.code, str):
+            _fail(stop, mailbox, whose)
+            return 1
         return _system_exit_code(stop)
     except BaseException as error:
         _fail(error, mailbox, whose)
@@ -77,34 +101,32 @@ def exit_code(function: Callable[[], object], mailbox: _outcome.Mailbox, whose: 
     return 0
 
 
-def _fail(error: BaseException, mailbox: _outcome.Mailbox, whose: BaseProcess | str) -> None:
-    error.__traceback__ = _of_program(error.__traceback__)
+def _fail(error: BaseException, mailbox: _outcome.Mailbox, whose: BaseProcess | str | None) -> None:
+    with_traceback(error, _of_program(traceback_of(error)))
     try:
         _outcome.report(mailbox, error)
     except Exception as obstacle:  # no memory in the arena: the parent sees the exit code alone
-        error.add_note(f"The parent process could not be told of it: {obstacle!r}")
+        add_note(error, f"The parent process could not be told of it: {obstacle!r}")
     if isinstance(whose, str):
-        _show_birth_failure(error, whose)
-    else:
+        _show_start_failure(error, whose)
+    elif whose is not None:
         _excepthook.handle(error, whose)
 
 
 def _of_program(traceback: TracebackType | None) -> TracebackType | None:
-    """A traceback without the frames by which this package came to the program's code; all of it if it did not."""
+    """A traceback without the frames of this package before the program's code; all of it if it has no others."""
     rest = traceback
     while rest is not None and rest.tb_frame.f_globals.get("__name__", "").startswith(_PACKAGE):
         rest = rest.tb_next
     return traceback if rest is None else rest
 
 
-def _show_birth_failure(error: BaseException, name: str) -> None:
-    import traceback  # here, for its import takes 3 ms
-
+def _show_start_failure(error: BaseException, name: str) -> None:
     if sys.stderr is not None and not isinstance(error, KeyboardInterrupt):
-        print(f"Process {name}:\n{''.join(traceback.format_exception(error))}", end="", file=sys.stderr)
+        print(f"Process {name}:\n{text_of(error)}", end="", file=sys.stderr)
 
 
-def _run(process: BaseProcess) -> None:
+def _call_run(process: BaseProcess) -> None:
     try:
         _logging.info("child process calling self.run()")
         process.run()
@@ -122,7 +144,7 @@ def _system_exit_code(stop: SystemExit) -> int:
 
 
 def flush_streams() -> None:
-    """Write out what ``sys.stdout`` and ``sys.stderr`` hold back; what cannot be written is lost."""
+    """Flush ``sys.stdout`` and ``sys.stderr``; text that cannot be written is lost."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -132,23 +154,23 @@ def flush_streams() -> None:
 
 class _State:
     def __init__(self) -> None:
-        self.null: IO[str] | None = None  # what stands in the place of stdin
+        self.null: IO[str] | None = None  # what `detach_stdin` has set as stdin
 
 
 _state = _State()
 
 
 def detach_stdin() -> None:
-    """Read nothing from what the parent reads: two readers of one terminal or pipe would steal from each other."""
+    """Replace ``sys.stdin`` by ``/dev/null``, because two processes would steal input from each other."""
     if sys.stdin is None or sys.stdin is _state.null:
         return
     try:
-        null = os.open(os.devnull, os.O_RDONLY)
+        null = open_file(os.devnull, os.O_RDONLY)
     except OSError:
         return
     try:
         os.dup2(null, sys.stdin.fileno())
     except (AttributeError, ValueError, OSError):
-        pass  # something that is no file stood in its place
+        pass  # it is an object without a descriptor
     # Open as long as the process lives.
     sys.stdin = _state.null = open(null, encoding="utf-8", closefd=False)

@@ -10,17 +10,19 @@ import functools
 import sys
 from collections.abc import Callable, Iterable
 
-from processing_core import _current, _errors, _logging
-from processing_core._process import BaseProcess
+from processing_core import _current, _errors, _logging, _main_module
+from processing_core._fds.descriptors import limit_named
+from processing_core._process import UNGUARDED, BaseProcess
 from processing_core._start import _default, _frozen, _settings
-from processing_core._start._select import METHODS, check, start_method
+from processing_core._start._methods import check
+from processing_core._start._select import start_method
 from processing_core.annotations import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 if TYPE_CHECKING:
     import logging
     import os
 
-    from processing_core._relatives import ParentProcess
+    from processing_core._current import ParentProcess
     from processing_core._start._child import Child
 
 __all__ = [
@@ -33,6 +35,10 @@ __all__ = [
     "Process",
     "SpawnContext",
     "SpawnProcess",
+    "allow_connection_pickling",
+    "concrete_contexts",
+    "default_context",
+    "force_start_method",
     "get_all_start_methods",
     "get_context",
     "get_start_method",
@@ -54,7 +60,7 @@ def register_factory(name: str, factory: Callable[..., Any], *, takes_context: b
 
 
 def register_loader(loader: Callable[[], object]) -> None:
-    """Call ``loader`` when a context is asked for what it does not have; it imports what may register that."""
+    """Call ``loader`` when a context has no attribute of a name; the loader imports modules that may register one."""
     _loaders.append(loader)
 
 
@@ -64,7 +70,7 @@ class Process(BaseProcess):
     _start_method: ClassVar[str | None] = None
 
     def _launch(self) -> Child:
-        return start_method(self._start_method or _default.get() or METHODS[0])(self)
+        return start_method(self._start_method or _default.present())(self)
 
     def _start_method_in_child(self) -> str | None:
         return self._start_method
@@ -119,9 +125,15 @@ class BaseContext:
         _settings.set_executable(executable)
 
     @staticmethod
-    def set_forkserver_preload(module_names: Iterable[str]) -> None:
+    def set_forkserver_preload(
+        module_names: Iterable[str], *, on_error: Literal["ignore", "warn", "fail"] = "ignore"
+    ) -> None:
         """As :func:`processing_core.set_forkserver_preload`."""
-        _settings.set_forkserver_preload(module_names)
+        _settings.set_forkserver_preload(module_names, on_error=on_error)
+
+    @staticmethod
+    def allow_connection_pickling() -> None:
+        """Do nothing: connections and sockets can be sent to other processes without it."""
 
     @staticmethod
     def log_to_stderr(level: int | str | None = None) -> logging.Logger:
@@ -147,13 +159,34 @@ class BaseContext:
 
     cpuCount = cpu_count
 
+    @property
+    def reducer(self) -> Any:
+        """What pickles objects for other processes: :mod:`processing.reduction`, or what a program set here.
+
+        Of what is set, which may be a class or object derived from `processing.reduction.AbstractReducer`, the class
+        ``ForkingPickler`` pickles whatever goes to other processes from then on, whichever context starts them.
+
+        :raises AttributeError: if what is set has no ``ForkingPickler``.
+        :raises TypeError: if that is no class derived from `pickle.Pickler`.
+        """
+        from processing_core import _reducer  # here, for few programs ask for it
+
+        return _reducer.get()
+
+    @reducer.setter
+    def reducer(self, reduction: Any) -> None:
+
+        from processing_core import _reducer
+
+        _reducer.use(reduction)
+
     def get_context(self, method: str | None = None) -> BaseContext:
         """The context of a start method.
 
         :param method: ``fork``, ``spawn`` or ``forkserver``; ``None`` for this context.
         :raises ValueError: if this platform has no such method.
         """
-        return self if method is None else _contexts[check(method)]
+        return self if method is None else concrete_contexts[check(method)]
 
     @overload
     def get_start_method(self, allow_none: Literal[False] = False) -> str: ...
@@ -161,7 +194,7 @@ class BaseContext:
     def get_start_method(self, allow_none: bool) -> str | None: ...
     def get_start_method(self, allow_none: bool = False) -> str | None:
         """The name of this context's start method."""
-        return self._name
+        return _refuse_standard_executor(self._name)
 
     def set_start_method(self, method: str | None, force: bool = False) -> None:
         """Refuse: a context keeps its method.
@@ -180,8 +213,10 @@ class BaseContext:
             ) from None
         return functools.partial(factory, context=self) if takes_context else factory
 
-    def __reduce__(self) -> tuple[Callable[..., object], tuple[str | None]]:
-        return _context_of, (self._name,)
+    def __reduce__(self) -> tuple[Any, ...]:
+        if type(self) in _standard:
+            return _context_of, (self._name,)
+        return _context_of_class, (type(self),), vars(self) or None
 
     # Libraries that are given a context look whether it is one of multiprocessing's (PyTorch's DataLoader, loguru):
     # ``isinstance(context, multiprocessing.context.BaseContext)``.  Where the type itself is not derived from the
@@ -192,7 +227,7 @@ class BaseContext:
 def _class_to_others(cls: type[BaseContext]) -> type[BaseContext]:
     """What a context of this class calls its class: one that is multiprocessing's too, if a program has loaded that."""
     theirs = getattr(sys.modules.get("multiprocessing.context"), "BaseContext", None)
-    if theirs is None:
+    if theirs is None or issubclass(cls, theirs):
         return cls
     if cls not in _derived:
         _derived[cls] = type(cls.__name__, (cls, theirs), {"__module__": cls.__module__, "__doc__": cls.__doc__})
@@ -204,8 +239,9 @@ _derived: dict[type[BaseContext], type[BaseContext]] = {}
 
 def _factory(name: str) -> tuple[Callable[..., Any], bool]:
     if name not in _factories and not name.startswith("_"):
-        for loader in _loaders:
-            loader()
+        with limit_named():  # for the first import of a package
+            for loader in _loaders:
+                loader()
     return _factories[name]
 
 
@@ -253,8 +289,8 @@ class DefaultContext(BaseContext):
             this.
         """
         if _default.get() is None and not allow_none:
-            _default.force(METHODS[0])
-        return _default.get()
+            _default.force(_default.present())
+        return _refuse_standard_executor(_default.get())
 
     def set_start_method(self, method: str | None, force: bool = False) -> None:
         """Set the start method of the program; once, at its beginning.
@@ -265,6 +301,8 @@ class DefaultContext(BaseContext):
         :raises ValueError: if this platform has no such method.
         """
         if _default.get() is not None and not force:
+            if _main_module.loading():
+                raise RuntimeError(UNGUARDED.format(what="The start method was set"))
             raise RuntimeError("context has already been set")
         if method is None and force:
             _default.force(None)
@@ -273,15 +311,15 @@ class DefaultContext(BaseContext):
 
     def get_all_start_methods(self) -> list[str]:
         """The start methods of this platform, the default first."""
-        return list(METHODS)
+        return _default.methods()
 
 
-_contexts: dict[str, BaseContext] = {
+concrete_contexts: dict[str, BaseContext] = {
     "fork": ForkContext(),
     "spawn": SpawnContext(),
     "forkserver": ForkServerContext(),
 }
-default_context = DefaultContext()
+default_context: DefaultContext = DefaultContext()
 
 
 # The default context's methods, as the functions that the package offers.
@@ -325,5 +363,47 @@ def get_all_start_methods() -> list[str]:
     return default_context.get_all_start_methods()
 
 
+def allow_connection_pickling() -> None:
+    """Do nothing: connections and sockets can be sent to other processes without it."""
+
+
+def force_start_method(method: str) -> None:
+    """Set the start method of the program, although it may be settled; for ``multiprocessing``'s own tests.
+
+    :raises ValueError: if this platform has no such method.
+    """
+    _default.force(check(method))
+
+
+_standard = {type(context) for context in (default_context, *concrete_contexts.values())}
+
+
+def _context_of_class(cls: type[BaseContext]) -> BaseContext:
+    """A context of a program's own class."""
+    return cls.__new__(cls)
+
+
 def _context_of(name: str | None) -> BaseContext:
-    return default_context if name is None else _contexts[name]
+    return default_context if name is None else concrete_contexts[name]
+
+
+_STANDARD_EXECUTOR = "concurrent.futures.process"
+
+
+def _refuse_standard_executor(method: str | None, depth: int = 2) -> str | None:
+    """A context's start method, unless the standard library's ``ProcessPoolExecutor`` asks for it.
+
+    That one gives ``multiprocessing``'s queues, which only ``multiprocessing``'s processes can be started with, to the
+    processes of the context; without a word here the first task would fail, and not say why.
+
+    :param depth: how many calls above this one the asker is.
+    :raises TypeError: if it asks.
+    """
+    asker = sys._getframe(depth).f_globals
+    queue = asker.get("Queue") if asker.get("__name__") == _STANDARD_EXECUTOR else None
+    if getattr(queue, "__module__", "") == "multiprocessing.queues":
+        raise TypeError(
+            "concurrent.futures.ProcessPoolExecutor can start processes of multiprocessing's contexts only: for one of "
+            "processing's take processing.ProcessPoolExecutor, which has the same methods"
+        )
+    return method

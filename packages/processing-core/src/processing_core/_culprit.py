@@ -1,15 +1,21 @@
-"""What kept an object from being pickled, and where in the object it stands.
+"""Which part of an object cannot be pickled, and the path to it.
 
-Looked for only when the pickling has failed, by pickling once more and noting what the pickler visits, depth first,
-until it refuses.  Then a walk leads from the object down to the culprit.  It turns to the child that was visited last,
-for the earlier ones were finished by then, and so tries one child of a thousand; unless that one was finished too, as
-a part of one before it: pickled by itself it is not refused, and the next is tried.
+The search begins only when pickling has failed. It pickles the object again and records which objects the pickler
+visits, depth first, until one is refused. Then it goes from the object down to the culprit, one level at a time. On
+each level it tries the child that was visited last, because the pickler had finished the earlier ones; so it usually
+tries one child of a thousand. If the pickler had finished that child too, as a part of an earlier one, it can be
+pickled by itself, and the search tries the child that was visited before it.
+
+Each step pickles everything below it, so a search through n levels costs n times the pickling. The search is bounded by
+a number of steps and by a time. The time is checked before each object that is visited, so the search takes at most one
+call of the object's own code longer. It does not begin if the object is nested too deeply, or if memory is lacking.
 """
 
 from __future__ import annotations
 
 import functools
 import pickle
+import time
 import types
 from collections import deque
 from collections.abc import Iterator
@@ -21,8 +27,11 @@ from processing_core.annotations import Any
 __all__ = ["explain", "path_to_culprit"]
 
 _REFUSALS = (pickle.PicklingError, TypeError, AttributeError)
-"""What pickle raises for things that it does not know how to name; not what derives from these."""
+"""What pickle raises for objects that it cannot pickle; errors of derived classes are raised by the objects' code."""
 
+_SECONDS_OF_VISITS, _SECONDS_OF_WALK = 2.0, 0.2
+_DEEPEST = 200  # steps
+_ENDED = " ... (the search ended here)"
 _LONGEST = 12  # steps of a path that is shown whole
 _ENDS = 5
 _WIDEST = 40  # characters of a key
@@ -31,24 +40,31 @@ _ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 _METHODS = (types.MethodType, types.BuiltinMethodType, types.MethodWrapperType)
 
+
+class _TimeIsUp(BaseException):
+    """Ends a pickling that is part of a search; no `Exception`, so that the object's own code does not catch it."""
+
+
 _Visits = dict[int, tuple[int, Any]]
-"""By ``id``: the number of the first visit, and the object, kept so that the ``id`` stays its own."""
+"""By ``id``: the number of the first visit, and the object, which is kept so that its ``id`` is not reused."""
 
 
 def explain(error: BaseException, obj: Any) -> NotPicklableError | None:
-    """Tell where in ``obj`` stands what made its pickling raise ``error``: in the error to raise instead, or in a note.
+    """Find the part of ``obj`` that made its pickling raise ``error``; return an error with the path, or add a note.
 
     Calls the object's own code (``__reduce__``, ``__getstate__``) a few times.
 
     :return: what to raise instead, with ``error`` as its cause; ``None`` if ``error`` is not one of pickle's own, and
         is to be raised as it is.
     """
-    if not isinstance(error, Exception) or isinstance(error, MemoryError):
+    _drop_notes(error)
+    if not isinstance(error, Exception) or isinstance(error, (MemoryError, RecursionError)):
         return None
     try:
         path = path_to_culprit(obj)
-    except Exception:  # of the object's own code, while it is looked at: the first error counts
+    except Exception:  # raised by the object's own code during the search: the first error is reported
         path = ""
+    _drop_notes(error)  # the object's own code may have raised it again
     if type(error) in _REFUSALS:
         return NotPicklableError(path, str(error))
     if path:
@@ -56,8 +72,21 @@ def explain(error: BaseException, obj: Any) -> NotPicklableError | None:
     return None
 
 
+def _drop_notes(error: BaseException | None) -> None:
+    """Remove the notes that pickle adds since Python 3.14, one or more for each level: the path says the same.
+
+    If the error was raised by a second try, the notes of the first try's error, its context, are removed too.
+    """
+    for one in (error, error.__context__ if error is not None else None):
+        notes = getattr(one, "__notes__", None)
+        if isinstance(notes, list):
+            notes[:] = [note for note in notes if not str(note).startswith("when serializing ")]
+            if not notes:
+                del one.__notes__  # type: ignore[union-attr]
+
+
 def path_to_culprit(obj: Any) -> str:
-    """Where in ``obj`` stands what cannot be pickled, like ``args[0].session.lock``.
+    """The path to the part of ``obj`` that cannot be pickled, like ``args[0].session.lock``.
 
     Calls the object's own code.
 
@@ -65,37 +94,65 @@ def path_to_culprit(obj: Any) -> str:
     """
     visits: _Visits = {}
     try:
-        _reducers.visit_by_value(obj, lambda visited: _note(visits, visited))
+        _visit(obj, time.monotonic() + _SECONDS_OF_VISITS, visits)
+    except _TimeIsUp:
+        return _shown([_ENDED])
     except Exception:
-        return _shown(list(_walk(obj, visits)))
+        return _shown(list(_walk(obj, time.monotonic() + _SECONDS_OF_WALK, visits)))
     return ""
 
 
-def _note(visits: _Visits, obj: Any) -> None:
-    if type(obj) not in _ATOMS:
-        visits.setdefault(id(obj), (len(visits), obj))
+def _visit(obj: Any, deadline: float, visits: _Visits) -> None:
+    """Pickle ``obj`` and record the objects that are visited.
+
+    :raises _TimeIsUp: if the time is up.
+    :raises Exception: what the pickling raises.
+    """
+
+    def note(visited: Any) -> None:
+        if time.monotonic() > deadline:
+            raise _TimeIsUp
+        if type(visited) not in _ATOMS:
+            visits.setdefault(id(visited), (len(visits), visited))
+
+    _reducers.visit_by_value(obj, note)
 
 
-def _walk(obj: Any, visits: _Visits) -> Iterator[str]:
+def _walk(obj: Any, deadline: float, visits: _Visits) -> Iterator[str]:
     """The steps from ``obj`` down to the culprit, as far as they have names."""
     at = _first_visit(obj, visits)
-    while True:
-        later = [(_first_visit(child, visits), step, child) for step, child in _children(obj)]
-        later = sorted((one for one in later if one[0] > at), key=lambda one: one[0], reverse=True)
-        below = next((one for one in later if _is_refused(one[2])), None)
-        if below is None:
-            return
-        at, step, obj = below
-        yield step
+    try:
+        for _ in range(_DEEPEST):
+            below = _next_below(obj, at, deadline, visits)
+            if below is None:
+                return
+            at, step, obj = below
+            yield step
+    except _TimeIsUp:
+        pass
+    yield _ENDED
+
+
+def _next_below(obj: Any, at: int, deadline: float, visits: _Visits) -> tuple[int, str, Any] | None:
+    """The child of ``obj`` that is refused: its first visit, the step to it, and the child."""
+    later = []
+    for step, child in _children(obj):
+        if time.monotonic() > deadline:
+            raise _TimeIsUp
+        visit = _first_visit(child, visits)
+        if visit > at:
+            later.append((visit, step, child))
+    later.sort(key=lambda one: one[0], reverse=True)
+    return next((one for one in later if _is_refused(one[2], deadline)), None)
 
 
 def _first_visit(obj: Any, visits: _Visits) -> int:
     return visits.get(id(obj), (-1, None))[0]
 
 
-def _is_refused(obj: Any) -> bool:
+def _is_refused(obj: Any, deadline: float) -> bool:
     try:
-        _reducers.visit_by_value(obj)
+        _visit(obj, deadline, {})
     except Exception:
         return True
     return False
@@ -108,7 +165,7 @@ def _shown(steps: list[str]) -> str:
     return "".join(steps).removeprefix(".")
 
 
-# -- what an object consists of, as its pickler sees it ---------------------------------------------
+# -- the parts of an object, as its pickler visits them ---------------------------------------------
 
 
 def _children(obj: Any) -> Iterator[tuple[str, Any]]:

@@ -1,47 +1,89 @@
-"""Who this process is, and who its children and its parent are."""
+"""The current process, its parent and its children."""
 
 from __future__ import annotations
 
-import itertools
 import os
-from collections.abc import Iterator
 
-from processing_core import _exit, _forks, _logging
-from processing_core.annotations import TYPE_CHECKING
+from processing_core._authentication_string import AuthenticationString
+from processing_core._fds.descriptors import Descriptor, hung_up, open_pidfd, readable
+from processing_core._native import _kernel
+from processing_core._process import BaseProcess, checked_timeout
+from processing_core._process_state import running_children, state
 
-if TYPE_CHECKING:
-    from processing_core._process import BaseProcess
-    from processing_core._relatives import ParentProcess
-
-__all__ = [
-    "Parent",
-    "active_children",
-    "collect_children",
-    "cpu_count",
-    "current_process",
-    "parent_process",
-    "state",
-]
+__all__ = ["MainProcess", "ParentProcess", "active_children", "cpu_count", "current_process", "parent_process"]
 
 
-Parent = tuple[str, int, tuple[int, int], int]
-"""A parent's name, pid and place, and the `Mailbox` where it looks for its children's failures."""
-
-
-class State:
-    """What this process knows of its relatives."""
-
-    current: BaseProcess
+class MainProcess(BaseProcess):
+    """The process that this library did not start: the root of the family."""
 
     def __init__(self) -> None:
-        self.parent: Parent | None = None
-        self.parent_process: ParentProcess | None = None  # made when it is asked for
-        self.children: set[BaseProcess] = set()  # started by this process, and not yet known to have ended
-        self.counter: Iterator[int] = itertools.count(1)
+        self._identity = ()
+        self._name = "MainProcess"
+        self._parent_pid = None
+        self._parent_name = None
+        self._popen = None
+        self._closed = False
+        self._config = {"authkey": AuthenticationString(os.urandom(32)), "daemon": False}
+        self._target, self._args, self._kwargs = None, (), {}
+
+    def close(self) -> None:
+        """Do nothing: the main process cannot be closed."""
 
 
-# An object and not the class: to change a class costs every child of a fork a dozen copied pages.
-state = State()
+MainProcess.__name__ = MainProcess.__qualname__ = "_MainProcess"  # as multiprocessing shows it
+
+
+class ParentProcess(BaseProcess):
+    """The process that started this one."""
+
+    def __init__(self, name: str, pid: int, member_id: tuple[int, int]) -> None:
+        self._identity = ()
+        self._name = name
+        self._pid = pid
+        self._member_id = member_id
+        self._parent_pid = None
+        self._parent_name = None
+        self._popen = None
+        self._closed = False
+        self._config = {}
+        self._target, self._args, self._kwargs = None, (), {}
+        self._death: Descriptor | None = None
+
+    def is_alive(self) -> bool:
+        """Whether it runs.  Does not block."""
+        return not readable(self.sentinel, 0)
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until it has ended.
+
+        Blocks; signal handlers run.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        """
+        readable(self.sentinel, checked_timeout(timeout))
+
+    @property
+    def ident(self) -> int:
+        """Its process id."""
+        return self._pid
+
+    @property
+    def sentinel(self) -> int:
+        """A descriptor that becomes readable when it ends."""
+        if self._death is None or not self._death.is_open():
+            self._death = self._open()
+        return self._death.fileno()
+
+    def _open(self) -> Descriptor:
+        try:
+            death = open_pidfd(self._pid)
+        except ProcessLookupError:
+            return hung_up()
+        # Checked after the descriptor was opened: the member was alive then, so the descriptor is the member's.
+        return death if _kernel.alive(*self._member_id) else hung_up()
+
+
+state.current = MainProcess()
 
 
 def current_process() -> BaseProcess:
@@ -51,7 +93,8 @@ def current_process() -> BaseProcess:
     >>> processing.current_process().name
     'MainProcess'
     """
-    return state.current
+    process: BaseProcess = state.current
+    return process
 
 
 def parent_process() -> ParentProcess | None:
@@ -59,16 +102,14 @@ def parent_process() -> ParentProcess | None:
     if state.parent is None:
         return None
     if state.parent_process is None:
-        from processing_core._relatives import ParentProcess
-
         state.parent_process = ParentProcess(*state.parent[:3])
-    return state.parent_process
+    process: ParentProcess = state.parent_process
+    return process
 
 
 def active_children() -> list[BaseProcess]:
     """The children of this process that run; collects those that have ended.  Does not block."""
-    collect_children()
-    return list(state.children)
+    return running_children()
 
 
 def cpu_count() -> int:
@@ -80,40 +121,3 @@ def cpu_count() -> int:
     if count is None:
         raise NotImplementedError("cannot determine number of cpus")
     return count
-
-
-def collect_children() -> None:
-    """Take the exit codes of the children that have ended."""
-    for child in list(state.children):
-        if child._popen is None:
-            state.children.discard(child)
-        else:
-            child._wait(0)
-
-
-def become(process: BaseProcess, parent: Parent) -> None:
-    """In a child: be ``process``, without children of its own yet."""
-    state.current, state.parent, state.parent_process = process, parent, None
-    state.children, state.counter = set(), itertools.count(1)
-
-
-def _terminate_daemons() -> None:
-    for child in active_children():
-        if child.daemon:
-            _logging.info("calling terminate() for daemon %s", child.name)
-            child.terminate()
-
-
-def _join_all() -> None:
-    for child in active_children():
-        _logging.info("calling join() for process %s", child.name)
-        child.join()
-
-
-def _forget() -> None:
-    # Of anybody's fork: the children are still the parent's.
-    state.children = set()
-
-
-_exit.set_children_functions(_terminate_daemons, _join_all)
-_forks.forget_in_child(_forget)

@@ -5,21 +5,21 @@
     ProcessError (Exception)
     ├── HandleError (ValueError)           a handle that is stale, or of another family
     ├── OwnerDied                          the process that held it is dead
-    ├── ForkError (RuntimeError)           a fork that Python was not told of
-    ├── StateError (AssertionError,        you: the wrong moment, or the wrong process
+    ├── ForkError (RuntimeError)           a fork that did not go through Python
+    ├── StateError (AssertionError,        the caller: the wrong moment, or the wrong process
     │   RuntimeError)
-    ├── NotHeldError (AssertionError,      you: released what you do not hold
+    ├── NotHeldError (AssertionError,      the caller: releases what it does not hold
     │   RuntimeError, ValueError)
-    ├── NotPicklableError (PicklingError,  you: sent what cannot travel between processes
+    ├── NotPicklableError (PicklingError,  the caller: sends an object that cannot be pickled
     │   TypeError, AttributeError)
-    ├── ClosedError (ValueError, OSError)  you: closed it before
+    ├── ClosedError (ValueError, OSError)  the caller: has closed the object
     ├── TimeoutError (TimeoutError)        the time was up
-    ├── RemoteException                stands for another process's exception that could not come here
+    ├── RemoteException                replaces an exception of another process that cannot be pickled
     ├── BufferTooShort                     a message larger than the buffer given for it
     └── AuthenticationError                the other side does not know the key
     RemoteTraceback (Exception)            only ever a __cause__: the traceback in another process
 
-In parentheses stands the builtin that an error also is.  Every error survives pickling with its
+The builtin in parentheses is a base of the error, too. Every error survives pickling with its
 attributes.
 """
 
@@ -63,7 +63,7 @@ class OwnerDied(ProcessError):
     :param message: What happened; ``None`` says it in the words of the other parameters.
     :param pid: The dead process's id; ``None`` if it is no longer known.
     :param process_name: Its name; ``None`` if it is no longer known.
-    :param exitcode: Its exit code, ``-N`` for signal ``N``; ``None`` if nobody has collected it.
+    :param exitcode: Its exit code, ``-N`` for signal ``N``; ``None`` if no process has collected it.
     :param held: Seconds from when it took the lock until it was found dead; ``None`` if not known.
     """
 
@@ -106,7 +106,7 @@ class StateError(ProcessError, AssertionError, RuntimeError):
 
 
 class NotHeldError(ProcessError, AssertionError, RuntimeError, ValueError):
-    """A lock or semaphore was released, waited on or notified by one who does not hold it.
+    """A lock or semaphore was released, waited on or notified by a thread that does not hold it.
 
     ``threading`` raises :exc:`RuntimeError` here, ``multiprocessing`` :exc:`ValueError` or
     :exc:`AssertionError`; this is each of them.
@@ -114,12 +114,13 @@ class NotHeldError(ProcessError, AssertionError, RuntimeError, ValueError):
 
 
 class NotPicklableError(ProcessError, pickle.PicklingError, TypeError, AttributeError):
-    """Something cannot be pickled, neither by pickle nor by cloudpickle, and so cannot travel to another process.
+    """An object cannot be pickled, neither by pickle nor by cloudpickle, so it cannot be sent to another process.
 
     It is each of the errors that pickle raises, by the kind of thing; the one that it raised here is its
     ``__cause__``.
 
-    :param path: Where in the object it stands, like ``args[0].session.lock``; empty if it is the object itself.
+    :param path: The path to the part that cannot be pickled, like ``args[0].session.lock``; empty for the object
+        itself.
     :param reason: What the pickler said.
     """
 
@@ -170,7 +171,7 @@ class AuthenticationError(ProcessError):
 
 
 class RemoteException(ProcessError):
-    """Stands for an exception of another process that could not be pickled there or not be unpickled here.
+    """Replaces an exception of another process that could not be pickled there or unpickled here.
 
     Its ``__cause__`` has the traceback.
 
@@ -190,7 +191,7 @@ class RemoteException(ProcessError):
 
 
 class RemoteTraceback(Exception):
-    """The traceback of an exception in the process that raised it; stands as its ``__cause__``.
+    """The traceback of an exception in the process that raised it; it is the exception's ``__cause__``.
 
     :param text: The formatted traceback.
     """

@@ -1,4 +1,4 @@
-"""``excepthook``: what a process does with an exception that nobody caught, as ``threading.excepthook``."""
+"""``excepthook``: what a process does with an uncaught exception, as ``threading.excepthook``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from types import TracebackType
 
+from processing_core._carried import formatted, traceback_of
 from processing_core.annotations import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ class ExceptHookArgs(NamedTuple):
 def excepthook(args: ExceptHookArgs, /) -> None:
     """Print the exception that ended a process to its ``sys.stderr``; does nothing for :exc:`SystemExit`.
 
-    Nor for :exc:`KeyboardInterrupt`: Ctrl-C in a terminal raises it in every process of a program, and one of them, the
-    main process, is to tell.
+    Nor for :exc:`KeyboardInterrupt`: Ctrl-C in a terminal raises it in every process of a program, and only the main
+    process shall print a traceback.
 
     A program may assign another function to ``processing.excepthook``, in the child, or at the top of a module that
     the child imports.  It is called in the child, before the exit functions; what it raises is printed.  The parent
@@ -42,11 +43,8 @@ def excepthook(args: ExceptHookArgs, /) -> None:
     """
     if issubclass(args.exc_type, (SystemExit, KeyboardInterrupt)) or sys.stderr is None:
         return
-    import traceback  # here, for its import takes 2 ms
-
     name = "" if args.process is None else f"Process {args.process.name}:\n"
-    text = "".join(traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback))
-    print(name + text, end="", file=sys.stderr)
+    print(name + formatted(args.exc_type, args.exc_value, args.exc_traceback), end="", file=sys.stderr)
 
 
 _namespaces: list[dict[str, Any]] = []
@@ -55,7 +53,7 @@ _namespaces: list[dict[str, Any]] = []
 def offer_excepthook(namespace: dict[str, Any]) -> None:
     """Let a program assign to ``excepthook`` in a module.
 
-    :param namespace: the module's ``globals()``, where it stands already.
+    :param namespace: the module's ``globals()``, which has it already.
     """
     _namespaces.append(namespace)
 
@@ -64,7 +62,7 @@ def handle(error: BaseException, process: BaseProcess) -> None:
     """Call the hook."""
     hook = _assigned()
     try:
-        hook(ExceptHookArgs(type(error), error, error.__traceback__, process))
+        hook(ExceptHookArgs(type(error), error, traceback_of(error), process))
     except BaseException as another:
         if sys.stderr is not None:
             print("Exception in processing.excepthook:", file=sys.stderr)

@@ -71,7 +71,7 @@ def exiting() -> bool:
 
 def _run_functions(lowest: int | None) -> None:
     while True:
-        ready = [key for key in _state.functions if lowest is None or key[0] >= lowest]
+        ready = [key for key in list(_state.functions) if lowest is None or key[0] >= lowest]
         if not ready:
             return
         function = _state.functions.pop(max(ready), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 
 from processing_core import _forks
@@ -19,9 +20,12 @@ _limit: int | None = None
 def set_arena_limit(limit: int) -> None:
     """Set how large this family's arena may grow; call it before anything shared is made.
 
-    Without it the environment variable ``PROCESSING_ARENA_LIMIT`` (bytes) counts, and without that
-    three quarters of the physical memory.  Memory is taken as it is needed: a large limit costs
-    nothing.  Does not block.  Not for concurrent use from several threads.
+    Without a call the environment variable ``PROCESSING_ARENA_LIMIT`` (bytes) is the limit, and without that three
+    quarters of the physical memory. Memory is allocated when it is needed: a large limit costs no memory.  But each
+    process reserves that much address space, which ``RLIMIT_AS`` counts: a program that sets ``RLIMIT_AS`` later, for
+    itself or in its children, needs a limit well below it here, or its next allocation fails.  (``RLIMIT_DATA`` does
+    not count what is reserved.)  An ``RLIMIT_AS`` that was set before is respected.  Does not block.  Not for
+    concurrent use from several threads.
 
     :param limit: bytes, at least one MiB.
     :raises TypeError: if ``limit`` is not an integer.
@@ -32,8 +36,10 @@ def set_arena_limit(limit: int) -> None:
     >>> processing.set_arena_limit(1 << 30)  # doctest: +SKIP
     """
     global _limit
-    if not isinstance(limit, int):
-        raise TypeError(f"the arena limit must be an integer of bytes, not {limit!r}")
+    try:
+        limit = operator.index(limit)
+    except TypeError:
+        raise TypeError(f"the arena limit must be an integer of bytes, not {limit!r}") from None
     _check_limit(limit, "the arena limit")
     if _kernel.member() is not None:
         raise StateError(
@@ -54,9 +60,9 @@ def ensure_family() -> None:
     if _kernel.member() is not None:
         return
     try:
-        _kernel.found("MainProcess", _arena_limit())
+        _kernel.create_family("MainProcess", _arena_limit())
     except RuntimeError:
-        # Another thread came first; the kernel decides which, so that no lock can be inherited.
+        # Another thread was first; the kernel decides which, so that there is no lock that a fork could copy.
         if _kernel.member() is None:
             raise
 
@@ -81,12 +87,12 @@ def _check_limit(limit: int, what: str) -> int:
 
 
 def shown_name(name: str) -> str:
-    """``name`` as the member table can show it."""
+    """``name``, in the form that the member table can hold."""
     return name.replace("\0", " ").encode(errors="replace").decode()
 
 
-# A family needs the hooks from its beginning: its root may fork by itself, without a Process.
+# A family needs the hooks from its beginning, because its root may fork without a Process.
 _forks.register()
 
-# Whoever makes the first shared object founds the family.
-_kernel.set_founder(ensure_family)
+# The process that makes the first shared object creates the family.
+_kernel.set_family_maker(ensure_family)

@@ -1,25 +1,27 @@
-"""What programs know from ``multiprocessing.util``: finalizers, and functions to call in forked children."""
+"""Names of ``multiprocessing.util``: finalizers, and functions that are called in forked children."""
 
 from __future__ import annotations
 
 import functools
 import itertools
 import os
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 
 from processing_core import _exit
+from processing_core._forks import without_forks
 from processing_core.annotations import Any, TypeVar
 
-__all__ = ["Finalize", "register_after_fork"]
+__all__ = ["Finalize", "after_fork", "finalizers", "register_after_fork", "run_finalizers"]
 
 T = TypeVar("T")
 
 
 class Finalize:
-    """Calls a function once: when asked to, when an object is gone, or when the process ends.
+    """Calls a function once: when it is called itself, when an object is gone, or when the process ends.
 
-    Thread-safe.  Belongs to the process that made it: nothing is called in a child forked from that.
+    Thread-safe. It belongs to the process that made it: a child forked from that process does not call the function.
 
     :param obj: the object; ``None`` for none, and then there must be a priority.
     :param callback: the function.
@@ -45,12 +47,13 @@ class Finalize:
             raise ValueError("Without object, exitpriority cannot be None")
         self._call: Callable[[], Any] | None = lambda: callback(*args, **(kwargs or {}))
         self._pid = os.getpid()
+        self._key = exitpriority, next(_numbers)
         self._forget = None if exitpriority is None else _exit.at_exit(self, priority=exitpriority)
-        _living[id(self)] = self
+        finalizers[self._key] = self
         self._reference = None if obj is None else weakref.ref(obj, lambda _: self())
 
     def __call__(self) -> Any:
-        """Call the function, unless it was called or cancelled before; what it returns."""
+        """Call the function, unless it was called or cancelled before; return its result."""
         call = self._end()
         return call() if call is not None and self._pid == os.getpid() else None
 
@@ -67,7 +70,7 @@ class Finalize:
         return f"<{type(self).__name__} object, {state}>"
 
     def _end(self) -> Callable[[], Any] | None:
-        if _living.pop(id(self), None) is None:  # one of two threads finds it
+        if finalizers.pop(self._key, None) is None:  # one of two threads finds it
             return None
         call, self._call, self._reference = self._call, None, None
         if self._forget is not None:
@@ -75,10 +78,37 @@ class Finalize:
         return call
 
 
-_living: dict[int, Finalize] = {}  # so that they live until they are called
-
 _numbers = itertools.count()
-_after_fork: weakref.WeakValueDictionary[tuple[int, Callable[[Any], object]], Any] = weakref.WeakValueDictionary()
+
+finalizers: dict[tuple[int | None, int], Finalize] = {}
+"""Those that wait to be called, by priority and number; they live until then."""
+
+after_fork: weakref.WeakValueDictionary[tuple[int, Callable[[Any], object]], Any] = weakref.WeakValueDictionary()
+"""The objects of `register_after_fork`, by number and function."""
+
+
+def run_finalizers(minpriority: int | None = None) -> None:
+    """Call the finalizers that have a priority: the highest first, and of equal ones the youngest.  Blocks as they do.
+
+    An exception of one is printed, and the next is called.
+
+    :param minpriority: only those of at least this priority; ``None`` for all, and then those without a priority are
+        dropped.
+    """
+    for key in sorted((key for key in list(finalizers) if _is_due(key, minpriority)), reverse=True):
+        finalizer = finalizers.get(key)
+        if finalizer is not None:
+            try:
+                finalizer()
+            except Exception:
+                sys.excepthook(*sys.exc_info())
+    if minpriority is None:
+        finalizers.clear()
+
+
+def _is_due(key: tuple[int | None, int], minpriority: int | None) -> bool:
+    priority = key[0]
+    return priority is not None and (minpriority is None or priority >= minpriority)
 
 
 def register_after_fork(obj: T, func: Callable[[T], object]) -> None:
@@ -88,9 +118,10 @@ def register_after_fork(obj: T, func: Callable[[T], object]) -> None:
 
     :param obj: any object that can be referred to weakly.
     """
-    if not _after_fork:
-        _register_hook()
-    _after_fork[next(_numbers), func] = obj
+    if not after_fork:
+        with without_forks():  # no two threads at once
+            _register_hook()
+    after_fork[next(_numbers), func] = obj
 
 
 @functools.cache
@@ -99,5 +130,5 @@ def _register_hook() -> None:
 
 
 def _after_fork_in_child() -> None:
-    for (_, func), obj in sorted(_after_fork.items(), key=lambda item: item[0][0]):
+    for (_, func), obj in sorted(after_fork.items(), key=lambda item: item[0][0]):
         func(obj)

@@ -1,9 +1,9 @@
-"""What every fork through Python does, ours or somebody else's.
+"""What happens at every fork through Python, whether this library or other code forks.
 
-The kernel counts the child's inherited handles and gives it a place of its own.  Before there is a
-family that does nothing, and a child forked then is the root of its own.  And the child closes what
-only this process may hold: a lifeline and a forkserver's control socket work because *one* process
-holds their far end, but a fork copies it.
+The kernel counts the child's inherited handles and gives the child a slot. Before there is a family, the kernel does
+nothing, and a child that is forked then becomes the root of its own family. The child also closes the descriptors that
+only the parent may hold: a lifeline and a forkserver's control socket work because only *one* process has that end,
+but a fork copies it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,15 @@ from contextlib import AbstractContextManager
 from processing_core._native import _kernel
 from processing_core.annotations import Protocol, TypeVar
 
-__all__ = ["forget_in_child", "keep_private", "nothing_to_forget", "register", "without_forks"]
+__all__ = [
+    "forget_in_child",
+    "keep_private",
+    "nothing_to_forget",
+    "register",
+    "set_starts_process",
+    "starts_process",
+    "without_forks",
+]
 
 
 class _Closable(Protocol):
@@ -37,6 +45,7 @@ class _State:
         self.guard = threading.RLock()
         self.forget: list[Callable[[], object]] = []
         self.private_to_server: list[_Closable] | None = None  # in a forkserver: what a child closes
+        self.starts_process = False
 
 
 _state = _State()
@@ -47,38 +56,38 @@ def without_forks() -> AbstractContextManager[bool]:
     return _state.guard
 
 
+def starts_process() -> bool:
+    """In a hook: whether this library forks, to start a process, rather than other code."""
+    return _state.starts_process
+
+
+def set_starts_process(starts: bool) -> None:
+    """Say what a fork of this thread is for.  The caller calls this function inside ``with without_forks():``."""
+    _state.starts_process = starts
+
+
 def keep_private(descriptor: _T) -> _T:
     """Close ``descriptor`` in every child that this process forks, as long as it exists.
 
-    To be called inside ``with without_forks():``, as is the system call that opens it.
+    The caller must open the descriptor and call this function inside the same ``with without_forks():``.
     """
     _state.private.add(descriptor)
     return descriptor
 
 
 def forget_in_child(forget: Callable[[], object]) -> None:
-    """Call ``forget`` in every child that this process forks: what a module knows is the parent's."""
+    """Call ``forget`` in every child that this process forks, to drop a module's state, which belongs to the parent."""
     _state.forget.append(forget)
 
 
 def nothing_to_forget() -> None:
-    """In a forkserver, when it is about to fork: forget everything now.
+    """In a forkserver, before it forks: call all functions of `forget_in_child` now.
 
-    From now on it has one thread and learns nothing that a child must forget, so the children need not do it: that
-    would copy 60 pages in each.
+    From now on the forkserver has one thread and gets no state that a child must drop. So the children need not call
+    these functions, which would copy 60 pages in each child.
     """
     _forget()
     _state.private_to_server = list(_state.private)
-
-
-def _before() -> None:
-    _state.guard.acquire()
-    _kernel.fork_before()
-
-
-def _after_in_parent() -> None:
-    _kernel.fork_in_parent()
-    _state.guard.release()
 
 
 def _after_in_child() -> None:
@@ -87,9 +96,9 @@ def _after_in_child() -> None:
         for descriptor in _state.private_to_server:
             descriptor.close()
         _state.private_to_server = None
-        _state.guard.release()  # by the thread that took it
+        _state.guard.release()  # this thread acquired it
         return
-    _state.guard = threading.RLock()
+    _state.guard._at_fork_reinit()  # type: ignore[attr-defined]
     for descriptor in list(_state.private):
         descriptor.close()
     _forget()
@@ -104,4 +113,10 @@ def register() -> None:
     """Register the hooks, once."""
     if not _state.registered:
         _state.registered = True
-        os.register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
+        # These are C functions where possible: if a signal handler raises in a hook, the exception and the rest of the
+        # hook are lost. The hook that is registered last runs first before a fork, and last after it.
+        kernel, guard = _kernel, _state.guard
+        os.register_at_fork(
+            before=kernel.fork_before, after_in_parent=kernel.fork_in_parent, after_in_child=_after_in_child
+        )
+        os.register_at_fork(before=guard.acquire, after_in_parent=guard.release)

@@ -1,6 +1,6 @@
 """Types of the native kernel.  The words are DESIGN's: family, member, serial, arena, cell, handle.
 
-Everything here is for the packages of this project; users see it through them.
+It is for the packages of this project, through which users use it.
 Timeouts are seconds; ``None`` waits for ever.  Every wait releases the GIL,
 runs signal handlers, and keeps its deadline to 0.1 s.
 """
@@ -26,21 +26,21 @@ def set_errors(errors: dict[str, type[BaseException]]) -> None:
 
 # -- the family and its members ------------------------------------------------------------------
 
-def found(name: str, cap: int) -> None:
+def create_family(name: str, cap: int) -> None:
     """Make this process the root of a family whose arena may grow to ``cap`` bytes.
 
     :raises RuntimeError: if this process is a member already.
     :raises MemoryError: if the system grants no arena.
     """
 
-def set_founder(founder: Callable[[], None], /) -> None:
-    """Install what founds the family when its first shared object is made."""
+def set_family_maker(maker: Callable[[], None], /) -> None:
+    """Install the function that creates the family when its first shared object is made."""
 
-def adopt(arena_fd: int, token_fd: int, slot: int, serial: int) -> None:
-    """Take the place that :func:`reserve` made in a family, in a process that inherited its arena.
+def join_family(arena_fd: int, token_fd: int, slot: int, serial: int) -> None:
+    """Take the slot that :func:`reserve` made, in a process that inherited the family's arena.
 
     Takes both descriptors over (the token is closed).
-    :raises ProcessError: if the arena is of another version or the place is not reserved.
+    :raises ProcessError: if the arena is of another version or the slot is not reserved.
     """
 
 def member() -> tuple[int, int] | None:
@@ -50,33 +50,33 @@ def family() -> int:
     """The family's 64-bit identity; 0 before there is one."""
 
 def ignore_interrupts() -> None:
-    """Be deaf to SIGINT, as the forkserver's spares are until they `take_request`."""
+    """Ignore SIGINT, as the forkserver's spares do until `take_request`."""
 
-def take_request(control: int, desk: int, kind: type[Parcel]) -> tuple[Parcel, int, int] | None:
-    """Wait for a request to the forkserver, and say that it is taken: the parcel, the lifeline and the luggage.
+def take_request(control: int, server: int, kind: type[Parcel]) -> tuple[Parcel, int, int] | None:
+    """Wait for a request to the forkserver, and report that it is taken: (parcel, lifeline, inherited descriptors).
 
-    SIGINT is heeded again from then on, and blocked.  Blocks; both descriptors are closed.
+    Afterwards SIGINT has its handler again, and is blocked. Blocks; both descriptors are closed.
 
-    :return: ``None`` if nobody asked before the socket's time was up, or nobody waits for the answer any more.
+    :return: ``None`` if no client asked before the socket's timeout, or none waits for the answer any more.
     """
 
 def fork_several(most: int, /) -> tuple[list[tuple[int, int, int]], int] | None:
     """Fork children, each a member, in a process that has one thread: (pid, slot, serial) of each; ``None`` in a child.
 
-    :return: beside them the number of the error for which there are fewer, or 0.
+    :return: also the number of the error because of which there are fewer, or 0.
     """
 
 def request_child(
-    control: int, parcel: Parcel, lifeline: int, luggage: int, /
+    control: int, parcel: Parcel, lifeline: int, inherited: int, /
 ) -> tuple[bytes, int, int, int, int, int]:
-    """Ask a forkserver for a child, and await the answer.  Blocks.
+    """Ask a forkserver for a child, and wait for the answer. Blocks.
 
-    The parcel goes without a reference: the caller holds it until then.
+    The message carries no reference to the parcel: the caller must hold it until the answer.
 
     :param lifeline: The child's end of it; -1 for none.
-    :param luggage: Likewise.
-    :return: the kind of the answer (empty if nobody is left to give one), its value, the child's slot and serial, its
-        pidfd (-1: none), and the socket over which the server will report.
+    :param inherited: The child's end of the socket with its inherited descriptors; -1 for none.
+    :return: the kind of the answer (empty if no process is left to send one), its value, the child's slot and serial,
+        its pidfd (-1: none), and the socket over which the server will report.
     :raises OSError: if the server is gone.
     """
 
@@ -87,28 +87,90 @@ def set_signal_mask(mask: int, /) -> None:
     """Block these signals in this thread, and no others."""
 
 def immortalize(roots: list[object], kinds: tuple[type, ...], code_type: type, /) -> int:
-    """Let objects live for ever, so that using one no longer writes to it; how many there were: 0 before CPython 3.12.
+    """Make objects immortal, so that using one no longer writes to it; return how many: 0 before CPython 3.12.
 
-    What is reached from the roots: classes, what is exactly of these kinds, and dictionaries that are namespaces of
-    classes and modules, or roots.
+    These are the objects that are reached from the roots: classes, objects whose type is exactly one of these kinds,
+    and dictionaries that are namespaces of classes and modules, or roots.
     """
+
+class ExitMethod:
+    """A method that is carried out even if a signal handler raises at its beginning.
+
+    :param function: is called with the object, the arguments, and a list ``begun``, to which it appends something
+        first, inside its ``try``. If it raises and the list is empty, it is called once more, and then the exception is
+        raised.
+    """
+
+    def __new__(cls, function: Callable[..., object]) -> Self: ...
+    def __call__(self, *args: Any) -> Any: ...
+
+class ScopeGuard:
+    """A context manager whose calls no signal handler can separate from the body.
+
+    :param enter: is called first; ``as`` gives ``False`` if it returned that, else ``True``.
+    :param exit: is called at the end, unless it did.  All are functions of C, so that no handler runs within.
+    :param on_error: is called instead of ``exit`` if the body raises.
+    """
+
+    def __new__(
+        cls,
+        enter: Callable[[], object],
+        exit: Callable[[], object],  # noqa: A002
+        on_error: Callable[[], object] | None = None,
+        /,
+    ) -> Self: ...
+    def __enter__(self) -> bool: ...
+    def __exit__(self, *error: object) -> bool: ...
+
+def above_standard(fd: int) -> int:
+    """The descriptor; or, if it is one of the standard streams', a copy above them, and the given one is closed.
+
+    :raises OSError: if this process may open no more.
+    """
+
+def datagrams_require(fd: int, token: int) -> None:
+    """Have only those datagrams arrive at a socket that begin with the 8 bytes of the token, the first ones first."""
+
+def descriptor_scarcity(error: int) -> str | None:
+    """The message for an ``errno`` which means that descriptors have run out, with the limit; ``None`` for any other."""
+
+def duplicate(fd: int) -> int:
+    """A copy of a descriptor that is none of the standard streams' and that executed programs do not inherit.
+
+    :raises OSError: if it is not open, or this process may open no more.
+    """
+
+def file_identity(fd: int) -> tuple[int, int] | None:
+    """(device, inode) of the file behind a descriptor; ``None`` if it is not open."""
 
 def environment() -> bytes:
     """The environment variables as the system keeps them, each ended by a null byte."""
+
+def limits() -> bytes:
+    """This process's nice value, usable processors and resource limits; equal strings mean equal limits.
+
+    :raises OSError: if the system refuses.
+    """
+
+def set_limits(limits: bytes) -> None:
+    """Take over what `limits` returned in another process.
+
+    :raises OSError: if the system refuses: most raises of a limit need a privilege.
+    """
 
 def arena_fd() -> int:
     """The descriptor of the arena (close-on-exec); -1 before there is one."""
 
 def reserve(name: str) -> tuple[int, int, int]:
-    """Make a place for a child that is about to be born: (slot, serial, token_fd).
+    """Reserve a slot for a child that is about to start: (slot, serial, token_fd).
 
-    The token is a descriptor whose open file description keeps the place alive: the child must
-    inherit it (``pass_fds``, ``SCM_RIGHTS`` or fork) and the parent close it once the child has it.
-    When every copy is closed and nobody adopted the place, the place is dead.
+    The token is a descriptor whose open file description keeps the slot alive: the child must inherit it (``pass_fds``,
+    ``SCM_RIGHTS`` or fork), and the parent must close it once the child has it.  When every copy is closed and no child
+    has joined, the slot is dead.
     """
 
 def close_token(token_fd: int) -> None:
-    """Close the parent's copy of a birth token.
+    """Close the parent's copy of a token.
 
     Closing any descriptor of the arena's file drops this process's life lock, which this renews.
     """
@@ -116,25 +178,25 @@ def close_token(token_fd: int) -> None:
 def fork_before() -> None: ...
 def fork_in_parent() -> None: ...
 def fork_in_child() -> None: ...
-def fork_into(slot: int, serial: int, name: str) -> None:
-    """Let the next fork of this process adopt a reserved place rather than make one of its own."""
-
 def forked() -> tuple[int, int] | None:
-    """In the parent, right after a fork: the child's (slot, serial)."""
+    """In the parent, right after a fork: the child's (slot, serial); ``None`` if there has been none.
+
+    :raises Exception: if the child is no member, because the family has no slot for it; it says why.
+    """
 
 def alive(slot: int, serial: int) -> bool:
     """Whether that member can still act.  Zombies, reused pids and reused slots are dead."""
 
-def bury(slot: int, serial: int, exitcode: int | None = None) -> bool:
-    """Release all that a dead member left; ``False`` if it is alive or was buried before."""
+def reap(slot: int, serial: int, exitcode: int | None = None) -> bool:
+    """Release all that a dead member left; ``False`` if it is alive or was reaped before."""
 
 def sweep() -> int:
-    """Bury every dead member; how many there were."""
+    """Reap every dead member; return how many there were."""
 
 def leave(exitcode: int | None = None) -> None:
-    """End this process's membership: drop its references, free its slot, leave word of the exit code.
+    """End this process's membership: drop its references, free its slot, and record the exit code.
 
-    For a normal exit.  While other threads run it does nothing: who notices this process's death buries it.
+    For a normal exit.  While other threads run it does nothing: a process that notices this process's death reaps it.
     """
 
 def rename(name: str) -> None:
@@ -143,16 +205,16 @@ def rename(name: str) -> None:
 def members() -> list[tuple[int, int, int, str]]:
     """The living members: (slot, serial, pid, name)."""
 
-def obituary(serial: int) -> tuple[int, str, int | None] | None:
+def tombstone(serial: int) -> tuple[int, str, int | None] | None:
     """(pid, name, exit code) of a dead member, as long as it is remembered."""
 
 def stats() -> dict[str, int]:
     """Bytes and cells in use, free, committed; the cap; members."""
 
-def check() -> None:
+def verify() -> None:
     """Verify the arena's invariants; :raises AssertionError: naming the first that fails."""
 
-# -- who holds and awaits what -------------------------------------------------------------------
+# -- holders and waiters -------------------------------------------------------------------------
 
 HolderRow: TypeAlias = tuple[tuple[int | None, str | None], bool, int, float | None, bool]
 """((pid, name), alive, depth or permits, seconds held if known, whether it repairs)"""
@@ -164,22 +226,26 @@ def waiters(index: int, generation: int, /) -> list[tuple[int, str]]:
     """(pid, name) for each thread that waits for that cell, up to eight of a process."""
 
 def set_site_finder(finder: Callable[[], str] | None, /) -> None:
-    """Install what says which line makes a primitive; ``None`` records none."""
+    """Install the function that returns the line which makes a primitive; ``None`` records none."""
 
 # -- messages ------------------------------------------------------------------------------------
 
 def set_pickler(
     dumps: Callable[[Any], bytes | tuple[list[Any], list[PickleBuffer]]], loads: Callable[..., Any]
 ) -> None:
-    """Install the functions that serve what the kernel's own codec does not.
+    """Install the functions for objects that the kernel's own codec does not serve.
 
-    :param dumps: returns a pickle; or its pieces, which are copied once, and the buffers that travel in blocks of their own.
+    :param dumps: returns a pickle; or its pieces, which are copied once, and the buffers that are sent in blocks of
+        their own.
     :param loads: is called with a view of the pickle, and with the ``buffers`` if there are any.
     """
 
 class Handle:
     """One shared cell, by (index, generation).  Handles are compared and hashed by these two."""
 
+    # The kernel's constructors are `__new__`; `__init__` makes an object anew, if its class is one that a program
+    # derives. The types say `__init__` where programs derive, for there it is what such a class calls and overrides.
+    def __init__(self, *args: Any, **kwds: Any) -> None: ...
     @property
     def cell(self) -> tuple[int, int]: ...
 
@@ -193,28 +259,31 @@ def pack(obj: object) -> Parcel:
 def unpack(parcel: Parcel, /, take: bool = False, share: bool = False) -> Any:
     """A new object from a parcel; may be called several times.
 
-    :param take: let the object stand on the parcel's large buffers, not on copies: nobody else may unpack it.
-    :param share: let the object stand on them by views that are read-only: others may do so, too.
+    :param take: let the object refer to the parcel's large buffers, not to copies: no other code may unpack it.
+    :param share: let the object refer to them by views that are read-only: other code may unpack it so, too.
     """
 
-def give(parcel: Parcel, slot: int, serial: int) -> None:
-    """Let a reserved member own one reference to ``parcel`` as its inheritance."""
+def set_startup_data(parcel: Parcel, slot: int, serial: int) -> None:
+    """Give a reserved member a reference to ``parcel`` as its startup data."""
 
-def inheritance() -> Parcel | None:
-    """The parcel that was given to this member before it was born; at most once."""
+def take_startup_data() -> Parcel | None:
+    """The startup data that this member got before it started; at most once."""
 
 def attach(cls: type[_H], family: int, cell: int) -> _H:
-    """The function that a pickled handle calls: a handle to an existing cell.
+    """A handle to an existing cell.
 
     :raises HandleError: if the cell is gone, or belongs to another family.
     """
+
+def attach_token(cls: type[_H], token: bytes) -> _H:
+    """The function that a pickled handle calls: :func:`attach`, with family and cell in one string of 16 bytes."""
 
 # -- the ring ------------------------------------------------------------------------------------
 
 class Queue(Handle, Generic[_T]):
     """A queue over a ring of the arena.  Operations are atomic; a killed process loses at most its own."""
 
-    def __new__(cls, maxsize: int = 0, max_bytes: int = 0) -> Self: ...
+    def __init__(self, maxsize: int = 0, max_bytes: int = 0, *, ctx: object = None) -> None: ...
     @property
     def _maxsize(self) -> int: ...
     def put(self, obj: _T, block: bool = True, timeout: float | None = None) -> None: ...
@@ -233,70 +302,53 @@ class Queue(Handle, Generic[_T]):
     def is_shutdown(self) -> bool: ...
     @property
     def _max_bytes(self) -> int: ...
-    def _shut(self) -> None:
-        """No more puts; gets drain what is there, then raise ``ShutDown``, and ``_receive`` ``ValueError``."""
+    def _watch(self) -> bool:
+        """Whether a get would not wait; if it would, the next put or shutdown notifies every :class:`Observer`, once."""
 
-    def _send(self, a: int, b: int, obj: object, claims: Claims = ..., place: int = 0, /) -> int:
-        """Put an object with two numbers (64 bits) that are readable even if it cannot be unpickled.
+    def _task_done(self) -> None:
+        """Report that one of the messages that were put is finished; also after :meth:`close`.
 
-        With ``claims`` it is the result of the only item that is claimed there, at ``place``.
+        :raises ValueError: if all of them are finished already.
+        """
+
+    def _join(self, timeout: float | None = None, /) -> bool:
+        """Wait until every message that was put is finished; return whether that was in time.
+
+        Also after :meth:`close`.
+        """
+
+    def close(self) -> None:
+        """Refuse every later use of this handle."""
+
+    @property
+    def _closed(self) -> bool: ...
+
+class Channel(Queue[_T]):
+    """A queue whose messages carry two numbers (64 bits), which are readable even if the object cannot be unpickled."""
+
+    def _send(self, job_id: int, index: int, obj: object, /) -> int:
+        """Put an object with its two numbers.
+
         :return: the message's number in the ring.
-        """
-
-    def _send_batch(self, a: int, b: int, objs: list[Any] | range, progress: list[int], /) -> int:
-        """Send all of ``objs`` in one message; ``progress[0]`` becomes b + their number, whatever is raised.
-
-        :raises BufferError: if several have large buffers; then nothing was sent.
-        """
-
-    def _save(self, claims: Claims, place: int, result: object, failed: bool, /) -> bool:
-        """Save the result of the item that runs; whether the next of its batch is begun.
-
-        :raises Exception: if it cannot be pickled; then nothing has changed.
-        """
-
-    def _run(self, claims: Claims, place: int, results: Iterator[object], /) -> tuple[object, BaseException] | None:
-        """Save the results of a batch, of which the first item is begun; each step of ``results`` runs an item.
-
-        :return: (a result, why it cannot be pickled), whose item is still to get an outcome; ``None`` at the end.
-        :raises BaseException: what an item raises; likewise.
-        """
-
-    def _flush(self, claims: Claims, place: int, /) -> None:
-        """Send what was saved; the batch is done."""
-
-    def _send_saved(self, a: int, b: int, n: int, results: bytes, /) -> None:
-        """Send what :meth:`Claims.saved` gave."""
-
-    def _void(self, a: int, first: int, last: int, number: int = 0, /) -> int:
-        """Let nobody run the messages (a, first..last) that are still here, from message ``number`` on.
-
-        :return: how many there were.
         """
 
     def _send_many(
         self,
-        a: int,
-        b: int,
+        job_id: int,
+        index: int,
         objs: list[Any],
         progress: list[int] = ...,
         failures: list[tuple[int, BaseException]] = ...,
         /,
     ) -> list[tuple[int, BaseException]]:
-        """Send ``objs[i]`` with (a, b + i); of what cannot be pickled (b + i, exception) is appended to ``failures``.
+        """Send ``objs[i]`` with (job_id, index + i); for an object that cannot be pickled, (index + i, exception) is appended to ``failures``. ``progress[0]`` is the next index to send, even if an exception is raised."""
 
-        ``progress[0]`` is the next number to send, up to date whatever is raised.
-        """
+    def _receive(self, timeout: float | None = None, /) -> tuple[int, int, int, bool | list[int], Any]:
+        """(job_id, index, items, True, object), or (job_id, index, items, False, the exception that unpickling raised).
 
-    def _receive(
-        self, timeout: float | None = None, claims: Claims | None = None, place: int = 0, /
-    ) -> tuple[int, int, int, bool | list[int], Any]:
-        """(a, b, items, True, object), or (a, b, items, False, the exception that unpickling raised).
-
-        ``items`` is 0 if one object was sent.  With ``claims`` the message is claimed there, at ``place``, before it is
-        taken, and its first item is begun.
+        ``items`` is 0 if one object was sent.
         :raises queue.Empty: at the timeout.
-        :raises ClosedError: if there is nothing and will be nothing, or the taker is doomed.
+        :raises ClosedError: if the queue is empty and shut.
         """
 
     def _receive_many(
@@ -306,44 +358,80 @@ class Queue(Handle, Generic[_T]):
         into: list[tuple[int, int, int, bool | list[int], Any]] | None = None,
         /,
     ) -> list[tuple[int, int, int, bool | list[int], Any]]:
-        """At most ``limit`` rows as :meth:`_receive` gives them; waits for the first; none at the timeout.
+        """At most ``limit`` rows as :meth:`_receive` returns them; waits for the first; none at the timeout.
 
-        Where results come together the object is their list, and in the place of True may stand a list of the indexes
-        of failures: exceptions that unpickling raised, or what was saved as a failure.
-
-        They are appended to ``into``, where they are safe whatever a signal handler raises.
+        If several results arrive together, the object is their list, and instead of True there may be a list of the
+        indexes of failures: exceptions that unpickling raised, and results that were saved as failures.  The rows are
+        appended to ``into``, so that none is lost if a signal handler raises.
         """
 
-    def _settle(self) -> None:
-        """Wait until what dead takers left is put right: from now on their claims are exact."""
+    def _shut(self) -> None:
+        """Refuse further puts; gets take the remaining objects, and then raise ``ShutDown``, and ``_receive`` ``ValueError``."""
 
-    def _task_done(self) -> None:
-        """Say that one of the messages ever put is dealt with; also after :meth:`close`.
+class TaskQueue(Channel[_T]):
+    """A channel of tasks, which are claimed when they are taken, or of their results."""
 
-        :raises ValueError: if all of them are already.
+    def _send(self, job_id: int, index: int, obj: object, claims: Claims = ..., worker: int = 0, /) -> int:
+        """Put an object with its two numbers.
+
+        With ``claims`` it is the result of the only item that is claimed there, at ``worker``.
+        :return: the message's number in the ring.
         """
 
-    def _join(self, timeout: float | None = None, /) -> bool:
-        """Wait until every message ever put is dealt with; whether that was so in time.  Also after :meth:`close`."""
+    def _send_batch(self, job_id: int, index: int, objs: list[Any] | range, progress: list[int], /) -> int:
+        """Send all of ``objs`` in one message; ``progress[0]`` becomes index + their number, even if an exception is raised.
 
-    def close(self) -> None:
-        """Refuse every later use of this handle."""
+        :raises BufferError: if several have large buffers; then nothing was sent.
+        """
 
-    @property
-    def _closed(self) -> bool: ...
+    def _receive(
+        self, timeout: float | None = None, claims: Claims | None = None, worker: int = 0, /
+    ) -> tuple[int, int, int, bool | list[int], Any]:
+        """As that of `Channel`.
 
-def heed(queue: Queue[Any], /) -> bool:
-    """Whether the queue has something; if not, the next put into it calls every :class:`Ear`, once."""
+        With ``claims`` the message is claimed there, at ``worker``, before it is taken; its first item is begun.
+
+        :raises ClosedError: if the queue is empty and shut, or the taker is stopped.
+        """
+
+    def _save(self, claims: Claims, worker: int, result: object, failed: bool, /) -> bool:
+        """Save the result of the item that runs; return whether the next item of its batch is begun.
+
+        :raises Exception: if it cannot be pickled; then nothing has changed.
+        """
+
+    def _run(self, claims: Claims, worker: int, results: Iterator[object], /) -> tuple[object, BaseException] | None:
+        """Save the results of a batch, of which the first item is begun; each step of ``results`` runs an item.
+
+        :return: (a result, why it cannot be pickled), if the caller must still save an outcome for that item; ``None``
+            at the end.
+        :raises BaseException: what an item raises; the caller must save it.
+        """
+
+    def _flush(self, claims: Claims, worker: int, /) -> None:
+        """Send what was saved; the batch is done."""
+
+    def _send_saved(self, job_id: int, index: int, n: int, results: bytes, /) -> None:
+        """Send what :meth:`Claims.saved` gave."""
+
+    def _cancel(self, job_id: int, first: int, last: int, number: int = 0, /) -> int:
+        """Cancel the messages (job_id, first..last) that no worker has taken, from message ``number`` on.
+
+        :return: how many there were.
+        """
+
+    def _recover_claims(self) -> None:
+        """Repair what dead takers left; afterwards their claims are exact. May wait for the ring's lock."""
 
 @final
-class Ear:
-    """What hears of puts into queues that are heeded: a descriptor that becomes readable."""
+class Observer:
+    """A descriptor that becomes readable at a put into a watched queue."""
 
     def fileno(self) -> int:
-        """The descriptor; -1 if so many listen in the family that there is none for this one."""
+        """The descriptor; -1 if the family has no room for a further observer."""
 
     def drain(self) -> None:
-        """Forget what was heard."""
+        """Discard the notifications that have arrived."""
 
     def close(self) -> None: ...
 
@@ -353,13 +441,13 @@ PIPE_MESSAGES: int
 PIPE_BYTES: int
 """``maxsize`` and ``max_bytes`` of a pipe's rings."""
 
-def bell() -> tuple[int, int]:
-    """A new bell: the descriptor to hear it by, and the one to toll it by."""
+def doorbell(ring: Queue[Any], /) -> tuple[int, int]:
+    """A new doorbell for a new ring: its reading and its writing descriptor."""
 
 class PipeEnd:
-    """An end of a pipe: a ring to receive from, one to send into, and the descriptors of their bells."""
+    """An end of a pipe: a ring to receive from, one to send into, and the descriptors of their doorbells."""
 
-    def __new__(cls, incoming: Queue[Any] | None, outgoing: Queue[Any] | None, hearing: int, tolling: int, /) -> Self:
+    def __new__(cls, incoming: Queue[Any] | None, outgoing: Queue[Any] | None, read_fd: int, write_fd: int, /) -> Self:
         """Take over the descriptors; -1 where there is no ring."""
 
     @property
@@ -376,32 +464,36 @@ class PipeEnd:
     def poll(self, timeout: float | None = 0.0) -> bool: ...
     def fileno(self) -> int: ...
     def close(self) -> None: ...
-    def _heed(self) -> bool:
-        """Whether there is a message; if not, the next one, or the end, makes the bell readable."""
+    def _watch(self) -> bool:
+        """Whether there is a message; if not, the next one, or the end, makes the doorbell readable."""
 
     def _ready(self) -> bool:
         """Whether there is a message, or the end."""
 
     def _parts(self) -> tuple[Queue[Any] | None, Queue[Any] | None, int, int]:
-        """What it is made of; the descriptors stay its own.
+        """Its rings and descriptors; it goes on owning the descriptors.
 
         :raises ClosedError: if it was closed.
         """
 
-class Pile(Handle, Generic[_T]):
-    """A queue of which the last, or the one with the least rank, is taken first.  What has an underscore is as in `Queue`."""
+class PriorityQueue(Handle, Generic[_T]):
+    """A queue of which the last object, or the one with the least key, is taken first.
+
+    Methods with an underscore are as in `Queue`.
+    """
 
     def __new__(cls, maxsize: int = 0, max_bytes: int = 0, ordered: bool = False) -> Self: ...
-    def _put(self, rank: object, obj: _T, block: bool = True, timeout: float | None = None) -> None:
+    def _put(self, key: object, obj: _T, block: bool = True, timeout: float | None = None) -> None:
         """Put an object.
 
-        :param rank: None, bools, numbers, text, bytes, and tuples and lists of these; for an ordered one only.
-        :raises TypeError: if it is anything else.  In a tuple the rank ends before it, unless it is the first.
+        :param key: what it is sorted by: None, bools, numbers, text, bytes, and tuples and lists of these; for an
+            ordered one only.
+        :raises TypeError: if it is anything else.  In a tuple the key ends before it, unless it is the first.
         """
 
     def _get(self, block: bool = True, timeout: float | None = None, *, copy: bool = False) -> _T: ...
-    def _heed(self) -> bool:
-        """As :func:`heed`."""
+    def _watch(self) -> bool:
+        """As a queue's."""
 
     def _fail_next(self, error: BaseException, /) -> None:
         """Let the next get of this handle raise this."""
@@ -423,46 +515,47 @@ class Pile(Handle, Generic[_T]):
 
 @final
 class Claims(Handle):
-    """Which message each of some takers took last, readable after their death."""
+    """For each of several takers: which message it took last; readable after its death."""
 
     def __new__(cls, places: int, /) -> Self: ...
-    def read(self, place: int, /) -> tuple[int, int] | None:
-        """The two numbers of the message last taken; of a dead taker, once the ring is settled."""
+    def read(self, worker: int, /) -> tuple[int, int] | None:
+        """The two numbers of the message last taken; exact for a dead taker after :meth:`TaskQueue._recover_claims`."""
 
-    def look(self, place: int, /) -> tuple[int, int, int, int, bool, int, int, int] | None:
-        """(a, b, next, end, whether an item runs, finished, when it began in ns, the word that names this moment).
+    def look(self, worker: int, /) -> tuple[int, int, int, int, bool, int, int, int] | None:
+        """(job_id, index, next, end, whether an item runs, finished, when it began in ns, the claim's word).
 
         Items ``[next, end)`` of the message are not begun; ``finished`` have results.
         """
 
-    def doom(self, place: int, word: int, /) -> bool:
-        """Let the taker begin nothing more; ``False`` if the moment is over that ``word`` names."""
+    def stop(self, worker: int, word: int, /) -> bool:
+        """Keep the taker from beginning another item; ``False`` if the claim's word has changed since it was ``word``."""
 
-    def revoke(self, place: int, word: int, n: int, /) -> bool:
-        """Take away the last ``n`` items that are not begun; ``False`` as for :meth:`doom`."""
+    def revoke(self, worker: int, word: int, n: int, /) -> bool:
+        """Take away the last ``n`` items that are not begun; ``False`` as for :meth:`stop`."""
 
-    def saved(self, place: int, /) -> tuple[int, int, bytes]:
-        """Of a dead taker: (how many results, from which item on, their bytes) it may not have sent."""
+    def saved(self, worker: int, /) -> tuple[int, int, bytes]:
+        """For a dead taker: (how many results, from which item on, their bytes) that it may not have sent."""
 
-    def write(self, place: int, a: int, b: int, /) -> None:
+    def write(self, worker: int, job_id: int, index: int, /) -> None:
         """Stand there without having taken anything yet."""
 
-    def clear(self, place: int, /) -> None:
+    def clear(self, worker: int, /) -> None:
         """Forget the claim, before another taker gets the place."""
 
 # -- locks ---------------------------------------------------------------------------------------
 
 class _Lock(Handle):
-    def __new__(cls) -> Self: ...
+    def __init__(self, *, ctx: object = None) -> None: ...
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool: ...
     def release(self) -> None: ...
     def __enter__(self) -> bool: ...
     def __exit__(self, *exc_info: object) -> None: ...
     def locked(self) -> bool: ...
     def _is_owned(self) -> bool: ...
+    def _release_owned(self) -> None: ...
     def _holders(self) -> list[HolderRow]: ...
     def _holder(self) -> tuple[int, str, str, int]:
-        """(pid, name, what, depth); what is free, mine, thread (of this process), process (another) or dead."""
+        """(pid, name, what, depth); ``what`` is free, mine, thread (of this process), process (another) or dead."""
 
     def _begin_repair(self) -> None: ...
     def _end_repair(self, repaired: bool, /) -> None: ...
@@ -482,7 +575,7 @@ def own_methods(cls: _C, /) -> _C:
 # -- semaphores, events, conditions --------------------------------------------------------------
 
 class Semaphore(Handle):
-    def __new__(cls, value: int = 1, *, reclaim: bool = False) -> Self: ...
+    def __init__(self, value: int = 1, *, reclaim: bool = False, ctx: object = None) -> None: ...
     @property
     def reclaim(self) -> bool: ...
     def _holders(self) -> list[HolderRow]: ...
@@ -493,7 +586,7 @@ class Semaphore(Handle):
     def get_value(self) -> int: ...
 
 class BoundedSemaphore(Handle):
-    def __new__(cls, value: int = 1) -> Self: ...
+    def __init__(self, value: int = 1, *, ctx: object = None) -> None: ...
     def _holders(self) -> list[HolderRow]: ...
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool: ...
     def release(self, n: int = 1) -> None: ...
@@ -504,7 +597,7 @@ class BoundedSemaphore(Handle):
     def _maximum(self) -> int: ...
 
 class Event(Handle):
-    def __new__(cls) -> Self: ...
+    def __init__(self, *, ctx: object = None) -> None: ...
     def set(self) -> None: ...
     def clear(self) -> None: ...
     def is_set(self) -> bool: ...
@@ -542,9 +635,9 @@ class Scalar(Handle):
         """The name of its type in :mod:`ctypes`."""
 
     def add(self, amount: Any, /) -> None:
-        """Add to a number at once: one atomic read-modify-write, sequentially consistent, as the next three are.
+        """Add to a number by one atomic read-modify-write, sequentially consistent, as the next three methods.
 
-        :raises OverflowError: if the type has no room for the sum; the value stays.
+        :raises OverflowError: if the type has no room for the sum; the value does not change.
         """
 
     def fetch_add(self, amount: Any, /) -> Any:
@@ -554,7 +647,7 @@ class Scalar(Handle):
         """Set the value and return what it was."""
 
     def compare_exchange(self, expected: Any, value: Any, /) -> bool:
-        """Set the value if it equals what was expected; whether it did."""
+        """Set the value if it equals ``expected``; return whether it did."""
 
     def __buffer__(self, flags: int, /) -> memoryview:
         """Its bytes, writable; a view keeps the cell alive."""
@@ -573,7 +666,7 @@ class LockedScalar(Scalar):
     def __setstate__(self, lock: Any, /) -> None: ...
 
 class Block(Handle):
-    """Plain memory, aligned for every type; zeroed at first, or with whatever was there.
+    """Plain memory, aligned for every type; filled with zeros, or with arbitrary bytes.
 
     Its buffer is writable, and a view of it keeps the memory alive in every process that has one.
     :raises MemoryError: if the family's arena is full.

@@ -1,32 +1,31 @@
-"""Lifelines: what kills a process when the one that needs it is gone.
+"""Lifelines: the system kills a process when its parent is gone.
 
-The parent holds the write end of a pipe, alone.  The child asks the system to send it SIGKILL when
-something happens at the read end (``fcntl(2)``: ``O_ASYNC`` with ``F_SETSIG``), and all that can
-happen there is that the parent's end closes, however the parent died.  It takes no thread and no
-GIL, so that a busy loop or a blocked C call does not put it off.  ``PR_SET_PDEATHSIG`` will not do:
-it fires when the *thread* that forked ends.
+Only the parent has the write end of a pipe. The child asks the system to send it SIGKILL on an event at the read end
+(``fcntl(2)``: ``O_ASYNC`` with ``F_SETSIG``), and the only possible event is that the parent's end closes, however the
+parent died. This needs no thread and no GIL, so a busy loop or a blocked C call does not delay it.
+``PR_SET_PDEATHSIG`` does not suffice: it sends the signal when the *thread* that forked ends.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 
-from processing_core._descriptors import Descriptor, readable
+from processing_core._fds.descriptors import Descriptor, open_pipe, readable
 from processing_core._forks import keep_private, without_forks
+from processing_core._platform import kill_when_hung_up
 
 __all__ = ["Lifeline", "arm"]
 
 
 class Lifeline:
-    """The parent's side of one child's lifeline; the child dies when it is closed or collected."""
+    """The parent's side of one child's lifeline; the child is killed when this is closed or collected."""
 
     def __init__(self) -> None:
         with without_forks():
-            read_end, write_end = os.pipe()
-            self._held = keep_private(Descriptor(write_end))
-        self._given = Descriptor(read_end)
+            read_end, write_end = open_pipe()
+            self._held = keep_private(write_end)
+        self._given = read_end
 
     def child_end(self) -> int:
         """The descriptor that the child must inherit and :func:`arm`."""
@@ -41,7 +40,7 @@ class Lifeline:
         return self._given.detach()
 
     def close(self) -> None:
-        """Let go."""
+        """Close this end; the child is killed if it has its own end."""
         self._given.close()
         self._held.close()
 
@@ -61,9 +60,8 @@ def arm(fd: int) -> None:
     """
     with without_forks():
         _state.armed = keep_private(Descriptor(fd))
-    fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
+    fd = _state.armed.fileno()
+    kill_when_hung_up(fd)
     # It may have closed before; nothing is ever written, so readable means hung up.
     if readable(fd, 0):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The project's logger, which tells of the lives of processes.
+"""The project's logger, which logs the starts and ends of processes.
 
 There is none before a program asks for one, and `logging` is not imported before that.  Two generations of names set up
 the same logger: `get_logger` and `log_to_stderr` of ``multiprocessing``, `enableLogging` and `getLogger` of 0.52.  Its
@@ -8,8 +8,10 @@ messages do not go to the handlers of the root logger.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterable
 
+from processing_core import _forks
 from processing_core.annotations import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,10 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEBUG",
+    "FORMAT",
     "INFO",
+    "NAME",
     "NOTSET",
     "SUBDEBUG",
     "SUBWARNING",
+    "WARNING",
     "Setup",
     "debug",
     "enableLogging",
@@ -28,11 +33,15 @@ __all__ = [
     "get_logger",
     "info",
     "log_to_stderr",
+    "logs_to_stderr",
+    "present_logger",
     "name_records",
     "repeat",
+    "set_process_name",
     "setup",
     "sub_debug",
     "sub_warning",
+    "warn",
 ]
 
 NOTSET = 0
@@ -40,22 +49,27 @@ SUBDEBUG = 5
 DEBUG = 10
 INFO = 20
 SUBWARNING = 25
+WARNING = 30
 
-_NAME = "processing"
-_FORMAT = "[%(levelname)s/%(processName)s] %(message)s"
+NAME = "processing"
+FORMAT = "[%(levelname)s/%(processName)s] %(message)s"
 
 
-# What a child does to log as its parent does: the level, whether 0.52's function was called, and how the handler is
-# made: by what (``None``: there is none of ours), its arguments, the format.  No NamedTuple, whose making takes 0.5 ms.
+# What a child does to log as its parent does: the level (the root logger's, if ours has none), whether 0.52's function
+# was called, and how the handler is made: by what (``None``: there is none of ours), its arguments, the format.  No
+# NamedTuple, whose making takes 0.5 ms.
 Setup = tuple[int, bool, Callable[..., "logging.Handler"] | None, tuple[Any, ...], str | None]
 
 
 class _State:
     def __init__(self) -> None:
         self.logger: logging.Logger | None = None
+        self.first_level = NOTSET  # of the logger, when there will be one
         self.enabled = False  # by 0.52's function
         self.handler: logging.Handler | None = None  # the one that was made here
         self.recipe: tuple[Callable[..., logging.Handler] | None, tuple[Any, ...], str | None] = (None, (), None)
+        self.process_name: Callable[[], str] = str  # told by what knows it
+        self.guard = threading.RLock()  # guards that there is one handler
 
 
 _state = _State()
@@ -75,11 +89,23 @@ def get_logger() -> logging.Logger:
 
         logging.addLevelName(SUBDEBUG, "SUBDEBUG")
         logging.addLevelName(SUBWARNING, "SUBWARNING")
-        logger = logging.getLogger(_NAME)
+        logger = logging.getLogger(NAME)
         logger.propagate = False
         logger.addFilter(_name_process)
+        if logger.level == NOTSET:
+            logger.setLevel(_state.first_level)
         _state.logger = logger
     return _state.logger
+
+
+def present_logger() -> logging.Logger | None:
+    """The logger, if `get_logger` has made it."""
+    return _state.logger
+
+
+def logs_to_stderr() -> bool:
+    """Whether `log_to_stderr`, or `enableLogging` in its place, has given the logger a handler."""
+    return _state.handler is not None
 
 
 def log_to_stderr(level: int | str | None = None) -> logging.Logger:
@@ -94,8 +120,9 @@ def log_to_stderr(level: int | str | None = None) -> logging.Logger:
     logger = get_logger()
     import logging
 
-    if _state.recipe[0] is not logging.StreamHandler:
-        _handle(logging.StreamHandler, (), None)
+    with _state.guard:
+        if _state.recipe[0] is not logging.StreamHandler:
+            _handle(logging.StreamHandler, (), None)
     if level is not None:
         logger.setLevel(level)
     return logger
@@ -120,10 +147,11 @@ def enableLogging(
     >>> processing.enableLogging(processing.INFO)  # doctest: +SKIP
     """
     logger = get_logger()
-    if HandlerType is not None or not logger.handlers:
-        import logging
+    with _state.guard:
+        if HandlerType is not None or not logger.handlers:
+            import logging
 
-        _handle(HandlerType or logging.StreamHandler, tuple(handlerArgs), format)
+            _handle(HandlerType or logging.StreamHandler, tuple(handlerArgs), format)
     logger.setLevel(level)
     _state.enabled = True
 
@@ -133,39 +161,50 @@ def getLogger() -> logging.Logger | None:
     return get_logger() if _state.enabled else None
 
 
-def sub_debug(message: str, *args: object) -> None:
+def sub_debug(msg: object, *args: object) -> None:
     """Log at the level `SUBDEBUG`, if there is a logger."""
     if _state.logger is not None:
-        _state.logger.log(SUBDEBUG, message, *args)
+        _state.logger.log(SUBDEBUG, msg, *args, stacklevel=2)
 
 
-def debug(message: str, *args: object) -> None:
+def debug(msg: object, *args: object) -> None:
     """Log at the level ``DEBUG``, if there is a logger."""
     if _state.logger is not None:
-        _state.logger.log(DEBUG, message, *args)
+        _state.logger.log(DEBUG, msg, *args, stacklevel=2)
 
 
-def info(message: str, *args: object) -> None:
+def info(msg: object, *args: object) -> None:
     """Log at the level ``INFO``, if there is a logger."""
     if _state.logger is not None:
-        _state.logger.log(INFO, message, *args)
+        _state.logger.log(INFO, msg, *args, stacklevel=2)
 
 
-def sub_warning(message: str, *args: object) -> None:
+def sub_warning(msg: object, *args: object) -> None:
     """Log at the level `SUBWARNING`, if there is a logger."""
     if _state.logger is not None:
-        _state.logger.log(SUBWARNING, message, *args)
+        _state.logger.log(SUBWARNING, msg, *args, stacklevel=2)
 
 
-def setup() -> Setup | None:
-    """What children must repeat; ``None`` if nothing was set up."""
+def warn(msg: object, *args: object) -> None:
+    """Log at the level ``WARNING``, if there is a logger."""
+    if _state.logger is not None:
+        _state.logger.log(WARNING, msg, *args, stacklevel=2)
+
+
+def setup() -> Setup | int | None:
+    """What children must repeat, or the level of the logger that they may ask for; ``None`` if nothing was set up."""
     if _state.logger is None:
-        return None
-    return (_state.logger.level, _state.enabled, *_state.recipe)
+        logging = sys.modules.get("logging")
+        level: int = WARNING if logging is None else logging.getLogger(NAME).getEffectiveLevel()
+        return (_state.first_level if level == WARNING else level) or None
+    return (_state.logger.getEffectiveLevel(), _state.enabled, *_state.recipe)
 
 
-def repeat(made: Setup) -> None:
+def repeat(made: Setup | int) -> None:
     """In a child: log as the parent does."""
+    if isinstance(made, int):
+        _state.first_level = made
+        return
     level, _state.enabled, handler_type, handler_args, form = made
     if handler_type is not None:
         _handle(handler_type, handler_args, form)
@@ -173,7 +212,7 @@ def repeat(made: Setup) -> None:
 
 
 def name_records() -> None:
-    """Let every record of `logging` that this child makes bear its name.
+    """Let every record of `logging` that this child makes have the process's name.
 
     `logging` knows the name from a module of the standard library only.  Where it has not been imported by now, the
     records say ``MainProcess``, but for those of the project's logger.
@@ -202,7 +241,7 @@ def _handle(make: Callable[..., logging.Handler], args: tuple[Any, ...], form: s
     import logging
 
     logger, handler = get_logger(), make(*args)
-    handler.setFormatter(logging.Formatter(form or _FORMAT))
+    handler.setFormatter(logging.Formatter(form or FORMAT))
     if _state.handler is not None:
         logger.removeHandler(_state.handler)
         _state.handler.close()
@@ -211,7 +250,17 @@ def _handle(make: Callable[..., logging.Handler], args: tuple[Any, ...], form: s
 
 
 def _name_process(record: logging.LogRecord) -> bool:
-    from processing_core import _current  # here, for its exit functions log
-
-    record.processName = _current.current_process().name
+    record.processName = _state.process_name()
     return True
+
+
+def set_process_name(name: Callable[[], str]) -> None:
+    """Have ``name`` called for this process's name, for log records."""
+    _state.process_name = name
+
+
+def _forget() -> None:
+    _state.guard = threading.RLock()  # another thread of the parent may have held it
+
+
+_forks.forget_in_child(_forget)

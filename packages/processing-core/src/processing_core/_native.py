@@ -5,8 +5,10 @@ from __future__ import annotations
 from processing_core import _errors
 
 try:
-    from processing_core import _kernel
+    import processing_core._kernel as _kernel
 except ImportError as error:
+    if "sub-interpreter" in str(error):
+        raise
     raise ImportError(
         f"processing_core cannot load its native kernel, processing_core._kernel ({error}). "
         "It is compiled when the package is installed: install a C compiler and the headers of "

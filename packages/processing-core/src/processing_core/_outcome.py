@@ -1,9 +1,10 @@
-"""What became of a process that failed: its exception, on the way to the process that started it.
+"""The exception of a process that failed, on the way to the process that started it.
 
-A process has one queue in the arena for the failures of all its children, made before the first starts; each child
-knows its number, and attaches to it when it fails: a start that does not fail pays nothing.  The parent keeps it as
-long as it lives.  A child puts its failure there before it ends, so who has seen the end finds the failure, or will
-never.  It is taken with the exit code: the queue holds no more than the failures of children that nobody looked after.
+A process has one queue in the arena for the failures of all its children; it creates the queue before it starts the
+first child. Each child knows the queue's cell, and attaches to it only when it fails, so a successful child costs
+nothing. The parent keeps the queue as long as it runs. A child puts its failure there before it ends, so a thread that
+has seen the child's end finds the failure at once if there is one. The parent takes a failure together with the exit
+code, so the queue holds only the failures of children whose end no thread has waited for.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import pickle
 import threading
 
 from processing_core import _forks, _main_module, _pickling
+from processing_core._carried import OWN, NotLoaded, caused_by, load_exception, text_of
 from processing_core._errors import HandleError, RemoteException, RemoteTraceback
 from processing_core._native import _kernel
 from processing_core.annotations import Any, NamedTuple
@@ -20,10 +22,10 @@ __all__ = ["Failure", "Mailbox", "exception_of", "forget", "mailbox", "report", 
 
 
 class Failure(NamedTuple):
-    """An exception as it travels: pickled by itself, beside what is to be told if that does not unpickle.
+    """An exception in a message: its pickles, and the text to show if none of them can be unpickled.
 
-    Pickled in each way that may serve, the best first: where the main module cannot be imported, a forked child's
-    exception is still of a class that the parent knows by name.
+    There is a pickle for each way that may work, the best first: where the main module cannot be imported, the class of
+    a forked child's exception can still be pickled by name, because the parent has it too.
     """
 
     pickled: tuple[bytes, ...]
@@ -39,9 +41,10 @@ Mailbox = int
 
 class _State:
     def __init__(self) -> None:
-        self.queue: _kernel.Queue[Failure] | None = None
+        self.queue: _kernel.Channel[Failure] | None = None
         self.arrived: list[tuple[int, int, int, bool | list[int], Any]] = []
-        # Guards both: between the queue and the list a failure is nowhere.  Reentrant, for a signal handler may ask.
+        # Guards both: a thread that moves failures from the queue to the list holds it, so that another thread finds
+        # each failure in one of them.  Reentrant, because a signal handler may call `take`.
         self.lock = threading.RLock()
 
 
@@ -49,26 +52,26 @@ _state = _State()
 
 
 def mailbox() -> Mailbox:
-    """Where the children of this process put their failures."""
+    """The queue in which the children of this process put their failures."""
     with _state.lock:
         if _state.queue is None:
-            _state.queue = _kernel.Queue()
+            _state.queue = _kernel.Channel()
         index, generation = _state.queue.cell
     return generation << 32 | index
 
 
 def report(mailbox: Mailbox, error: BaseException) -> None:
-    """In a child: tell the parent what it failed by, if there still is one.  Does not block.
+    """In a child: send the parent the exception that ended it, if the parent still runs. Does not block.
 
     :raises MemoryError: if the arena is full.
     """
-    place = _kernel.member()
-    assert place is not None
+    member_id = _kernel.member()
+    assert member_id is not None
     try:
-        queue: _kernel.Queue[Failure] = _kernel.attach(_kernel.Queue, _kernel.family(), mailbox)
+        queue: _kernel.Channel[Failure] = _kernel.attach(_kernel.Channel, _kernel.family(), mailbox)
     except HandleError:
         return  # the parent has ended, and its queue with it
-    queue._send(place[1], 0, _failure(error))
+    queue._send(member_id[1], 0, _failure(error))
 
 
 def take(serial: int) -> Failure | None:
@@ -87,32 +90,28 @@ def forget(serial: int) -> None:
 
 
 def exception_of(failure: Failure) -> BaseException:
-    """The exception that a child raised, with its traceback there as the cause; or what stands for it."""
-    error = _loaded(failure)
-    error.__cause__ = RemoteTraceback(failure.traceback)
-    return error
+    """The exception that a child raised, or its replacement; the cause is the traceback in the child."""
+    return caused_by(_loaded(failure), RemoteTraceback(failure.traceback))
 
 
 def _failure(error: BaseException) -> Failure:
-    import traceback  # here, for its import takes 2 ms
-
     kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
     described = (
         kind.replace(_main_module.CHILD_NAME, "__main__"),
         _text(error),
-        "".join(traceback.format_exception(error)),
+        text_of(error),
     )
     by_name = () if _main_module.importable() else _by_name(error)
     try:
         return Failure((*by_name, _pickling.dumps(error)), *described)
-    except Exception as reason:
+    except OWN as reason:
         return Failure((), *described, f"it cannot be pickled: {_described(reason)}")
 
 
 def _by_name(error: BaseException) -> tuple[bytes, ...]:
     try:
         return (pickle.dumps(error),)
-    except Exception:  # the other way will tell
+    except OWN:  # pickling by value is tried next, and its error is reported
         return ()
 
 
@@ -120,20 +119,17 @@ def _loaded(failure: Failure) -> BaseException:
     reason = failure.reason
     for pickled in failure.pickled:
         try:
-            error: object = _pickling.loads(pickled)
-        except Exception as obstacle:
-            reason = f"it cannot be unpickled: {_described(obstacle)}"
-        else:
-            if isinstance(error, BaseException):
-                return error
-            reason = f"it was unpickled as {type(error).__name__!r}"
+            return load_exception(pickled)
+        except NotLoaded as obstacle:
+            why = obstacle.reason
+            reason = why if isinstance(why, str) else f"it cannot be unpickled: {_described(why)}"
     return RemoteException(failure.kind, failure.text, reason)
 
 
 def _text(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:
+    except OWN:
         return "<its __str__ failed>"
 
 
@@ -142,7 +138,7 @@ def _described(error: BaseException) -> str:
 
 
 def _forget() -> None:
-    # The queue is the parent's.
+    # The queue belongs to the parent.
     _state.queue, _state.arrived, _state.lock = None, [], threading.RLock()
 
 

@@ -1,8 +1,8 @@
-"""Pickling: the plain protocol first, cloudpickle where that cannot serve the receiver.
+"""Pickling: the plain protocol first, cloudpickle if the receiver could not unpickle that.
 
-Plain pickle cannot serve the receiver when it refuses (a lambda, a closure), and when it writes a
-reference into a ``__main__`` that no other process can import: that of a REPL, a notebook,
-``python -c``, stdin, or a package run with ``-m``.  cloudpickle is imported when first needed.
+Plain pickle does not suffice if it refuses the object (a lambda, a closure), or if it writes a reference into a
+``__main__`` that no other process can import: that of a REPL, a notebook, ``python -c``, stdin, or a package run with
+``-m``; or a reference to a definition under a main guard. cloudpickle is imported when it is first needed.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import sys
 from collections.abc import Callable
 from pickle import loads as loads
 
-from processing_core import _main_module, _reducers
-from processing_core._descriptors import Deposits
+from processing_core import _arrays, _guarded, _main_module, _reducers
+from processing_core._fds import transports
+from processing_core._fds.descriptors import Deposits, is_scarcity
 from processing_core._native import _kernel
 from processing_core.annotations import Any, TypeAlias
 
@@ -21,22 +22,23 @@ __all__ = ["dumps", "loads", "path_to_culprit", "pieces"]
 
 _PROTOCOL = 5
 
-# Bytes from which on a buffer travels in a block of its own: where that takes no longer than to copy it twice more.
+# Buffers of at least this many bytes are sent in a block of their own: from there on that takes no longer than two more
+# copies.
 OUT_OF_BAND = 32 << 10
 _NEVER = sys.maxsize
 
 _Written: TypeAlias = tuple[list[Any], list[pickle.PickleBuffer]]
 """A pickle in pieces, and the buffers that it lacks."""
 
-# What plain pickle raises for things that it does not know how to name.
+# The errors of plain pickle for objects that it cannot name.
 _REFUSALS = (pickle.PicklingError, AttributeError, TypeError)
 
 
 def dumps(obj: Any) -> bytes:
     """Pickle ``obj`` for any member of the family.
 
-    Does not block; calls the code of ``obj`` (``__reduce__``, ``__getstate__``), at most twice, and a few
-    times more if neither way serves.
+    Does not block; calls the code of ``obj`` (``__reduce__``, ``__getstate__``), at most twice, and a few times more if
+    neither way works.
 
     :raises NotPicklableError: if something in it cannot be pickled; it names the path to that.
     :raises Exception: whatever else the pickling of ``obj`` raises, with a note that names the path.
@@ -46,27 +48,29 @@ def dumps(obj: Any) -> bytes:
 
 
 def pieces(obj: Any) -> _Written:
-    """Pickle ``obj`` as :func:`dumps` does, without joining what the pickler wrote, and without the large buffers.
+    """Pickle ``obj`` as :func:`dumps` does, but without joining the pieces, and without the large buffers.
 
-    :return: the pickle in pieces, of which the long ones are objects of the sender's own; and the buffers that are
-        not in it, which ``loads`` wants back in this order.
+    :return: the pickle in pieces, of which the long ones are objects of the sender's own; and the buffers that are not
+        in it, which ``loads`` needs in this order.
     """
     return _write(obj, OUT_OF_BAND)
 
 
 class _Writer:
-    """A pickler, and what it writes: frames, and whatever is long as it is.
+    """A pickler, and what it has written: frames, and long bytes objects themselves.
 
-    Used again and again, by one thread at a time: to make a pickler takes as long as to pickle a small object.
+    It is reused, by one thread at a time, because making a pickler takes as long as pickling a small object.
     """
 
-    __slots__ = ("_buffers", "_least", "_pickler", "_pieces", "write")
+    __slots__ = ("_arrays_as_they_are", "_buffers", "_least", "_pickler", "_pieces", "write")
 
-    def __init__(self, least: int, make: Callable[..., Any]) -> None:
+    def __init__(self, least: int, make: Callable[..., Any], arrays_as_they_are: bool = False) -> None:
         """
         :param least: bytes from which on a buffer stays out of band.
         :param make: the class of the pickler.
+        :param arrays_as_they_are: do not raise `ReadOnlyArray` at the first one.
         """
+        self._arrays_as_they_are = arrays_as_they_are
         self._least = least
         self._pieces: list[Any] = []
         self._buffers: list[pickle.PickleBuffer] = []
@@ -75,6 +79,8 @@ class _Writer:
 
     def _keep_in(self, buffer: pickle.PickleBuffer) -> bool:
         with buffer.raw() as view:
+            if view.readonly and not self._arrays_as_they_are and _arrays.is_array(view.obj):
+                raise _arrays.ReadOnlyArray
             if view.nbytes < self._least:
                 return True
         self._buffers.append(buffer)
@@ -91,25 +97,36 @@ class _Writer:
 
 
 _idle: dict[int, list[_Writer]] = {OUT_OF_BAND: [], _NEVER: []}
-"""Writers that nobody uses, by their `least`; taken and given back by single operations of a list."""
+"""Writers that are not in use, by their `least`; taken and given back by single operations of a list."""
 
 
 def _write(obj: Any, least: int) -> _Written:
     made = Deposits.made
+    marks: tuple[bytes, ...] = ()
     try:
-        written = _write_plain(obj, least)
-        if _main_module.importable() or not any(type(piece) is bytes and b"__main__" in piece for piece in written[0]):
+        written = _write_plain(obj, least, made)
+        marks = _guarded.marks()
+        if not marks or not _has(written, marks):
             return written
     except _REFUSALS:
         pass
     except BaseException as error:
         _explain(error, obj, made)
         raise
-    return _write_by_value(obj, least, made)
+    try:
+        return _write_by_value(obj, least, made)
+    except Exception:
+        if not marks or not _main_module.importable():
+            raise
+        return _write_plain(obj, least, Deposits.made)  # a forked child has definitions under the guard, too
+
+
+def _has(written: _Written, marks: tuple[bytes, ...]) -> bool:
+    return any(type(piece) is bytes and any(mark in piece for mark in marks) for piece in written[0])
 
 
 def path_to_culprit(obj: Any) -> str:
-    """Where in ``obj`` stands what cannot be pickled, like ``args[0].session.lock``; :func:`dumps` tells it already.
+    """The path to the part of ``obj`` that cannot be pickled, as ``args[0].lock``; errors of :func:`dumps` have it.
 
     Does not block; calls the code of ``obj``.
 
@@ -121,26 +138,30 @@ def path_to_culprit(obj: Any) -> str:
     try:
         return _culprit.path_to_culprit(obj)
     finally:
-        _take_back(made)
+        transports.recall(made)
 
 
-def _write_plain(obj: Any, least: int) -> _Written:
-    if _reducers.registered():
-        return _Writer(least, _reducers.ForkingPickler).run(obj)
-    idle = _idle[least]
+def _write_plain(obj: Any, least: int, made: int) -> _Written:
     try:
-        writer = idle.pop()
-    except IndexError:
-        writer = _Writer(least, pickle.Pickler)
-    written = writer.run(obj)
-    idle.append(writer)
-    return written
+        if _reducers.registered():
+            return _Writer(least, _reducers.pickler()).run(obj)
+        idle = _idle[least]
+        try:
+            writer = idle.pop()
+        except IndexError:
+            writer = _Writer(least, pickle.Pickler)
+        written = writer.run(obj)
+        idle.append(writer)
+        return written
+    except _arrays.ReadOnlyArray:
+        transports.recall(made)
+    return _with_arrays(_reducers.pickler(), least).run(obj)
 
 
 def _write_by_value(obj: Any, least: int, made: int) -> _Written:
-    _take_back(made)
+    transports.recall(made)
     try:
-        return _Writer(least, _reducers.by_value_pickler()).run(obj)
+        return _with_arrays(_reducers.by_value_pickler(), least).run(obj)
     except BaseException as error:
         refusal = _explain(error, obj, made)
         if refusal is None:
@@ -148,24 +169,22 @@ def _write_by_value(obj: Any, least: int, made: int) -> _Written:
         raise refusal from error
 
 
-def _explain(error: BaseException, obj: Any, made: int) -> Exception | None:
-    from processing_core import _culprit
+def _with_arrays(chosen: Any, least: int) -> _Writer:
+    return _Writer(least, _arrays.pickler(chosen), arrays_as_they_are=True)
 
+
+def _explain(error: BaseException, obj: Any, made: int) -> Exception | None:
     try:
+        if is_scarcity(error):  # no part of the object is the cause, and the search would need descriptors
+            return None
+        from processing_core import _culprit
+
         return _culprit.explain(error, obj)
     finally:
-        _take_back(made)
+        transports.recall(made)
 
 
-def _take_back(made: int) -> None:
-    """Take back the descriptors that were deposited for a pickle which is not used."""
-    if Deposits.made != made:
-        from processing_core import _broker
-
-        _broker.recall(made)
-
-
-# Children know the main module as ``__mp_main__``; what they pickle by that name must load here.
+# Children import the main module as ``__mp_main__``; what they pickle by that name must be found here.
 sys.modules.setdefault("__mp_main__", sys.modules["__main__"])
 
 _kernel.set_pickler(pieces, loads)

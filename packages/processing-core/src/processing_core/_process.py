@@ -1,8 +1,8 @@
 """``Process``: a thread's interface to a process.
 
-What is the same under every start method; :mod:`processing_core._context` gives each method its
-class.  A ``Process`` goes from *initial* to *started* to *stopped*, and may be *closed*: ``_popen`` is
-``None`` in the first and the last, and a :class:`Child` in between.
+This is the part that is the same under every start method; :mod:`processing_core._context` has a class for each method.
+A ``Process`` goes from *initial* to *started* to *stopped*, and may be *closed*: ``_popen`` is ``None`` in the first
+and the last, and a :class:`Child` in between.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 from processing_core import _main_module, _outcome
 from processing_core._aliases import ProcessAliases
-from processing_core._current import collect_children, current_process, state
+from processing_core._authentication_string import AuthenticationString
 from processing_core._errors import ClosedError, StateError
 from processing_core._family import ensure_family
+from processing_core._fds.descriptors import limit_named
+from processing_core._process_state import collect_children, state
 from processing_core.annotations import TYPE_CHECKING, Any, ClassVar, TypeVarTuple, overload
 
 if TYPE_CHECKING:
@@ -25,10 +27,10 @@ __all__ = ["BaseProcess", "checked_timeout"]
 
 Ts = TypeVarTuple("Ts")
 
-_UNGUARDED = """\
-A process was started while the main module was being loaded in a child process: the program starts
-processes wherever it is imported, so each child would start the whole program over.  Put the part
-that is to run only once under a guard:
+UNGUARDED = """\
+{what} while the main module was being loaded in a child process: the program does so wherever
+it is imported, so each child would begin the whole program over.  Put the part that is to run only
+once under a guard:
 
     if __name__ == "__main__":
         ...
@@ -53,6 +55,8 @@ class BaseProcess(ProcessAliases):
     """
 
     _popen: Child | None
+    _variables: dict[str, str] | None = None  # of its own environment, set before it loads the main module
+    _reports_start_failure = True  # whether a child prints why it could not become this process
     _failure: _outcome.Failure | None = None
     _exception: BaseException | None = None
     _names_when_pickled: ClassVar[dict[str, str]] = {"_target": "target", "_args": "args", "_kwargs": "kwargs"}
@@ -101,7 +105,7 @@ class BaseProcess(ProcessAliases):
     ) -> None:
         if group is not None:
             raise StateError(f"group must be None, not {group!r}")
-        parent = current_process()
+        parent = state.current
         self._identity: tuple[int, ...] = (*parent._identity, next(state.counter))
         self._config: dict[str, Any] = parent._config.copy()
         self._parent_pid: int | None = os.getpid()
@@ -120,13 +124,14 @@ class BaseProcess(ProcessAliases):
         if self._target is not None:
             self._target(*self._args, **self._kwargs)
 
+    @limit_named()
     def start(self) -> None:
         """Start the process.
 
-        Blocks until it is born, under ``forkserver``; thread-safe.
+        Blocks until the child has started, under ``forkserver``; thread-safe.
 
         :raises StateError: if it was started before, or belongs to another process.
-        :raises RuntimeError: if this process is a child that is still loading the main module.
+        :raises RuntimeError: if this process is a child that is still loading the main module, or imports for children.
         :raises Exception: if it cannot be pickled, where the start method needs that.
         """
         self._check_closed()
@@ -134,13 +139,16 @@ class BaseProcess(ProcessAliases):
             raise StateError("cannot start a process twice")
         self._check_parent("can only start a process object created by current process")
         if _main_module.loading():
-            raise RuntimeError(_UNGUARDED)
+            raise RuntimeError(UNGUARDED.format(what="A process was started"))
         collect_children()
         ensure_family()
-        self._popen = self._launch()
-        # The target may hold this object; drop it, lest the cycle keep the child's descriptors.
-        self._target, self._args, self._kwargs = None, (), {}
-        state.children.add(self)
+        try:
+            self._popen = self._launch()
+        finally:
+            if self._popen is not None:  # so even if a signal handler raises as soon as the child is there
+                state.children.add(self)
+                # The target may hold this object; drop it, for the cycle would keep the child's descriptors.
+                self._target, self._args, self._kwargs = None, (), {}
 
     def terminate(self) -> None:
         """Send it SIGTERM, which ends it unless it handles the signal.  Does not block."""
@@ -174,7 +182,7 @@ class BaseProcess(ProcessAliases):
         :raises StateError: if it is neither this process nor a child of it.
         """
         self._check_closed()
-        if self is current_process():
+        if self is state.current:
             return True
         self._check_parent("can only test a child process")
         return self._popen is not None and self._wait(0) is None
@@ -220,12 +228,14 @@ class BaseProcess(ProcessAliases):
     @property
     def authkey(self) -> bytes:
         """The key by which processes of one program know each other; children inherit it."""
-        key: bytes = self._config["authkey"]
+        key: AuthenticationString = self._config["authkey"]
         return key
 
     @authkey.setter
     def authkey(self, authkey: bytes | str) -> None:
-        self._config["authkey"] = authkey.encode() if isinstance(authkey, str) else bytes(authkey)
+        if not isinstance(authkey, (bytes, bytearray, str)):  # ``bytes(5)`` would be a key that is easily guessed
+            raise TypeError(f"authkey must be bytes or str, not {type(authkey).__name__}")
+        self._config["authkey"] = AuthenticationString(authkey.encode() if isinstance(authkey, str) else authkey)
 
     @property
     def exitcode(self) -> int | None:
@@ -238,8 +248,8 @@ class BaseProcess(ProcessAliases):
         """What ended it, if it raised: the exception, with its traceback there as ``__cause__``.
 
         ``None`` before the end, and if it ended otherwise (by returning, :func:`sys.exit`, :func:`os._exit` or a
-        signal).  What cannot be pickled or unpickled is told of by a :exc:`RemoteException`.  Does not block, but for
-        what the exception's own code does when it is unpickled, which is once.
+        signal).  A :exc:`RemoteException` replaces an exception that cannot be pickled or unpickled. Does not block,
+        except in the exception's own code while it is unpickled, once (twice if that raises).
 
         >>> import processing
         >>> process = processing.Process(target=int, args=("one",))
@@ -259,7 +269,7 @@ class BaseProcess(ProcessAliases):
     def ident(self) -> int | None:
         """Its process id; ``None`` before the start."""
         self._check_closed()
-        if self is current_process():
+        if self is state.current:
             return os.getpid()
         return None if self._popen is None else self._popen.pid
 
@@ -298,10 +308,13 @@ class BaseProcess(ProcessAliases):
             parts.append("daemon")
         return f"<{' '.join(parts)}>"
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, Any] | tuple[dict[str, Any], dict[str, Any]]:
         # The key travels in the preparation, and the started child does not travel at all.
         config = {key: value for key, value in self._config.items() if key != "authkey"}
-        return {**self.__dict__, "_config": config, "_popen": None, "_failure": None, "_exception": None}
+        state = {**self.__dict__, "_config": config, "_popen": None, "_failure": None, "_exception": None}
+        state.pop("_variables", None)  # they travel in the preparation, too
+        given = object.__getstate__(self)
+        return (state, given[1]) if isinstance(given, tuple) else state  # with what a subclass has in slots
 
     def _wait(self, timeout: float | None) -> int | None:
         """Wait for the end of a started process; its exit code.
@@ -313,7 +326,7 @@ class BaseProcess(ProcessAliases):
         if code is not None:
             state.children.discard(self)
         if code and self._failure is None:
-            serial = self._popen.place[1]
+            serial = self._popen.member_id[1]
             found = _outcome.take(serial)
             if found is not None:
                 self._failure = found
@@ -328,7 +341,7 @@ class BaseProcess(ProcessAliases):
         return None
 
     def _status(self) -> str:
-        if self is current_process():
+        if self is state.current:
             return "started"
         if self._closed:
             return "closed"

@@ -1,4 +1,4 @@
-"""Reducers of the program's own: how objects of a type are pickled for other processes."""
+"""Reducers that a program registers: how objects of a type are pickled for other processes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import copyreg
 import functools
 import io
 import pickle
+import sys
+import types
 from collections.abc import Callable, Mapping
 from pickle import loads
 
+from processing_core import _guarded
+from processing_core._fds.descriptors import limit_named
 from processing_core.annotations import Any, ClassVar, SupportsIndex, TypeVar
 
-__all__ = ["ForkingPickler", "by_value_pickler", "registered", "visit_by_value"]
+__all__ = ["ForkingPickler", "by_value_pickler", "is_registered", "pickler", "registered", "use", "visit_by_value"]
 
 T = TypeVar("T")
 
@@ -22,10 +26,10 @@ _table: dict[type[Any], Callable[[Any], Any]] = {}
 
 
 class ForkingPickler(pickle.Pickler):
-    """The pickler of what travels between processes; a program may teach it types.
+    """The pickler of everything that is sent between processes; a program can register reducers with it.
 
-    What it was taught counts for everything that goes to another process: arguments, tasks, results, messages.
-    Thread-safe; a child must be taught again, unless it was forked.
+    A registered reducer is used for every object of its type that is sent to another process: in arguments, tasks,
+    results and messages. Thread-safe; a child process must register its reducers again, unless it was forked.
 
     >>> from processing.reduction import ForkingPickler
     >>> ForkingPickler.loads(ForkingPickler.dumps([1, 2]))
@@ -42,7 +46,7 @@ class ForkingPickler(pickle.Pickler):
     def register(cls, type: type[T], reduce: Callable[[T], Any]) -> None:  # noqa: A002
         """Pickle objects of a type by a function.  Does not block.
 
-        :param type: that very type, not those derived from it.
+        :param type: this type only, not the types derived from it.
         :param reduce: returns what ``__reduce__`` would.
         """
         _table[type] = reduce
@@ -59,15 +63,37 @@ class ForkingPickler(pickle.Pickler):
         return buffer.getbuffer()
 
 
+class _State:
+    pickler: type[pickle.Pickler] = ForkingPickler
+
+
+_state = _State()
+
+
 def registered() -> bool:
-    """Whether anything was registered."""
-    return bool(_table)
+    """Whether the program has registered a reducer or chosen a pickler."""
+    return bool(_table) or _state.pickler is not ForkingPickler
+
+
+def is_registered(kind: type) -> bool:
+    """Whether the program has registered a reducer for this type; not for one that it derives from."""
+    return kind in _table
+
+
+def pickler() -> type[pickle.Pickler]:
+    """The class that pickles what is sent to other processes, if `registered`."""
+    return _state.pickler
+
+
+def use(chosen: type[pickle.Pickler]) -> None:
+    """Pickle what is sent to other processes by a class of the program."""
+    _state.pickler = chosen
 
 
 def visit_by_value(obj: Any, visit: Callable[[Any], None] = lambda _: None) -> None:
-    """Pickle ``obj`` by value, for nothing but to call ``visit`` with each object that is pickled.
+    """Pickle ``obj`` by value, only to call ``visit`` with each object that is pickled.
 
-    :raises Exception: as the pickling does; what was visited last is what could not be pickled.
+    :raises Exception: what the pickling raises; the object that was visited last is the one that cannot be pickled.
     """
 
     class Visitor(by_value_pickler()):  # type: ignore[misc]
@@ -82,18 +108,71 @@ class _Nowhere(io.RawIOBase):
         return len(data)
 
 
-@functools.cache
 def by_value_pickler() -> Any:
-    """The pickler of cloudpickle, with the registered reducers; it knows sockets too, which plain pickle refuses."""
+    """The pickler of cloudpickle, with the program's reducers; it also pickles sockets, which plain pickle refuses."""
+    chosen: Any = _state.pickler
+    return _by_value_with(chosen)
+
+
+@functools.lru_cache(4)
+def _by_value_with(chosen: Any) -> Any:
+    """A class that asks the program's pickler first, then cloudpickle's."""
+    by_value = _by_value()
+    if chosen is ForkingPickler:
+        return by_value
+
+    class ChosenPickler(chosen, by_value):  # type: ignore[misc, valid-type]
+        dispatch_table: Any
+
+        def __init__(self, *args: Any, **kwds: Any) -> None:
+            super().__init__(*args, **kwds)
+            self.dispatch_table = collections.ChainMap(self.dispatch_table, by_value.dispatch_table)
+
+        def reducer_override(self, obj: Any) -> Any:
+            reduced = super().reducer_override(obj)
+            return by_value.reducer_override(self, obj) if reduced is NotImplemented else reduced
+
+    return ChosenPickler
+
+
+@functools.cache
+@limit_named()
+def _by_value() -> Any:
     import socket
 
     import cloudpickle
 
-    from processing_core._sockets import reduce_socket
+    from processing_core._fds.sockets import reduce_socket
 
     class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         dispatch_table = collections.ChainMap(
-            _table, {socket.socket: reduce_socket}, cloudpickle.Pickler.dispatch_table
+            _table,
+            {socket.socket: reduce_socket, io.TextIOWrapper: _reduce_text_file, memoryview: _refuse_memoryview},
+            cloudpickle.Pickler.dispatch_table,
         )
 
+        def dump(self, obj: Any) -> Any:
+            """Pickle as plain pickle does: cloudpickle's method replaces a `RecursionError` by another error."""
+            return pickle.Pickler.dump(self, obj)
+
+        def reducer_override(self, obj: Any) -> Any:
+            if isinstance(obj, (types.FunctionType, type)) and _guarded.is_shared(obj):
+                return NotImplemented  # by its name
+            return super().reducer_override(obj)
+
     return ByValuePickler
+
+
+# cloudpickle copies a file's content into a `StringIO`, and a memory view into `bytes`.  The receiver would get objects
+# of other types than the program sent, so both are refused, as plain pickle refuses them.
+
+
+def _reduce_text_file(file: io.TextIOWrapper) -> Any:
+    for name in ("stdout", "stderr"):
+        if file is getattr(sys, name):
+            return getattr, (sys, name)  # the receiver's own stream; a function of a REPL or a notebook may refer to it
+    raise TypeError(f"cannot pickle an open file, {file!r}: send its name, or what it contains")
+
+
+def _refuse_memoryview(view: memoryview) -> Any:
+    raise TypeError(f"cannot pickle a memoryview, {view!r}: send bytes(view), or pickle.PickleBuffer(view)")

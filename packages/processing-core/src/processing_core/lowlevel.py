@@ -8,6 +8,17 @@ from __future__ import annotations
 
 import sys
 
+from processing_core._added import Derivable as Derivable
+from processing_core._added import added_attributes as added_attributes
+from processing_core._authentication_string import AuthenticationString as AuthenticationString
+from processing_core._carried import OWN as OWN
+from processing_core._carried import NotLoaded as NotLoaded
+from processing_core._carried import add_note as add_note
+from processing_core._carried import cause_of as cause_of
+from processing_core._carried import caused_by as caused_by
+from processing_core._carried import described as described
+from processing_core._carried import load_exception as load_exception
+from processing_core._carried import text_of as text_of
 from processing_core._context import DefaultContext as DefaultContext
 from processing_core._context import ForkContext as ForkContext
 from processing_core._context import ForkProcess as ForkProcess
@@ -15,82 +26,120 @@ from processing_core._context import ForkServerContext as ForkServerContext
 from processing_core._context import ForkServerProcess as ForkServerProcess
 from processing_core._context import SpawnContext as SpawnContext
 from processing_core._context import SpawnProcess as SpawnProcess
+from processing_core._context import concrete_contexts as concrete_contexts
+from processing_core._context import default_context as default_context
+from processing_core._context import force_start_method as force_start_method
 from processing_core._context import register_factory as register_factory
 from processing_core._context import register_loader as register_loader
-from processing_core._descriptors import Descriptor as Descriptor
-from processing_core._descriptors import Lent as Lent
-from processing_core._descriptors import polled as polled
-from processing_core._descriptors import readable as readable
 from processing_core._excepthook import offer_excepthook as offer_excepthook
 from processing_core._exit import at_exit as at_exit
 from processing_core._exit import exiting as exiting
 from processing_core._family import ensure_family as ensure_family
+from processing_core._fds.descriptors import Descriptor as Descriptor
+from processing_core._fds.descriptors import Lent as Lent
+from processing_core._fds.descriptors import borrowed_socket as borrowed_socket
+from processing_core._fds.descriptors import duplicate as duplicate
+from processing_core._fds.descriptors import is_scarcity as is_scarcity
+from processing_core._fds.descriptors import limit_named as limit_named
+from processing_core._fds.descriptors import open_file as open_file
+from processing_core._fds.descriptors import open_pidfd as open_pidfd
+from processing_core._fds.descriptors import open_pipe as open_pipe
+from processing_core._fds.descriptors import polled as polled
+from processing_core._fds.descriptors import readable as readable
 from processing_core._finalize import Finalize as Finalize
 from processing_core._finalize import register_after_fork as register_after_fork
+from processing_core._foreign import context_of as context_of
 from processing_core._forks import keep_private as keep_private
 from processing_core._forks import without_forks as without_forks
 from processing_core._kernel import PIPE_BYTES as PIPE_BYTES
 from processing_core._kernel import PIPE_MESSAGES as PIPE_MESSAGES
 from processing_core._kernel import Block as Block
 from processing_core._kernel import BoundedSemaphore as BoundedSemaphore
+from processing_core._kernel import Channel as Channel
 from processing_core._kernel import Claims as Claims
 from processing_core._kernel import Condition as Condition
-from processing_core._kernel import Ear as Ear
 from processing_core._kernel import Event as Event
+from processing_core._kernel import ExitMethod as ExitMethod
 from processing_core._kernel import Handle as Handle
 from processing_core._kernel import Lock as Lock
 from processing_core._kernel import LockedScalar as LockedScalar
+from processing_core._kernel import Observer as Observer
 from processing_core._kernel import Parcel as Parcel
-from processing_core._kernel import Pile as Pile
 from processing_core._kernel import PipeEnd as PipeEnd
+from processing_core._kernel import PriorityQueue as PriorityQueue
 from processing_core._kernel import Queue as Queue
 from processing_core._kernel import RLock as RLock
 from processing_core._kernel import Scalar as Scalar
+from processing_core._kernel import ScopeGuard as ScopeGuard
 from processing_core._kernel import Semaphore as Semaphore
+from processing_core._kernel import TaskQueue as TaskQueue
+from processing_core._kernel import above_standard as above_standard
 from processing_core._kernel import alive as alive
 from processing_core._kernel import attach as attach
-from processing_core._kernel import bell as bell
-from processing_core._kernel import bury as bury
-from processing_core._kernel import check as check
+from processing_core._kernel import doorbell as doorbell
 from processing_core._kernel import family as family
-from processing_core._kernel import heed as heed
 from processing_core._kernel import member as member
 from processing_core._kernel import members as members
-from processing_core._kernel import obituary as obituary
 from processing_core._kernel import own_methods as own_methods
 from processing_core._kernel import pack as pack
 from processing_core._kernel import primitives as primitives
+from processing_core._kernel import reap as reap
 from processing_core._kernel import set_site_finder as set_site_finder
 from processing_core._kernel import stats as stats
 from processing_core._kernel import sweep as sweep
+from processing_core._kernel import tombstone as tombstone
 from processing_core._kernel import unpack as unpack
+from processing_core._kernel import verify as verify
 from processing_core._kernel import waiters as waiters
 from processing_core._logging import debug as debug
 from processing_core._logging import info as info
 from processing_core._logging import sub_debug as sub_debug
 from processing_core._logging import sub_warning as sub_warning
+from processing_core._main_module import START_DIRECTORY as START_DIRECTORY
+from processing_core._main_module import code_of_file as code_of_file
+from processing_core._main_module import code_of_module as code_of_module
+from processing_core._on_demand import claim as claim
 from processing_core._on_demand import on_demand as on_demand
 from processing_core._pickling import dumps as dumps
 from processing_core._pickling import loads as loads
 from processing_core._pickling import path_to_culprit as path_to_culprit
+from processing_core._platform import READABLE as READABLE
+from processing_core._platform import WRITABLE as WRITABLE
+from processing_core._platform import Poller as Poller
+from processing_core._platform import follow_main_thread as follow_main_thread
+from processing_core._platform import set_title as set_title
 from processing_core._process import BaseProcess as BaseProcess
 from processing_core._process import checked_timeout as checked_timeout
+from processing_core._process_state import collect_children as collect_children
+from processing_core._process_state import state as relatives
 from processing_core._reducers import ForkingPickler as ForkingPickler
+from processing_core._spawning import assert_spawning as assert_spawning
+from processing_core._spawning import get_spawning_popen as get_spawning_popen
+from processing_core._spawning import set_spawning_popen as set_spawning_popen
+from processing_core._start._default import set_usual_start_method as set_usual_start_method
+from processing_core._start._settings import preload_own as preload_own
+from processing_core._start._settings import set_child_setup as set_child_setup
+from processing_core.annotations import TYPE_CHECKING
 
 if sys.version_info < (3, 13):
     from processing_core._errors import ShutDown as ShutDown
 
 __all__ = [
+    "AuthenticationString",
     "PIPE_BYTES",
     "PIPE_MESSAGES",
+    "READABLE",
+    "WRITABLE",
     "BaseProcess",
     "Block",
     "BoundedSemaphore",
+    "Channel",
     "Claims",
     "Condition",
     "DefaultContext",
+    "Derivable",
     "Descriptor",
-    "Ear",
+    "Observer",
     "Event",
     "Finalize",
     "ForkContext",
@@ -104,44 +153,67 @@ __all__ = [
     "LockedScalar",
     "Parcel",
     "PipeEnd",
-    "Pile",
+    "Poller",
+    "PriorityQueue",
     "Queue",
     "RLock",
     "Scalar",
+    "ExitMethod",
+    "ScopeGuard",
     "Semaphore",
+    "TaskQueue",
     "SpawnContext",
     "SpawnProcess",
+    "added_attributes",
     "alive",
+    "assert_spawning",
     "at_exit",
+    "above_standard",
     "attach",
-    "bell",
-    "bury",
-    "check",
+    "doorbell",
+    "borrowed_socket",
+    "reap",
+    "verify",
     "checked_timeout",
+    "collect_children",
+    "concrete_contexts",
     "debug",
+    "default_context",
     "dumps",
+    "follow_main_thread",
+    "duplicate",
     "ensure_family",
     "exiting",
     "family",
-    "heed",
+    "force_start_method",
+    "get_spawning_popen",
     "info",
+    "is_scarcity",
     "keep_private",
+    "limit_named",
     "loads",
     "member",
     "members",
-    "obituary",
+    "tombstone",
     "offer_excepthook",
+    "claim",
     "on_demand",
+    "open_file",
+    "open_pidfd",
+    "open_pipe",
     "own_methods",
     "pack",
     "path_to_culprit",
+    "preload_own",
     "polled",
     "primitives",
     "readable",
     "register_after_fork",
     "register_factory",
     "register_loader",
+    "relatives",
     "set_site_finder",
+    "set_spawning_popen",
     "stats",
     "sub_debug",
     "sub_warning",
@@ -149,4 +221,30 @@ __all__ = [
     "unpack",
     "waiters",
     "without_forks",
+    "OWN",
+    "NotLoaded",
+    "add_note",
+    "cause_of",
+    "caused_by",
+    "described",
+    "load_exception",
+    "text_of",
 ]
+
+_EARLIER_NAMES = {
+    "Ear": "Observer",
+    "Pile": "PriorityQueue",
+    "bell": "doorbell",
+    "bury": "reap",
+    "check": "verify",
+    "obituary": "tombstone",
+}
+
+
+if not TYPE_CHECKING:  # a checker would take it for any name
+
+    def __getattr__(name: str) -> object:
+        """What had another name in earlier versions."""
+        if name in _EARLIER_NAMES:
+            return globals()[_EARLIER_NAMES[name]]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,6 @@
 """State shared between processes: values, arrays, memory, and objects behind managers.
 
-Programs import `processing`, which offers all of this and more.  What is not in ``__all__`` belongs to one of the
+Programs import `processing`, which offers all of this and more.  Names that are not in ``__all__`` belong to one of the
 submodules :mod:`~processing_managers.managers`, :mod:`~processing_managers.sharedctypes` and
 :mod:`~processing_managers.shared_memory`.
 """
@@ -10,14 +10,15 @@ from __future__ import annotations
 from importlib import import_module as _import_module
 
 from processing_core.annotations import TYPE_CHECKING
+from processing_core.lowlevel import claim as _claim
 from processing_core.lowlevel import register_factory as _register_factory
-from processing_managers import _leftovers  # for what it does when the program ends
-from processing_managers._array import Array as Array
-from processing_managers._array import RawArray as RawArray
 from processing_managers._factory import make_manager as _make_manager
-from processing_managers._shared_array import SharedArray as SharedArray
-from processing_managers._value import RawValue as RawValue
-from processing_managers._value import Value as Value
+from processing_managers._shared import leftovers as _leftovers  # for what it does when the program ends
+from processing_managers._shared.array import Array as Array
+from processing_managers._shared.array import RawArray as RawArray
+from processing_managers._shared.shared_array import SharedArray as SharedArray
+from processing_managers._shared.value import RawValue as RawValue
+from processing_managers._shared.value import Value as Value
 
 if TYPE_CHECKING:
     from processing_managers.managers import AcquirerProxy as AcquirerProxy
@@ -51,10 +52,11 @@ if TYPE_CHECKING:
 __all__ = ["Value", "RawValue", "Array", "RawArray", "SharedArray", "Manager", "RemoteError", "ServerGone"]
 
 _loaded = _leftovers
+__path__.append(f"{__path__[0]}/_moved")  # where pickles of earlier versions find what they name
 
-SharedArray.__module__ = __name__
-for _name in ("Value", "RawValue", "Array", "RawArray"):
-    globals()[_name].__module__ = __name__
+_FACTORIES = ("Value", "RawValue", "Array", "RawArray")
+_claim(__name__, ["SharedArray", *_FACTORIES])
+for _name in _FACTORIES:
     _register_factory(_name, globals()[_name])
 _register_factory("Manager", _make_manager, takes_context=True)
 

@@ -3,7 +3,7 @@
 ::
 
     ProcessError (core)
-    ├── RemoteError                        what happened in the server, as text; stands as a __cause__
+    ├── RemoteError                        what happened in the server, as text; it is a __cause__
     │   └── NotExposed (AttributeError)    a method that proxies may not call
     └── ServerGone (ConnectionError,       the manager's server ended, was killed, or cannot be reached
         EOFError)
@@ -20,7 +20,7 @@ __all__ = ["NotExposed", "RemoteError", "ServerGone"]
 
 
 class RemoteError(ProcessError):
-    """The server's traceback of an exception; stands as its ``__cause__``.
+    """The server's traceback of an exception; it is the exception's ``__cause__``.
 
     It is raised itself where the server could not make an object, or could not send a result or an exception.
 

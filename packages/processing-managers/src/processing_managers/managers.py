@@ -1,34 +1,41 @@
-"""Managers: objects that live in a process of their own, and the proxies that stand for them elsewhere."""
+"""Managers: objects in a process of their own, and the proxies that represent them in other processes."""
 
 from __future__ import annotations
 
-from processing_managers._array_proxy import ArrayProxy as ArrayProxy
-from processing_managers._creator_method import CreatorMethod as CreatorMethod
-from processing_managers._dict_proxy import DictProxy as DictProxy
-from processing_managers._dict_proxy import IteratorProxy as IteratorProxy
-from processing_managers._dict_proxy import SetProxy as SetProxy
+from processing_core.annotations import TYPE_CHECKING
+from processing_core.lowlevel import claim as _claim
 from processing_managers._errors import RemoteError as RemoteError
 from processing_managers._errors import ServerGone as ServerGone
-from processing_managers._list_proxy import ListProxy as ListProxy
-from processing_managers._manager import BaseManager as BaseManager
-from processing_managers._namespace import Namespace as Namespace
-from processing_managers._namespace import NamespaceProxy as NamespaceProxy
-from processing_managers._namespace import ValueProxy as ValueProxy
-from processing_managers._pool_proxy import AsyncResultProxy as AsyncResultProxy
-from processing_managers._pool_proxy import PoolProxy as PoolProxy
-from processing_managers._primitive_proxies import AcquirerProxy as AcquirerProxy
-from processing_managers._primitive_proxies import BarrierProxy as BarrierProxy
-from processing_managers._primitive_proxies import ConditionProxy as ConditionProxy
-from processing_managers._primitive_proxies import EventProxy as EventProxy
-from processing_managers._primitive_proxies import QueueProxy as QueueProxy
-from processing_managers._proxy import AutoProxy as AutoProxy
-from processing_managers._proxy import BaseProxy as BaseProxy
-from processing_managers._proxy import MakeProxyType as MakeProxyType
-from processing_managers._proxy import RebuildProxy as RebuildProxy
-from processing_managers._proxy import Token as Token
-from processing_managers._shared_memory_manager import SharedMemoryManager as SharedMemoryManager
-from processing_managers._sync_manager import Manager as Manager
-from processing_managers._sync_manager import SyncManager as SyncManager
+from processing_managers._manager.base_manager import BaseManager as BaseManager
+from processing_managers._manager.creator_method import CreatorMethod as CreatorMethod
+from processing_managers._manager.shared_memory_manager import SharedMemoryManager as SharedMemoryManager
+from processing_managers._manager.sync_manager import Manager as Manager
+from processing_managers._manager.sync_manager import SyncManager as SyncManager
+from processing_managers._proxies.array_proxy import ArrayProxy as ArrayProxy
+from processing_managers._proxies.async_result_proxy import AsyncResultProxy as AsyncResultProxy
+from processing_managers._proxies.dict_proxy import DictProxy as DictProxy
+from processing_managers._proxies.iterator_proxy import IteratorProxy as IteratorProxy
+from processing_managers._proxies.list_proxy import ListProxy as ListProxy
+from processing_managers._proxies.namespace import Namespace as Namespace
+from processing_managers._proxies.namespace import NamespaceProxy as NamespaceProxy
+from processing_managers._proxies.namespace import ValueProxy as ValueProxy
+from processing_managers._proxies.pool_proxy import PoolProxy as PoolProxy
+from processing_managers._proxies.primitive_proxies import AcquirerProxy as AcquirerProxy
+from processing_managers._proxies.primitive_proxies import BarrierProxy as BarrierProxy
+from processing_managers._proxies.primitive_proxies import ConditionProxy as ConditionProxy
+from processing_managers._proxies.primitive_proxies import EventProxy as EventProxy
+from processing_managers._proxies.primitive_proxies import QueueProxy as QueueProxy
+from processing_managers._proxies.proxy import AutoProxy as AutoProxy
+from processing_managers._proxies.proxy import BaseProxy as BaseProxy
+from processing_managers._proxies.proxy import MakeProxyType as MakeProxyType
+from processing_managers._proxies.proxy import RebuildProxy as RebuildProxy
+from processing_managers._proxies.proxy import Token as Token
+from processing_managers._proxies.set_proxy import SetProxy as SetProxy
+
+if TYPE_CHECKING:
+    from processing_managers._client.dispatch import convert_to_error as convert_to_error
+    from processing_managers._client.dispatch import dispatch as dispatch
+    from processing_managers._server.server import Server as Server
 
 __all__ = [
     # managers
@@ -37,6 +44,7 @@ __all__ = [
     "SharedMemoryManager",
     "BaseManager",
     "CreatorMethod",
+    "Server",
     # proxies
     "BaseProxy",
     "MakeProxyType",
@@ -64,5 +72,25 @@ __all__ = [
 ]
 
 
-for _name in __all__:
-    globals()[_name].__module__ = __package__
+if not TYPE_CHECKING:  # for a checker would take every name then
+
+    def __getattr__(name: str) -> object:
+        if name == "Server":  # which listens: only a server's process needs what that imports
+            from processing_managers._server.server import Server
+
+            Server.__module__ = __package__
+            globals()[name] = Server
+        elif name in ("convert_to_error", "dispatch"):  # which few programs name
+            from processing_managers._client import dispatch as _dispatch
+
+            globals()[name] = getattr(_dispatch, name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+_claim(__name__, __all__, __package__)

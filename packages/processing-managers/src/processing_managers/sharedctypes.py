@@ -1,17 +1,19 @@
-"""Objects of ctypes in shared memory, and the wrappers that hold a lock beside them."""
+"""Objects of ctypes in shared memory, and wrappers that add a lock."""
 
 from __future__ import annotations
 
-from processing_managers._array import Array as Array
-from processing_managers._array import RawArray as RawArray
-from processing_managers._array import SynchronizedArray as SynchronizedArray
-from processing_managers._array import SynchronizedString as SynchronizedString
-from processing_managers._raw import copy as copy
-from processing_managers._synchronized import Synchronized as Synchronized
-from processing_managers._synchronized import SynchronizedBase as SynchronizedBase
-from processing_managers._value import RawValue as RawValue
-from processing_managers._value import Value as Value
-from processing_managers._wrapping import synchronized as synchronized
+from processing_core.lowlevel import claim as _claim
+from processing_managers._shared.array import Array as Array
+from processing_managers._shared.array import RawArray as RawArray
+from processing_managers._shared.array import SynchronizedArray as SynchronizedArray
+from processing_managers._shared.array import SynchronizedString as SynchronizedString
+from processing_managers._shared.raw import TYPES
+from processing_managers._shared.raw import copy as copy
+from processing_managers._shared.synchronized import Synchronized as Synchronized
+from processing_managers._shared.synchronized import SynchronizedBase as SynchronizedBase
+from processing_managers._shared.synchronized import synchronized as synchronized
+from processing_managers._shared.value import RawValue as RawValue
+from processing_managers._shared.value import Value as Value
 
 __all__ = [
     "RawValue",
@@ -26,5 +28,6 @@ __all__ = [
     "SynchronizedString",
 ]
 
-for _name in ["copy", *__all__[5:]]:
-    globals()[_name].__module__ = __name__
+typecode_to_type = TYPES
+
+_claim(__name__, ["copy", *__all__[5:]])

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from processing_core import RemoteTraceback as RemoteTraceback
 from processing_core.annotations import TYPE_CHECKING
+from processing_core.lowlevel import claim as _claim
 from processing_core.lowlevel import on_demand as _on_demand
 from processing_pool._errors import MaybeEncodingError as MaybeEncodingError
 from processing_pool._errors import MemoryExceeded as MemoryExceeded
+from processing_pool._errors import NotUnpicklableError as NotUnpicklableError
 from processing_pool._errors import PoolBroken as PoolBroken
 from processing_pool._errors import TaskCancelled as TaskCancelled
 from processing_pool._errors import TaskTimeout as TaskTimeout
 from processing_pool._errors import WorkerDied as WorkerDied
+from processing_pool._jobs.imap import IMapIterator as IMapIterator
+from processing_pool._jobs.result import AsyncResult as AsyncResult
 from processing_pool._options import TaskOptions as TaskOptions
 from processing_pool._pool import Pool as Pool
-from processing_pool._results import AsyncResult as AsyncResult
-from processing_pool._state import WorkerState as WorkerState
-from processing_pool._state import worker_id as worker_id
-from processing_pool._streams import IMapIterator as IMapIterator
+from processing_pool._reusable import reusable_pool as reusable_pool
+from processing_pool._worker.state import WorkerState as WorkerState
+from processing_pool._worker.state import worker_id as worker_id
 
 if TYPE_CHECKING:
     from processing_pool._executor import ProcessPoolExecutor as ProcessPoolExecutor
@@ -26,6 +29,7 @@ __all__ = [
     "ProcessPoolExecutor",
     "AsyncResult",
     "IMapIterator",
+    "reusable_pool",
     "TaskOptions",
     "WorkerState",
     "worker_id",
@@ -35,11 +39,11 @@ __all__ = [
     "TaskCancelled",
     "PoolBroken",
     "MaybeEncodingError",
+    "NotUnpicklableError",
 ]
 
-for _name in __all__:
-    if _name in globals():
-        globals()[_name].__module__ = __name__
+_claim(__name__, __all__)
+__path__.append(f"{__path__[0]}/_moved")  # where pickles of earlier versions find what they name
 
 
 # `concurrent.futures` imports `logging`: a worker does without the 5 ms that they take.

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from processing_core.annotations import Any, Protocol, TypeVar
-from processing_pool._results import AsyncResult
-from processing_pool._streams import IMapIterator
+from processing_pool._jobs.imap import IMapIterator
+from processing_pool._jobs.result import AsyncResult
 
 __all__ = ["PoolAliases"]
 

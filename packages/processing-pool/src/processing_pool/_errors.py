@@ -7,35 +7,54 @@
     │   └── MemoryExceeded       the pool ended it, for it had more memory than it may
     ├── TaskTimeout              the task ran longer than it may (TimeoutError)
     ├── TaskCancelled            the task was cancelled
-    ├── MaybeEncodingError       what a task got or gave could not be pickled or unpickled
+    ├── MaybeEncodingError       what a task got or gave could not be pickled or unpickled (PicklingError)
+    │   └── NotUnpicklableError  it could not be unpickled (UnpicklingError)
     └── PoolBroken               no worker can be started
 
-Each survives pickling with its attributes.
+WorkerDied, PoolBroken and NotUnpicklableError are concurrent.futures' BrokenExecutor too: there each of them is the
+pool's end.  Each error survives pickling with its attributes.
 """
 
 from __future__ import annotations
 
-import signal
+import pickle
+import sys
 
 from processing_core import ProcessError, TimeoutError
-from processing_core.annotations import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from processing_pool._messages import Death
 
 __all__ = [
     "MaybeEncodingError",
     "MemoryExceeded",
+    "NotUnpicklableError",
     "PoolBroken",
     "TaskCancelled",
     "TaskTimeout",
     "WorkerDied",
-    "ended",
-    "ending",
 ]
 
 
-class WorkerDied(ProcessError):
+def join_concurrent_futures() -> None:
+    """Make errors what programs written for :mod:`concurrent.futures` catch: those that derive from `_Broken`.
+
+    That is its ``BrokenProcessPool`` where its process pool is loaded, or else ``BrokenExecutor``.  Neither is loaded
+    for that: a program that catches one has loaded it.
+    """
+    base = sys.modules.get("concurrent.futures._base")
+    process = sys.modules.get("concurrent.futures.process")
+    broken = getattr(process, "BrokenProcessPool", None) or getattr(base, "BrokenExecutor", None)
+    if broken is not None and broken not in _Broken.__bases__:
+        _Broken.__bases__ = (ProcessError, broken)
+
+
+class _Broken(ProcessError):
+    """Errors that are a ``BrokenProcessPool`` in :mod:`concurrent.futures`; see `join_concurrent_futures`."""
+
+    def __init__(self, *args: object) -> None:
+        join_concurrent_futures()
+        super().__init__(*args)
+
+
+class WorkerDied(_Broken):
     """The worker that ran the task died before the task was done; other tasks are not concerned.
 
     The message says so if the system's out-of-memory killer was at work at that time.
@@ -85,7 +104,7 @@ class TaskTimeout(TimeoutError):
 
     :param message: What happened.
     :param task: The task: the function's name and its arguments, shortened.
-    :param seconds: What it was allowed.
+    :param seconds: The time that the task was allowed.
     :param pid: The id of the process that ran it.
     """
 
@@ -106,11 +125,11 @@ class TaskCancelled(ProcessError):
     """The task was cancelled before it was done."""
 
 
-class MaybeEncodingError(ProcessError):
+class MaybeEncodingError(ProcessError, pickle.PicklingError):
     """An argument, function, result or exception could not be carried between the processes.
 
     :param exc: What pickling or unpickling raised, as text.
-    :param value: What was to be carried, as far as it can be told.
+    :param value: The text of the object that could not be sent.
     """
 
     def __init__(self, exc: object, value: object) -> None:
@@ -122,32 +141,12 @@ class MaybeEncodingError(ProcessError):
         return f"Error carrying {self.value}. Reason: {self.exc}"
 
 
-class PoolBroken(ProcessError):
-    """The pool runs no tasks any more: its initializer failed, or its workers die before their first task."""
+class NotUnpicklableError(MaybeEncodingError, _Broken, pickle.UnpicklingError):
+    """An argument, function, result or exception arrived, and unpickling it raised something; other tasks go on."""
 
 
-def ended(task: str, death: Death) -> Exception:
-    """The error of a task whose worker ended."""
-    pid, exitcode, why = death
-    match why:
-        case ("timed out", seconds):
-            return TaskTimeout(f"{task} ran longer than {seconds:g} s, and was stopped", task, seconds, pid)
-        case ("too large", used, limit):
-            what = f"had {used:,} bytes of resident memory, more than the {limit:,} it may, and was killed"
-            return MemoryExceeded(f"{task}: its worker, process {pid}, {what}", task, pid, exitcode, used, limit)
-        case ("cancelled",):
-            return TaskCancelled(f"{task} was cancelled")
-    hint = "; the system's out-of-memory killer was at work at that time" if why else ""
-    return WorkerDied(f"{task}: its worker, process {pid}, {ending(exitcode)}{hint}", task, pid, exitcode)
+class PoolBroken(_Broken):
+    """The pool runs no tasks any more: its initializer failed, its workers die before their first task, or were killed.
 
-
-def ending(exitcode: int | None) -> str:
-    """How a process ended, in words."""
-    if exitcode is None:
-        return "ended in a way that nobody could see"
-    if exitcode >= 0:
-        return f"exited with code {exitcode}"
-    try:
-        return f"was killed by {signal.Signals(-exitcode).name}"
-    except ValueError:
-        return f"was killed by signal {-exitcode}"
+    What the worker itself raised, if that is known, is the ``__cause__``.
+    """

@@ -1,135 +1,51 @@
-"""The interface of :mod:`concurrent.futures` over a pool's workers.
-
-A future is settled by whoever collects, and whoever waits for its result collects; callbacks run in the pool's
-background thread, so that none keeps results from others.
-"""
+"""The interface of :mod:`concurrent.futures` over a pool's workers."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future as Future
-from concurrent.futures._base import CANCELLED
+from types import TracebackType
 
-from processing_core import BaseContext
-from processing_core.annotations import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
-from processing_pool._errors import TaskCancelled
-from processing_pool._options import Options
-from processing_pool._results import AsyncResult
+from processing_core import BaseContext, get_context
+from processing_core.annotations import Any, ParamSpec, Self, TypeVar
+from processing_core.lowlevel import context_of, limit_named
+from processing_pool._base_pool import BasePool
+from processing_pool._compatibility import ExecutorCompatibility
+from processing_pool._errors import PoolBroken, join_concurrent_futures
+from processing_pool._futures import Future
+from processing_pool._messages import renewed
+from processing_pool._numbers import positive
 
-if TYPE_CHECKING:
-    from processing_pool._engine import Engine
-    from processing_pool._pool import Pool
+__all__ = ["ProcessPoolExecutor"]
 
-__all__ = ["Future", "ProcessPoolExecutor", "submitted"]
+join_concurrent_futures()
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
 
-class _Result(AsyncResult[R]):
-    """The result that a future is of."""
+class _ExecutorPool(BasePool):
+    """A pool of an executor's own."""
 
-    __slots__ = ("future",)
-
-    def __init__(self, engine: Engine, pool: object, task: Any, options: Options, future: _Future[R]) -> None:
-        super().__init__(engine, pool, task, options)
-        self.future: _Future[R] | None = future
-
-    def _calls_back(self, ok: bool) -> bool:
-        future = self.future
-        return future is not None and future.has_callbacks
-
-    def _finish(self, ok: bool, value: Any) -> None:
-        future = self.future
-        if future is not None:
-            future.settle(ok, value)  # first: what is interrupted is done again as long as there is no outcome
-        super()._finish(ok, value)
-        self.future = None  # lest they keep each other, and what may be large
+    _of_executor = True
 
 
-class _Future(Future[R]):
-    """A future whose task can be stopped, and who waits for it collects."""
-
-    def __init__(self, engine: Engine, pool: object, task: Any, options: Options) -> None:
-        super().__init__()
-        self.has_callbacks = False
-        self.of: _Result[R] = _Result(engine, pool, task, options, self)
-        self._engine = engine
-
-    def settle(self, ok: bool, value: Any) -> None:
-        """The outcome is known.  Several threads may say so at once; an interrupted call is done again."""
-        try:
-            if ok:
-                self.set_result(value)
-            elif not isinstance(value, TaskCancelled):
-                self.set_exception(value)
-            elif super().cancel():
-                self._tell_of_cancel()
-        except concurrent.futures.InvalidStateError:
-            pass  # another thread has just said the same
-
-    def _tell_of_cancel(self) -> None:
-        """Wake those who wait for several futures; once, as it must be."""
-        with self._condition:
-            if self._state == CANCELLED:
-                self.set_running_or_notify_cancel()
-
-    def cancel(self) -> bool:
-        return self.cancelled() or (self.of.cancel() and (self.cancelled() or not self.done()))
-
-    def running(self) -> bool:
-        return not self.done() and self._engine.is_running(self.of)
-
-    def result(self, timeout: float | None = None) -> R:
-        self._collect(timeout)
-        try:
-            return super().result(0 if timeout is not None else None)
-        finally:
-            del self  # lest it, and the traceback with this frame, keep each other
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        self._collect(timeout)
-        return super().exception(0 if timeout is not None else None)
-
-    def add_done_callback(self, fn: Callable[[Future[R]], object]) -> None:
-        self.has_callbacks = True
-        super().add_done_callback(fn)
-
-    def _collect(self, timeout: float | None) -> None:
-        if not self.done():
-            self.of.wait(timeout)
-
-
-def submitted(
-    engine: Engine,
-    pool: object,
-    options: Options,
-    fn: Callable[..., R],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> Future[R]:
-    """The future of a call that has begun."""
-    future: _Future[R] = _Future(engine, pool, (fn, args, kwargs), options)
-    engine.call(future.of)
-    engine.in_background(future.of)
-    return future
-
-
-class ProcessPoolExecutor(concurrent.futures.Executor):
+class ProcessPoolExecutor(ExecutorCompatibility, concurrent.futures.Executor):
     """:class:`concurrent.futures.ProcessPoolExecutor`, over a `Pool`: a worker's death fails one task, not all.
 
     Thread-safe; belongs to the process that made it.  ``Future.cancel`` also stops what runs.
 
     :param max_workers: how many workers; ``None`` for as many as the CPUs that this process may use.
-    :param mp_context: the context whose start method starts them; ``None`` for the default.
+    :param mp_context: the context whose start method starts them; ``None`` for the default, or for ``spawn`` if
+        *max_tasks_per_child* is given.
     :param initializer: what each worker calls first.
     :param initargs: its arguments.
     :param max_tasks_per_child: tasks after which a worker is replaced; ``None`` for no end.
     :raises ValueError: if a number is below 1.
-    :raises TypeError: if the initializer cannot be called, or a number is none.
+    :raises TypeError: if the initializer cannot be called, or a number is not an integer.
 
     >>> import processing
     >>> with processing.ProcessPoolExecutor(2) as executor:  # doctest: +SKIP
@@ -137,8 +53,9 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
     1024
     """
 
-    _pool: Pool
+    _pool: BasePool
 
+    @limit_named()
     def __init__(
         self,
         max_workers: int | None = None,
@@ -148,20 +65,39 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
         *,
         max_tasks_per_child: int | None = None,
     ) -> None:
-        from processing_pool._pool import Pool
-
-        self._pool = Pool(max_workers, initializer, initargs, max_tasks_per_child, mp_context)
+        if mp_context is None and max_tasks_per_child is not None:
+            mp_context = get_context("spawn")
+        self._pool = _ExecutorPool(
+            _checked("max_workers", max_workers),
+            initializer,
+            initargs,
+            _checked("max_tasks_per_child", max_tasks_per_child),
+            context_of(mp_context, "mp_context"),
+        )
+        self._pool._engine.drains = True
+        # No thread can submit any more once it is gone.  Not at exit: the engine does that itself.
+        weakref.finalize(self, self._pool._engine.retire).atexit = False
 
     @classmethod
-    def _over(cls, pool: Pool) -> Self:
+    def _over(cls, pool: BasePool) -> Self:
         self = cls.__new__(cls)
         self._pool = pool
+        pool._engine.drains = True
         return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for what was submitted; after `KeyboardInterrupt`, stop what runs."""
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self._pool.terminate()
+        self.shutdown()
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Begin ``fn(*args, **kwargs)`` in a worker.  Does not block.
 
         :raises RuntimeError: after a shutdown.
+        :raises PoolBroken: if the pool is broken already.
         """
         self._check()
         return self._pool.submit(fn, *args, **kwargs)
@@ -179,19 +115,23 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
         Does not block.
 
         :param timeout: seconds from this call, after which the iterator raises :exc:`TimeoutError`.
-        :param chunksize: items that travel together.
-        :param buffersize: items that may be pulled and not yet given as results, so that iterables may be endless;
-            ``None`` reads them to their end at once.
-        :return: the iterator; it raises what the first item raised that failed, and what is queued then is not begun.
+        :param chunksize: items that are sent together.
+        :param buffersize: tasks, of ``chunksize`` items each, that may be submitted and not yet given as results, so
+            that iterables may be endless; ``None`` reads them to their end at once.
+        :return: the iterator; it raises the error of the first item that failed, and queued items are not begun then.
         :raises ValueError: if a number is below 1.
         :raises RuntimeError: after a shutdown.
+        :raises PoolBroken: if the pool is broken already.
         """
         self._check()
         deadline = None if timeout is None else time.monotonic() + timeout
+        chunksize = positive(chunksize, "chunksize", "Chunksize must be at least 1")
         items: Any = zip(*iterables, strict=False)
         if buffersize is None:
             items = list(items)
-        room = len(items) or 1 if buffersize is None else buffersize
+            room = len(items) + chunksize  # for all
+        else:
+            room = positive(buffersize, "buffersize") * chunksize
         pool = self._pool
         results = pool._imap(fn, items, chunksize, True, room, pool._options, star=True)
         return _results(results, deadline)
@@ -207,29 +147,48 @@ class ProcessPoolExecutor(concurrent.futures.Executor):
             self._pool.join()
 
     def terminate_workers(self) -> None:
-        """End the workers by SIGTERM, soon by SIGKILL, and fail what is not done.  Blocks for a second at most."""
+        """End the workers by SIGTERM, soon by SIGKILL.  Blocks for a second at most.
+
+        Queued tasks are cancelled; running tasks fail with `PoolBroken`, as do later submissions.
+        """
+        self._break_down("terminate_workers")
         self._pool.terminate()
 
     def kill_workers(self) -> None:
-        """End the workers by SIGKILL, and fail what is not done.  Blocks until they are gone."""
-        self._pool._engine.supervisor.kill()
+        """End the workers by SIGKILL.  Blocks until they are gone.  What becomes of tasks: as `terminate_workers`."""
+        self._break_down("kill_workers")
+        self._pool._engine.channel.kill()
         self._pool.terminate()
 
+    def _break_down(self, method: str) -> None:
+        engine = self._pool._engine
+        if not engine.is_over:
+            engine.calls.cancel_queued()
+            engine.break_down(PoolBroken(f"the workers were ended by {method}() before this was done"))
+
     def _check(self) -> None:
-        if not self._pool._engine.running:
+        engine = self._pool._engine
+        if engine.broken is not None:
+            raise renewed(engine.broken)
+        if not engine.running:
             raise RuntimeError("cannot schedule new futures after shutdown")
 
 
 def _results(results: Any, deadline: float | None) -> Iterator[Any]:
+    taken: list[Any] = []
     try:
         while True:
             try:
-                result = results.next(None if deadline is None else max(0.0, deadline - time.monotonic()))
+                taken.append(results.next(None if deadline is None else max(0.0, deadline - time.monotonic())))
             except StopIteration:
                 return
-            yield result
+            yield taken.pop()  # so that no variable keeps it
     finally:
         results.close()
+
+
+def _checked(name: str, number: int | None) -> int | None:
+    return None if number is None else positive(number, name, f"{name} must be greater than 0")
 
 
 ProcessPoolExecutor.__module__ = "processing_pool"

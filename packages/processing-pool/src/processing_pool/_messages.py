@@ -1,83 +1,96 @@
-"""What travels between a pool and its workers, and the numbers that it travels with.
+"""The messages between a pool and its workers.
 
-Every message has two numbers, readable even where its object cannot be unpickled:
+Every message has a job id and an index, which are readable even if its object cannot be unpickled:
 
 ===========================  =============================================  ===========================
-a                            b                                              object
+job_id                       index                                          object
 ===========================  =============================================  ===========================
-CALLS                        the call's number                              task: (function or its parcel's cell,
+CALLS                        the call's index                               task: (function or its parcel's cell,
                                                                             args, kwds); result
 cell of the job's function   index of the item, or of the first of some     argument, or the list of some; result
-                             that travel together                           likewise
-CALLS                        KICK                                           only wakes whoever collects
+                             that are sent together                         likewise
+CALLS                        WAKE                                           none; it only wakes the leader
 CONTROL                      INITIALIZER_FAILED                             why
 ===========================  =============================================  ===========================
 
-In place of a result may stand a `Failure`; an `Unread`, of the first item of a batch which as a whole did not
-unpickle; or, written by the parent itself, a `Death`.  Claims, too, hold these numbers; `READY` is the claim of a
-worker that took nothing yet.
+Instead of a result a message may have a `Failure`; an `Unread`, for the first item of a batch that could not be
+unpickled as a whole; or a `Death`, which the parent sends to itself.  Claims, too, hold a job id and an index; the
+claim of a worker that has taken nothing yet has `READY`.
 """
 
 from __future__ import annotations
 
 from processing_core import RemoteTraceback
 from processing_core.annotations import Any, NamedTuple
-from processing_core.lowlevel import dumps, loads
-from processing_pool._errors import MaybeEncodingError
+from processing_core.lowlevel import NotLoaded, caused_by, described, dumps, load_exception, text_of
+from processing_pool._errors import MaybeEncodingError, NotUnpicklableError
 
 __all__ = [
     "CALLS",
     "CONTROL",
     "INITIALIZER_FAILED",
-    "KICK",
+    "WAKE",
     "Death",
     "Failure",
     "Row",
     "Unread",
-    "as_text",
+    "renewed",
     "error_of",
     "failure_of",
-    "untaken",
+    "pickling_failed",
+    "unpickling_failed",
 ]
 
 CALLS = 0
 CONTROL = (1 << 64) - 1
-KICK = 0
+WAKE = 0
 READY = 1
 INITIALIZER_FAILED = 2
 
 Row = tuple[int, int, int, bool | list[int], Any]
-"""As the kernel gives them: (a, b, items, whether the object was unpickled, the object or the error).
+"""A received outcome: (job_id, index, items, whether the object was unpickled, the object or the error).
 
-``items`` is 0 where one result was sent by itself.  Where several come together, the object is their list, and in the
-place of ``True`` may stand a list of indexes: of failures, and of exceptions that unpickling raised.
+``items`` is 0 if one result was sent by itself.  If several come together, the object is their list, and instead of
+``True`` there may be a list of indexes: of failures, and of exceptions that unpickling raised.
 """
 
 
 class Failure(NamedTuple):
     """An exception on its way to the parent.
 
-    The exception is pickled by itself, so that one which cannot be unpickled is still told of.
+    The exception has a pickle of its own, so the parent learns of it even if it cannot be unpickled.
+
+    Unpickling a message runs no Python code, so no signal handler can raise in it: such an exception would be taken for
+    a fault of the message, and would not reach the caller.
     """
 
     pickled: bytes
     summary: str
     traceback: str
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple.__new__, (type(self), tuple(self))  # no Python code: see `Failure`
+
 
 class Unread(NamedTuple):
-    """The first item of a batch that did not unpickle is to be sent alone; as its worker ends, so are the others."""
+    """A batch could not be unpickled: its first item is to be sent alone.  Its worker ends, so the others are, too."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple.__new__, (type(self), tuple(self))  # no Python code: see `Failure`
 
 
 class Death(NamedTuple):
-    """Word of a task's worker that died; the parent sends it to itself, behind all that the worker had sent.
+    """The report that a task's worker died; the parent sends it to itself, after all rows that the worker had sent.
 
-    ``why`` says whether the pool itself killed it, and with what figures.
+    ``why`` says whether the pool itself killed the worker, and the figures.
     """
 
     pid: int | None
     exitcode: int | None
     why: tuple[Any, ...] = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple.__new__, (type(self), tuple(self))  # no Python code: see `Failure`
 
 
 TIMED_OUT = "timed out"
@@ -86,47 +99,44 @@ TOO_LARGE = "too large"
 """(this, bytes, bytes allowed)"""
 CANCELLED = "cancelled"
 OUT_OF_MEMORY = "out of memory"
-"""The system was seen to kill for memory at that time."""
+"""At that time the system killed processes because it lacked memory."""
 
 
 def failure_of(error: BaseException) -> Failure:
-    """What a worker sends of an exception that it caught; falls back on a description of it."""
-    text = as_text(error)
-    summary = _described(error)
+    """What a worker sends for an exception: the exception, or a description if it cannot be pickled."""
+    text = text_of(error)
+    summary = described(error)
     try:
         return Failure(dumps(error), summary, text)
-    except Exception as reason:
-        return Failure(dumps(MaybeEncodingError(_described(reason), f"the exception {summary}")), summary, text)
-
-
-def as_text(error: BaseException) -> str:
-    """An exception with its traceback, as Python prints it."""
-    import traceback  # here, for its import takes 2 ms, a tenth of the project's
-
-    return "".join(traceback.format_exception(error))
+    except BaseException as reason:  # SystemExit too: what an exception's pickling raises does not end the worker
+        return Failure(dumps(MaybeEncodingError(described(reason), f"the exception {summary}")), summary, text)
 
 
 def error_of(failure: Failure) -> BaseException:
     """The exception that a worker sent, with the remote traceback as its cause."""
     try:
-        error: object = loads(failure.pickled)
-    except Exception as reason:
-        error = MaybeEncodingError(_described(reason), f"the exception {failure.summary}")
-    if not isinstance(error, BaseException):
-        error = MaybeEncodingError(f"it became {type(error).__name__}", f"the exception {failure.summary}")
-    error.__cause__ = RemoteTraceback(failure.traceback)
-    return error
+        error = load_exception(failure.pickled)
+    except NotLoaded as obstacle:
+        why = obstacle.reason
+        error = NotUnpicklableError(why if isinstance(why, str) else described(why), f"the exception {failure.summary}")
+    return caused_by(error, RemoteTraceback(failure.traceback))
 
 
-def untaken(reason: BaseException, what: str) -> MaybeEncodingError:
-    """The error of something that came but could not be unpickled."""
-    error = MaybeEncodingError(_described(reason), what)
+def renewed(error: BaseException) -> BaseException:
+    """An exception like one of the pool's, with the same cause and without its traceback."""
+    another = type(error)(*error.args)
+    return another if error.__cause__ is None else caused_by(another, error.__cause__)
+
+
+def unpickling_failed(reason: BaseException, what: str) -> NotUnpicklableError:
+    """The error for an object that was received and could not be unpickled."""
+    error = NotUnpicklableError(described(reason), what)
     error.__cause__ = reason
     return error
 
 
-def _described(error: BaseException) -> str:
-    try:
-        return repr(error)
-    except Exception:
-        return f"<{type(error).__name__} without a repr>"
+def pickling_failed(reason: BaseException, what: str) -> MaybeEncodingError:
+    """The error for an object that could not be pickled."""
+    error = MaybeEncodingError(described(reason), what)
+    error.__cause__ = reason
+    return error

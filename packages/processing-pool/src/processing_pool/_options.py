@@ -1,14 +1,15 @@
-"""What may be said of tasks: for all of a pool's, or for a call's alone."""
+"""The options of tasks: for all tasks of a pool, or for those of one call."""
 
 from __future__ import annotations
 
 from processing_core.annotations import NamedTuple, TypedDict
+from processing_pool._numbers import integer, real
 
 __all__ = ["Options", "TaskOptions"]
 
 
 class TaskOptions(TypedDict, total=False):
-    """The keywords that every method takes which gives tasks to a pool; where one is missing, the pool's counts.
+    """The keywords of every method that gives tasks to a pool; where one is missing, the pool's applies.
 
     :param timeout: seconds that a task may run, counted from its start; ``None`` for no end.
     :param retries: how often a task is run again that raised an exception, timed out, or lost its worker.
@@ -32,25 +33,21 @@ class Options(NamedTuple):
     return_exceptions: bool = False
 
     def updated(self, given: TaskOptions, return_exceptions: bool = False) -> Options:
-        """These, but for what is given.
+        """A copy of these options with the given changes.
 
-        :raises TypeError: if a number is none, or there is no such option.
+        :raises TypeError: if a value is not a number, or there is no such option.
         :raises ValueError: if one is negative, or the timeout zero.
         """
         if not given and not return_exceptions:
             return self
         if unknown := set(given) - TaskOptions.__annotations__.keys():
             raise TypeError(f"no such option: {', '.join(map(repr, sorted(unknown)))}")
-        options = self._replace(**given, return_exceptions=return_exceptions)
-        if options.timeout is not None and not _checked(options.timeout, "timeout", (int, float)) > 0:
-            raise ValueError(f"timeout must be positive, not {options.timeout!r}")
-        for name, kind in (("retries", int), ("backoff", (int, float))):
-            if not _checked(getattr(options, name), name, kind) >= 0:
-                raise ValueError(f"{name} must not be negative: {getattr(options, name)!r}")
-        return options
-
-
-def _checked(number: float, name: str, kind: type | tuple[type, ...]) -> float:
-    if not isinstance(number, kind):
-        raise TypeError(f"{name} must be a number, not {number!r}")
-    return number
+        chosen = self._replace(**given)
+        timeout = None if chosen.timeout is None else real(chosen.timeout, "timeout")
+        retries, backoff = integer(chosen.retries, "retries"), real(chosen.backoff, "backoff")
+        if timeout is not None and not timeout > 0:
+            raise ValueError(f"timeout must be positive, not {chosen.timeout!r}")
+        for name, number in (("retries", retries), ("backoff", backoff)):
+            if not number >= 0:
+                raise ValueError(f"{name} must not be negative: {number!r}")
+        return Options(timeout, retries, backoff, return_exceptions)

@@ -1,26 +1,27 @@
-"""What became of a task, and how it is called in messages."""
+"""Outcomes of tasks, and how messages name tasks."""
 
 from __future__ import annotations
 
 import reprlib
+import signal
 from collections.abc import Callable
 
 from processing_core import RemoteTraceback
 from processing_core.annotations import Any
-from processing_core.lowlevel import Parcel
-from processing_pool._errors import ended
-from processing_pool._messages import Death, Failure, Unread, as_text, error_of, untaken
+from processing_core.lowlevel import OWN, caused_by, text_of
+from processing_pool._errors import MemoryExceeded, TaskCancelled, TaskTimeout, WorkerDied
+from processing_pool._messages import Death, Failure, Unread, error_of, unpickling_failed
 
-__all__ = ["SPECIAL", "Failed", "cell_number", "described", "failed", "name_of"]
+__all__ = ["SPECIAL", "Failed", "described", "ending", "failed", "name_of"]
 
 SPECIAL = frozenset({Failure, Unread, Death})
 """What may come in place of a result."""
 
-LONGEST = 200
+LONGEST_ARGUMENTS = 200
 
 
 class Failed:
-    """Stands in the place of a result that is an exception."""
+    """The result of a task that failed."""
 
     __slots__ = ("error",)
 
@@ -34,19 +35,40 @@ def failed(ok: bool, value: Any, describe: Callable[[], str]) -> Failed:
     :param describe: names the task, if its name is needed.
     """
     if not ok:
-        error = untaken(value, f"the result of {describe()}, which did not unpickle")
-        # As text, for its frames lead to those of who waits, and what stands there would be kept until it is taken.
-        error.__cause__ = RemoteTraceback(as_text(value))
+        error = unpickling_failed(value, f"the result of {describe()}, which did not unpickle")
+        # As text: its frames lead to those of the thread that waits, whose variables would be kept.
+        caused_by(error, RemoteTraceback(text_of(value)))
         return Failed(error)
     if type(value) is Death:
         return Failed(ended(describe(), value))
     return Failed(error_of(value))
 
 
-def cell_number(parcel: Parcel) -> int:
-    """A parcel's cell as one number: what its pickled handle holds, and what attaches to it."""
-    index, generation = parcel.cell
-    return generation << 32 | index
+def ended(task: str, death: Death) -> Exception:
+    """The error of a task whose worker ended."""
+    pid, exitcode, why = death
+    match why:
+        case ("timed out", seconds):
+            return TaskTimeout(f"{task} ran longer than {seconds:g} s, and was stopped", task, seconds, pid)
+        case ("too large", used, limit):
+            what = f"had {used:,} bytes of resident memory, more than the {limit:,} it may, and was killed"
+            return MemoryExceeded(f"{task}: its worker, process {pid}, {what}", task, pid, exitcode, used, limit)
+        case ("cancelled",):
+            return TaskCancelled(f"{task} was cancelled")
+    hint = "; the system's out-of-memory killer was at work at that time" if why else ""
+    return WorkerDied(f"{task}: its worker, process {pid}, {ending(exitcode)}{hint}", task, pid, exitcode)
+
+
+def ending(exitcode: int | None) -> str:
+    """How a process ended, in words."""
+    if exitcode is None:
+        return "ended in an unknown way"
+    if exitcode >= 0:
+        return f"exited with code {exitcode}"
+    try:
+        return f"was killed by {signal.Signals(-exitcode).name}"
+    except ValueError:
+        return f"was killed by signal {-exitcode}"
 
 
 class _Short(reprlib.Repr):
@@ -58,7 +80,7 @@ class _Short(reprlib.Repr):
     def repr_instance(self, x: object, level: int) -> str:
         try:
             return super().repr_instance(x, level)
-        except Exception:  # not even a name
+        except OWN:  # not even a name
             return f"<{type(x).__name__}>"
 
 
@@ -70,10 +92,10 @@ def described(function: object, args: Any, kwds: dict[str, Any]) -> str:
     try:
         parts = [_short(arg) for arg in tuple(args)[:8]] + [f"{name}={_short(arg)}" for name, arg in kwds.items()]
         text = ", ".join(parts)
-    except Exception:
+    except OWN:
         text = "..."
-    if len(text) > LONGEST:
-        text = text[: LONGEST - 3] + "..."
+    if len(text) > LONGEST_ARGUMENTS:
+        text = text[: LONGEST_ARGUMENTS - 3] + "..."
     return f"{name_of(function)}({text})"
 
 

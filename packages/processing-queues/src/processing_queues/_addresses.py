@@ -7,7 +7,8 @@ from contextlib import suppress
 from functools import cache
 
 from processing_core.annotations import TYPE_CHECKING, Any, Protocol
-from processing_core.lowlevel import Descriptor, at_exit
+from processing_core.lowlevel import Descriptor, at_exit, open_file
+from processing_queues._platform import nameless_sockets_may_work, open_without_access, path_of_descriptor
 
 if TYPE_CHECKING:
     import socket
@@ -30,7 +31,7 @@ class Bound(Protocol):
     address: Any
 
     def remove(self) -> None:
-        """Take away what there is of it in the file system; in a forked process, only what is its own."""
+        """Remove the address's file from the file system; a forked process removes only what it has made itself."""
 
 
 class _Name:
@@ -70,13 +71,14 @@ class _SocketFile:
 class _OpenFile:
     """A socket's file that has no name any more, and is found by way of a descriptor of it.
 
-    So nothing is left of it however its process ends.  Linux lets those in who may look into the process: processes of
-    the same user, and root's (``PTRACE_MODE_READ_FSCREDS``, proc_pid_fd(5)); a folder with mode 0700 would do the same.
+    So no file is left, however its process ends. Linux lets those processes connect that may look into this one:
+    processes of the same user, and root's (``PTRACE_MODE_READ_FSCREDS``, proc_pid_fd(5)); a folder with mode 0700 would
+    do the same.
     """
 
     def __init__(self, descriptor: Descriptor) -> None:
         self._descriptor = descriptor
-        self.address: Any = f"/proc/{os.getpid()}/fd/{descriptor.fileno()}"
+        self.address: Any = path_of_descriptor(descriptor.fileno())
 
     def remove(self) -> None:
         self._descriptor.close()
@@ -85,13 +87,15 @@ class _OpenFile:
 def family_of(address: Address | None, family: str | None) -> str:
     """The family to use.
 
-    :raises ValueError: if ``family`` is none of :data:`families`.
+    :raises ValueError: if ``family``, or that of the address, is none of :data:`families`.
     :raises TypeError: if ``address`` is of no family.
     """
     if family is not None:
         if family not in families:
             raise ValueError(f"Family {family} is not recognized: use one of {', '.join(families)}")
         return family
+    if isinstance(address, str) and address.startswith("\\\\"):
+        raise ValueError(f"Family AF_PIPE, of the address {address!r}, is not recognized: it is one of Windows'")
     if address is None or isinstance(address, str) or _is_abstract(address):
         return "AF_UNIX"
     if isinstance(address, tuple):
@@ -125,7 +129,11 @@ def _bind_somewhere(listening: socket.socket) -> tuple[str, str]:
     """Bind to a file in a new folder of this user's; its path, and the folder's."""
     import tempfile  # here, for its import takes 3 ms that few programs need
 
-    usual = tempfile.gettempdir()
+    try:
+        usual = tempfile.gettempdir()
+    except FileNotFoundError:
+        os.close(open_file(os.devnull, os.O_RDONLY))  # says so if no descriptor is left, which this error hides
+        raise
     folder = tempfile.mkdtemp(prefix="processing-", dir=usual if len(os.fsencode(usual)) <= LONGEST_FOLDER else "/tmp")
     path = os.path.join(folder, "listener")
     try:
@@ -138,25 +146,25 @@ def _bind_somewhere(listening: socket.socket) -> tuple[str, str]:
 
 def _without_name(path: str, folder: str) -> _OpenFile:
     try:
-        return _OpenFile(Descriptor(os.open(path, os.O_PATH | os.O_CLOEXEC)))
+        return _OpenFile(open_without_access(path))
     finally:
         os.unlink(path)
         os.rmdir(folder)
 
 
 def _nameless_work() -> bool:
-    # Of a process that other processes may not look into, `/proc` says that it is root's.
-    return _system_finds_nameless() and os.stat("/proc/self").st_uid == os.geteuid()
+    return _system_finds_nameless() and nameless_sockets_may_work()
 
 
 @cache
 def _system_finds_nameless() -> bool:
-    """Whether somebody reaches a socket by a descriptor of its file: tried, for not every container has a `/proc`."""
-    import socket
+    """Whether a socket can be reached by a descriptor of its file.
 
-    if not hasattr(os, "O_PATH"):
-        return False
-    with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as client:
+    This tries it, because some containers lack `/proc`.
+    """
+    from processing_queues._handshake_start import new_socket
+
+    with new_socket("AF_UNIX") as listening, new_socket("AF_UNIX") as client:
         file = _without_name(*_bind_somewhere(listening))
         listening.listen(1)
         try:

@@ -1,19 +1,20 @@
-"""Whether both sides know the same key, without telling it: HMAC (RFC 2104) over a challenge.
+"""``multiprocessing``'s handshake: HMAC (RFC 2104) over a challenge.
 
-As ``multiprocessing.connection`` of Python 3.12 and later::
+It is used only where the program says so: a process that makes both sides ask it can let one answer for the other,
+which :mod:`processing_queues._handshake` rules out.  As ``multiprocessing.connection`` of Python 3.12 and later::
 
     asker ──── "#CHALLENGE#" "{sha256}" 40 random bytes ────────────────────▶ answerer
     asker ◀─── "{sha256}" HMAC(key, all after "#CHALLENGE#") ──────────────── answerer
     asker ──── "#WELCOME#" or "#FAILURE#" ──────────────────────────────────▶ answerer
 
-A listener asks first, then the client does.  Nobody who has not answered is listened to any further, and neither side
-reads more than 256 bytes at a time, or unpickles anything, before that.
+The listener sends a challenge first, then the client does. A side that receives no valid answer ends the connection,
+and neither side reads more than 256 bytes at a time, or unpickles anything, before that.
 
-Python 3.11 knows MD5 alone: it asks by 20 random bytes without a name, and answers any challenge with the 16 bytes of
-HMAC-MD5, without one.  Only who says so speaks that.
+Python 3.11 knows MD5 alone: its challenge is 20 random bytes without the name of a digest, and it answers any challenge
+with the 16 bytes of HMAC-MD5, without a name. Only a program that asks for it uses that.
 
-Who speaks is written as a generator of `Steps`, which knows nothing of sockets: `Exchange` takes them, waiting for the
-other side or not.
+Each side of the handshake is a generator of `Steps`, which knows nothing of sockets: `Exchange` carries the steps out,
+and waits for the other side or not.
 """
 
 from __future__ import annotations
@@ -26,24 +27,30 @@ from processing_core import AuthenticationError, current_process
 from processing_core.annotations import Protocol
 
 __all__ = [
+    "CHALLENGE",
+    "FAILURE",
     "LONGEST",
+    "WELCOME",
     "Exchange",
     "Steps",
     "answerChallenge",
     "answer_challenge",
     "chosen_key",
+    "create_response",
     "deliverChallenge",
     "deliver_challenge",
-    "mutual",
+    "multiprocessing_mutual",
+    "verify_challenge",
 ]
 
 LONGEST = 256
 """Bytes in a message, at most, before the key was shown."""
 
-_CHALLENGE, _WELCOME, _FAILURE = b"#CHALLENGE#", b"#WELCOME#", b"#FAILURE#"
+CHALLENGE, WELCOME, FAILURE = b"#CHALLENGE#", b"#WELCOME#", b"#FAILURE#"
 _NONCE = 40
 _SHORTEST_NONCE = 20
 _MD5_NONCE, _MD5_ANSWER = 20, 16  # bytes, in Python 3.11
+_MD5_NAME = b"{md5}"
 
 _DIGESTS = ("sha256", "sha384", "sha3_256", "sha3_384")  # what peers may ask for; not MD5
 _NAMED = re.compile(rb"\{(\w{1,20})\}(.*)", re.DOTALL)
@@ -98,7 +105,7 @@ def chosen_key(authkey: bytes | str | None, authenticate: bool) -> bytes | None:
     if authkey is None:
         return bytes(current_process().authkey) if authenticate else None
     if not isinstance(authkey, (bytes, str)):
-        raise TypeError(f"authkey should be a byte string, not {authkey!r}")
+        raise TypeError(f"authkey should be a byte string, not {type(authkey).__name__}")  # its value is shown nowhere
     return _bytes(authkey)
 
 
@@ -122,7 +129,7 @@ def deliver_challenge(connection: _Messages, authkey: bytes | str, digest_name: 
 def answer_challenge(connection: _Messages, authkey: bytes | str) -> None:
     """Show the other side that we know the key.
 
-    Blocks until it has asked, and said what it thinks of the answer.
+    Blocks until the other side has sent its challenge, and its verdict on the answer.
 
     :raises AuthenticationError: if it has another key, or speaks something else.
     :raises EOFError: if it has gone.
@@ -132,50 +139,74 @@ def answer_challenge(connection: _Messages, authkey: bytes | str) -> None:
     Exchange(_answering(_checked(authkey))).advance(connection)
 
 
-def mutual(key: bytes, *, asks_first: bool, md5: bool = False) -> Steps:
+def create_response(authkey: bytes, message: bytes) -> bytes:
+    """The answer to a challenge, for libraries that speak the handshake of ``multiprocessing`` themselves.
+
+    Does not block.  A message of 20 bytes is Python 3.11's, and means MD5.
+
+    :param message: what came after the word that begins a challenge.
+    :raises AuthenticationError: if the message names no digest that is known.
+    """
+    if len(message) == _MD5_NONCE:
+        return _md5(authkey, message)
+    if message.startswith(_MD5_NAME):
+        return _MD5_NAME + _md5(authkey, message)
+    return _response(authkey, message, _digest_asked_for(message, 0))
+
+
+def verify_challenge(authkey: bytes, message: bytes, response: bytes) -> None:
+    """Check what `create_response` made.  Does not block.
+
+    :raises AuthenticationError: if it is another answer.
+    """
+    if not _equal(response, create_response(authkey, message)):
+        raise AuthenticationError("digest received was wrong")
+
+
+def multiprocessing_mutual(key: bytes, *, listens: bool, md5: bool = False) -> Steps:
     """Both halves.
 
-    :param asks_first: whether this is the listener's side.
+    :param listens: whether this is the listener's side, which asks first.
     :param md5: whether the other side may be Python 3.11's ``multiprocessing``.
     """
     halves = _asking(key, md5=md5), _answering(key, md5=md5)
-    for half in halves if asks_first else reversed(halves):
+    for half in halves if listens else reversed(halves):
         yield from half
 
 
 def _asking(key: bytes, digest_name: str = "sha256", *, md5: bool = False) -> Steps:
     message = b"{%s}" % digest_name.encode() + os.urandom(_NONCE)
-    yield _CHALLENGE + message
+    yield CHALLENGE + message
     answer = yield None
     old = len(answer) == _MD5_ANSWER
     if old and not md5:
-        yield _FAILURE
+        yield FAILURE
         raise AuthenticationError("digest received was wrong: it is Python 3.11's MD5, which `allow_md5` would allow")
     if not _equal(answer, _md5(key, message) if old else _response(key, message, digest_name)):
-        yield _FAILURE
+        yield FAILURE
         raise AuthenticationError("digest received was wrong")
-    yield _WELCOME
+    yield WELCOME
 
 
 def _answering(key: bytes, *, md5: bool = False) -> Steps:
     challenge = yield None
-    if not challenge.startswith(_CHALLENGE):
+    if not challenge.startswith(CHALLENGE):
         raise AuthenticationError(f"Protocol error, expected challenge: {challenge!r}")
-    message = challenge.removeprefix(_CHALLENGE)
+    message = challenge.removeprefix(CHALLENGE)
     if md5 and len(message) == _MD5_NONCE:
         yield _md5(key, message)
     else:
         yield _response(key, message, _digest_asked_for(message))
     verdict = yield None
-    if verdict != _WELCOME:
+    if verdict != WELCOME:
         raise AuthenticationError("digest sent was rejected")
 
 
-def _digest_asked_for(message: bytes) -> str:
+def _digest_asked_for(message: bytes, shortest: int = _SHORTEST_NONCE) -> str:
     if len(message) == _MD5_NONCE:
         raise AuthenticationError("the challenge names no digest: Python 3.11 means MD5, which `allow_md5` would allow")
     named = _NAMED.fullmatch(message)
-    if named is None or named[1].decode(errors="replace") not in _DIGESTS or len(named[2]) < _SHORTEST_NONCE:
+    if named is None or named[1].decode(errors="replace") not in _DIGESTS or len(named[2]) < shortest:
         raise AuthenticationError(f"the challenge names no digest out of {', '.join(_DIGESTS)}, or is too short")
     return named[1].decode()
 

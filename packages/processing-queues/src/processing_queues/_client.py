@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import os
-import select
 import socket
 import struct
 import time
@@ -13,21 +12,23 @@ from contextlib import contextmanager
 
 from processing_core import AuthenticationError, TimeoutError
 from processing_core.annotations import Any
-from processing_core.lowlevel import polled
+from processing_core.lowlevel import READABLE, WRITABLE, Poller, polled
 from processing_queues._connection import Connection
-from processing_queues._opening import Handshake, Opening, new_socket
+from processing_queues._handshake_start import Handshake, HandshakeStart, new_socket
+from processing_queues._keyless import KeylessConnection
 
 __all__ = ["dial"]
 
 
-def dial(address: Any, family: str, opened: Opening, timeout: float | None) -> Connection:
-    """What `Client` does, once its arguments are checked."""
+def dial(address: Any, family: str, opened: HandshakeStart, timeout: float | None) -> Connection:
+    """Connect as `Client`, whose arguments are checked already."""
     deadline = None if timeout is None else time.monotonic() + timeout
     with _naming(address), new_socket(family) as stream:
         try:
             _connect(stream, address, deadline)
             connection, handshake = opened(stream)
-            _shake(connection, handshake, deadline)
+            _run_handshake(connection, handshake, deadline)
+            _await_answer(connection, address, deadline)
         except BlockingIOError:
             raise TimeoutError(f"the listener at {address!r} did not answer within {timeout} s") from None
     return connection
@@ -48,7 +49,7 @@ def _connect(stream: socket.socket, address: Any, deadline: float | None) -> Non
 
 
 def _connect_file(stream: socket.socket, address: Any, deadline: float | None) -> None:
-    """Wait for a place in the backlog too, which only a socket that blocks does on Linux (connect(2): EAGAIN)."""
+    """Connect, and wait for room in the backlog, which on Linux only a blocking socket does (connect(2): EAGAIN)."""
     while True:
         left = 0.0 if deadline is None else max(deadline - time.monotonic(), 1e-6)
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(left))
@@ -66,17 +67,26 @@ def _timeval(seconds: float) -> bytes:
     return struct.pack("@ll", whole, int((seconds - int(seconds)) * 1e6))
 
 
-def _shake(connection: Connection, handshake: Handshake, deadline: float | None) -> None:
+def _run_handshake(connection: Connection, handshake: Handshake, deadline: float | None) -> None:
     try:
         while not _done(connection, handshake):
-            poller = select.poll()
-            poller.register(connection.fileno(), select.POLLIN | (select.POLLOUT if connection._unsent() else 0))
+            poller = Poller()
+            poller.register(connection.fileno(), READABLE | (WRITABLE if connection._unsent() else 0))
             if not polled(poller, None if deadline is None else deadline - time.monotonic()):
                 raise BlockingIOError
         os.set_blocking(connection.fileno(), True)
     except BaseException:
         connection.close()
         raise
+
+
+def _await_answer(connection: Connection, address: Any, deadline: float | None) -> None:
+    if isinstance(connection, KeylessConnection):
+        try:
+            connection.wait_for_hello(address, deadline)
+        except BaseException:
+            connection.close()
+            raise
 
 
 def _done(connection: Connection, handshake: Handshake) -> bool:
@@ -89,11 +99,12 @@ def _done(connection: Connection, handshake: Handshake) -> bool:
 
 @contextmanager
 def _naming(address: Any) -> Iterator[None]:
-    """Let every error say where."""
+    """Add the address to every error."""
     try:
         yield
     except (AuthenticationError, EOFError) as error:
-        raise type(error)(f"{error}: the listener at {address!r}") from None
+        what = str(error) or "the connection ended before the handshake did"
+        raise type(error)(f"{what}: the listener at {address!r}") from None
     except OSError as error:
         if error.errno is not None and error.filename is None:
             error.filename = address

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import operator
-import os
 from types import TracebackType
 
 from processing_core import BufferTooShort, ClosedError
 from processing_core.annotations import TYPE_CHECKING, Any, Self
-from processing_core.lowlevel import Descriptor, checked_timeout, dumps, loads, readable
+from processing_core.lowlevel import Descriptor, checked_timeout, dumps, duplicate, loads, readable
 from processing_queues._aliases import ConnectionAliases
 from processing_queues._frames import BadLength, Inbox, Outbox
 
@@ -83,7 +82,7 @@ class Connection(ConnectionAliases):
         self._descriptor.close()
 
     def send(self, obj: Any) -> None:
-        """Send an object.  Blocks while the receiver is behind by what the system buffers.
+        """Send an object.  Blocks while the system's buffer is full.
 
         :raises OSError: if it is closed, or only for receiving.
         :raises BrokenPipeError: if the other end is gone.
@@ -102,7 +101,7 @@ class Connection(ConnectionAliases):
         return loads(self._receive(self._receiving()))
 
     def send_bytes(self, buf: ReadableBuffer, offset: int = 0, size: int | None = None) -> None:
-        """Send the bytes of a buffer as one message.  Blocks while the receiver is behind.
+        """Send the bytes of a buffer as one message. Blocks while the system's buffer is full.
 
         :param offset: bytes to leave out at the beginning.
         :param size: bytes to send; ``None`` means up to the end.
@@ -189,27 +188,33 @@ class Connection(ConnectionAliases):
         try:
             return self._inbox.receive(fd, longest)
         except BadLength:
-            # Where the next message begins is not known.
-            self._readable = False
-            if not self._writable:
-                self.close()
-            raise OSError("bad message length") from None
+            raise self._bad_length() from None
+
+    def _bad_length(self) -> OSError:
+        """Receive nothing more: where the next message begins is not known."""
+        self._readable = False
+        if not self._writable:
+            self.close()
+        return OSError("bad message length")
 
 
 class BufferingConnection(Connection):
-    """A connection that may have read more of its stream than it gave out: its descriptor does not tell all."""
+    """A connection that may have read more of its stream than it has returned.
+
+    So its descriptor may not be readable although there is a message.
+    """
 
     def _ready(self) -> bool:
         """Whether there is something to receive, or the end; does not block."""
         raise NotImplementedError
 
-    def _heed(self) -> bool:
+    def _watch(self) -> bool:
         return self._ready()
 
 
 def _arrived(cls: type[Connection], descriptor: Descriptor, readable: bool, writable: bool) -> Connection:
     # Not `detach`: to `copy.copy` this is the descriptor of the original.
-    return cls(os.dup(descriptor.fileno()), readable, writable)
+    return cls(duplicate(descriptor.fileno()), readable, writable)
 
 
 def _part(view: memoryview, offset: int, size: int | None) -> memoryview:

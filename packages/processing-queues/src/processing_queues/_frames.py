@@ -114,7 +114,7 @@ class _Outgoing:
         self._written: list[int] = []
 
     def push(self, fd: int) -> None:
-        """Write what is left of it; blocks."""
+        """Write the rest of it; blocks."""
         while (done := sum(self._written)) < self._size:
             any(map(self._written.append, map(self._sink, (fd,), (self._behind(done),))))
 
@@ -123,7 +123,7 @@ class _Outgoing:
         return 0 < sum(self._written) < self._size
 
     def keep(self) -> None:
-        """Copy what is left of the message, if it was begun; the rest belongs to the caller."""
+        """Copy the rest of the message, if its sending was begun: the caller may change its buffer afterwards."""
         message = self._parts[1] if self.half_done() else memoryview(b"")
         self._parts = (self._parts[0], memoryview(bytes(message)))
 
@@ -147,7 +147,7 @@ class Outbox:
         self._unfinished: _Outgoing | None = None
 
     def send(self, fd: int, message: memoryview) -> None:
-        """Send a message; blocks while the receiver is behind.
+        """Send a message; blocks while the system's buffer is full.
 
         If a signal handler interrupts it, what was begun is finished before the next message.
 

@@ -14,7 +14,7 @@ T = TypeVar("T")
 class JoinableQueue(Queue[T]):
     """A `Queue`, under the name that it has in ``multiprocessing`` where it is to be joined.
 
-    Whoever gets an item calls `task_done` when it has dealt with it, and `join` waits until that is said of every item.
+    A consumer that gets an item calls `task_done` when it has dealt with it; `join` waits until all items are done.
     A process that dies between the two leaves its item undone, so that a `join` waits on; that can be interrupted by
     Ctrl-C, and ended by a `task_done` in the dead one's place.
 

@@ -12,7 +12,7 @@ from processing_core.lowlevel import (
     Descriptor,
     Lent,
     PipeEnd,
-    bell,
+    doorbell,
     own_methods,
     register_factory,
 )
@@ -26,12 +26,12 @@ __all__ = ["Pipe"]
 class PipeConnection(PipeEnd, Connection):
     """An end of a `Pipe`: what `Connection` says, by messages in the family's arena."""
 
-    def __init__(self, incoming: Ring[Any] | None, outgoing: Ring[Any] | None, hearing: int, tolling: int) -> None:
+    def __init__(self, incoming: Ring[Any] | None, outgoing: Ring[Any] | None, read_fd: int, write_fd: int) -> None:
         """Everything was done by the kernel's ``__new__``."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        incoming, outgoing, hearing, tolling = self._parts()
-        return _arrived, (incoming, outgoing, _lent(hearing), _lent(tolling))
+        incoming, outgoing, read_fd, write_fd = self._parts()
+        return _arrived, (incoming, outgoing, _lent(read_fd), _lent(write_fd))
 
 
 # To programs it is a `Connection`, as both kinds are in multiprocessing.
@@ -55,23 +55,23 @@ def Pipe(duplex: bool = True) -> tuple[Connection, Connection]:
     >>> receiver.recv_bytes()
     b'hello'
     """
-    ring, hearing, tolling = _direction()
+    ring, read_fd, write_fd = _direction()
     if not duplex:
         return (
-            PipeConnection(ring, None, hearing.detach(), -1),
-            PipeConnection(None, ring, -1, tolling.detach()),
+            PipeConnection(ring, None, read_fd.detach(), -1),
+            PipeConnection(None, ring, -1, write_fd.detach()),
         )
-    back, back_hearing, back_tolling = _direction()
+    back, back_read_fd, back_write_fd = _direction()
     return (
-        PipeConnection(ring, back, hearing.detach(), back_tolling.detach()),
-        PipeConnection(back, ring, back_hearing.detach(), tolling.detach()),
+        PipeConnection(ring, back, read_fd.detach(), back_write_fd.detach()),
+        PipeConnection(back, ring, back_read_fd.detach(), write_fd.detach()),
     )
 
 
 def _direction() -> tuple[Ring[Any], Descriptor, Descriptor]:
     ring: Ring[Any] = Ring(PIPE_MESSAGES, PIPE_BYTES)
-    hearing, tolling = bell()
-    return ring, Descriptor(hearing), Descriptor(tolling)
+    read_fd, write_fd = doorbell(ring)
+    return ring, Descriptor(read_fd), Descriptor(write_fd)
 
 
 def _lent(fd: int) -> Lent | None:
@@ -81,12 +81,12 @@ def _lent(fd: int) -> Lent | None:
 _Sent = Lent | Descriptor | None
 
 
-def _arrived(incoming: Ring[Any] | None, outgoing: Ring[Any] | None, hearing: _Sent, tolling: _Sent) -> PipeConnection:
+def _arrived(incoming: Ring[Any] | None, outgoing: Ring[Any] | None, read_fd: _Sent, write_fd: _Sent) -> PipeConnection:
     return PipeConnection(
         incoming,
         outgoing,
-        -1 if hearing is None else hearing.detach(),
-        -1 if tolling is None else tolling.detach(),
+        -1 if read_fd is None else read_fd.detach(),
+        -1 if write_fd is None else write_fd.detach(),
     )
 
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 from processing_core.annotations import Any, TypeVar
 from processing_core.lowlevel import register_factory
-from processing_queues._pile_queue import PileQueue
+from processing_queues._ordered_queue import OrderedQueue
 
 __all__ = ["PriorityQueue"]
 
 T = TypeVar("T")
 
 
-class PriorityQueue(PileQueue[T]):
+class PriorityQueue(OrderedQueue[T]):
     """A queue between processes and threads of which the least item is taken first: ``queue.PriorityQueue``, without a
     server.
 
@@ -23,13 +23,15 @@ class PriorityQueue(PileQueue[T]):
     tuples that differ only from an item on that has no rank, which ``queue`` would compare.  Values that Python refuses
     to compare are in the order None, numbers, text, bytes, tuples, lists; NaN comes after every other number.
 
-    It keeps the promises of `Queue`: what is put is pickled at once into shared memory, whoever is killed loses at most
-    the operation it was in, and it can be sent anywhere in the family, with its ``key``.  Making one does not block.
+    It has the guarantees of `Queue`: `put` pickles the object into shared memory before it returns, a killed process
+    loses at most the operation it was in, and the queue can be sent to any process of the family, with its ``key``.
+    Making one does not block.
 
-    :param maxsize: how many objects it holds before :meth:`put` waits; 0 is no bound.
+    :param maxsize: how many objects it holds before :meth:`put` waits; 0, or less, is no bound.
     :param max_bytes: how many bytes of messages it holds before :meth:`put` waits; 0 is no bound.
-    :param key: a function of an item that returns what it is ranked by.
-    :raises ValueError: if a bound is negative.
+    :param key: a function of an item that returns the value by which the item is sorted.
+    :param ctx: for compatibility; nothing depends on it.
+    :raises ValueError: if ``max_bytes`` is negative.
     :raises TypeError: if a bound is not an integer.
     :raises MemoryError: if the family's arena is full.
 
@@ -46,13 +48,20 @@ class PriorityQueue(PileQueue[T]):
     _key: Callable[[T], Any] | None
 
     def __new__(
-        cls, maxsize: int = 0, max_bytes: int = 0, *, key: Callable[[T], Any] | None = None
+        cls, maxsize: int = 0, max_bytes: int = 0, *, key: Callable[[T], Any] | None = None, ctx: object = None
     ) -> PriorityQueue[T]:
         self = super().__new__(cls, maxsize, max_bytes, True)
         self._key = key
         return self
 
-    def _rank(self, obj: T) -> object:
+    def __init__(
+        self, maxsize: int = 0, max_bytes: int = 0, *, key: Callable[[T], Any] | None = None, ctx: object = None
+    ) -> None:
+        if type(self) is not PriorityQueue:  # of a class that a program derives, which was made without them
+            super().__init__(maxsize, max_bytes, True)
+            self._key = key
+
+    def _sort_key(self, obj: T) -> object:
         if self._key is not None:
             return self._key(obj)
         names = _compared(type(obj))

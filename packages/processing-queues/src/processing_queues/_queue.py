@@ -1,20 +1,20 @@
 """``Queue``: a queue of the kernel's, with the rest of what ``queue`` and ``multiprocessing`` offer.
 
-``put``, ``get`` and their kin are the kernel's own methods, not wrapped, for a call through Python
-costs as much again as the operation.  That a queue was closed is a flag in the kernel's handle,
-beside the word that every operation reads first.
+``put``, ``get`` and the like are the kernel's own methods without a wrapper, because a call through Python would take
+as long as the operation. The flag of a closed queue is in the kernel's handle, beside the word that every operation
+reads first.
 """
 
 from __future__ import annotations
 
 import sys
 
-from processing_core import StateError
-from processing_core.annotations import TypeVar
+from processing_core import NotPicklableError, StateError
+from processing_core.annotations import Any, TypeVar
+from processing_core.lowlevel import Derivable, register_factory
 from processing_core.lowlevel import Queue as _KernelQueue
-from processing_core.lowlevel import register_factory
 from processing_queues._aliases import QueueAliases
-from processing_queues._reader import Reader
+from processing_queues._reader import Reader, Writer, reader_of
 
 if sys.version_info >= (3, 13):
     from queue import ShutDown as ShutDown
@@ -26,19 +26,19 @@ __all__ = ["Queue", "ShutDown"]
 T = TypeVar("T")
 
 
-class Queue(QueueAliases[T], _KernelQueue[T]):
+class Queue(Derivable, QueueAliases[T], _KernelQueue[T]):
     """A first-in, first-out queue between processes and threads.
 
-    What is put is pickled at once into shared memory: no thread feeds anything, so a process may
-    end, or be joined, at once after its puts.  The objects of one producer arrive in the order in
-    which it put them; no more is promised of their order.  A process that is killed loses at most
-    the operation it was in.  A queue can be sent anywhere in the family: as an argument of a
-    process, in a task, through a queue.  Making one does not block.
+    `put` pickles the object into shared memory before it returns. There is no feeder thread, so a process may end, or
+    be joined, at once after its puts. The objects of one producer arrive in the order in which it put them; there is no
+    order between different producers. A killed process loses at most the operation it was in. A queue can be sent to
+    any process of the family: as an argument of a process, in a task, through a queue.  Making one does not block.
 
-    :param maxsize: how many objects it holds before :meth:`put` waits; 0 is no bound.
+    :param maxsize: how many objects it holds before :meth:`put` waits; 0, or less, is no bound.
     :param max_bytes: how many bytes of messages, large buffers included, it holds before :meth:`put` waits; 0 is no
         bound.  A message that is larger than the bound fits an empty queue.
-    :raises ValueError: if a bound is negative.
+    :param ctx: for compatibility; nothing depends on it.
+    :raises ValueError: if ``max_bytes`` is negative.
     :raises TypeError: if a bound is not an integer.
     :raises MemoryError: if the family's arena is full.
 
@@ -51,9 +51,22 @@ class Queue(QueueAliases[T], _KernelQueue[T]):
 
     __slots__ = ("__weakref__",)
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Call a class's ``_on_queue_feeder_error(error, obj)``, if it has one, where `put` would raise.
+
+        It is called for an object that cannot be pickled, as in ``multiprocessing``.
+        """
+        super().__init_subclass__(**options)
+        if "_on_queue_feeder_error" in cls.__dict__ and "put" not in cls.__dict__:
+            type.__setattr__(cls, "put", _put_or_report)  # no declaration, which checkers would take for all classes
+
     @property
     def _reader(self) -> Reader[T]:
-        return Reader(self)
+        return reader_of(self)
+
+    @property
+    def _writer(self) -> Writer[T]:
+        return Writer(self)
 
     @property
     def maxsize(self) -> int:
@@ -66,7 +79,7 @@ class Queue(QueueAliases[T], _KernelQueue[T]):
         return self._max_bytes
 
     def task_done(self) -> None:
-        """Say that an item which was got has been dealt with.
+        """Report that an item which `get` returned is finished.
 
         Does not block; process- and thread-safe.  Works after :meth:`close` too.
 
@@ -75,16 +88,16 @@ class Queue(QueueAliases[T], _KernelQueue[T]):
         self._task_done()
 
     def join(self) -> None:
-        """Wait until every item that was put has been dealt with, by a `task_done` for each.
+        """Wait until every item that was put is finished, by a `task_done` for each.
 
-        Blocks; a signal handler that raises interrupts it.  Process- and thread-safe.  A process that dies between
-        `get` and `task_done` leaves its item undone; a `task_done` in its place ends the wait.  After
-        ``shutdown(immediate=True)`` only the items that were got by then count.
+        Blocks; a signal handler that raises interrupts it.  Process- and thread-safe.  If a process dies between `get`
+        and `task_done`, its item stays unfinished, until another process calls `task_done` for it. After
+        ``shutdown(immediate=True)`` only the items that were got before count.
         """
         self._join()
 
     def join_thread(self) -> None:
-        """Do nothing: what was put is in shared memory already, and no thread feeds it.
+        """Do nothing: objects that were put are in shared memory already, and there is no feeder thread.
 
         :raises StateError: if the queue was not closed.
         """
@@ -92,7 +105,15 @@ class Queue(QueueAliases[T], _KernelQueue[T]):
             raise StateError(f"Queue {self!r} not closed")
 
     def cancel_join_thread(self) -> None:
-        """Do nothing: ending never waits for a queue, and loses nothing that was put."""
+        """Do nothing: a process never waits for a queue at its end, and loses no object that it has put."""
+
+
+def _put_or_report(queue: Any, obj: Any, block: bool = True, timeout: float | None = None) -> None:
+    """Put an object as `Queue.put` does; if it cannot be pickled, report that and put nothing."""
+    try:
+        Queue.put(queue, obj, block, timeout)
+    except NotPicklableError as error:
+        queue._on_queue_feeder_error(error.__cause__ or error, obj)
 
 
 register_factory("Queue", Queue)

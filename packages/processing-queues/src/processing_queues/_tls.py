@@ -1,8 +1,8 @@
 """Connections that are encrypted, by TLS.
 
-What travels is a stream of records, each of at most 16 KiB.  `Tls` takes bytes apart and puts them together between the
-descriptor and a connection's frames; it never reads beyond the record that is wanted, so that the descriptor is
-readable while there is something that was not looked at.
+The two sides exchange a stream of records, each of at most 16 KiB. `Tls` converts between the records of the descriptor
+and the bytes of a connection's frames. It never reads beyond the record that it needs, so the descriptor is readable as
+long as there are unread records.
 
 The engine (`ssl.SSLObject`) is never in the middle of waiting: ciphertext is read and written here, as `_frames` reads
 and writes, so a signal handler that raises there loses nothing.  Only if it raises in the few instructions between
@@ -33,15 +33,18 @@ _AT_ONCE = 1 << 16  # bytes encrypted before they are written
 
 
 class Tls:
-    """The engine of one side, and what is on its way in and out.
+    """The engine of one side, and its buffered input and output.
 
     :param listens: whether it is the listener's.
-    :param hostname: whom the listener's certificate must name.
+    :param hostname: the host that the listener's certificate must name.
     :raises ValueError: if the context wants to know that, and it is not given.
     :raises ssl.SSLError: if the context is for the other side.
     """
 
     def __init__(self, context: ssl.SSLContext, *, listens: bool, hostname: str | None = None) -> None:
+        wrong = ssl.PROTOCOL_TLS_CLIENT if listens else ssl.PROTOCOL_TLS_SERVER
+        if context.protocol is wrong:  # which `wrap_bio` says first in some versions only
+            raise ssl.SSLError(f"the context is for the other side: it is for {wrong.name}")
         if context.check_hostname and not listens and not hostname:
             raise ValueError("check_hostname requires server_hostname")  # which `wrap_bio` does not say
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -55,12 +58,12 @@ class Tls:
         self._shaken = False
         self._torn_in = self._torn_out = False  # set around what must not be interrupted
 
-    def shake(self, fd: int) -> None:
+    def do_handshake(self, fd: int) -> None:
         """Do the handshake of TLS.
 
         Blocks; where the descriptor does not, it raises `BlockingIOError` and is to be called again.
 
-        :raises ssl.SSLError: if the other side is not who it should be, or speaks something else.
+        :raises ssl.SSLError: if the other side's certificate is refused, or it does not speak TLS.
         :raises EOFError: if it has gone.
         """
         while not self._shaken:
@@ -77,12 +80,20 @@ class Tls:
                 raise
         self.flush(fd)
 
+    def binding(self) -> bytes:
+        """What only the two ends of this TLS connection know, once it is there; a relay's two connections differ in it.
+
+        It is the first Finished message of the handshake (RFC 5929, 3; of TLS 1.3 it is one of either end's).
+        """
+        with self._lock:
+            return self._engine.get_channel_binding("tls-unique") or b""
+
     def unsent(self) -> bool:
         """Whether something is to be written that the system did not take yet."""
         return self._outgoing.pending > 0 or self._sealed.tell() > 0
 
     def read(self, fd: int, size: int) -> bytes:
-        """Some bytes that were sent to us, at most so many; none at the end; blocks."""
+        """Some bytes that were sent to us, at most ``n``; none at the end; blocks."""
         if self._ahead:
             some, self._ahead = self._ahead[:size], self._ahead[size:]
             return some
@@ -91,7 +102,7 @@ class Tls:
         return some_or_none
 
     def write(self, fd: int, parts: tuple[bytes, memoryview]) -> int:
-        """Take some of what is to be sent; blocks until what was taken before is written.
+        """Encrypt and take a part of the bytes to send; blocks until the part before is written.
 
         :return: how many bytes were taken.
         """
@@ -116,7 +127,7 @@ class Tls:
             self._sealed, self._written = BytesIO(), []
 
     def ready(self, fd: int) -> bool:
-        """Whether `read` gives something, or tells the end, without waiting; does not block.
+        """Whether `read` returns bytes, or the end of the stream, without waiting; does not block.
 
         Not every record has something for us: some are about keys.
         """
@@ -207,9 +218,9 @@ class TlsConnection(BufferingConnection):
         self._tls = tls
         self._inbox, self._outbox = Inbox(tls.read), _FlushingOutbox(tls)
 
-    def shake(self) -> None:
-        """As `Tls.shake`."""
-        self._tls.shake(self.fileno())
+    def do_handshake(self) -> None:
+        """As `Tls.do_handshake`."""
+        self._tls.do_handshake(self.fileno())
 
     def poll(self, timeout: float | None = 0.0) -> bool:
         fd, limit = self._receiving(), checked_timeout(timeout)

@@ -1,30 +1,29 @@
 """``wait``: for any of several connections, sentinels, sockets and queues.
 
-What has a descriptor is waited for by that.  A local pipe's is its bell, which rings only for those who asked: each is
-asked for it (`PipeEnd._heed`) before the sleep.  So is an encrypted connection, of which the descriptor does not tell
-all.  A queue has none: the sleeper has an `Ear`, which hears of puts.  A producer killed between its put and its call
-is made up for by a look once a slice.
+An object with a descriptor is waited for by its descriptor. That of a local pipe is its doorbell, which a sender rings
+only if a process has asked for it: so each pipe is asked (`PipeEnd._watch`) before the sleep. An encrypted connection
+is asked, too, because it may have a message although its descriptor is not readable. A queue has no descriptor: the
+sleeping process has an `Observer`, which puts notify. If a producer is killed between its put and its notification, the
+process finds the item when it looks once a slice.
 """
 
 from __future__ import annotations
 
-import select
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
 
 from processing_core.annotations import Any, TypeVar
-from processing_core.lowlevel import Ear, Pile, PipeEnd, checked_timeout, heed, polled
+from processing_core.lowlevel import READABLE, Observer, PipeEnd, Poller, checked_timeout, polled
+from processing_core.lowlevel import PriorityQueue as KernelPriorityQueue
 from processing_core.lowlevel import Queue as KernelQueue
 from processing_queues._connection import BufferingConnection
-from processing_queues._reader import Reader
 
 __all__ = ["wait"]
 
 _SLICE = 0.4  # seconds between two looks at queues, as the kernel's own waits have
-_SLICE_WITHOUT_EAR = 0.01  # where more than 64 wait for queues in the family
+_SLICE_WITHOUT_OBSERVER = 0.01  # where more than 64 wait for queues in the family
 
-# Unbounded, for the checkers make a list of `object` of a connection beside a sentinel.
+# It is not bounded, because type checkers infer a list of `object` for a connection and a sentinel.
 T = TypeVar("T")
 
 
@@ -55,85 +54,85 @@ def wait(object_list: Iterable[T], timeout: float | None = None) -> list[T]:
         ready = waiting.ready_within(timeout)
     finally:
         waiting.close()
-    return [thing for place, thing in enumerate(waited) if place in ready]
+    return [thing for index, thing in enumerate(waited) if index in ready]
 
 
 class _Waiting:
-    """A call's view of what it waits for: where each thing stands, by its descriptor if it has one."""
+    """A call's view of the things that it waits for: the index of each, by its descriptor if it has one."""
 
     def __init__(self, things: list[Any]) -> None:
-        self._poller = select.poll()
+        self._poller = Poller()
         self._plain: dict[int, list[int]] = {}
         self._pipes: dict[int, tuple[PipeEnd | BufferingConnection, list[int]]] = {}
         self._queues: list[tuple[Callable[[], bool], int]] = []
-        self._ear: Ear | None = None
-        for place, thing in enumerate(things):
-            self._add(thing.queue if isinstance(thing, Reader) else thing, place)
+        self._observer: Observer | None = None
+        for index, thing in enumerate(things):
+            self._add(thing, index)
         for fd in {*self._plain, *self._pipes}:
-            self._poller.register(fd, select.POLLIN)
+            self._poller.register(fd, READABLE)
 
     def ready_within(self, timeout: float | None) -> set[int]:
-        """The places of what is ready; empty if the time was up."""
+        """The indexes of the ready things; empty if the time was up."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
-            ready = self._heed()
+            ready = self._watch()
             left = 0.0 if ready else None if deadline is None else max(0.0, deadline - time.monotonic())
             ready |= self._sleep(left)
             if left != 0.0 and self._queues:
-                ready |= self._heed()  # what was put before something else woke us
+                ready |= self._watch()  # what was put before something else woke us
             if ready or left == 0.0:
                 return ready
 
     def close(self) -> None:
-        """Listen no more."""
-        if self._ear is not None:
-            self._ear.close()
+        """Free the observer."""
+        if self._observer is not None:
+            self._observer.close()
 
-    def _add(self, thing: Any, place: int) -> None:
-        if isinstance(thing, KernelQueue):
-            self._queues.append((partial(heed, thing), place))
-        elif isinstance(thing, Pile):
-            self._queues.append((thing._heed, place))
+    def _add(self, thing: Any, index: int) -> None:
+        if isinstance(thing, (KernelQueue, KernelPriorityQueue)):
+            self._queues.append((thing._watch, index))
         elif isinstance(thing, PipeEnd) and thing.readable:
             fd = thing._parts()[2]
-            self._pipes.setdefault(fd, (thing, []))[1].append(place)
+            self._pipes.setdefault(fd, (thing, []))[1].append(index)
         elif isinstance(thing, BufferingConnection):
-            self._pipes.setdefault(thing.fileno(), (thing, []))[1].append(place)
+            self._pipes.setdefault(thing.fileno(), (thing, []))[1].append(index)
+        elif (queue := getattr(thing, "waited_queue", None)) is not None:  # a queue's `Reader`
+            self._add(queue, index)
         else:
-            self._plain.setdefault(_descriptor(thing), []).append(place)
+            self._plain.setdefault(_descriptor(thing), []).append(index)
 
-    def _heed(self) -> set[int]:
-        """What is ready already; of the others we are told."""
-        ready = {place for pipe, places in self._pipes.values() if pipe._heed() for place in places}
-        return ready | {place for heed_it, place in self._queues if heed_it()}
+    def _watch(self) -> set[int]:
+        """The indexes of the things that are ready now; a put into one of the other queues notifies the observer."""
+        ready = {index for pipe, indexes in self._pipes.values() if pipe._watch() for index in indexes}
+        return ready | {index for watch, index in self._queues if watch()}
 
     def _sleep(self, left: float | None) -> set[int]:
-        """What becomes ready in so many seconds, or sooner none."""
+        """The indexes of the things that become ready within ``left`` seconds; it may return earlier without any."""
         if self._queues and left != 0.0:
             left = self._listen(left)
             if left == 0.0:
-                return set()  # heeded before there was an ear: look again
+                return set()  # watched before there was an observer: look again
         events = [fd for fd, _ in polled(self._poller, left)]
-        if self._ear is not None:
-            self._ear.drain()
-        return {place for fd in events for place in self._places(fd)}
+        if self._observer is not None:
+            self._observer.drain()
+        return {index for fd in events for index in self._indexes(fd)}
 
-    def _places(self, fd: int) -> list[int]:
+    def _indexes(self, fd: int) -> list[int]:
         if fd in self._plain:
             return self._plain[fd] + (self._pipes[fd][1] if fd in self._pipes else [])
         if fd not in self._pipes:
-            return []  # the ear
-        pipe, places = self._pipes[fd]
-        return places if pipe._ready() else []
+            return []  # the observer
+        pipe, indexes = self._pipes[fd]
+        return indexes if pipe._ready() else []
 
     def _listen(self, left: float | None) -> float:
-        """Have an ear; how long to sleep."""
-        if self._ear is None:
-            self._ear = Ear()
-            if self._ear.fileno() >= 0:
-                self._poller.register(self._ear.fileno(), select.POLLIN)
+        """Ensure that there is an observer; return how long to sleep."""
+        if self._observer is None:
+            self._observer = Observer()
+            if self._observer.fileno() >= 0:
+                self._poller.register(self._observer.fileno(), READABLE)
             return 0.0
-        most = _SLICE if self._ear.fileno() >= 0 else _SLICE_WITHOUT_EAR
+        most = _SLICE if self._observer.fileno() >= 0 else _SLICE_WITHOUT_OBSERVER
         return most if left is None else min(left, most)
 
 

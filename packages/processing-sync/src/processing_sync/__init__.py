@@ -6,6 +6,7 @@ Programs import `processing`, which offers all of this and more.
 from __future__ import annotations
 
 from processing_core.annotations import TYPE_CHECKING
+from processing_core.lowlevel import claim as _claim
 from processing_core.lowlevel import on_demand as _on_demand
 from processing_core.lowlevel import register_factory as _register_factory
 from processing_sync._condition import Condition as Condition
@@ -49,9 +50,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-for _name in __all__:
-    if _name in globals():
-        globals()[_name].__module__ = __name__
+_claim(__name__, __all__)
 for _name in _PRIMITIVES:
     _register_factory(_name, globals()[_name])
 _begin_as_told()

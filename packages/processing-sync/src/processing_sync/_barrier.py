@@ -1,54 +1,57 @@
-"""`Barrier`, where a number of parties meet.
+"""`Barrier`, at which a number of parties wait for each other.
 
 The state is a row of 64-bit words in the arena, guarded by the lock of the barrier's condition::
 
     [ phase | when to look next | party | party | ... ]
 
-A *party* is a thread that has come and not yet gone: its word names its process by slot and serial.
-As many words are not 0 as threads are between coming and going.
+A *party* is a thread that has arrived and not left yet: its word names its process by slot and serial. The number of
+words that are not 0 is the number of parties.
 
-    GATHERING   parties come, until there are enough          ──► LEAVING, by the last
-    LEAVING     they go; who comes now waits for the next time ──► GATHERING, by the last to go
-    RESETTING   the same, but they go with an error            ──► GATHERING, by the last to go
-    BROKEN      everybody goes and comes with an error         ──► by reset
+    GATHERING   parties arrive, until there are enough           ──► LEAVING, by the last
+    LEAVING     they leave; one that arrives waits for the next  ──► GATHERING, by the last to leave
+    RESETTING   the same, but they leave with an error           ──► GATHERING, by the last to leave
+    BROKEN      all leave with an error, new ones at once        ──► by reset
 
-Every `_SLICE` one of the waiting parties looks whether all are alive.  One that died while others
-wait for it breaks the barrier; one that died on its way out is only struck out.  A process that
-dies while it holds the lock, such as in the action, breaks the barrier too.
+Once every `_SLICE` seconds one of the waiting parties tests whether all are alive. If a party died while others wait
+for it, the barrier breaks; a party that died while it was leaving is only removed. If a process dies while it holds the
+lock, for instance in the action, the barrier breaks, too.
 """
 
 from __future__ import annotations
 
 import operator
 import os
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from threading import BrokenBarrierError
 
 from processing_core import NotHeldError, OwnerDied, lowlevel
-from processing_core.annotations import Any
+from processing_core.annotations import Any, TypeVar
 from processing_sync._condition import Condition
 from processing_sync._introspection import Waiter
 from processing_sync._lock import RLock
 
 __all__ = ["Barrier"]
 
+_T = TypeVar("_T")
+
 _SLICE = 0.5
-"""Seconds between two looks at the life of the parties."""
+"""Seconds between two tests whether the parties are alive."""
 
 _GATHERING, _LEAVING, _RESETTING, _BROKEN = range(4)
 _PHASE, _NEXT_LOOK, _PARTIES = 0, 1, 2  # words
 _SLOT_BITS = 16
+_OWN = frozenset(["_lock", "_condition", "_block", "_words", "_action", "_timeout"])  # attributes
 
 
-class Barrier:
+class Barrier(threading.Barrier):
     """A place where threads of several processes wait for each other; it can be sent anywhere in the family.
 
-    When as many as ``parties`` have called `wait`, all of them go on, and the barrier can be used
-    again.  If one of those that wait is interrupted by its timeout or by `abort`, or its process
-    dies, the others get :exc:`threading.BrokenBarrierError`, within a second, and so does everybody
-    who comes until `reset`.
+    When ``parties`` threads have called `wait`, all of them go on, and the barrier can be used again. If the wait of
+    one of them ends by its timeout or by `abort`, or if its process dies, the others get
+    :exc:`threading.BrokenBarrierError` within a second, and so does every later `wait` until `reset`.
 
     Process- and thread-safe; not signal-safe.
 
@@ -56,6 +59,7 @@ class Barrier:
     :param action: called by one of them, when all have come and before any goes on, under the barrier's lock; if it
         raises, the barrier is broken.  It is sent with the barrier.
     :param timeout: seconds that `wait` waits where it is given none; ``None`` waits for ever.
+    :param ctx: for compatibility; nothing depends on it.
     :raises TypeError: if ``parties`` is not an integer.
     :raises ValueError: if ``parties`` is less than 1.
     :raises MemoryError: if the family's arena is full.
@@ -74,55 +78,45 @@ class Barrier:
     _action: Callable[[], object] | None
     _timeout: float | None
 
-    def __init__(self, parties: int, action: Callable[[], object] | None = None, timeout: float | None = None) -> None:
+    def __init__(
+        self,
+        parties: int,
+        action: Callable[[], object] | None = None,
+        timeout: float | None = None,
+        *,
+        ctx: object = None,
+    ) -> None:
         if (count := operator.index(parties)) < 1:
             raise ValueError(f"parties {parties!r}: there must be at least one")
         lock = RLock()
-        self.__setstate__((lock, Condition(lock), lowlevel.Block(8 * (_PARTIES + count)), action, timeout))
+        self.__setstate__((lock, Condition(lock), lowlevel.Block(8 * (_PARTIES + count)), action, timeout, {}))
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait until all parties have come.
 
         Blocks; a signal handler that raises interrupts it, and the others go on waiting.
 
-        :param timeout: seconds; ``None`` stands for the barrier's own timeout.  When they are over the barrier is
-            broken.
+        :param timeout: seconds; ``None`` for the barrier's own timeout. When they are over, the barrier is broken.
         :return: a number from 0 to ``parties`` - 1, another for each party.
         :raises threading.BrokenBarrierError: if the barrier is broken, or is broken or reset meanwhile.
         :raises TypeError: if ``timeout`` is not a number.
         """
         timeout = self._timeout if timeout is None else timeout
-        with self._held():
-            self._await_entry()
-            place, index = self._come()
-            try:
-                if index + 1 == self.parties:
-                    self._complete()
-                else:
-                    self._await_others(None if timeout is None else time.monotonic() + timeout)
-            finally:
-                self._go(place)
-            return index
+        return self._locked(partial(self._wait_in_turn, timeout))
 
     def reset(self) -> None:
-        """Make the barrier as new; those who wait get :exc:`threading.BrokenBarrierError`.
+        """Reset the barrier to its initial state; threads that wait get :exc:`threading.BrokenBarrierError`.
 
         Does not block, but for the action.
         """
-        with self._held():
-            self._strike_out_dead()
-            if not self._present():
-                self._change(_GATHERING)
-            elif self._phase in (_GATHERING, _BROKEN):
-                self._change(_RESETTING)
+        self._locked(self._reset)
 
     def abort(self) -> None:
-        """Break the barrier; those who wait, and who come, get :exc:`threading.BrokenBarrierError`.
+        """Break the barrier; every present and later `wait` raises :exc:`threading.BrokenBarrierError`.
 
         Does not block, but for the action.
         """
-        with self._held():
-            self._change(_BROKEN)
+        self._locked(partial(self._change, _BROKEN))
 
     @property
     def parties(self) -> int:
@@ -136,7 +130,7 @@ class Barrier:
 
     @property
     def waiters(self) -> list[Waiter]:
-        """Who waits in it now, or for the last to have left it; does not block."""
+        """The threads that wait in it now, or that wait until the last has left it; does not block."""
         return self._condition.waiters
 
     @property
@@ -149,6 +143,27 @@ class Barrier:
     @property
     def _phase(self) -> int:
         return self._words[_PHASE]
+
+    def _wait_in_turn(self, timeout: float | None) -> int:
+        self._await_entry()
+        words, index, place, me = self._words, self._present(), self._free_index(), self._me()
+        try:
+            words[place] = me  # an interrupt from here on gives it back
+            if index + 1 == self.parties:
+                self._complete()
+            else:
+                self._await_others(None if timeout is None else time.monotonic() + timeout)
+        finally:
+            words[place] = 0  # before any call, in which another interrupt could come
+            self._finish_if_empty()
+        return index
+
+    def _reset(self) -> None:
+        self._remove_dead()
+        if not self._present():
+            self._change(_GATHERING)
+        elif self._phase in (_GATHERING, _BROKEN):
+            self._change(_RESETTING)
 
     def _present(self) -> int:
         return sum(map(bool, self._words[_PARTIES:]))
@@ -163,17 +178,13 @@ class Barrier:
                 self._look_after()
         self._require(_GATHERING)
 
-    def _come(self) -> tuple[int, int]:
-        """Take a place; which, and how many had come before."""
-        words, index = self._words, self._present()
-        place = next(place for place in range(_PARTIES, len(words)) if not words[place])
-        slot, serial = lowlevel.member() or (0, 0)
-        words[place] = serial << _SLOT_BITS | slot
-        return place, index
+    def _free_index(self) -> int:
+        return next(place for place in range(_PARTIES, len(self._words)) if not self._words[place])
 
-    def _go(self, place: int) -> None:
-        self._words[place] = 0
-        self._finish_if_empty()
+    @staticmethod
+    def _me() -> int:
+        slot, serial = lowlevel.member() or (0, 0)
+        return serial << _SLOT_BITS | slot
 
     def _finish_if_empty(self) -> None:
         if self._phase in (_LEAVING, _RESETTING) and not self._present():
@@ -205,16 +216,16 @@ class Barrier:
     # -- the dead --
 
     def _look_after(self) -> None:
-        """Once a slice, by whoever comes first: all parties' lives."""
+        """Check once a slice, by the process that comes first, whether all parties live."""
         now = time.monotonic_ns()
         if now < self._words[_NEXT_LOOK]:
             return
         self._words[_NEXT_LOOK] = now + int(_SLICE * 0.9e9)
-        if self._strike_out_dead() and self._phase == _GATHERING:
+        if self._remove_dead() and self._phase == _GATHERING:
             self._change(_BROKEN)
         self._finish_if_empty()
 
-    def _strike_out_dead(self) -> int:
+    def _remove_dead(self) -> int:
         dead = 0
         for place in range(_PARTIES, len(self._words)):
             word = self._words[place]
@@ -230,15 +241,21 @@ class Barrier:
             self._acquire()
             return False
 
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        self._acquire()
-        try:
-            yield
-        finally:
-            # A signal handler may have raised while the lock was being taken back from the dead.
-            if self._lock._is_owned():
-                self._lock.release()
+    def _locked(self, function: Callable[[], _T]) -> _T:
+        """What a function returns that is called with the lock held.
+
+        At its end the lock may not be held: the wait for it, after a dead owner, may have been interrupted.
+        """
+        while True:
+            entered = False
+            try:
+                with lowlevel.ScopeGuard(self._lock.acquire, self._lock._release_owned):
+                    entered = True
+                    return function()
+            except OwnerDied:
+                if entered:  # it is of another lock, in the action
+                    raise
+            self._repair()
 
     def _acquire(self) -> None:
         while True:
@@ -259,11 +276,13 @@ class Barrier:
     # -- travelling, and being shown --
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return self._lock, self._condition, self._block, self._action, self._timeout
+        added = lowlevel.added_attributes(self, _OWN)
+        return self._lock, self._condition, self._block, self._action, self._timeout, added
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self._lock, self._condition, self._block, self._action, self._timeout = state
+        self._lock, self._condition, self._block, self._action, self._timeout, added = state
         self._words = memoryview(self._block).cast("Q")
+        self.__dict__.update(added)
 
     def __eq__(self, other: object) -> bool:
         return self._block == other._block if isinstance(other, Barrier) else NotImplemented

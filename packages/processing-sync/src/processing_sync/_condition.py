@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from processing_core import lowlevel
-from processing_core.annotations import Self, TypeVar
+from processing_core.annotations import TYPE_CHECKING, TypeVar
 from processing_sync._aliases import ConditionAliases
 from processing_sync._introspection import Waiter
 from processing_sync._introspection import waiters as _waiters
@@ -17,19 +17,30 @@ __all__ = ["Condition"]
 _T = TypeVar("_T")
 
 
+class _Count:
+    """What programs find as a condition's ``_sleeping_count``, which is a semaphore in ``multiprocessing``."""
+
+    def __init__(self, value: int) -> None:
+        self._value = value
+
+    def get_value(self) -> int:
+        return self._value
+
+
 @lowlevel.own_methods
-class Condition(ConditionAliases, lowlevel.Condition):
+class Condition(lowlevel.Derivable, ConditionAliases, lowlevel.Condition):
     """A condition variable between processes, and their threads; it can be sent anywhere in the family.
 
-    `notify` wakes at most so many, and only of those that wait at that moment, the longest-waiting
-    first.  A notification is not lost with its receiver: if that dies, or is interrupted, before
-    it has the lock again, the notification passes on to the next who waited then.  If the owner
-    of the lock dies, `wait` raises :exc:`~processing.OwnerDied` within a second.
+    `notify` wakes at most ``n`` threads, and only threads that wait at that moment, the longest-waiting first. A
+    notification is not lost with its receiver: if the receiver dies, or is interrupted, before it has the lock again,
+    the notification passes on to the next thread that waited then. If the owner of the lock dies, `wait` raises
+    :exc:`~processing.OwnerDied` within a second.
 
     A condition is sent together with its lock.  Process- and thread-safe.
 
     :param lock: a `Lock` or `RLock`, which may be shared by several conditions; ``None`` makes an
         `RLock`.
+    :param ctx: for compatibility; nothing depends on it.
     :raises TypeError: if ``lock`` is something else.
     :raises MemoryError: if the family's arena is full.
 
@@ -40,10 +51,16 @@ class Condition(ConditionAliases, lowlevel.Condition):
     False
     """
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
 
-    def __new__(cls, lock: lowlevel.Lock | lowlevel.RLock | None = None) -> Self:
-        return super().__new__(cls, RLock() if lock is None else lock)
+    if TYPE_CHECKING:  # what programs' classes call
+
+        def __init__(self, lock: lowlevel.Lock | lowlevel.RLock | None = None, *, ctx: object = None) -> None: ...
+
+    else:
+
+        def __new__(cls, lock=None, *, ctx=None):
+            return super().__new__(cls, RLock() if lock is None else lock)
 
     def wait_for(self, predicate: Callable[[], _T], timeout: float | None = None) -> _T:
         """Wait until ``predicate()`` is true.
@@ -56,7 +73,7 @@ class Condition(ConditionAliases, lowlevel.Condition):
         :raises NotHeldError: if the lock is not held.
         :raises OwnerDied: if the lock's owner died.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = None if timeout is None else time.monotonic() + float(timeout)
         result = predicate()
         while not result:
             left = None if deadline is None else deadline - time.monotonic()
@@ -68,8 +85,18 @@ class Condition(ConditionAliases, lowlevel.Condition):
 
     @property
     def waiters(self) -> list[Waiter]:
-        """Who waits for a notification now; does not block."""
+        """The threads that wait for a notification now; does not block."""
         return _waiters(self)
+
+    @property
+    def _sleeping_count(self) -> _Count:
+        return _Count(self._waiters)
+
+    @property
+    def _woken_count(self) -> _Count:
+        return _Count(0)
+
+    _wait_semaphore = _woken_count
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}({self._lock}), {self._waiters}>"

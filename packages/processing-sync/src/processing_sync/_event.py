@@ -11,13 +11,14 @@ __all__ = ["Event"]
 
 
 @lowlevel.own_methods
-class Event(EventAliases, lowlevel.Event):
+class Event(lowlevel.Derivable, EventAliases, lowlevel.Event):
     """A flag between processes, and their threads; it can be sent anywhere in the family.
 
-    `set` releases everybody who waits at that moment, even if `clear` follows at once.
+    `set` releases all threads that wait at that moment, even if `clear` follows at once.
 
     Process- and thread-safe; `set`, `clear` and `is_set` are signal-safe.
 
+    :param ctx: for compatibility; nothing depends on it.
     :raises MemoryError: if the family's arena is full.
 
     >>> import processing
@@ -29,11 +30,11 @@ class Event(EventAliases, lowlevel.Event):
     True
     """
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
 
     @property
     def waiters(self) -> list[Waiter]:
-        """Who waits for it now; does not block."""
+        """The threads that wait for it now; does not block."""
         return _waiters(self)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Who holds and who awaits which primitive, and where each was made."""
+"""Which processes hold each primitive, which wait for it, and where it was made."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Holder(NamedTuple):
     process_name: str | None
     """The name of its `Process`; ``None`` if it is dead and forgotten."""
     alive: bool
-    """``False`` if it died holding, and nobody has repaired what the lock guards."""
+    """``False`` if it died while it held the lock, and the guarded state was not repaired yet."""
     amount: int
     """How deep it holds an `RLock`, or how many permits of a semaphore."""
     held: float | None
@@ -44,13 +44,13 @@ class Primitive(NamedTuple):
     """A primitive of the family, as it was at some moment."""
 
     kind: str
-    """The name of its class; a `Barrier` is seen as the `RLock` and the `Condition` that it stands on."""
+    """The name of its class; a `Barrier` is seen as the `RLock` and the `Condition` that it is made of."""
     cell: tuple[int, int]
     """What identifies it in the family: equal to its ``cell``."""
     holders: list[Holder]
     """Of a lock at most one; of a `Semaphore` without ``reclaim``, an `Event` or a `Condition` none."""
     waiters: list[Waiter]
-    """Who waits for it."""
+    """The threads that wait for it."""
     created: str | None
     """The source line that made it, ``file:line``; ``None`` if that was not recorded."""
 
@@ -64,20 +64,21 @@ def _holder(row: _Row) -> Holder:
 
 
 def holders(primitive: lowlevel.Lock | lowlevel.RLock | lowlevel.Semaphore | lowlevel.BoundedSemaphore) -> list[Holder]:
-    """Who holds it."""
+    """The processes that hold it."""
     return [_holder(row) for row in primitive._holders()]
 
 
 def waiters(primitive: lowlevel.Handle) -> list[Waiter]:
-    """Who waits for it."""
+    """The threads that wait for it."""
     return [Waiter(*row) for row in lowlevel.waiters(*primitive.cell)]
 
 
 def primitives() -> list[Primitive]:
-    """Every lock, semaphore, event and condition of the family, with who holds and who awaits it.
+    """Every lock, semaphore, event and condition of the family, with its holders and waiters.
 
-    Does not block, and stops nobody: each is looked at while others use it, so each is as it was at some moment of the
-    call.  Takes about a microsecond for each that nobody awaits; process-, thread- but not signal-safe.
+    Does not block, and delays no other process: each primitive is read while others use it, so each is shown as it was
+    at some moment of the call. Takes about a microsecond for each primitive without waiters; process-, thread- but not
+    signal-safe.
 
     :return: what there is; nothing outside a family.
 

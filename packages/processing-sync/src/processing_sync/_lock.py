@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 
 from processing_core import current_process, lowlevel
 from processing_sync._introspection import Holder, Waiter
@@ -15,19 +15,20 @@ __all__ = ["Lock", "RLock"]
 
 
 @lowlevel.own_methods
-class Lock(lowlevel.Lock):
+class Lock(lowlevel.Derivable, lowlevel.Lock):
     """A lock between processes, and their threads; it can be sent anywhere in the family.
 
-    It knows which process holds it.  If that dies, or exits without releasing, every `acquire`
-    raises :exc:`~processing.OwnerDied` within a second, until someone repairs the guarded state
-    inside ``with lock.recover():``.
+    It knows which process holds it. If that process dies, or exits without releasing it, every `acquire` raises
+    :exc:`~processing.OwnerDied` within a second, until a process repairs the guarded state inside ``with
+    lock.recover():``.
 
-    Any member of the family may release it.  To hand over a signal use a `Semaphore` or an `Event`:
-    here the death of whoever acquired would count as the owner's.
+    Any member of the family may release it.  To pass a signal on use a `Semaphore` or an `Event`:
+    here the death of the process that acquired it would count as the owner's.
 
     Process- and thread-safe.  A signal handler that raises interrupts a waiting `acquire`; a
     handler must not acquire a lock that the code it interrupts may hold.
 
+    :param ctx: for compatibility; nothing depends on it.
     :raises MemoryError: if the family's arena is full.
 
     >>> import processing
@@ -37,16 +38,16 @@ class Lock(lowlevel.Lock):
     True
     """
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
 
-    def recover(self) -> AbstractContextManager[None]:
+    def recover(self) -> AbstractContextManager[object]:
         """Repair what the lock guards, after its owner died.
 
         Inside the ``with`` block this process, and no other, holds the lock.  If the block ends
         normally the lock is free and usable again; if it raises, or this process dies, the lock
         stays as unrepaired as it was.  Does not block.
 
-        :raises NotHeldError: if the owner is not dead, or somebody else repairs the lock already.
+        :raises NotHeldError: if the owner is not dead, or another process repairs the lock already.
 
         >>> import processing
         >>> lock = processing.Lock()
@@ -61,12 +62,12 @@ class Lock(lowlevel.Lock):
 
     @property
     def owner(self) -> Holder | None:
-        """Who holds it, or died holding it; ``None`` if it is free.  Does not block."""
+        """The process that holds it, or died while it held it; ``None`` if it is free. Does not block."""
         return next(iter(_holders(self)), None)
 
     @property
     def waiters(self) -> list[Waiter]:
-        """Who waits for it now; does not block."""
+        """The threads that wait for it now; does not block."""
         return _waiters(self)
 
     def __repr__(self) -> str:
@@ -74,12 +75,12 @@ class Lock(lowlevel.Lock):
 
 
 @lowlevel.own_methods
-class RLock(lowlevel.RLock):
+class RLock(lowlevel.Derivable, lowlevel.RLock):
     """A lock like `Lock`, that the thread which holds it can acquire again.
 
-    It is free when that thread has released it as often as it acquired it.  Nobody else may
-    release it.
+    It is free when that thread has released it as often as it acquired it. No other thread may release it.
 
+    :param ctx: for compatibility; nothing depends on it.
     :raises MemoryError: if the family's arena is full.
 
     >>> import processing
@@ -89,23 +90,23 @@ class RLock(lowlevel.RLock):
     <RLock(MainProcess, 2)>
     """
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
 
-    def recover(self) -> AbstractContextManager[None]:
+    def recover(self) -> AbstractContextManager[object]:
         """Repair what the lock guards, after its owner died; see `Lock.recover`.
 
-        :raises NotHeldError: if the owner is not dead, or somebody else repairs the lock already.
+        :raises NotHeldError: if the owner is not dead, or another process repairs the lock already.
         """
         return _repair(self)
 
     @property
     def owner(self) -> Holder | None:
-        """Who holds it, or died holding it; ``None`` if it is free.  Does not block."""
+        """The process that holds it, or died while it held it; ``None`` if it is free. Does not block."""
         return next(iter(_holders(self)), None)
 
     @property
     def waiters(self) -> list[Waiter]:
-        """Who waits for it now; does not block."""
+        """The threads that wait for it now; does not block."""
         return _waiters(self)
 
     def __repr__(self) -> str:
@@ -114,15 +115,8 @@ class RLock(lowlevel.RLock):
         return f"<{type(self).__name__}({_owner(what)}, {count})>"
 
 
-@contextmanager
-def _repair(lock: lowlevel.Lock | lowlevel.RLock) -> Iterator[None]:
-    lock._begin_repair()
-    try:
-        yield
-    except BaseException:
-        lock._end_repair(False)
-        raise
-    lock._end_repair(True)
+def _repair(lock: lowlevel.Lock | lowlevel.RLock) -> AbstractContextManager[object]:
+    return lowlevel.ScopeGuard(lock._begin_repair, partial(lock._end_repair, True), partial(lock._end_repair, False))
 
 
 _OTHERS = {"free": "None", "thread": "SomeOtherThread", "process": "SomeOtherProcess", "dead": "SomeDeadProcess"}

@@ -12,20 +12,20 @@ __all__ = ["BoundedSemaphore", "Semaphore"]
 
 
 @lowlevel.own_methods
-class Semaphore(SemaphoreAliases, lowlevel.Semaphore):
+class Semaphore(lowlevel.Derivable, SemaphoreAliases, lowlevel.Semaphore):
     """A count of permits between processes, and their threads; it can be sent anywhere in the family.
 
-    A permit belongs to nobody: one process may release what another acquires.  So what a dead
-    process had acquired stays acquired; where that is not wanted use a `BoundedSemaphore`, or
-    ``reclaim=True``.
+    A permit has no owner: one process may release what another has acquired. So the permits that a dead process had
+    acquired stay acquired; if they shall come back, use a `BoundedSemaphore`, or ``reclaim=True``.
 
     Process- and thread-safe, and `release` is signal-safe (but with ``reclaim=True``).
 
     :param value: the permits at the beginning, from 0 to 2147483647.
-    :param reclaim: whether a permit knows the process that acquired it, and is taken back within a second by whoever
-        waits for one if that dies, or exits.  `release` gives back a permit of this process, or where it has none, one
-        of another's; where none is held there is one more.  Then each permit takes 8 bytes, and `acquire` looks through
-        them for a free one: meant for up to some thousands.
+    :param reclaim: whether a permit knows the process that acquired it, and is taken back within a second by a
+        waiting process if that one dies, or exits.  `release` gives back a permit of this process, or where it has
+        none, one of another's; where none is held there is one more.  Then each permit takes 8 bytes, and `acquire`
+        looks through them for a free one: meant for up to some thousands.
+    :param ctx: for compatibility; nothing depends on it.
     :raises TypeError: if ``value`` is not an integer.
     :raises ValueError: if ``value`` is out of that range.
     :raises MemoryError: if the family's arena is full.
@@ -37,16 +37,20 @@ class Semaphore(SemaphoreAliases, lowlevel.Semaphore):
     (True, <Semaphore(value=1)>)
     """
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
+
+    def locked(self) -> bool:
+        """Whether no permit is free.  Does not block."""
+        return self.get_value() == 0
 
     @property
     def holders(self) -> list[Holder]:
-        """Who holds permits, where permits have owners; up to 64 processes.  Does not block."""
+        """The processes that hold permits, if permits have owners; up to 64 processes. Does not block."""
         return _holders(self)
 
     @property
     def waiters(self) -> list[Waiter]:
-        """Who waits for it now; does not block."""
+        """The threads that wait for it now; does not block."""
         return _waiters(self)
 
     def __repr__(self) -> str:
@@ -54,17 +58,18 @@ class Semaphore(SemaphoreAliases, lowlevel.Semaphore):
 
 
 @lowlevel.own_methods
-class BoundedSemaphore(SemaphoreAliases, lowlevel.BoundedSemaphore):
+class BoundedSemaphore(lowlevel.Derivable, SemaphoreAliases, lowlevel.BoundedSemaphore):
     """Permits for a bounded resource, between processes; it can be sent anywhere in the family.
 
-    Each permit knows the process that holds it.  If that dies, or exits, its permits are taken
-    back within a second by whoever waits for one.  `release` gives back a permit of this process,
+    Each permit knows the process that holds it.  If that process dies, or exits, a process
+    that waits for a permit takes its permits back within a second.  `release` gives back a permit of this process,
     or where it has none, one of another's.
 
     Process- and thread-safe.  Each permit takes 8 bytes, and `acquire` looks through them for a
     free one: meant for up to some thousands.
 
     :param value: the permits there are, from 0 to 2147483647.
+    :param ctx: for compatibility; nothing depends on it.
     :raises TypeError: if ``value`` is not an integer.
     :raises ValueError: if ``value`` is out of that range.
     :raises MemoryError: if the family's arena is full.
@@ -76,16 +81,20 @@ class BoundedSemaphore(SemaphoreAliases, lowlevel.BoundedSemaphore):
     <BoundedSemaphore(value=3, maxvalue=4)>
     """
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
+
+    def locked(self) -> bool:
+        """Whether no permit is free.  Does not block."""
+        return self.get_value() == 0
 
     @property
     def holders(self) -> list[Holder]:
-        """Who holds permits, where permits have owners; up to 64 processes.  Does not block."""
+        """The processes that hold permits, if permits have owners; up to 64 processes. Does not block."""
         return _holders(self)
 
     @property
     def waiters(self) -> list[Waiter]:
-        """Who waits for it now; does not block."""
+        """The threads that wait for it now; does not block."""
         return _waiters(self)
 
     def __repr__(self) -> str:

@@ -6,6 +6,7 @@ Each name belongs to the package that defines it; this is the one namespace over
 
 from __future__ import annotations
 
+from collections.abc import Callable as _Callable
 from importlib import import_module as _import_module
 
 from processing_core import DEBUG as DEBUG
@@ -31,6 +32,7 @@ from processing_core import StateError as StateError
 from processing_core import TimeoutError as TimeoutError
 from processing_core import active_children as active_children
 from processing_core import activeChildren as activeChildren
+from processing_core import allow_connection_pickling as allow_connection_pickling
 from processing_core import cpu_count as cpu_count
 from processing_core import cpuCount as cpuCount
 from processing_core import current_process as current_process
@@ -51,6 +53,7 @@ from processing_core import set_executable as set_executable
 from processing_core import set_forkserver_preload as set_forkserver_preload
 from processing_core import set_start_method as set_start_method
 from processing_core.annotations import TYPE_CHECKING
+from processing_core.lowlevel import limit_named as _limit_named
 from processing_core.lowlevel import offer_excepthook as _offer_excepthook
 from processing_core.lowlevel import register_loader as _register_loader
 
@@ -58,15 +61,23 @@ if TYPE_CHECKING:
     from processing import connection as connection
     from processing import context as context
     from processing import dummy as dummy
+    from processing import forkserver as forkserver
+    from processing import heap as heap
     from processing import logger as logger
     from processing import managers as managers
     from processing import pool as pool
+    from processing import popen_fork as popen_fork
+    from processing import popen_forkserver as popen_forkserver
+    from processing import popen_spawn_posix as popen_spawn_posix
     from processing import process as process
     from processing import queue as queue
     from processing import queues as queues
     from processing import reduction as reduction
+    from processing import resource_sharer as resource_sharer
+    from processing import resource_tracker as resource_tracker
     from processing import shared_memory as shared_memory
     from processing import sharedctypes as sharedctypes
+    from processing import spawn as spawn
     from processing import synchronize as synchronize
     from processing import util as util
     from processing_managers import Array as Array
@@ -81,6 +92,7 @@ if TYPE_CHECKING:
     from processing_pool import IMapIterator as IMapIterator
     from processing_pool import MaybeEncodingError as MaybeEncodingError
     from processing_pool import MemoryExceeded as MemoryExceeded
+    from processing_pool import NotUnpicklableError as NotUnpicklableError
     from processing_pool import Pool as Pool
     from processing_pool import PoolBroken as PoolBroken
     from processing_pool import ProcessPoolExecutor as ProcessPoolExecutor
@@ -89,6 +101,7 @@ if TYPE_CHECKING:
     from processing_pool import TaskTimeout as TaskTimeout
     from processing_pool import WorkerDied as WorkerDied
     from processing_pool import WorkerState as WorkerState
+    from processing_pool import reusable_pool as reusable_pool
     from processing_pool import worker_id as worker_id
     from processing_queues import Client as Client
     from processing_queues import Connection as Connection
@@ -169,6 +182,7 @@ _PLACES = {
     ],
     "processing_pool": [
         "Pool",
+        "reusable_pool",
         "ProcessPoolExecutor",
         "AsyncResult",
         "IMapIterator",
@@ -181,6 +195,7 @@ _PLACES = {
         "TaskCancelled",
         "PoolBroken",
         "MaybeEncodingError",
+        "NotUnpicklableError",
     ],
 }
 _PACKAGE_OF = {name: package for package, names in _PLACES.items() for name in names}
@@ -190,15 +205,23 @@ _SUBMODULES = frozenset(
         "connection",
         "context",
         "dummy",
+        "forkserver",
+        "heap",
         "logger",
         "managers",
         "pool",
+        "popen_fork",
+        "popen_forkserver",
+        "popen_spawn_posix",
         "process",
         "queue",
         "queues",
         "reduction",
+        "resource_sharer",
+        "resource_tracker",
         "shared_memory",
         "sharedctypes",
+        "spawn",
         "synchronize",
         "util",
     ]
@@ -223,6 +246,8 @@ __all__ = [
     "set_executable",
     "set_forkserver_preload",
     "set_arena_limit",
+    "allow_connection_pickling",
+    "replace_multiprocessing",
     # synchronization
     "Lock",
     "RLock",
@@ -263,6 +288,7 @@ __all__ = [
     "Manager",
     # pools
     "Pool",
+    "reusable_pool",
     "ProcessPoolExecutor",
     "AsyncResult",
     "IMapIterator",
@@ -298,6 +324,7 @@ __all__ = [
     "ServerGone",
     "PoolBroken",
     "MaybeEncodingError",
+    "NotUnpicklableError",
     "RemoteTraceback",
     # the names of 0.52
     "currentProcess",
@@ -311,15 +338,35 @@ __all__ = [
 ]
 
 
+def replace_multiprocessing(start_method: str | None = None) -> _Callable[[], None]:
+    """Let ``import multiprocessing`` give this package, here and in the processes that are started from here.
+
+    The modules of ``multiprocessing``, and the process pool of :mod:`concurrent.futures`, are replaced by those of this
+    package, also where a library imports them.  What a module has taken from them before stays what it was, so call
+    this first.  Does not block.
+
+    :param start_method: the start method of processes until the program sets one; by default, the one that
+        ``multiprocessing`` would use on this interpreter and platform.
+    :return: a function that undoes it, also in processes that are started afterwards.  If this function was called
+        several times, the last of them to be called restores what was there before.
+    :raises ValueError: if this platform has no such start method.
+    """
+    from processing._replacement import replace
+
+    return replace(start_method)
+
+
 if not TYPE_CHECKING:  # for a checker would take every name then
 
     def __getattr__(name: str) -> object:
-        if name in _SUBMODULES:
-            return _import_module(f"{__name__}.{name}")
-        if name == "reducer":
-            return _import_module(f"{__name__}.reduction")
-        if name not in _PACKAGE_OF:
+        if name not in _SUBMODULES and name != "reducer" and name not in _PACKAGE_OF:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        with _limit_named():
+            return _imported(name)
+
+    def _imported(name: str) -> object:
+        if name not in _PACKAGE_OF:
+            return _import_module(f"{__name__}.{'reduction' if name == 'reducer' else name}")
         value = globals()[name] = getattr(_import_module(_PACKAGE_OF[name]), name)
         return value
 
@@ -335,3 +382,5 @@ def _import_all() -> None:
 
 _offer_excepthook(globals())
 _register_loader(_import_all)  # a context offers what the packages register
+
+del TYPE_CHECKING  # no name of the package's

@@ -15,6 +15,12 @@ from processing_core.lowlevel import ForkServerContext as ForkServerContext
 from processing_core.lowlevel import ForkServerProcess as ForkServerProcess
 from processing_core.lowlevel import SpawnContext as SpawnContext
 from processing_core.lowlevel import SpawnProcess as SpawnProcess
+from processing_core.lowlevel import assert_spawning as assert_spawning
+from processing_core.lowlevel import concrete_contexts as _concrete_contexts
+from processing_core.lowlevel import default_context as _default_context
+from processing_core.lowlevel import force_start_method as _force_start_method
+from processing_core.lowlevel import get_spawning_popen as get_spawning_popen
+from processing_core.lowlevel import set_spawning_popen as set_spawning_popen
 
 __all__ = [
     "BaseContext",
@@ -30,4 +36,9 @@ __all__ = [
     "BufferTooShort",
     "TimeoutError",
     "AuthenticationError",
+    "assert_spawning",
+    "get_spawning_popen",
+    "set_spawning_popen",
 ]
+
+_private = (_concrete_contexts, _default_context, _force_start_method)  # which libraries take from here

@@ -1,4 +1,4 @@
-"""0.52's logging; permanent.  What is new has the names of :mod:`processing.util`."""
+"""0.52's logging; permanent. New functions are in :mod:`processing.util`."""
 
 from __future__ import annotations
 

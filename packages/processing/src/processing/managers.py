@@ -1,7 +1,11 @@
-"""Managers: objects that live in a process of their own, and the proxies that stand for them elsewhere."""
+"""Managers: objects in a process of their own, and the proxies that represent them in other processes."""
 
 from __future__ import annotations
 
+from processing_core import ProcessError as ProcessError
+from processing_core import get_context as get_context
+from processing_core.annotations import TYPE_CHECKING
+from processing_core.lowlevel import get_spawning_popen as get_spawning_popen
 from processing_managers.managers import AcquirerProxy as AcquirerProxy
 from processing_managers.managers import ArrayProxy as ArrayProxy
 from processing_managers.managers import AsyncResultProxy as AsyncResultProxy
@@ -30,6 +34,11 @@ from processing_managers.managers import SyncManager as SyncManager
 from processing_managers.managers import Token as Token
 from processing_managers.managers import ValueProxy as ValueProxy
 
+if TYPE_CHECKING:
+    from processing_managers.managers import Server as Server
+    from processing_managers.managers import convert_to_error as convert_to_error
+    from processing_managers.managers import dispatch as dispatch
+
 __all__ = [
     # managers
     "Manager",
@@ -37,6 +46,7 @@ __all__ = [
     "SharedMemoryManager",
     "BaseManager",
     "CreatorMethod",
+    "Server",
     # proxies
     "BaseProxy",
     "MakeProxyType",
@@ -44,6 +54,7 @@ __all__ = [
     "RebuildProxy",
     "Token",
     "ListProxy",
+    "BaseListProxy",
     "DictProxy",
     "SetProxy",
     "IteratorProxy",
@@ -62,3 +73,26 @@ __all__ = [
     "RemoteError",
     "ServerGone",
 ]
+
+BaseListProxy = ListProxy
+BasePoolProxy = PoolProxy
+_BaseDictProxy = DictProxy
+HAS_SHMEM = True
+
+if not TYPE_CHECKING:  # for a checker would take every name then
+
+    def __getattr__(name: str) -> object:
+        if name not in (
+            "Server",
+            "convert_to_error",
+            "dispatch",
+        ):  # which take 2 ms to import, and few programs name them
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from processing_managers import managers
+
+        globals()[name] = getattr(managers, name)
+        return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

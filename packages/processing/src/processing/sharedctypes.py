@@ -1,4 +1,4 @@
-"""Objects of ctypes in shared memory, and the wrappers that hold a lock beside them."""
+"""Objects of ctypes in shared memory, and wrappers that add a lock."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from processing_managers.sharedctypes import SynchronizedString as SynchronizedS
 from processing_managers.sharedctypes import Value as Value
 from processing_managers.sharedctypes import copy as copy
 from processing_managers.sharedctypes import synchronized as synchronized
+from processing_managers.sharedctypes import typecode_to_type as typecode_to_type
 
 __all__ = [
     "RawValue",

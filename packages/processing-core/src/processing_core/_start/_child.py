@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 
-from processing_core._descriptors import Descriptor, readable
+from processing_core._fds.descriptors import Descriptor, hung_up, open_pidfd, readable
 from processing_core._lifeline import Lifeline
 from processing_core._native import _kernel
+from processing_core._platform import exit_code_kept, exit_code_of_zombie, is_child, reap, signal_process
 
-__all__ = ["UNKNOWN_EXIT", "Child", "DirectChild", "Place", "exit_code"]
+__all__ = [
+    "UNKNOWN_EXIT",
+    "Child",
+    "DirectChild",
+    "MemberId",
+    "exit_code",
+    "exit_code_left",
+    "kill_newborn",
+    "reap_by_number",
+]
 
-Place = tuple[int, int]
+MemberId = tuple[int, int]
 """A member's (slot, serial)."""
 
 UNKNOWN_EXIT = 255
-"""The exit code of a process whose status nobody could collect."""
+"""The exit code of a process whose status could not be collected."""
 
 
 class Child:
-    """A child that has its place in the family and runs.
+    """A child that is a member of the family and runs.
 
-    Nothing here takes a lock: every step may be done twice, so threads and signal handlers may
-    wait for the same child at the same time.
+    No method takes a lock: every step may be done twice, so threads and signal handlers may wait for the same child at
+    the same time.
     """
 
-    def __init__(self, pid: int, death: Descriptor, place: Place, lifeline: Lifeline | None) -> None:
+    def __init__(self, pid: int, death: Descriptor, member_id: MemberId, lifeline: Lifeline | None) -> None:
         self.pid = pid
-        self.place = place
+        self.member_id = member_id
         self.returncode: int | None = None
         self._death = death  # a pidfd, readable from the death on
         self._lifeline = lifeline
@@ -35,6 +46,8 @@ class Child:
     @property
     def sentinel(self) -> int:
         """A descriptor that becomes readable when the process dies."""
+        if not self._death.is_open():  # the program has closed it, as a process does that becomes a daemon
+            self._death = self._watched_again()
         return self._death.fileno()
 
     def poll(self) -> int | None:
@@ -54,12 +67,23 @@ class Child:
         return self.returncode
 
     def send_signal(self, signum: int) -> None:
-        """Send a signal, unless the process has ended."""
-        if self.returncode is None:
-            try:
-                signal.pidfd_send_signal(self.sentinel, signum)
-            except ProcessLookupError:
-                pass  # it ended just now; nobody has collected it
+        """Send a signal, unless the process has ended.
+
+        SIGTERM and SIGKILL also end a process of another user, by its lifeline: this process may have dropped its
+        privileges since the start.
+
+        :raises PermissionError: if the process is another user's and has no lifeline, or the signal need not end it.
+        """
+        if self.returncode is not None:
+            return
+        try:
+            signal_process(self.sentinel, signum)
+        except ProcessLookupError:
+            pass  # it has ended; its exit code was not collected yet
+        except PermissionError:
+            if self._lifeline is None or signum not in (signal.SIGTERM, signal.SIGKILL):
+                raise
+            self._lifeline.close()
 
     def close(self) -> None:
         """Close the descriptors."""
@@ -67,40 +91,86 @@ class Child:
         if self._lifeline is not None:
             self._lifeline.close()
 
+    def _watched_again(self) -> Descriptor:
+        """A further descriptor that becomes readable when the process dies."""
+        try:
+            death = open_pidfd(self.pid)
+        except ProcessLookupError:
+            return hung_up()
+        return death if self._is_mine(death) else hung_up()
+
+    def _is_mine(self, death: Descriptor) -> bool:
+        """Whether a pidfd, opened by number, is that of this child."""
+        # Checked after the descriptor was opened: the member was alive then, so the descriptor is the member's.
+        return _kernel.alive(*self.member_id)
+
     def _collect(self) -> None:
-        """Set ``returncode`` of a process that is known to be dead, and bury the member."""
+        """Set ``returncode`` of a process that is known to be dead, and reap the member."""
         raise NotImplementedError
 
 
 class DirectChild(Child):
-    """A child of this very process."""
+    """A child of this very process.
 
-    def __init__(self, pid: int, place: Place, lifeline: Lifeline | None) -> None:
-        super().__init__(pid, Descriptor(os.pidfd_open(pid)), place, lifeline)
+    :raises OSError: if this process may open no more descriptors.
+    """
+
+    def __init__(self, pid: int, member_id: MemberId, lifeline: Lifeline | None) -> None:
+        try:
+            death = open_pidfd(pid)
+        except ProcessLookupError:  # it has ended, and was reaped: the program ignores SIGCHLD, or reaps what it finds
+            death = hung_up()
+        super().__init__(pid, death, member_id, lifeline)
+
+    def _is_mine(self, death: Descriptor) -> bool:
+        return is_child(death.fileno())  # else other code has reaped the child, and the pid is another process's
 
     def _collect(self) -> None:
-        try:
-            # Looked at first and reaped afterwards: whoever comes second finds either the zombie
-            # or the code.
-            code = exit_code(self.sentinel)
-        except ChildProcessError:
-            # Another thread, or somebody's ``os.wait``; or the program ignores SIGCHLD.
-            code = UNKNOWN_EXIT if self.returncode is None else self.returncode
-        _kernel.bury(*self.place, code)
+        # The code is read first and the zombie reaped last: a second thread finds either the zombie or the code.
+        code = exit_code(self.sentinel, self.member_id)
+        if code == UNKNOWN_EXIT and self.returncode is not None:
+            code = self.returncode
+        _kernel.reap(*self.member_id, code)
         self.returncode = code
         reap(self.sentinel)
 
 
-def exit_code(pidfd: int) -> int:
-    """The exit code of a dead child, which stays a zombie."""
-    status = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOWAIT)
-    assert status is not None
-    return status.si_status if status.si_code == os.CLD_EXITED else -status.si_status
+def exit_code(pidfd: int, member_id: MemberId) -> int:
+    """The exit code of a dead child; if the child is a zombie it stays one.
 
-
-def reap(pidfd: int) -> None:
-    """Let go of a dead child's zombie, if it is still there."""
+    The child is no zombie any more if the program ignores SIGCHLD, or if other code has reaped it: a handler of
+    SIGCHLD, or ``os.wait()`` in another thread.  Then its exit code is in the arena if it ended by itself, because such
+    a child writes it there.  If a signal killed it, only the system knows which, and only Linux 6.15 and newer tell it.
+    """
     try:
-        os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
-    except ChildProcessError:
-        pass
+        return exit_code_of_zombie(pidfd)
+    except OSError:  # no child to wait for, or no pidfd
+        return code_of_reaped(pidfd, member_id)
+
+
+def code_of_reaped(pidfd: int, member_id: MemberId) -> int:
+    """The exit code of a dead process that this one cannot wait for; `UNKNOWN_EXIT` if it is not known."""
+    code = exit_code_left(member_id)
+    if code is None:
+        code = exit_code_kept(pidfd)
+    return UNKNOWN_EXIT if code is None else code
+
+
+def exit_code_left(member_id: MemberId) -> int | None:
+    """The exit code in the arena, which the child wrote at its end, or the process that reaped it; ``None`` if none."""
+    left = _kernel.tombstone(member_id[1])
+    return None if left is None else left[2]
+
+
+def kill_newborn(pid: int) -> None:
+    """End a child whose start has failed after it was made: the program does not get its pid."""
+    with suppress(ProcessLookupError):  # it has ended, and was reaped, as above
+        os.kill(pid, signal.SIGKILL)
+    reap_by_number(pid)
+    _kernel.sweep()
+
+
+def reap_by_number(pid: int) -> None:
+    """Wait for the end of a child that is about to end."""
+    with suppress(ChildProcessError):  # the program ignores SIGCHLD, or its handler was first
+        os.waitpid(pid, 0)

@@ -1,12 +1,15 @@
-"""What of a process's surroundings an executed program inherits, but a forkserver's child does not."""
+"""The environment, umask and identity of a process, which a child of a forkserver does not inherit by itself."""
 
 from __future__ import annotations
 
 import os
 
+from processing_core._fds.descriptors import is_scarcity, open_file
 from processing_core._native import _kernel
+from processing_core._platform import umask_and_identity
+from processing_core.annotations import NamedTuple
 
-__all__ = ["become", "snapshot", "umask"]
+__all__ = ["Status", "restore", "snapshot", "status"]
 
 
 def snapshot() -> bytes:
@@ -14,7 +17,7 @@ def snapshot() -> bytes:
     return _kernel.environment()
 
 
-def become(snapshot: bytes) -> None:
+def restore(snapshot: bytes) -> None:
     """Set all environment variables as they were when the snapshot was taken."""
     environment = dict(entry.split(b"=", 1) for entry in snapshot.split(b"\0") if b"=" in entry)
     for name in os.environb.keys() - environment.keys():
@@ -24,18 +27,33 @@ def become(snapshot: bytes) -> None:
             os.environb[name] = value
 
 
-def umask() -> int | None:
-    """The umask; ``None`` if the system does not tell.
+class Status(NamedTuple):
+    """What the system tells of this process, as far as its children have it too."""
 
-    ``os.umask`` tells it only by setting another one, which files that other threads make meanwhile would get.
+    umask: int | None
+    """``None`` if the system does not tell: ``os.umask`` tells it only by setting another one, which files that other
+    threads make meanwhile would get."""
+    identity: object
+    """Its user, groups, capabilities, root directory and namespaces; equal if and only if they are the same."""
+
+
+def status() -> Status:
+    """The present status.
+
+    :raises OSError: if this process may open no more descriptors.
     """
+    return Status(*umask_and_identity(_read))
+
+
+def _read(path: str) -> bytes:
+    """The first 8 KiB of a file; nothing if it cannot be opened, for instance because ``/proc`` is not mounted."""
     try:
-        fd = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
+        fd = open_file(path, os.O_RDONLY)
+    except OSError as error:
+        if is_scarcity(error):
+            raise  # else the forkserver would be taken for one with another identity
+        return b""
     try:
-        text = os.read(fd, 256)
+        return os.read(fd, 8192)
     finally:
         os.close(fd)
-    _, found, rest = text.partition(b"\nUmask:")
-    return int(rest.split(None, 1)[0], 8) if found else None

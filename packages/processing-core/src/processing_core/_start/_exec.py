@@ -1,4 +1,4 @@
-"""Starting a fresh interpreter that is born into the family."""
+"""Starting a fresh interpreter as a member of the family."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from processing_core import _own_child
 from processing_core._family import shown_name
 from processing_core._native import _kernel
 from processing_core._start import _frozen, _settings
-from processing_core._start._child import Place
+from processing_core._start._child import MemberId
 
 __all__ = ["execute", "reserved", "signals_blocked"]
 
@@ -40,23 +41,23 @@ main({arguments})
 
 
 @contextmanager
-def reserved(name: str) -> Iterator[tuple[Place, int]]:
-    """A place for a child to be born into: (place, token).
+def reserved(name: str) -> Iterator[tuple[MemberId, int]]:
+    """Reserve a member's slot for a child that the body starts: ((slot, serial), token).
 
-    On an exception the place is given up; in any case the token is closed here, for the child has
-    its own copy by then.
+    If the body raises, the slot is freed.  The token is closed at the end in any case, because the child has its own
+    copy by then.
     """
     slot, serial, token = _kernel.reserve(shown_name(name))
     try:
         yield (slot, serial), token
     except BaseException:
         _kernel.close_token(token)
-        _kernel.bury(slot, serial)
+        _kernel.reap(slot, serial)
         raise
     _kernel.close_token(token)
 
 
-def execute(module: str, place: Place, token: int, *descriptors: int) -> int:
+def execute(module: str, member_id: MemberId, token: int, *descriptors: int) -> int:
     """Run ``main`` of ``module`` in a fresh interpreter, which inherits ``descriptors``.
 
     ``main`` is called with the arena, the token, the slot, the serial, and the descriptors, those
@@ -65,14 +66,9 @@ def execute(module: str, place: Place, token: int, *descriptors: int) -> int:
     :return: its pid.
     :raises OSError: if the system refuses.
     """
-    import subprocess  # here, for its import takes 3 ms, and a child that starts nothing needs it not
-
-    arguments = (_kernel.arena_fd(), token, *place, *descriptors)
+    arguments = (_kernel.arena_fd(), token, *member_id, *descriptors)
     inherited = [fd for fd in (arguments[0], token, *descriptors) if fd >= 0]
-    process = subprocess.Popen(_command(module, arguments), pass_fds=inherited)
-    # From here on the child is ours to wait for.
-    process.returncode = 0
-    return process.pid
+    return _own_child.run(_command(module, arguments), pass_fds=inherited)
 
 
 @contextmanager

@@ -5,15 +5,20 @@ The kernel's fork hooks make the child a member, so nothing is pickled.
 
 from __future__ import annotations
 
+import _thread
 import os
+import signal
+import sys
+import types
+import warnings
 
 from processing_core import _bootstrap, _lifeline
-from processing_core._current import Parent
-from processing_core._forks import without_forks
+from processing_core._forks import set_starts_process, without_forks
 from processing_core._lifeline import Lifeline
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
-from processing_core._start._child import Child, DirectChild
+from processing_core._process_state import Parent
+from processing_core._start._child import UNKNOWN_EXIT, Child, DirectChild, kill_newborn
 from processing_core._start._preparation import parent
 
 __all__ = ["start"]
@@ -25,20 +30,74 @@ def start(process: BaseProcess) -> Child:
     :raises OSError: if the system refuses.
     """
     _bootstrap.flush_streams()
+    counts_threads = _RAISES_WARNINGS and isinstance(os.fork, types.BuiltinFunctionType)  # not a debugger's own
+    if counts_threads:
+        _warn_of_threads()
     lifeline = Lifeline() if process.daemon else None
     relation = parent()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    pid = 0
     with without_forks():
-        pid = os.fork()
-        if pid == 0:
-            _bootstrap.end_forked(lambda: _live(process, relation, lifeline))
-        place = _kernel.forked()
-    assert place is not None
+        try:
+            try:
+                # An exception of a signal handler must not take the child out of here, into the parent's program: so no
+                # handler runs until the child is in `end_forked`, which always ends with `os._exit`.
+                signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+                set_starts_process(True)
+                pid = _forked() if counts_threads else os.fork()
+                if pid == 0:
+                    _bootstrap.end_forked(lambda: _run_child(process, relation, lifeline), mask)
+            finally:
+                set_starts_process(False)
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            member_id = _kernel.forked()  # raises if the family has no slot for a child, which then ends at once
+            assert member_id is not None
+            process._popen = DirectChild(pid, member_id, lifeline)
+        except BaseException:  # also of a signal handler: the program cannot end a child whose pid it does not get
+            process._popen = None
+            if pid:
+                kill_newborn(pid)
+            raise
     if lifeline is not None:
         lifeline.handed_over()
-    return DirectChild(pid, place, lifeline)
+    return process._popen
 
 
-def _live(process: BaseProcess, relation: Parent, lifeline: Lifeline | None) -> int:
+_RAISES_WARNINGS = sys.version_info >= (3, 15)
+"""Whether `os.fork` warns of threads after it has made the child; where warnings are errors it then raises."""
+
+
+def _warn_of_threads() -> None:
+    """Warn as `os.fork` does, but before there is a child.
+
+    Only Python's threads are counted.  The system's number would include threads that were joined and are about to end,
+    and those that a library such as OpenBLAS ends before each fork.
+    """
+    if _thread._count():
+        text = f"This process (pid={os.getpid()}) is multi-threaded, use of fork() may lead to deadlocks in the child."
+        warnings.warn(text, DeprecationWarning, stacklevel=1)
+
+
+def _forked() -> int:
+    """Fork as `os.fork` does, without its warning.
+
+    :raises OSError: if the system refuses.
+    """
+    sys.audit("os.fork")
+    result = _kernel.fork_several(1)
+    if result is None:
+        return 0
+    born, failure = result
+    if not born:
+        _kernel.forked()  # raises if the family has no slot for a child
+        raise OSError(failure, os.strerror(failure))
+    return born[0][0]
+
+
+def _run_child(process: BaseProcess, relation: Parent, lifeline: Lifeline | None) -> int:
+    set_starts_process(False)
+    if _kernel.member() is None:
+        return UNKNOWN_EXIT
     if lifeline is not None:
         _lifeline.arm(lifeline.keep_in_child())
-    return _bootstrap.live(process, relation)
+    return _bootstrap.run(process, relation)

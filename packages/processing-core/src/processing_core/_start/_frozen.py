@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
 
-__all__ = ["command", "freeze_support", "frozen"]
+__all__ = ["command", "freeze_support", "frozen", "is_child"]
 
 _FLAG = "--processing-child"
 
@@ -16,6 +17,11 @@ _FLAG = "--processing-child"
 def frozen() -> bool:
     """Whether this program is frozen, such as by PyInstaller or cx_Freeze."""
     return bool(getattr(sys, "frozen", False))
+
+
+def is_child(argv: Sequence[str]) -> bool:
+    """Whether these are the arguments of a frozen program's child."""
+    return frozen() and argv[1:2] == [_FLAG]
 
 
 def command(program: str, module: str, arguments: tuple[int, ...]) -> list[str]:
@@ -32,6 +38,6 @@ def freeze_support() -> None:
     >>> import processing
     >>> processing.freeze_support()
     """
-    if frozen() and sys.argv[1:2] == [_FLAG]:
+    if is_child(sys.argv):
         importlib.import_module(sys.argv[2]).main(*map(int, sys.argv[3:]))
         sys.exit(0)

@@ -1,29 +1,35 @@
-"""What a process that was not forked from its parent must know before it can unpickle."""
+"""The state of the parent that a child which is no copy of it takes over before it can unpickle."""
 
 from __future__ import annotations
 
+import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from processing_core import _logging, _main_module, _outcome, _pickling
-from processing_core._current import Parent, current_process
-from processing_core._luggage import Luggage
+from processing_core._current import current_process
+from processing_core._fds.inherited import InheritedFds
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
-from processing_core._start import _default, _environment
+from processing_core._process_state import Parent
+from processing_core._start import _default, _environment, _settings
 from processing_core.annotations import TYPE_CHECKING, Any
 
 __all__ = [
     "Preparation",
     "apply",
-    "apply_again",
+    "apply_surroundings",
     "changes",
     "packed",
     "parent",
     "prepare",
     "prepare_served",
+    "read_main",
+    "run_main_ahead",
+    "run_main_once",
 ]
 
 
@@ -31,99 +37,143 @@ if TYPE_CHECKING:
     from processing_core.annotations import TypedDict
 
     class Preparation(TypedDict, total=False):
-        """The state of the parent that a child starts with; it takes it over in this order.
+        """The state of the parent that a child takes over, in this order.
 
-        A plain dictionary, for the kernel encodes that without pickle.
+        It is a plain dictionary, because the kernel encodes that without pickle.  `_spawn.run_parcel` reads ``parent``
+        and ``reports_start_failure`` itself.
         """
 
         signal_mask: int
+        child_signal_ignored: bool  # whether SIGCHLD is ignored; an executed program inherits other ignored signals
         name: str
+        reports_start_failure: bool  # whether the child prints an error that it gets before it runs
         authkey: bytes
         parent: Parent
         start_method: str | None
         sys_path: list[str]
         argv: list[str]
         directory: str | None  # None: it was removed
-        umask: int | None  # None: it is inherited
+        limits: bytes | None  # None: they are inherited
+        umask: int | None  # likewise
         environment: bytes | None  # likewise
+        variables: dict[str, str] | None  # of the environment, for this child alone
+        child_setup: tuple[str, str, object] | None  # see `_settings.set_child_setup`
         main: tuple[str | None, str | None] | None  # a `Source`, plain for the same reason
-        logging: bytes | None  # packed by itself, for the handler's class may be the main module's
+        logging: bytes | None  # packed by itself, because a handler's class may be defined in the main module
 else:
     Preparation = dict
 
 
 def prepare(process: BaseProcess) -> Preparation:
-    """What ``process`` will need, but for what an executed program inherits."""
+    """The state that ``process`` needs, except what an executed program inherits."""
+    _main_module.name_for_children()
     source = _main_module.source()
     return {
         "signal_mask": _kernel.signal_mask(),
+        "child_signal_ignored": signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN,
         "name": process.name,
+        "reports_start_failure": process._reports_start_failure,
         "authkey": bytes(process.authkey),
         "parent": parent(),
         "start_method": _default.get(),
         "sys_path": _absolute_path(),
         "argv": list(sys.argv),
         "directory": _directory(),
+        "limits": None,
         "umask": None,
         "environment": None,
+        "variables": process._variables,
+        "child_setup": _settings.child_setup(),
         "main": None if source is None else (source.name, source.path),
         "logging": _logging_setup(),
     }
 
 
-def prepare_served(process: BaseProcess) -> Preparation:
-    """What ``process`` will need, all of it."""
-    return {**prepare(process), "umask": _environment.umask(), "environment": _environment.snapshot()}
+def prepare_served(process: BaseProcess, umask: int | None) -> Preparation:
+    """The whole state that ``process`` needs."""
+    return {
+        **prepare(process),
+        "limits": _kernel.limits(),
+        "umask": umask,
+        "environment": _environment.snapshot(),
+    }
 
 
 def changes(prepared: Preparation, before: Preparation) -> Preparation:
-    """What differs between two preparations, and what every child is told."""
-    differing = {key: value for key, value in prepared.items() if before.get(key) != value}
-    return {"signal_mask": prepared["signal_mask"], "name": prepared["name"], **differing}  # type: ignore[typeddict-item]
+    """The entries that differ between two preparations, and those that every child needs."""
+    return {key: value for key, value in prepared.items() if key in _ALWAYS or before.get(key) != value}  # type: ignore[return-value]
 
 
 def parent() -> Parent:
-    """This process, as its children know it."""
-    place = _kernel.member()
-    assert place is not None
-    return current_process().name, os.getpid(), place, _outcome.mailbox()
+    """This process, as its children refer to it."""
+    member_id = _kernel.member()
+    assert member_id is not None
+    return current_process().name, os.getpid(), member_id, _outcome.mailbox()
 
 
 @contextmanager
 def packed(process: BaseProcess, prepared: Preparation) -> Iterator[tuple[_kernel.Parcel, int]]:
-    """The inheritance of a child that has to unpickle ``process``, and the child's end of its luggage (-1: none).
+    """The startup data of a child that has to unpickle ``process``, and its end of the socket with its descriptors.
 
-    The luggage is held until the end of the body.
+    The latter is -1 if there are none. The descriptors are kept open until the end of the body.
 
-    Two parcels, the second travelling in the first: what is in the second may need the main module
-    and ``sys.path`` to unpickle, which the first brings.
+    There are two parcels, the second inside the first: unpickling the second may need the main module and ``sys.path``,
+    which the first contains.
     """
-    luggage = Luggage()
+    inherited = InheritedFds()
     try:
-        with luggage.packing():
-            parcel = _kernel.pack(process)
-        yield _kernel.pack((prepared, parcel)), luggage.child_end()
+        with inherited.packing():
+            parcel = _kernel.pack(_with_tracker(process))
+        yield _kernel.pack((prepared, parcel)), inherited.child_end()
     finally:
-        luggage.close()
+        inherited.close()
+
+
+def _with_tracker(process: BaseProcess) -> object:
+    tracking = sys.modules.get("processing_core.resource_tracker")  # few programs use it
+    return process if tracking is None else tracking.accompanied(process)
 
 
 def apply(prepared: Preparation) -> None:
     """In the child: take over the parent's state, and run its main module.
 
-    :param prepared: all of it, or what differs from the state of the forkserver.
-    :raises BaseException: whatever the main module raises, or raised in the forkserver.
+    :param prepared: the whole state, or the entries that differ from those of the forkserver.
+    :raises BaseException: whatever the main module raises, or raised when the spare ran it.
     """
-    if "main" not in prepared:
-        _main_module.check()
     for key, value in prepared.items():
         take_over = _TAKE_OVER.get(key)
         if take_over is not None:
             take_over(value)
 
 
-def apply_again(prepared: Preparation) -> None:
-    """In the forkserver: take over anew what the main module may have changed when it was run."""
+def apply_surroundings(prepared: Preparation) -> None:
+    """In the forkserver: take over the parent's state, except what needs the main module."""
     apply({key: value for key, value in prepared.items() if key not in ("main", "logging")})  # type: ignore[arg-type]
+
+
+def read_main(prepared: Preparation, *, imports: bool) -> None:
+    """In the forkserver: read the main module, and if requested, import the modules that it imports."""
+    _main_module.prepare(_source(prepared["main"]), imports=imports)
+
+
+def run_main_once(prepared: Preparation) -> None:
+    """In the forkserver: run the main module, so that the children have what it makes in common.  It raises nothing."""
+    _main_module.run_ahead(_source(prepared["main"]))
+
+
+def run_main_ahead(prepared: Preparation) -> None:
+    """In a spare: run the main module, and then set again what it may have changed.
+
+    It raises nothing; a later `apply` raises the main module's error.
+    """
+    if prepared["main"] is not None:
+        _main_module.run_ahead(_source(prepared["main"]))
+        apply_surroundings(prepared)
+
+
+def _ignore_child_signal(ignored: bool) -> None:
+    if ignored and signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL:  # unless the main module has set a handler
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 
 def _set_name(name: str) -> None:
@@ -147,6 +197,11 @@ def _set_directory(directory: str | None) -> None:
         os.chdir(directory)
 
 
+def _set_limits(limits: bytes | None) -> None:
+    if limits is not None:
+        _kernel.set_limits(limits)
+
+
 def _set_umask(umask: int | None) -> None:
     if umask is not None:
         os.umask(umask)
@@ -154,11 +209,27 @@ def _set_umask(umask: int | None) -> None:
 
 def _set_environment(snapshot: bytes | None) -> None:
     if snapshot is not None:
-        _environment.become(snapshot)
+        _environment.restore(snapshot)
+
+
+def _set_variables(variables: dict[str, str] | None) -> None:
+    if variables is not None:
+        os.environ.update(variables)
+
+
+def _call_child_setup(setup: tuple[str, str, object] | None) -> None:
+    if setup is not None:
+        _settings.set_child_setup(*setup)
+        module, function, argument = setup
+        getattr(importlib.import_module(module), function)(argument)
 
 
 def _load_main(source: tuple[str | None, str | None] | None) -> None:
-    _main_module.load(None if source is None else _main_module.Source(*source))
+    _main_module.load(_source(source))
+
+
+def _source(source: tuple[str | None, str | None] | None) -> _main_module.Source | None:
+    return None if source is None else _main_module.Source(*source)
 
 
 def _repeat_logging(made: bytes | None) -> None:
@@ -166,23 +237,29 @@ def _repeat_logging(made: bytes | None) -> None:
         _logging.repeat(_pickling.loads(made))
 
 
+_ALWAYS = frozenset(["signal_mask", "name", "main"])  # the entries that every child of a forkserver gets
+
 _TAKE_OVER: dict[str, Callable[[Any], object]] = {
     "signal_mask": _kernel.set_signal_mask,  # as after a fork; a pool starts its workers with SIGINT blocked
+    "child_signal_ignored": _ignore_child_signal,
     "name": _set_name,
     "authkey": _set_authkey,
     "start_method": _default.force,
     "sys_path": _set_path,
     "argv": _set_argv,
     "directory": _set_directory,
+    "limits": _set_limits,
     "umask": _set_umask,
     "environment": _set_environment,
+    "variables": _set_variables,
+    "child_setup": _call_child_setup,
     "main": _load_main,
     "logging": _repeat_logging,
 }
 
 
 def _absolute_path() -> list[str]:
-    """``sys.path`` with the entry that means "where the program was started" spelled out."""
+    """``sys.path``, with the directory in which the program was started instead of the empty entry."""
     return [entry or _main_module.START_DIRECTORY for entry in sys.path]
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 
-from processing_core import _bootstrap, _lifeline
+from processing_core import _bootstrap, _exit, _lifeline
+from processing_core._fds.inherited import unpacking
 from processing_core._lifeline import Lifeline
-from processing_core._luggage import unpacking
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._start import _preparation
-from processing_core._start._child import Child, DirectChild
+from processing_core._start._child import UNKNOWN_EXIT, Child, DirectChild, kill_newborn
 from processing_core._start._exec import execute, reserved
 
 __all__ = ["main", "run_parcel", "start"]
@@ -22,32 +23,51 @@ def start(process: BaseProcess) -> Child:
     :raises Exception: if ``process`` cannot be pickled.
     :raises OSError: if the system refuses.
     """
+    _bootstrap.flush_streams()  # so that what was written before comes before what the child writes
     lifeline = Lifeline() if process.daemon else None
     prepared = _preparation.prepare(process)
-    with _preparation.packed(process, prepared) as (parcel, luggage), reserved(process.name) as (place, token):
-        _kernel.give(parcel, *place)
-        end = -1 if lifeline is None else lifeline.child_end()
-        pid = execute(__name__, place, token, end, luggage)
+    pid = 0
+    try:
+        with (
+            _preparation.packed(process, prepared) as (parcel, inherited),
+            reserved(process.name) as (member_id, token),
+        ):
+            _kernel.set_startup_data(parcel, *member_id)
+            end = -1 if lifeline is None else lifeline.child_end()
+            pid = execute(__name__, member_id, token, end, inherited)
+        process._popen = DirectChild(pid, member_id, lifeline)
+    except BaseException:  # also of a signal handler: the program cannot end a child whose pid it does not get
+        process._popen = None
+        if pid:
+            kill_newborn(pid)
+        raise
     if lifeline is not None:
         lifeline.handed_over()
-    return DirectChild(pid, place, lifeline)
+    return process._popen
 
 
-def main(arena: int, token: int, slot: int, serial: int, lifeline: int, luggage: int) -> None:
-    """What the child does."""
+def main(arena: int, token: int, slot: int, serial: int, lifeline: int, inherited: int) -> None:
+    """Run the child; does not return."""
     if lifeline >= 0:
         _lifeline.arm(lifeline)
-    _kernel.adopt(arena, token, slot, serial)
-    parcel = _kernel.inheritance()
+    _kernel.join_family(arena, token, slot, serial)
+    parcel = _kernel.take_startup_data()
     assert parcel is not None
-    sys.exit(run_parcel(parcel, luggage, {}))
+    code = [UNKNOWN_EXIT]
+    # The exit code is written to the arena after all functions that the program registers, for a parent that cannot
+    # wait for this process.
+    atexit.unregister(_exit.run)
+    atexit.register(lambda: _kernel.leave(code[0]))
+    atexit.register(_exit.run)
+    code[0] = run_parcel(parcel, inherited, {})
+    sys.exit(code[0])
 
 
-def run_parcel(parcel: _kernel.Parcel, luggage: int, before: _preparation.Preparation) -> int:
+def run_parcel(parcel: _kernel.Parcel, inherited: int, before: _preparation.Preparation) -> int:
     """Become the process that the parcel describes, and run it.
 
-    :param luggage: This end of the luggage, -1 for none; taken over.
-    :param before: What this process has taken over already, so that the parcel need not tell.
+    :param inherited: The socket with the inherited descriptors, -1 for none; the child takes it over.
+    :param before: The preparation that this process has applied already, so that the parcel leaves it out.
     :return: the exit code.
     """
     changes, *packed = _kernel.unpack(parcel)
@@ -56,21 +76,22 @@ def run_parcel(parcel: _kernel.Parcel, luggage: int, before: _preparation.Prepar
 
     def unpack() -> None:
         _preparation.apply(changes)
-        processes.append(_unpacked(packed, luggage))
+        processes.append(_unpacked(packed, inherited))
 
-    code = _bootstrap.exit_code(unpack, prepared["parent"][3], prepared["name"])
+    whose = prepared["name"] if prepared["reports_start_failure"] else None
+    code = _bootstrap.exit_code(unpack, prepared["parent"][3], whose)
     if not processes:
         return code
     processes[0].authkey = prepared["authkey"]
-    return _bootstrap.live(processes[0], prepared["parent"])
+    return _bootstrap.run(processes[0], prepared["parent"])
 
 
-def _unpacked(packed: list[_kernel.Parcel], luggage: int) -> BaseProcess:
-    """What is in the parcel, which nobody else refers to."""
+def _unpacked(packed: list[_kernel.Parcel], inherited: int) -> BaseProcess:
+    """The objects of the parcel, to which nothing else refers."""
     process: BaseProcess
-    if luggage < 0:
+    if inherited < 0:
         process = _kernel.unpack(packed.pop(), take=True)
     else:
-        with unpacking(luggage):
+        with unpacking(inherited):
             process = _kernel.unpack(packed.pop(), take=True)
     return process

@@ -13,10 +13,12 @@ from processing.dummy import connection as connection
 from processing.dummy._manager import Manager as Manager
 from processing.dummy._manager import Namespace as Namespace
 from processing.dummy._pool import ThreadPool as ThreadPool
+from processing.dummy._process import DummyProcess as DummyProcess
 from processing.dummy._process import Process as Process
 from processing.dummy._process import active_children as active_children
 from processing.dummy._process import current_process as current_process
 from processing.dummy._process import parent_process as parent_process
+from processing.dummy._process import shutdown as shutdown
 from processing.dummy._queue import JoinableQueue as JoinableQueue
 from processing.dummy._queue import Queue as Queue
 from processing.dummy._queue import SimpleQueue as SimpleQueue
@@ -41,11 +43,13 @@ from processing_core import freezeSupport as freezeSupport
 
 __all__ = [
     "Process",
+    "DummyProcess",
     "current_process",
     "parent_process",
     "active_children",
     "cpu_count",
     "freeze_support",
+    "shutdown",
     "Lock",
     "RLock",
     "Semaphore",

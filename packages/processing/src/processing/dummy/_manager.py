@@ -60,9 +60,9 @@ class Manager:
         """A lock."""
         return threading.Lock()
 
-    def RLock(self) -> threading.RLock:
+    def RLock(self) -> _sync.RLock:
         """A lock that its holder can acquire again."""
-        return threading.RLock()
+        return _sync.RLock()
 
     def start(self) -> None:
         """Do nothing: there is no server."""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import operator
 import os
+import sys
+import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, wait
+from itertools import islice
+from threading import Thread
 
-from processing.dummy._results import AsyncResult, Callback, ErrorCallback, IMapIterator, together
+from processing.dummy._results import AsyncResult, Callback, ErrorCallback, IMapIterator, together, when_done
+from processing.dummy._threads import DaemonThreads
 from processing_core.annotations import Any, Literal, NoReturn, ParamSpec, Self, TypeVar, overload
+from processing_pool.pool import CLOSE, RUN, TERMINATE
 
 __all__ = ["ThreadPool"]
 
@@ -22,7 +29,8 @@ _WINDOW = 4  # tasks that `imap` has under way for each worker
 class ThreadPool:
     """Threads that run the tasks given to them, with the interface of `processing.Pool`.
 
-    Thread-safe.  As a context manager it takes no more tasks at the end, and drops those that have not begun.
+    Thread-safe.  As a context manager it accepts no more tasks at the end, and drops those that were not begun. The
+    threads are daemonic: the program may end while a task is stuck in one, and unfinished tasks are lost then.
 
     :param processes: how many threads; ``None`` for as many as there are CPUs.
     :param initializer: what each thread calls first.
@@ -42,18 +50,28 @@ class ThreadPool:
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[Any] = (),
     ) -> None:
-        size = (os.cpu_count() or 1) if processes is None else processes
+        size = (os.cpu_count() or 1) if processes is None else operator.index(processes)
         if size < 1:
             raise ValueError("Number of processes must be at least 1")
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
-        self._size, self._closed = size, False
+        self._size = size
+        self._state: str = RUN
         self._streams: weakref.WeakSet[IMapIterator[Any]] = weakref.WeakSet()
         self._under_way: set[Future[Any]] = set()
-        self._executor = ThreadPoolExecutor(size, "ThreadPool", initializer, tuple(initargs))
+        self._executor = DaemonThreads(size, "ThreadPool", initializer, tuple(initargs))
+        self._executor.start_all()
+
+    @property
+    def _processes(self) -> int:
+        return self._size
+
+    @property
+    def _pool(self) -> list[Thread]:
+        return self._executor.threads
 
     def apply(self, func: Callable[..., R], args: Iterable[Any] = (), kwds: Mapping[str, Any] | None = None) -> R:
-        """Call ``func(*args, **kwds)`` in a thread of the pool; what it returns.  Blocks."""
+        """Call ``func(*args, **kwds)`` in a thread of the pool, and return its result. Blocks."""
         return self.apply_async(func, args, kwds).get()
 
     def apply_async(
@@ -67,7 +85,7 @@ class ThreadPool:
         """Begin ``func(*args, **kwds)`` in a thread of the pool.  Does not block.
 
         :param callback: is called with the result, in that thread.
-        :param error_callback: is called with the exception, likewise.
+        :param error_callback: is called with the exception, in the same way.
         """
         return AsyncResult(self._submit(func, *args, **(kwds or {})), callback, error_callback)
 
@@ -95,7 +113,7 @@ class ThreadPool:
         """Call ``func`` with each item, in the threads; the results, in order.  Blocks.
 
         :param chunksize: for the signature of `processing.Pool`; means nothing.
-        :param return_exceptions: whether an item's exception stands among the results, rather than being raised.
+        :param return_exceptions: whether an item's exception is put among the results, rather than raised.
         :raises BaseException: what the first of the items raised that failed, when all are done.
         """
         return self.map_async(func, iterable, chunksize, return_exceptions=return_exceptions).get()
@@ -166,7 +184,7 @@ class ThreadPool:
 
         Does not block.  Items are pulled as the iteration goes on: the iterable may be endless.
 
-        :param chunksize: for the signature of `processing.Pool`; means nothing.
+        :param chunksize: items that are pulled together: if the iterable raises among them, it does so in their place.
         :param buffersize: items that may be pulled and not yet given as results; ``None`` for a few a thread.
         """
         return self._imap(func, iterable, chunksize, True, buffersize)
@@ -185,18 +203,22 @@ class ThreadPool:
         return self._submit(fn, *args, **kwargs)
 
     def executor(self) -> Executor:
-        """The :class:`concurrent.futures.Executor` of the pool's threads.  Does not block."""
+        """The :class:`concurrent.futures.Executor` of the pool's threads.  Does not block.
+
+        As with any other, the program ends only when what was submitted is done: to this pool in any way.
+        """
+        self._executor.drain_at_exit()
         return self._executor
 
     def close(self) -> None:
         """Take no more tasks; the threads end when all are done.  Does not block."""
-        self._closed = True
+        self._state = CLOSE
         if not any(stream.begun() for stream in self._streams):
             self._executor.shutdown(wait=False)
 
     def terminate(self) -> None:
         """Take no more tasks, and drop those that have not begun.  Does not block: threads cannot be killed."""
-        self._closed = True
+        self._state = TERMINATE
         for stream in list(self._streams):
             stream.stop()
         self._executor.shutdown(wait=False, cancel_futures=True)
@@ -210,7 +232,7 @@ class ThreadPool:
         :return: whether they have ended.
         :raises ValueError: if it still runs.
         """
-        if not self._closed:
+        if self._state == RUN:
             raise ValueError("Pool is still running")
         for stream in list(self._streams):
             stream.pull_all()
@@ -227,12 +249,17 @@ class ThreadPool:
     def __exit__(self, *error: object) -> None:
         self.terminate()
 
+    def __del__(self, warn: Callable[..., object] = warnings.warn) -> None:
+        if getattr(self, "_state", None) == RUN and not sys.is_finalizing():
+            # In these words, as for the pools of processes.
+            warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
+
     def __reduce__(self) -> NoReturn:
         raise NotImplementedError("pool objects cannot be passed between processes or pickled")
 
     def __repr__(self) -> str:
-        cls, state = type(self), "CLOSE" if self._closed else "RUN"
-        return f"<{cls.__module__}.{cls.__qualname__} state={state} pool_size={self._size}>"
+        cls = type(self)
+        return f"<{cls.__module__}.{cls.__qualname__} state={self._state} pool_size={self._size}>"
 
     def applyAsync(
         self,
@@ -265,11 +292,11 @@ class ThreadPool:
     def _begin(self, func: Callable[..., R], /, *args: Any, **kwds: Any) -> Future[R]:
         future = self._executor.submit(func, *args, **kwds)
         self._under_way.add(future)
-        future.add_done_callback(self._under_way.discard)
+        when_done(future, self._under_way.discard)
         return future
 
     def _check(self) -> None:
-        if self._closed:
+        if self._state != RUN:
             raise ValueError("Pool not running")
 
     def _gather(
@@ -295,19 +322,20 @@ class ThreadPool:
             raise ValueError(f"Chunksize must be 1+, not {chunksize}")
         if buffersize is not None and buffersize < 1:
             raise ValueError(f"buffersize must be at least 1, not {buffersize}")
-        stream = IMapIterator(self._each(func, iter(iterable)), buffersize or _WINDOW * self._size, ordered)
+        stream = IMapIterator(self._each(func, iter(iterable), chunksize), buffersize or _WINDOW * self._size, ordered)
         self._streams.add(stream)
         return stream
 
-    def _each(self, func: Callable[[T], R], items: Iterator[T]) -> Iterator[Future[R]]:
+    def _each(self, func: Callable[[T], R], items: Iterator[T], chunksize: int) -> Iterator[Future[R]]:
         while True:
             try:
-                item = next(items)
-            except StopIteration:
-                return
+                chunk = list(islice(items, chunksize))
             except Exception as error:  # the iterable's own, which is raised in its turn
                 failed: Future[R] = Future()
                 failed.set_exception(error)
                 yield failed
                 return
-            yield self._begin(func, item)
+            if not chunk:
+                return
+            for item in chunk:
+                yield self._begin(func, item)

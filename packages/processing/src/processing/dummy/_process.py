@@ -7,9 +7,10 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 
+from processing.dummy._given import hold
 from processing_core.annotations import Any
 
-__all__ = ["Process", "active_children", "current_process", "parent_process"]
+__all__ = ["DummyProcess", "Process", "active_children", "current_process", "parent_process", "shutdown"]
 
 _children: weakref.WeakKeyDictionary[threading.Thread, weakref.WeakSet[Process]] = weakref.WeakKeyDictionary()
 
@@ -52,7 +53,13 @@ class Process(threading.Thread):
         if self._creator is not current_process():
             raise RuntimeError(f"Parent is {self._creator!r} but current_process is {current_process()!r}")
         _children.setdefault(self._creator, weakref.WeakSet()).add(self)
-        super().start()
+        let_go = hold(self) if self.ident is None else None
+        try:
+            super().start()
+        except BaseException:
+            if let_go is not None:
+                let_go()
+            raise
 
     @property
     def exitcode(self) -> int | None:
@@ -93,6 +100,9 @@ class Process(threading.Thread):
         return self.exitcode
 
 
+DummyProcess = Process  # as multiprocessing.dummy calls it, too
+
+
 def current_process() -> threading.Thread:
     """The thread that this is called in.  Does not block."""
     return threading.current_thread()
@@ -107,3 +117,7 @@ def parent_process() -> threading.Thread | None:
 def active_children() -> list[Process]:
     """The threads that this one started as a `Process`, and that run.  Does not block."""
     return [child for child in list(_children.get(threading.current_thread(), ())) if child.is_alive()]
+
+
+def shutdown() -> None:
+    """Do nothing: a manager of threads has no server to end."""

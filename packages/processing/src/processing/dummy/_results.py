@@ -14,7 +14,7 @@ from processing_core import ClosedError, TimeoutError
 from processing_core.annotations import Any, Generic, Self, TypeVar
 from processing_pool import TaskCancelled
 
-__all__ = ["AsyncResult", "Callback", "ErrorCallback", "IMapIterator", "together"]
+__all__ = ["AsyncResult", "Callback", "ErrorCallback", "IMapIterator", "together", "when_done"]
 
 R = TypeVar("R")
 
@@ -22,8 +22,21 @@ Callback = Callable[[R], object] | None
 ErrorCallback = Callable[[BaseException], object] | None
 
 
+def when_done(future: Future[R], function: Callable[[Future[R]], object]) -> None:
+    """Call ``function(future)`` in the thread that finishes the future, or in this one if it is done already.
+
+    What the function raises in this thread is raised here. `Future.add_done_callback` logs it, and would keep from the
+    caller what a signal handler raises meanwhile, who would wait for ever for what the function had still to do.
+    """
+    with future._condition:  # as long as it is held, no thread finishes the future
+        if not future.done():
+            future.add_done_callback(function)
+            return
+    function(future)
+
+
 class AsyncResult(Generic[R]):
-    """A result to come, of ``apply_async`` and its kin.  Thread-safe."""
+    """A result to come, of ``apply_async`` and the like.  Thread-safe."""
 
     def __init__(
         self,
@@ -36,7 +49,7 @@ class AsyncResult(Generic[R]):
         self._callback, self._error_callback = callback, error_callback
         self._tasks = [future] if tasks is None else tasks
         self._was_cancelled = False
-        future.add_done_callback(self._finish)
+        when_done(future, self._finish)
 
     def get(self, timeout: float | None = None) -> R:
         """The result.  Blocks until it is there.
@@ -153,7 +166,7 @@ class IMapIterator(Generic[R]):
         return self._futures is not None
 
     def pull_all(self) -> None:
-        """Pull what is left."""
+        """Take the remaining items from the iterable."""
         while self._pull():
             pass
 
@@ -172,12 +185,12 @@ class IMapIterator(Generic[R]):
             if self._ordered:
                 self._due.append(future)
         if not self._ordered:
-            future.add_done_callback(self._done.put)
+            when_done(future, self._done.put)
         return True
 
 
 def together(futures: list[Future[R]], return_exceptions: bool) -> Future[Any]:
-    """What is done when all are."""
+    """A future of all results, which is done when all futures are."""
     whole: Future[list[Any]] = Future()
     left = itertools.count(len(futures) - 1, -1)
     guard = threading.Lock()  # guards `left`
@@ -195,7 +208,7 @@ def together(futures: list[Future[R]], return_exceptions: bool) -> Future[Any]:
             whole.set_exception(error)
 
     for future in futures:
-        future.add_done_callback(finish)
+        when_done(future, finish)
     if not futures:
         whole.set_result([])
     return whole

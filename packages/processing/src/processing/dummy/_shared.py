@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import array
 import ctypes
-import threading
 from collections.abc import Iterable
 
+from processing.dummy import _sync
 from processing_core.annotations import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
 __all__ = ["Array", "Value"]
@@ -23,12 +23,12 @@ Lock = Any
 
 
 class _Locked:
-    """What has a lock beside it."""
+    """An object with a lock."""
 
     _lock: Any
 
     def get_lock(self) -> Any:
-        """The lock beside it.
+        """Its lock.
 
         :raises AttributeError: if it was made without.
         """
@@ -71,7 +71,7 @@ class Value(_Locked, Generic[T]):
 
     :param typecode: as for `processing.Value`; means nothing.
     :param value: the value at the beginning.
-    :param lock: a lock to stand beside it, ``True`` for a new one, ``False`` for none.
+    :param lock: its lock; ``True`` for a new one, ``False`` for none.
 
     >>> from processing.dummy import Value
     >>> counter = Value("i", 41)
@@ -80,6 +80,8 @@ class Value(_Locked, Generic[T]):
     >>> counter
     <Value('i', 42)>
     """
+
+    value: T
 
     def __init__(self, typecode: Any, value: T = 0, lock: Lock = True) -> None:  # type: ignore[assignment]
         self._typecode, self.value = typecode, value
@@ -93,8 +95,8 @@ class Array(_Locked, _array):
     """An array of numbers; an `array.array`.
 
     :param typecode: one of `array.array`'s, or a simple type of :mod:`ctypes`.
-    :param size_or_initializer: how many zeros, or the items.
-    :param lock: a lock to stand beside it, ``True`` for a new one, ``False`` for none.
+    :param sequence: the items, or how many zeros.
+    :param lock: its lock; ``True`` for a new one, ``False`` for none.
     :raises TypeError: if an item does not fit the type.
     :raises ValueError: if there is no such typecode, or the size is negative.
 
@@ -106,15 +108,15 @@ class Array(_Locked, _array):
     def __new__(
         cls,
         typecode: str | type[ctypes._SimpleCData[Any]],
-        size_or_initializer: int | Iterable[Any],
+        sequence: int | Iterable[Any],
         lock: Lock = True,
     ) -> Self:
         code: Any = typecode if isinstance(typecode, str) else getattr(typecode, "_type_", None)
-        items: Any = size_or_initializer
-        if isinstance(size_or_initializer, int):
-            if size_or_initializer < 0:
+        items: Any = sequence
+        if isinstance(sequence, int):
+            if sequence < 0:
                 raise ValueError("Array size must not be negative")
-            items = bytes(array.array(code).itemsize * size_or_initializer)
+            items = bytes(array.array(code).itemsize * sequence)
         self: Self = super().__new__(cls, code, items)
         self._lock = _lock(lock)
         return self
@@ -122,5 +124,5 @@ class Array(_Locked, _array):
 
 def _lock(lock: Lock | Literal[True, False] | None) -> Any:
     if lock is True or lock is None:
-        return threading.RLock()
+        return _sync.RLock()
     return None if lock is False else lock

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import collections
 import itertools
+import pickle
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Iterable
 
 from processing_core import ClosedError
@@ -65,17 +67,34 @@ class _Lane:
 _any_lane = threading.Condition()  # notified when any lane changes
 
 
+class _Bytes(bytes):
+    """A message that was sent as bytes."""
+
+
+class _Pickle(bytes):
+    """The pickle of an object that was sent as such; where it is sent on, the object is."""
+
+    obj: Any
+
+
 class Connection:
-    """One end of a pipe.  Thread-safe; objects arrive as they are, and are not copied."""
+    """One end of a pipe.  Thread-safe; objects arrive as they are, and are not copied.
+
+    A thread that is started as a `Process` has the ends that it is given as a process has: for itself.  Such an end is
+    at its end when every thread that has it has closed it, or has ended; a thread that closes it closes it for itself.
+    """
 
     def __init__(self, incoming: _Lane | None, outgoing: _Lane | None) -> None:
         self._incoming, self._outgoing = incoming, outgoing
-        self._closed = False
+        self._guard = threading.Lock()  # guards the three below
+        self._closed_for: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+        self._holders: set[threading.Thread] = set()  # that were given it and have it still
+        self._given_up = False  # by the threads that were not given it, such as the one that made it
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed.  Does not block."""
-        return self._closed
+        """Whether this thread has closed it.  Does not block."""
+        return bool(self._closed_for) and threading.current_thread() in self._closed_for
 
     @property
     def readable(self) -> bool:
@@ -104,7 +123,8 @@ class Connection:
         :raises EOFError: if the other end is closed and nothing is left.
         :raises OSError: if it is closed, or only for sending.
         """
-        return self._receiving().get()
+        message = self._receiving().get()
+        return bytes(message) if isinstance(message, _Bytes) else message
 
     def send_bytes(self, buf: Any, offset: int = 0, size: int | None = None) -> None:
         """Send the bytes of a buffer as one message; as `send`.
@@ -112,18 +132,23 @@ class Connection:
         :param offset: bytes to leave out at the beginning.
         :param size: bytes to send; ``None`` means up to the end.
         """
-        self.send(bytes(memoryview(buf).cast("B")[offset:][:size]))
+        whole = isinstance(buf, _Pickle) and offset == 0 and size in (None, len(buf))
+        self.send(buf.obj if whole else _Bytes(memoryview(buf).cast("B")[offset:][:size]))
 
     def recv_bytes(self, maxlength: int | None = None) -> bytes:
         """Receive a message of bytes; as `recv`.
 
+        Of an object that was sent it is the pickle; where `send_bytes` sends that on, the object is received.
+
         :param maxlength: bytes; ``None`` is no bound.
         :raises OSError: if the message is longer.
+        :raises Exception: if it is an object, whatever its pickling raises.
         """
-        message = bytes(self.recv())
-        if maxlength is not None and len(message) > maxlength:
+        message = self._receiving().get()
+        received = bytes(message) if isinstance(message, _Bytes) else _pickled(message)
+        if maxlength is not None and len(received) > maxlength:
             raise OSError("bad message length")
-        return message
+        return received
 
     def poll(self, timeout: float | None = 0.0) -> bool:
         """Whether there is something to receive, the end of the other side included.  Blocks for ``timeout``.
@@ -134,9 +159,25 @@ class Connection:
         return self._receiving().wait(timeout)
 
     def close(self) -> None:
-        """Close it.  Does not block; a second call does nothing."""
-        if not self._closed:
-            self._closed = True
+        """Close it for this thread.  Does not block; a second call does nothing."""
+        thread = threading.current_thread()
+        with self._guard:
+            self._closed_for.add(thread)
+            if thread not in self._holders:
+                self._given_up = True
+        self.let_go(thread)
+
+    def give_to(self, thread: threading.Thread) -> None:
+        """Let a thread that is about to be started have it for itself.  Does not block."""
+        with self._guard:
+            self._holders.add(thread)
+
+    def let_go(self, thread: threading.Thread) -> None:
+        """A thread does not have it any more.  Does not block."""
+        with self._guard:
+            self._holders.discard(thread)
+            over = self._given_up and not self._holders
+        if over:
             if self._incoming is not None:
                 self._incoming.end(sender=False)
             if self._outgoing is not None:
@@ -163,8 +204,14 @@ class Connection:
         return self._incoming
 
     def _check(self) -> None:
-        if self._closed:
+        if self.closed:
             raise ClosedError("connection is closed")
+
+
+def _pickled(message: Any) -> _Pickle:
+    pickled = _Pickle(pickle.dumps(message))
+    pickled.obj = message
+    return pickled
 
 
 def Pipe(duplex: bool = True) -> tuple[Connection, Connection]:
@@ -210,7 +257,7 @@ class Listener:
     :param address: anything hashable; ``None`` for one of its own choice.
     :param family: for the signature of `processing.connection.Listener`; means nothing.
     :param backlog: how many connections may wait to be accepted.
-    :raises OSError: if somebody listens at the address.
+    :raises OSError: if another listener is at the address.
     """
 
     def __init__(self, address: Any = None, family: str | None = None, backlog: int = 1) -> None:
@@ -231,7 +278,7 @@ class Listener:
         return None
 
     def accept(self) -> Connection:
-        """The next connection.  Blocks until somebody connects.
+        """The next connection.  Blocks until a client connects.
 
         :raises OSError: if the listener is closed.
         """
@@ -246,7 +293,7 @@ class Listener:
             self._closed = True
             _listeners.pop(self._address, None)
             try:
-                self._waiting.put_nowait(None)  # for one who waits in `accept`
+                self._waiting.put_nowait(None)  # for a thread that waits in `accept`
             except queue.Full:
                 pass
 
@@ -261,11 +308,11 @@ def Client(address: Any, family: str | None = None) -> Connection:
     """Connect to a `Listener`.  Blocks while too many wait to be accepted.
 
     :param family: for the signature of `processing.connection.Client`; means nothing.
-    :raises ConnectionRefusedError: if nobody listens there.
+    :raises ConnectionRefusedError: if there is no listener at the address.
     """
     listener = _listeners.get(address)
     if listener is None:
-        raise ConnectionRefusedError(f"nobody listens at {address!r}")
+        raise ConnectionRefusedError(f"there is no listener at {address!r}")
     ours, theirs = Pipe()
     listener._waiting.put(theirs)
     return ours

@@ -1,0 +1,162 @@
+/* Making a family's arena, and mapping it. */
+#include "arena/arena.h"
+
+#include <errno.h>
+
+struct arena arena;
+
+static uint64_t round_up(uint64_t n, uint64_t to) { return (n + to - 1) / to * to; }
+
+#define MAX_CELLS (1ull << 23)
+#define MIN_CAP (1ull << 20)
+#define MAX_CAP (1ull << 46)
+
+static void lay_out(struct arena_header *h, uint64_t cap)
+{
+    cap = cap < MIN_CAP ? MIN_CAP : cap > MAX_CAP ? MAX_CAP : cap;
+    h->pages = round_up(cap, ARENA_PAGE) / ARENA_PAGE + 1; /* page 0 is never given out */
+    h->cap = (h->pages - 1) * ARENA_PAGE;
+    h->cells = h->cap / 64 < MAX_CELLS ? h->cap / 64 : MAX_CELLS;
+    h->cells_at = MEMBERS_AT + MEMBERS_SIZE;
+    h->pages_at = round_up(h->cells_at + h->cells * sizeof(struct cell), ARENA_PAGE);
+    h->heap_at = round_up(h->pages_at + h->pages * sizeof(struct page), ARENA_PAGE);
+    h->total = h->heap_at + h->pages * ARENA_PAGE;
+}
+
+/* The wipe-on-fork word, once per process. */
+void arena_tokenize(void)
+{
+    if (!arena.token) arena.token = platform_fork_token();
+    if (arena.token) *arena.token = 1;
+}
+
+static void *map_halving(int fd, uint64_t *size, uint64_t least)
+{
+    for (;; *size = round_up(*size / 2, ARENA_PAGE)) {
+        void *base = platform_memory_map(fd, *size);
+        if (base) return base;
+        if (*size / 2 < least) return NULL;
+    }
+}
+
+static void keep_descriptor(int fd)
+{
+    store(&arena.opened, (uint32_t)fd);
+    arena.file = platform_descriptor_identify(fd);
+}
+
+/* The descriptor; -1 with errno. */
+static int reopen(void)
+{
+    int fd = platform_memory_reopen_mapped(arena.base);
+    for (uint32_t slot = 0; fd < 0 && !platform_descriptors_scarce(errno) && slot < MEMBER_SLOTS; slot++) {
+        struct member *m = arena_member(slot);
+        uint64_t pid = load_relaxed(&m->pid);
+        if (load_relaxed(&m->owner) && pid && pid != platform_pid()) fd = platform_memory_reopen_of(pid, &arena.file);
+    }
+    fd = platform_descriptor_above_standard(fd);
+    if (fd < 0 || platform_descriptor_is(fd, &arena.file)) return fd;
+    platform_close(fd);
+    errno = EBADF;
+    return -1;
+}
+
+/* The number may stand for a file of the program's by now, which is left alone. */
+static int known(uint64_t opened)
+{
+    int fd = (int)(uint32_t)opened;
+    return platform_descriptor_is(fd, &arena.file) ? fd : -1;
+}
+
+int arena_descriptor_known(void) { return known(load(&arena.opened)); }
+
+/* Threads in sections have no GIL: of two that open it at once, one keeps its own. */
+int arena_descriptor(void)
+{
+    uint64_t before = load(&arena.opened);
+    int fd = known(before);
+    if (fd >= 0) return fd;
+    fd = reopen();
+    if (fd < 0) return -1;
+    if (!cas64(&arena.opened, before, ((before >> 32) + 1) << 32 | (uint32_t)fd)) {
+        platform_close(fd);
+        fd = arena_descriptor_known();
+    }
+    /* The lock went with the one that was closed, by this thread or by the program. */
+    if (arena.self) platform_life_hold(fd, owner_slot(arena.self));
+    return fd;
+}
+
+/* By the descriptor: then the system reports that memory is exhausted, whereas a write to the mapping could have the
+ * process killed. */
+outcome arena_commit(uint64_t offset, uint64_t n)
+{
+    int fd = arena_descriptor_known();
+    if (fd >= 0) return platform_memory_commit(fd, offset, n) ? OK : E_NOMEM;
+    if (offset + n > arena.mapped) return E_RANGE;
+    return platform_memory_commit_mapped(arena_at(offset), n) ? OK : E_NOMEM;
+}
+
+/* By the mapping, because a program may have put another file under the number of the descriptor; beyond this process's
+ * mapping, by the descriptor. */
+void arena_release(uint64_t offset, uint64_t n)
+{
+    if (offset + n <= arena.mapped && platform_memory_release_mapped(arena_at(offset), n)) return;
+    int fd = arena_descriptor_known();
+    if (fd >= 0) platform_memory_release(fd, offset, n);
+}
+
+/* If RLIMIT_AS (or RLIMIT_FSIZE) allows less than the cap, the cap is halved until it fits. */
+outcome arena_create(uint64_t cap)
+{
+    struct arena_header plan = {0};
+    void *base = NULL;
+    int fd = -1;
+    for (;; cap /= 2) {
+        lay_out(&plan, cap);
+        fd = platform_memory_create(plan.total);
+        if (fd >= 0) base = platform_memory_map(fd, plan.total);
+        if (base) break;
+        if (fd >= 0) platform_close(fd);
+        else if (platform_descriptors_scarce(errno)) return E_SYSTEM;
+        if (cap / 2 < MIN_CAP) return E_NOMEM;
+    }
+    if (!platform_memory_commit(fd, 0, HEADER_SIZE)) {
+        platform_memory_unmap(base, plan.total);
+        platform_close(fd);
+        return E_NOMEM;
+    }
+    plan.magic = ARENA_MAGIC;
+    plan.version = LAYOUT_VERSION;
+    plan.page_size = ARENA_PAGE;
+    plan.family.id = platform_random();
+    plan.family.token = platform_random();
+    store_relaxed(&plan.next_serial, 1);
+    store_relaxed(&plan.fresh_cell, 1); /* index 0 ends lists */
+    *(struct arena_header *)base = plan;
+    arena.base = base;
+    arena.header = base;
+    arena.mapped = plan.total;
+    keep_descriptor(fd);
+    arena_tokenize();
+    return arena.token ? OK : E_SYSTEM;
+}
+
+/* A member with less room than the process that made it maps the beginning: blocks beyond it raise E_RANGE there. */
+outcome arena_join(int fd)
+{
+    struct arena_header *h = platform_memory_map(fd, HEADER_SIZE);
+    if (!h) return E_SYSTEM;
+    bool ours = h->magic == ARENA_MAGIC && h->version == LAYOUT_VERSION && h->page_size == ARENA_PAGE;
+    uint64_t total = h->total, least = h->heap_at + ARENA_PAGE;
+    platform_memory_unmap(h, HEADER_SIZE);
+    if (!ours) return E_KIND;
+    void *base = map_halving(fd, &total, least);
+    if (!base) return E_NOMEM;
+    arena.base = base;
+    arena.header = base;
+    arena.mapped = total;
+    keep_descriptor(fd);
+    arena_tokenize();
+    return arena.token ? OK : E_SYSTEM;
+}

@@ -1,0 +1,3 @@
+#include "cells/kinds.h"
+
+const struct cell_ops *cell_ops[CELL_KINDS];

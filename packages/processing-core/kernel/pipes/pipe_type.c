@@ -1,0 +1,141 @@
+/* The type of an end of a pipe: see pipe_end.h. */
+#include "queues/queue_type.h"
+#include "pipes/pipe_receive.h"
+#include "pipes/pipe_send.h"
+#include "arena/errors.h"
+
+static PyObject *py_fileno(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    pipe_object *p = pipe_of(self);
+    if (p->closed) return pipe_raise_closed();
+    if (!p->incoming) return PyLong_FromLong(p->write_fd);
+    if (!handle_usable(p->incoming)) return NULL;
+    PyObject *queue = pipe_ring(p, &p->incoming);
+    if (pipe_lost(queue)) return pipe_raise_closed();
+    PyThreadState *thread = PyEval_SaveThread();
+    outcome o = polling_begin(ring_of(queue), p->read_fd);
+    PyEval_RestoreThread(thread);
+    Py_DECREF(queue);
+    if (o == E_SYSTEM) return raise_errno_at(platform_doorbell_place);
+    return o == OK ? PyLong_FromLong(p->read_fd) : raise_outcome(o);
+}
+
+static PyObject *py_closed(PyObject *self, void *Py_UNUSED(closure)) { return PyBool_FromLong(pipe_of(self)->closed); }
+
+static PyObject *py_readable(PyObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(pipe_of(self)->read_fd >= 0 && !pipe_of(self)->receive_failed);
+}
+
+static PyObject *py_writable(PyObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(pipe_of(self)->write_fd >= 0);
+}
+
+/* _parts(): what it is made of; the descriptors stay its own. */
+static PyObject *py_parts(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    pipe_object *p = pipe_of(self);
+    if (p->closed) return pipe_raise_closed();
+    PyObject *parts;
+    LOCKED(self, parts = Py_BuildValue("OOii", p->incoming ? p->incoming : Py_None, p->outgoing ? p->outgoing : Py_None,
+                                       p->read_fd, p->write_fd));
+    return parts;
+}
+
+/* -- making and closing -- */
+
+static PyObject *py_close(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    pipe_close(pipe_of(self));
+    Py_RETURN_NONE;
+}
+
+static void pipe_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    pipe_close(pipe_of(self));
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(self);
+    Py_DECREF(type);
+}
+
+static bool ring_or_none(PyObject *object, int fd)
+{
+    if (object != Py_None && !queue_check(object)) return false;
+    if ((object != Py_None) == (fd >= 0)) return true;
+    PyErr_SetString(PyExc_ValueError, "each ring needs its doorbell");
+    return false;
+}
+
+/* PipeEnd(incoming, outgoing, read_fd, write_fd): the descriptors are its own from now on. */
+static PyObject *pipe_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    PyObject *incoming, *outgoing;
+    int read_fd, write_fd;
+    if (kwargs && PyDict_Size(kwargs)) return PyErr_Format(PyExc_TypeError, "PipeEnd() takes no keywords");
+    if (!PyArg_ParseTuple(args, "OOii", &incoming, &outgoing, &read_fd, &write_fd) || !ring_or_none(incoming, read_fd)
+        || !ring_or_none(outgoing, write_fd))
+        return NULL;
+    allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    pipe_object *p = (pipe_object *)alloc(type, 0);
+    if (!p) return NULL;
+    p->incoming = incoming == Py_None ? NULL : Py_NewRef(incoming);
+    p->outgoing = outgoing == Py_None ? NULL : Py_NewRef(outgoing);
+    p->read_fd = read_fd;
+    p->write_fd = write_fd;
+    store_relaxed(&p->send_spin.credit, SPIN_CREDIT);
+    store_relaxed(&p->receive_spin.credit, SPIN_CREDIT);
+    return (PyObject *)p;
+}
+
+/* doorbell(ring), which is new: (reading end, writing end) */
+static PyObject *py_doorbell(PyObject *Py_UNUSED(module), PyObject *ring)
+{
+    int fds[2];
+    if (!queue_check(ring)) return NULL;
+    if (!platform_doorbell_make(fds)) return raise_errno();
+    outcome o = platform_doorbell_rings_own(fds[0]) ? OK : polling_begin(ring_of(ring), fds[0]);
+    return o == OK ? Py_BuildValue("ii", fds[0], fds[1]) : raise_outcome(o);
+}
+
+static PyMethodDef methods[] = {
+    {"send", (PyCFunction)(void (*)(void))pipe_send, METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"recv", pipe_recv, METH_NOARGS, NULL},
+    {"send_bytes", (PyCFunction)(void (*)(void))pipe_send_bytes, METH_VARARGS | METH_KEYWORDS, NULL},
+    {"recv_bytes", (PyCFunction)(void (*)(void))pipe_recv_bytes, METH_VARARGS | METH_KEYWORDS, NULL},
+    {"recv_bytes_into", (PyCFunction)(void (*)(void))pipe_recv_bytes_into, METH_VARARGS | METH_KEYWORDS, NULL},
+    {"poll", (PyCFunction)(void (*)(void))pipe_poll, METH_VARARGS | METH_KEYWORDS, NULL},
+    {"fileno", py_fileno, METH_NOARGS, NULL},
+    {"close", py_close, METH_NOARGS, NULL},
+    {"_watch", pipe_watch, METH_NOARGS, NULL},
+    {"_ready", pipe_ready, METH_NOARGS, NULL},
+    {"_parts", py_parts, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+static PyGetSetDef getset[] = {
+    {"closed", py_closed, NULL, NULL, NULL},
+    {"readable", py_readable, NULL, NULL, NULL},
+    {"writable", py_writable, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+static PyMethodDef functions[] = {
+    {"doorbell", py_doorbell, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+static PyType_Slot slots[] = {
+    {Py_tp_new, pipe_new}, {Py_tp_dealloc, pipe_dealloc}, {Py_tp_methods, methods}, {Py_tp_getset, getset}, {0, NULL}};
+
+bool pipe_register(PyObject *module)
+{
+    PyType_Spec spec = {
+        .name = "processing_core._kernel.PipeEnd",
+        .basicsize = sizeof(pipe_object),
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+        .slots = slots,
+    };
+    PyObject *type = PyType_FromSpec(&spec);
+    return type && PyModule_AddObjectRef(module, "PipeEnd", type) == 0
+        && PyModule_AddIntMacro(module, PIPE_MESSAGES) == 0 && PyModule_AddIntMacro(module, PIPE_BYTES) == 0
+        && PyModule_AddFunctions(module, functions) == 0;
+}

@@ -1,0 +1,70 @@
+/* POSIX: unix(7) sockets, and SCM_RIGHTS for the descriptors. */
+#include "platform/posix/system.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+union ancillary {
+    struct cmsghdr align;
+    char space[CMSG_SPACE(MESSAGE_DESCRIPTORS * sizeof(int))];
+};
+
+bool platform_channel_make(int ends[2])
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) return false;
+    for (int i = 0; i < 2; i++) ends[i] = platform_descriptor_above_standard(ends[i]);
+    if (ends[0] >= 0 && ends[1] >= 0) return true;
+    for (int i = 0; i < 2; i++)
+        if (ends[i] >= 0) platform_close(ends[i]);
+    return false;
+}
+
+ptrdiff_t platform_message_send(int fd, const void *bytes, size_t size, const struct descriptors *with)
+{
+    union ancillary ancillary = {.space = {0}};
+    struct iovec data = {(void *)bytes, size};
+    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+    if (with && with->n) {
+        message.msg_control = &ancillary;
+        message.msg_controllen = CMSG_SPACE(with->n * sizeof(int));
+        struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(with->n * sizeof(int));
+        memcpy(CMSG_DATA(c), with->fds, with->n * sizeof(int));
+    }
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+static void close_all(struct descriptors *with)
+{
+    while (with->n)
+        if (with->fds[--with->n] >= 0) platform_close(with->fds[with->n]);
+}
+
+static void keep(struct msghdr *message, struct descriptors *with)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+        with->n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(with->fds, CMSG_DATA(c), with->n * sizeof(int));
+        for (size_t i = 0; i < with->n; i++) with->fds[i] = platform_descriptor_above_standard(with->fds[i]);
+    }
+    for (size_t i = 0; i < with->n; i++)
+        if (with->fds[i] < 0)
+            return close_all(with); /* one that could not be moved: what stands at its place is not known */
+}
+
+ptrdiff_t platform_message_receive(int fd, void *bytes, size_t size, struct descriptors *with)
+{
+    union ancillary ancillary;
+    struct iovec data = {bytes, size};
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &ancillary, .msg_controllen = sizeof ancillary};
+    with->n = 0;
+    ssize_t n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    int saved = errno;
+    if (n >= 0) keep(&message, with);
+    errno = saved;
+    return n;
+}

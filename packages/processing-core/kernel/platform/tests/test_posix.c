@@ -1,0 +1,166 @@
+/* What only systems with forks and signals have: `platform_fork`, the fork token, signal masks; and the cases of the
+ * other contracts that need them. */
+#include "platform/posix/system.h"
+#include "platform/tests/suite.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+enum { THREAD_LIVES = 24, TOKEN_HELD }; /* words */
+enum { SLOT = 30, PARENTS_SLOT, RESERVED };
+
+/* Run `body` in a forked child; its exit code. */
+static int forked(int (*body)(void))
+{
+    fflush(stdout);
+    int64_t pid = platform_fork();
+    if (pid == 0) _exit(body());
+    int status = 0;
+    CHECK(pid > 0 && waitpid((pid_t)pid, &status, 0) == (pid_t)pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+/* -- the main thread ends before another: the process lives, and shows it -- */
+
+static void *outlive(void *unused)
+{
+    pause_ms(100); /* until the main thread has ended */
+    store(&shared->words[THREAD_LIVES], platform_single_threaded() ? 2 : 1);
+    for (;;) pause_ms(1000);
+    return unused;
+}
+
+int role_of_the_system(void)
+{
+    pthread_t thread;
+    if (!platform_life_hold(memory, SLOT) || pthread_create(&thread, NULL, outlive, NULL) != 0) return 2;
+    pthread_exit(NULL);
+}
+
+static void life_is_the_last_threads(void)
+{
+    struct child c = child_start("of_the_system", 0, NULL);
+    CHECK(becomes(&shared->words[THREAD_LIVES], 1));
+    CHECK(platform_life_held(memory, SLOT));
+    CHECK(platform_process_runs(c.pid, platform_start_time(c.pid)));
+    CHECK(platform_doorbell_sleep(c.sentinel, monotonic_ns() + 20 * MS) == 0);
+    CHECK(child_killed(&c) == KILLED);
+    CHECK(!platform_life_held(memory, SLOT));
+}
+
+/* -- forks -- */
+
+static uint32_t *token;
+
+static int fork_is_seen(void) { return *token == 0 ? 7 : 8; }
+static int fork_is_seen_again(void)
+{
+    if (*token != 0) return 2;
+    *token = 1;
+    return forked(fork_is_seen) == 7 && *token == 1 ? 7 : 3;
+}
+
+static int life_is_not_inherited(void)
+{
+    if (!platform_life_held(memory, PARENTS_SLOT)) return 2; /* the parent's, seen from here */
+    if (platform_life_hold(memory, PARENTS_SLOT)) return 3;  /* it is another's */
+    return platform_life_hold(memory, PARENTS_SLOT + 10) ? 7 : 4;
+}
+
+static int reserved;
+
+/* The copy of a token counts, whatever the parent does with its own. */
+static int token_is_inherited(void)
+{
+    store(&shared->words[TOKEN_HELD], 1);
+    return becomes(&shared->words[TOKEN_HELD], 2) ? 7 : 2;
+}
+
+static void a_forked_child_has_the_token(void)
+{
+    reserved = platform_token_make(memory, &shared->family, RESERVED);
+    CHECK(reserved > 2);
+    int64_t pid = platform_fork();
+    if (pid == 0) _exit(token_is_inherited());
+    platform_close(reserved);
+    CHECK(becomes(&shared->words[TOKEN_HELD], 1) && platform_token_held(memory, &shared->family, RESERVED));
+    store(&shared->words[TOKEN_HELD], 2);
+    int status = 0;
+    CHECK(waitpid((pid_t)pid, &status, 0) == (pid_t)pid && WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    CHECK(!platform_token_held(memory, &shared->family, RESERVED));
+}
+
+static int child_is_alone(void)
+{
+    uint64_t pid = platform_pid();
+    if (pid != (uint64_t)getpid() || !platform_start_time(pid)) return 2;
+    return platform_single_threaded() ? 7 : 3;
+}
+
+/* -- messages, memory, signals, limits -- */
+
+static int no_signal_for_a_broken_channel(void)
+{
+    int ends[2];
+    signal(SIGPIPE, SIG_DFL);
+    if (!platform_channel_make(ends)) return 2;
+    platform_close(ends[1]);
+    return platform_message_send(ends[0], "x", 1, NULL) == -1 && errno == EPIPE ? 7 : 3;
+}
+
+/* Another process must not pull the memory from under its users. */
+static int shortening_fails(void) { return ftruncate(memory, 4096) < 0 ? 7 : 2; }
+
+static int masks_are_kept(void)
+{
+    uint64_t mask = 1ull << (SIGUSR1 - 1) | 1ull << (SIGTERM - 1) | 1ull << 39;
+    if (platform_signal_mask_set(mask) != 0 || platform_signal_mask() != mask) return 2;
+    platform_interrupts_block();
+    if (platform_signal_mask() != (mask | 1ull << (SIGINT - 1))) return 3;
+    return platform_signal_mask_set(0) == 0 && platform_signal_mask() == 0 ? 7 : 4;
+}
+
+static int interrupts_wait(void)
+{
+    uint64_t before = platform_signal_mask();
+    signal(SIGINT, SIG_DFL);
+    platform_interrupts_block();
+    raise(SIGINT);                    /* it does not arrive */
+    platform_signal_mask_set(before); /* now it does */
+    return 2;
+}
+
+static int limits_are_taken_over(void)
+{
+    struct rlimit files;
+    struct platform_limits before, lowered;
+    if (!platform_limits_read(&before) || getrlimit(RLIMIT_NOFILE, &files) < 0) return 2;
+    files.rlim_cur--;
+    if (setrlimit(RLIMIT_NOFILE, &files) < 0 || !platform_limits_read(&lowered)) return 3;
+    if (memcmp(&before, &lowered, sizeof before) == 0) return 4; /* they differ, and so the record does */
+    if (!platform_limits_apply(&before) || !platform_limits_read(&lowered)) return 5;
+    return memcmp(&before, &lowered, sizeof before) == 0 ? 7 : 6;
+}
+
+void test_system(void)
+{
+    life_is_the_last_threads();
+    token = platform_fork_token();
+    CHECK(token != NULL);
+    *token = 1;
+    CHECK_UNLESS_EMULATED(forked(fork_is_seen) == 7 && *token == 1);
+    CHECK_UNLESS_EMULATED(forked(fork_is_seen_again) == 7);
+    CHECK(platform_life_hold(memory, PARENTS_SLOT));
+    CHECK(forked(life_is_not_inherited) == 7);
+    CHECK(!platform_life_held(memory, PARENTS_SLOT + 10));
+    a_forked_child_has_the_token();
+    CHECK_UNLESS_EMULATED(forked(child_is_alone) == 7);
+    CHECK(forked(no_signal_for_a_broken_channel) == 7);
+    CHECK(forked(shortening_fails) == 7);
+    CHECK(forked(masks_are_kept) == 7);
+    CHECK(forked(interrupts_wait) == -SIGINT);
+    CHECK(forked(limits_are_taken_over) == 7);
+}

@@ -1,0 +1,52 @@
+/* What Python asks of descriptors: never a standard one, and recognized again.
+ *
+ * A program may start with closed standard streams, or close every descriptor that it does not know, as daemons do.  A
+ * number alone then says nothing: 0, 1 or 2 would be taken for a stream by the next executed program, and what stood
+ * behind another number may be a file of the program's by now. */
+#include "arena/errors.h"
+
+static PyObject *py_above_standard(PyObject *Py_UNUSED(module), PyObject *number)
+{
+    long fd = PyLong_AsLong(number);
+    if (fd == -1 && PyErr_Occurred()) return NULL;
+    int above = platform_descriptor_above_standard((int)fd);
+    return above < 0 ? raise_errno() : PyLong_FromLong(above);
+}
+
+static PyObject *py_duplicate(PyObject *Py_UNUSED(module), PyObject *number)
+{
+    long fd = PyLong_AsLong(number);
+    if (fd == -1 && PyErr_Occurred()) return NULL;
+    int copy = platform_descriptor_duplicate((int)fd);
+    return copy < 0 ? raise_errno() : PyLong_FromLong(copy);
+}
+
+/* The text for an errno that says that descriptors have run out; None for any other. */
+static PyObject *py_scarcity(PyObject *Py_UNUSED(module), PyObject *number)
+{
+    long error = PyLong_AsLong(number);
+    if (error == -1 && PyErr_Occurred()) return NULL;
+    char text[DESCRIPTOR_SCARCITY];
+    if (!platform_descriptor_scarcity((int)error, text, sizeof text)) Py_RETURN_NONE;
+    return PyUnicode_FromFormat("%s", text);
+}
+
+/* (device, inode), or None if nothing is open there. */
+static PyObject *py_identity(PyObject *Py_UNUSED(module), PyObject *number)
+{
+    long fd = PyLong_AsLong(number);
+    if (fd == -1 && PyErr_Occurred()) return NULL;
+    struct file_identity present = platform_descriptor_identify((int)fd);
+    if (!present.inode) Py_RETURN_NONE;
+    return Py_BuildValue("KK", (unsigned long long)present.device, (unsigned long long)present.inode);
+}
+
+static PyMethodDef functions[] = {
+    {"above_standard", py_above_standard, METH_O, NULL},
+    {"descriptor_scarcity", py_scarcity, METH_O, NULL},
+    {"duplicate", py_duplicate, METH_O, NULL},
+    {"file_identity", py_identity, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+bool descriptor_functions_register(PyObject *module) { return PyModule_AddFunctions(module, functions) == 0; }

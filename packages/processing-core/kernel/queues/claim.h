@@ -1,0 +1,76 @@
+/* A claim: which message a taker (a worker) has taken, and which of its items it runs.  Other processes can read it
+ * while the taker runs and after its death.
+ *
+ * A message holds one item or a batch of items.  `work` is one word, so that each change by the taker, by a process
+ * that takes items away from it, and by a process that stops it, is ordered with the others:
+ *
+ *     turn (32) | end (15) | next (15) | running (1) | stopped (1)
+ *
+ * The taker begins an item by the CAS next -> next + 1, only while next < end and not stopped. Any process may
+ * revoke items that are not begun, by the CAS end -> end - n, or stop the taker, by the CAS that sets STOPPED. Each
+ * such CAS fails if the word is not the one that the process looked at; the turn, which differs for each message,
+ * guarantees that an equal word means the same message. So an item is begun at most once. And the item that ran when
+ * the taker was stopped is the last that it runs, because a stopped taker begins no other.
+ *
+ * Results are saved in the taker's *result buffer* until they are sent together. Each is complete before `finished`
+ * counts it (release; pairs with the acquire in claims.c, look_at), and sent before `flushed` does: after a death the
+ * result buffer's results [flushed, finished) are sent again or for the first time, and `finished < next` says that
+ * item next - 1 died. */
+#ifndef PROCESSING_CLAIM_H
+#define PROCESSING_CLAIM_H
+
+#include "base/kernel.h"
+
+#define BATCH_MAX 0x7fffu
+#define SAVED_FAILED 0x80000000u /* a flag in the size before each saved result: the item raised */
+#define RESULT_BUFFER_SIZE 8192u
+#define RESULT_BUFFER_ROOM 8160u /* with its three numbers it fits an inline message */
+
+/* The taker writes all words; other processes also change `work`, as described above. */
+struct claim {
+    word64 job_id, index; /* the sender's two numbers; under the ring's get_lock */
+    word64 position;      /* position + 1; 0: nothing was taken, or the words are being written; under get_lock */
+    word64 work;
+    word64 began;    /* when item next - 1 was begun, or up to a tick earlier, monotonic ns; stored before `work` */
+    word64 finished; /* items whose results are saved or sent */
+    word64 flushed;  /* items whose results were sent; stored before `finished` where an item is sent by itself */
+    word64 filled;   /* bytes of the result buffer in use; only the taker reads it */
+    word64 flushed_at;
+    uint64_t spare[7];
+};
+_Static_assert(sizeof(struct claim) == 128, "two cache lines");
+
+#define WORK_STOPPED 1ull
+#define WORK_RUNNING 2ull
+#define WORK_NEXT_ONE (1ull << 2)
+#define WORK_END_ONE (1ull << 17)
+static inline uint32_t work_next(uint64_t w) { return (uint32_t)(w >> 2) & BATCH_MAX; }
+static inline uint32_t work_end(uint64_t w) { return (uint32_t)(w >> 17) & BATCH_MAX; }
+
+/* Begin a new turn of n items.  A stopped taker remains stopped and begins no item. */
+static inline void work_open(struct claim *c, uint32_t n)
+{
+    uint64_t old = load_relaxed(&c->work), new;
+    store_relaxed(&c->finished, 0);
+    store_relaxed(&c->flushed, 0);
+    store_relaxed(&c->filled, 0);
+    do new = ((old >> 32) + 1) << 32 | (uint64_t)n << 17 | (old & WORK_STOPPED);
+    while (!cas_weak(&c->work, &old, new));
+}
+
+/* Begin the next item: OK; BUSY: there is none (the turn stays open); E_CLOSED: stopped. */
+static inline outcome work_begin(struct claim *c, int64_t now)
+{
+    uint64_t old = load_relaxed(&c->work);
+    store_release(&c->began, (uint64_t)now);
+    do {
+        if (old & WORK_STOPPED) return E_CLOSED;
+        if (work_next(old) >= work_end(old)) return BUSY;
+    } while (!cas_weak(&c->work, &old, (old + WORK_NEXT_ONE) | WORK_RUNNING));
+    return OK;
+}
+
+/* The turn is over: every result was sent. */
+static inline void work_close(struct claim *c) { fetch_and(&c->work, ~WORK_RUNNING); }
+
+#endif

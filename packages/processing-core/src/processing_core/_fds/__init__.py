@@ -1,0 +1,1 @@
+"""File descriptors: their owners, and the ways by which they are sent to other processes."""

@@ -1,0 +1,246 @@
+"""File descriptors that have an owner, how this project comes by them, and waiting for some.
+
+No module makes a descriptor but by a function of this one or of `sockets`: so none has the number of a standard
+stream, and the error of a process that has run out of them names the limit.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from processing_core._native import _kernel
+from processing_core._platform import READABLE, Poller, open_process
+from processing_core.annotations import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    import socket
+
+__all__ = [
+    "Deposits",
+    "Descriptor",
+    "Lent",
+    "Reduced",
+    "borrowed_socket",
+    "duplicate",
+    "hung_up",
+    "is_scarcity",
+    "limit_named",
+    "open_file",
+    "open_pidfd",
+    "open_pipe",
+    "polled",
+    "readable",
+    "register_transport",
+    "scarcity",
+    "timeval",
+]
+
+
+_STANDARD = 2
+"""The descriptors of the standard streams end with this one."""
+
+
+class Descriptor:
+    """A file descriptor that is closed when its owner drops it.
+
+    It is never one of the standard streams', which a program may have closed: given one, it moves. If the program
+    closes it, and opens something else under its number, that is not touched.  Where a descriptor is unpickled, a copy
+    of it arrives; each pickle is good for one.
+
+    :param fd: the number, which belongs to this object from now on.
+    :raises OSError: if it had to move, and this process may open no more.
+    """
+
+    _fd = -1
+    _identity: tuple[int, int] | None = None  # as long as a signal handler has kept it from being found out
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd if fd > _STANDARD or fd < 0 else _kernel.above_standard(fd)
+        self._identity = _kernel.file_identity(self._fd)
+
+    def fileno(self) -> int:
+        """The number; -1 once closed."""
+        return self._fd
+
+    def is_open(self) -> bool:
+        """Whether it is not closed."""
+        return self._fd >= 0 and _kernel.file_identity(self._fd) == self._identity
+
+    def detach(self) -> int:
+        """The number, which is the caller's to close from now on."""
+        fd, self._fd = self._fd, -1
+        return fd
+
+    def close(self) -> None:
+        """Close it; a second call does nothing."""
+        if self.is_open():
+            os.close(self.detach())
+        self._fd = -1
+
+    def __del__(
+        self,
+        _close: Callable[[int], None] = os.close,
+        _identity: Callable[[int], object] = _kernel.file_identity,
+    ) -> None:
+        if self._fd >= 0 and self._identity in (None, _identity(self._fd)):
+            _close(self._fd)
+
+    def __reduce__(self) -> Reduced:
+        return _Transport.send(self._fd)
+
+
+class Lent:
+    """A descriptor that another object owns, in that object's pickle; unpickling makes a `Descriptor` of it.
+
+    A copy would stay open as long as a failed pickling is remembered by its traceback.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def detach(self) -> int:
+        """A copy of it: to ``copy.copy`` it is that of the original."""
+        return duplicate(self._fd)
+
+    def __reduce__(self) -> Reduced:
+        descriptor = Descriptor(self._fd)
+        try:
+            return descriptor.__reduce__()
+        finally:
+            descriptor.detach()
+
+
+Reduced: TypeAlias = "tuple[Callable[..., Descriptor], tuple[object, ...]]"
+"""What ``__reduce__`` of a descriptor returns: a function of the receiver's, and its arguments."""
+
+
+class _Transport:
+    send: Callable[[int], Reduced]
+
+
+def register_transport(send: Callable[[int], Reduced]) -> None:
+    """Have pickled descriptors sent by ``send``, which is called with the number of each."""
+    _Transport.send = staticmethod(send)
+
+
+class Deposits:
+    """How many descriptors were deposited for others to fetch; changed with forks kept out."""
+
+    made = 0
+
+
+def is_scarcity(error: BaseException | None) -> bool:
+    """Whether an error says that this process, or the system, has run out of descriptors."""
+    return isinstance(error, OSError) and _text_for(error) is not None
+
+
+def _text_for(error: OSError) -> str | None:
+    return None if error.errno is None else _kernel.descriptor_scarcity(error.errno)
+
+
+def scarcity() -> OSError:
+    """The error of a process that lacks descriptors, where the system does not raise it: some did not arrive."""
+    return OSError(errno.EMFILE, _kernel.descriptor_scarcity(errno.EMFILE))
+
+
+@contextmanager
+def limit_named() -> Iterator[None]:
+    """Let an `OSError` that leaves this block or function name the limit, if descriptors have run out."""
+    try:
+        yield
+    except OSError as error:
+        text = _text_for(error)
+        if text is not None and "(" not in (error.strerror or ""):  # else it is said already
+            error.strerror = text
+        raise
+
+
+duplicate: Callable[[int], int] = _kernel.duplicate
+
+
+def open_file(path: str, flags: int, mode: int = 0o777) -> int:
+    """Open a file, as ``os.open`` does."""
+    with limit_named():
+        return _kernel.above_standard(os.open(path, flags | os.O_CLOEXEC, mode))
+
+
+def open_pipe() -> tuple[Descriptor, Descriptor]:
+    """The ends of a new pipe, for reading and for writing."""
+    with limit_named():
+        reading, writing = os.pipe()
+        try:
+            read_end = Descriptor(reading)
+        except BaseException:
+            os.close(writing)
+            raise
+        return read_end, Descriptor(writing)
+
+
+def open_pidfd(pid: int) -> Descriptor:
+    """A descriptor of a process, which is readable once that has ended."""
+    with limit_named():
+        return Descriptor(open_process(pid))
+
+
+@contextmanager
+def borrowed_socket(fd: int) -> Iterator[socket.socket]:
+    """A socket object for a descriptor that stays its owner's: it takes no descriptor of its own."""
+    import socket  # here, for most programs need not import it
+
+    blocks = os.get_blocking(fd)
+    borrowed = socket.socket(fileno=fd)
+    try:
+        if borrowed.gettimeout() is not None:  # the program's `socket.setdefaulttimeout`, which is not for us
+            borrowed.settimeout(None if blocks else 0.0)
+        yield borrowed
+    finally:
+        borrowed.detach()
+
+
+def hung_up() -> Descriptor:
+    """A descriptor that is readable for ever: in the place of one of a process that has ended."""
+    read_end, write_end = open_pipe()
+    write_end.close()
+    return read_end
+
+
+def readable(fd: int, timeout: float | None) -> bool:
+    """Wait until ``fd`` has something to read or has hung up.
+
+    Blocks; signal handlers run.
+
+    :param timeout: seconds; ``None`` waits for ever.
+    """
+    poller = Poller()
+    poller.register(fd, READABLE)
+    return bool(polled(poller, timeout))
+
+
+def polled(poller: Poller, timeout: float | None) -> list[tuple[int, int]]:
+    """Wait for an event at one of the descriptors that are registered with ``poller``.
+
+    Blocks; signal handlers run.
+
+    :param timeout: seconds; ``None`` waits for ever.
+    :return: (descriptor, events); empty if the time was up.
+    """
+    if timeout is None:
+        return poller.poll()
+    if timeout <= 0:
+        return poller.poll(0)
+    deadline = time.monotonic() + timeout
+    while True:
+        left = max(0.0, deadline - time.monotonic())
+        # Rounded up: otherwise the last millisecond would be spent spinning.
+        if (ready := poller.poll(min(left * 1000 + 0.999, 1e9))) or left == 0.0:
+            return ready
+
+
+def timeval(seconds: int) -> bytes:
+    """A time as socket options take it (``SO_RCVTIMEO``, socket(7))."""
+    return struct.pack("@ll", seconds, 0)

@@ -1,0 +1,23 @@
+"""The names of the start methods of this platform."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["METHODS", "check"]
+
+if sys.platform == "win32":
+    METHODS: tuple[str, ...] = ("spawn",)
+else:
+    METHODS = ("forkserver", "fork", "spawn")
+"""The default first."""
+
+
+def check(name: str) -> str:
+    """``name``, if it is that of a start method.
+
+    :raises ValueError: if it is not.
+    """
+    if name not in METHODS:
+        raise ValueError(f"cannot find context for {name!r}: use one of {', '.join(METHODS)}")
+    return name

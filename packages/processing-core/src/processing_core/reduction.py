@@ -1,0 +1,161 @@
+"""How objects and descriptors are sent to other processes: the names of ``multiprocessing.reduction``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+
+from processing_core._fds.descriptors import Descriptor, borrowed_socket, duplicate, scarcity
+from processing_core._native import _kernel
+from processing_core._reducers import ForkingPickler as ForkingPickler
+from processing_core.annotations import IO, TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import socket
+
+__all__ = [
+    "ForkingPickler",
+    "AbstractReducer",
+    "register",
+    "dump",
+    "DupFd",
+    "send_handle",
+    "recv_handle",
+    "sendfds",
+    "recvfds",
+    "HAVE_SEND_HANDLE",
+    "ACKNOWLEDGE",
+]
+
+HAVE_SEND_HANDLE = True
+"""Whether this system lets processes send descriptors to each other."""
+
+ACKNOWLEDGE = False
+"""Whether the sender of descriptors waits until they were received."""
+
+register: Callable[[type[Any], Callable[[Any], Any]], None] = ForkingPickler.register
+
+
+class HasFileno(Protocol):
+    """A connection, or a socket."""
+
+    def fileno(self) -> int: ...
+
+
+def dump(obj: Any, file: IO[bytes], protocol: int | None = None) -> None:
+    """Pickle an object into a file.  Blocks as the file does.
+
+    :param protocol: pickle's; ``None`` for its default.
+    :raises Exception: whatever the pickling raises.
+    """
+    ForkingPickler(file, protocol).dump(obj)
+
+
+def DupFd(fd: int) -> Descriptor:
+    """A copy of a descriptor that can be sent to another process.
+
+    Does not block.
+
+    :return: an object whose ``detach()`` gives the number, which is the caller's to close from then on.
+    :raises OSError: if ``fd`` is not open.
+    """
+    return Descriptor(duplicate(fd))
+
+
+def send_handle(conn: HasFileno, handle: int, destination_pid: int | None) -> None:
+    """Send a copy of a descriptor over a connection, to a process that calls `recv_handle`.
+
+    Blocks while the connection's buffer is full.
+
+    :param conn: one end of a pipe, or of a connection by a socket in the file system.
+    :param destination_pid: for ``multiprocessing``'s signature; means nothing.
+    :raises OSError: if the connection carries no descriptors, or the receiver is gone.
+    """
+    if isinstance(conn, _kernel.PipeEnd):
+        conn.send(DupFd(handle))
+        return
+    with borrowed_socket(conn.fileno()) as carrier:
+        sendfds(carrier, [handle])
+
+
+def recv_handle(conn: HasFileno) -> int:
+    """Receive a descriptor that was sent by `send_handle`; it is the caller's to close.
+
+    Blocks until there is one.
+
+    :raises EOFError: if the other side is gone.
+    :raises OSError: if the connection carries no descriptors.
+    :raises HandleError: if the sender went before the descriptor was fetched.
+    """
+    if isinstance(conn, _kernel.PipeEnd):
+        sent = conn.recv()
+        if not isinstance(sent, Descriptor):
+            raise OSError("what was received is no descriptor")
+        return sent.detach()
+    with borrowed_socket(conn.fileno()) as carrier:
+        return recvfds(carrier, 1)[0]
+
+
+def reduce_socket(sock: socket.socket) -> tuple[Any, ...]:
+    """What pickle makes of a socket: a function that makes the copy, and its arguments.
+
+    The copy is made once, by the process that unpickles it first.
+    """
+    from processing_core._fds import sockets  # here, for it imports `socket`
+
+    return sockets.reduce_socket(sock)
+
+
+def sendfds(sock: socket.socket, fds: Iterable[int]) -> None:
+    """Send copies of descriptors over a socket of the family ``AF_UNIX``, to a process that calls `recvfds`.
+
+    Blocks while the connection's buffer is full.
+
+    :raises OSError: if the socket carries no descriptors, or the receiver is gone.
+    """
+    import socket
+
+    descriptors = list(fds)
+    socket.send_fds(sock, [bytes([len(descriptors) % 256])], descriptors)
+
+
+def recvfds(sock: socket.socket, size: int) -> list[int]:
+    """Receive descriptors that were sent by `sendfds`; they are the caller's to close.
+
+    Blocks until they are there.
+
+    :param size: how many were sent.
+    :raises EOFError: if the other side is gone.
+    :raises OSError: if others, or none, arrived; those are closed.
+    """
+    from processing_core._platform import scm_rights
+
+    message, descriptors = scm_rights.receive(sock, 1, size)
+    if not message and not descriptors:
+        raise EOFError
+    if len(descriptors) != size:
+        for fd in descriptors:
+            os.close(fd)
+        if message[:1] == bytes([size % 256]) and len(descriptors) < size:
+            raise scarcity()  # the system dropped the others
+        raise OSError(f"{size} descriptors were to be received, and {len(descriptors)} arrived")
+    return descriptors
+
+
+class AbstractReducer:
+    """What a program derives a reducer of its own from, which it then sets as a context's ``reducer``.
+
+    ``ForkingPickler`` pickles what goes to other processes from then on; see `BaseContext.reducer`.
+    """
+
+    ForkingPickler: type[ForkingPickler] = ForkingPickler
+    register: staticmethod[[type[Any], Callable[[Any], Any]], None] = staticmethod(register)
+    dump: staticmethod[[Any, IO[bytes], int | None], None] = staticmethod(dump)
+    send_handle: staticmethod[[HasFileno, int, int | None], None] = staticmethod(send_handle)
+    recv_handle: staticmethod[[HasFileno], int] = staticmethod(recv_handle)
+    sendfds: staticmethod[[socket.socket, Iterable[int]], None] = staticmethod(sendfds)
+    recvfds: staticmethod[[socket.socket, int], list[int]] = staticmethod(recvfds)
+    DupFd: staticmethod[[int], Descriptor] = staticmethod(DupFd)
+
+    def __init__(self, *args: object) -> None:
+        """:param args: for ``multiprocessing``'s signature; mean nothing."""

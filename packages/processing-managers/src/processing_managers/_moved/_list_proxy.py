@@ -1,0 +1,5 @@
+"""For pickles of earlier versions: see :mod:`processing_managers._proxies.list_proxy`."""
+
+from __future__ import annotations
+
+from processing_managers._proxies.list_proxy import ListProxy as ListProxy

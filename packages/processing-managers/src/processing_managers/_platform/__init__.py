@@ -1,0 +1,32 @@
+"""What differs between operating systems: shared memory with a name, and the address of a server that got none.
+
+`Names` is what a platform must offer for shared memory.  A file for each system implements it and the functions in
+``__all__``; this one chooses.  ``names`` is imported when it is asked for, because a server may need none:
+``__getattr__`` chooses it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from processing_core.annotations import TYPE_CHECKING
+from processing_managers._platform._names import Names as Names
+
+__all__ = ["Names", "names", "private_address"]
+
+if sys.platform == "linux":
+    from processing_managers._platform._linux_addresses import private_address as private_address
+else:
+    raise ImportError(f"processing_managers does not support {sys.platform} yet")
+
+if TYPE_CHECKING:
+    names: Names
+else:
+
+    def __getattr__(name: str) -> object:
+        if name != "names":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from processing_managers._platform._linux import LinuxNames
+
+        globals()["names"] = found = LinuxNames()
+        return found

@@ -1,0 +1,16 @@
+"""Linux: addresses of local sockets that are in no file system (abstract names, unix(7))."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+__all__ = ["private_address"]
+
+
+def private_address() -> str:
+    """An address on this machine that no other socket has; nothing is left of it when its listener is closed.
+
+    Any process may connect to it, and must then prove that it has the key.
+    """
+    return f"\0processing-manager-{os.getpid()}-{secrets.token_hex(8)}"

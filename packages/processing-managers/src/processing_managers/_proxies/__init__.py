@@ -1,0 +1,1 @@
+"""Proxies: they represent the objects of a server in other processes."""

@@ -1,0 +1,1 @@
+"""Values, arrays and memory that processes share without a server."""

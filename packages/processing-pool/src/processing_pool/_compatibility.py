@@ -1,0 +1,135 @@
+"""Private attributes of ``multiprocessing``'s pools and executors that libraries read: ours have them, too.
+
+No public name gives the pids of the workers, for instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from processing_core.annotations import TYPE_CHECKING, Any
+from processing_pool._engine.engine import Engine
+from processing_pool._supervision.process_channel import ProcessChannel
+
+if TYPE_CHECKING:
+    from threading import Thread
+
+    from processing_core import BaseContext, Process
+
+__all__ = ["ExecutorCompatibility", "PoolCompatibility", "mapstar", "starmapstar", "workers_of"]
+
+
+class PoolCompatibility:
+    """Those of a pool.  Each value is computed when it is read, so changing it has no effect."""
+
+    _engine: Engine
+
+    @property
+    def _pool(self) -> list[Process]:
+        """The workers that exist now."""
+        channel = self._engine.channel
+        processes = channel.supervisor.processes if isinstance(channel, ProcessChannel) else []
+        return [worker for worker in processes if worker is not None]
+
+    @property
+    def _processes(self) -> int:
+        """How many workers the pool keeps."""
+        return self._engine.size
+
+    @property
+    def _cache(self) -> dict[int, Any]:
+        """The jobs and calls that are not done yet; jobs by their ids, calls by their indexes."""
+        return {**self._engine.jobs.temporary(), **self._engine.calls.pending}
+
+    @property
+    def _state(self) -> str:
+        """The state of the pool; a program may set it, as `Pool.close` and `Pool.terminate` do."""
+        return self._engine.state
+
+    @_state.setter
+    def _state(self, state: str) -> None:
+        self._engine.state = state
+        self._engine.finished()
+        self._engine.channel.wake()
+
+    def _repopulate_pool(self) -> None:
+        """Do nothing: the supervisor replaces a worker as soon as it has ended."""
+
+    @staticmethod
+    def Process(ctx: BaseContext, *args: Any, **kwds: Any) -> Process:
+        """A worker that is to be started; a subclass may make another.  Does not block.
+
+        :param ctx: the context whose start method it is started by.
+        """
+        return ctx.Process(*args, **kwds)
+
+
+class ExecutorCompatibility:
+    """Those of an executor, by the same rule."""
+
+    _pool: Any
+
+    @property
+    def _max_workers(self) -> int:
+        """How many workers the pool keeps."""
+        size: int = self._pool._processes
+        return size
+
+    @property
+    def _broken(self) -> str | bool:
+        """Why the pool is broken, or ``False``."""
+        broken: BaseException | None = self._pool._engine.broken
+        return False if broken is None else str(broken) or True
+
+    @property
+    def _mp_context(self) -> BaseContext:
+        """The context whose start method starts the workers."""
+        context: BaseContext = self._pool._ctx
+        return context
+
+    @property
+    def _executor_manager_thread(self) -> Thread:
+        """The thread that starts the workers, watches them and ends them; it ends with the last worker."""
+        thread: Thread = self._pool._engine.channel.supervisor.thread
+        return thread
+
+    @property
+    def _processes(self) -> dict[int, Process]:
+        """The workers that there are now, by their pids."""
+        return {worker.pid: worker for worker in self._pool._pool}
+
+
+class _Workers:
+    """A context whose ``Process`` is a pool class's own method."""
+
+    def __init__(self, context: BaseContext, make: Callable[..., Process]) -> None:
+        self._context = context
+        self._make = make
+
+    def Process(self, *args: Any, **kwds: Any) -> Process:
+        return self._make(self._context, *args, **kwds)
+
+    def get_start_method(self, allow_none: bool = False) -> str | None:
+        return self._context.get_start_method(allow_none)
+
+
+def workers_of(pool: type[PoolCompatibility], context: Any) -> Any:
+    """What makes the workers of a class of pools: the context, unless the class has a ``Process`` of its own."""
+    return context if pool.Process is PoolCompatibility.Process else _Workers(context, pool.Process)
+
+
+def mapstar(args: tuple[Callable[..., Any], Iterable[Any]]) -> list[Any]:
+    """Call a function with each item: what ``multiprocessing``'s pools run in a worker for ``map``."""
+    function, items = args
+    return [function(item) for item in items]
+
+
+def starmapstar(args: tuple[Callable[..., Any], Iterable[Iterable[Any]]]) -> list[Any]:
+    """Call a function with each item's items: what ``multiprocessing``'s pools run in a worker for ``starmap``."""
+    function, items = args
+    return list(_starred(function, items))
+
+
+def _starred(function: Callable[..., Any], items: Iterable[Iterable[Any]]) -> Iterator[Any]:
+    for arguments in items:
+        yield function(*arguments)

@@ -1,0 +1,111 @@
+"""The jobs of a pool by their ids, and what a job is to those that it gets outcomes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from processing_core.annotations import Any, Protocol
+
+__all__ = ["Job", "JobTable", "Unwatched"]
+
+
+class Job(Protocol):
+    """One call of a pool's method, or all calls of `apply`; it takes the outcomes that have its id."""
+
+    def put(self, index: int, n: int, ok: bool | list[int], value: Any) -> None:
+        """Take one row; taking it twice is as taking it once."""
+
+    def advance(self) -> None:
+        """Some rows were put: do what follows from it."""
+
+    def abort(self, error: BaseException) -> None:
+        """Nothing more will come."""
+
+    def close(self) -> None:
+        """The pool was closed."""
+
+    def resend(self, index: int, n: int) -> None:
+        """Send the items ``[index, index + n)`` again, each by itself: they were not begun, or are to be retried."""
+
+    def timeout_of(self, index: int) -> float | None:
+        """Seconds that an item may run; ``None`` for no end."""
+
+
+class Unwatched(Protocol):
+    """A job whose iterator is gone."""
+
+    job_id: int
+
+    def needs_collecting(self) -> bool:
+        """Whether there are, or will be, outcomes that no other thread collects."""
+
+
+class JobTable:
+    """The jobs of one pool.
+
+    A job is in ``by_id`` from before its first message is sent until its last outcome has come.  Every change is a
+    single operation on a dictionary or a set, so no lock guards them.
+
+    :param changed: is called when a job may have been the last of a closed pool.
+    :param collect: is called when outcomes must be collected although no thread waits for them.
+    """
+
+    def __init__(self, changed: Callable[[], object], collect: Callable[[], object]) -> None:
+        self.by_id: dict[int, Any] = {}
+        self.timed: dict[object, float] = {}  # the jobs and calls with a timeout, and its seconds
+        self.changed = changed
+        self._collect = collect
+        self._unwatched: set[Unwatched] = set()
+        self._permanent: frozenset[int] = frozenset()
+
+    def add_permanent(self, jobs: dict[int, Job]) -> None:
+        """Add jobs that are there as long as the pool is."""
+        self.by_id.update(jobs)
+        self._permanent |= jobs.keys()
+
+    def temporary(self) -> dict[int, Any]:
+        """The jobs that leave when they are done."""
+        return {job_id: job for job_id, job in list(self.by_id.items()) if job_id not in self._permanent}
+
+    def is_empty(self) -> bool:
+        """Whether every job that leaves when it is done has left."""
+        return len(self.by_id) == len(self._permanent)
+
+    def leave(self, job: Any) -> None:
+        """A job has nothing more to get."""
+        self.by_id.pop(job.job_id, None)
+        self.timed.pop(job, None)
+        self._unwatched.discard(job)
+
+    def collect_unwatched(self, job: Unwatched) -> None:
+        """Let the outcomes of a job be collected whose iterator is gone.  A finalizer may call it."""
+        self._unwatched.add(job)
+        if job.job_id not in self.by_id:  # it has left meanwhile
+            self._unwatched.discard(job)
+        self._collect()
+
+    def needs_collecting(self) -> bool:
+        """Whether outcomes will come of a job whose iterator is gone."""
+        return any(job.needs_collecting() for job in list(self._unwatched))
+
+    def resend(self, job_id: int, index: int, n: int) -> None:
+        """Let a job send items again."""
+        job = self.by_id.get(job_id)
+        if job is not None:
+            job.resend(index, n)
+
+    def timeout_of(self, job_id: int, index: int) -> float | None:
+        """Seconds that a task may run; ``None`` for no end."""
+        job = self.by_id.get(job_id)
+        timeout: float | None = None if job is None else job.timeout_of(index)
+        return timeout
+
+    def close(self) -> None:
+        """Notify every job that the pool was closed."""
+        for job in list(self.by_id.values()):
+            job.close()
+
+    def abort(self, error: BaseException) -> None:
+        """Notify every job that no further outcome will arrive."""
+        for job in list(self.by_id.values()):
+            job.abort(error)

@@ -1,0 +1,120 @@
+"""The job of all calls: of ``apply``, ``apply_async`` and ``submit``."""
+
+from __future__ import annotations
+
+import threading
+
+from processing_core import ClosedError
+from processing_core.annotations import Any
+from processing_pool._engine.job_table import JobTable
+from processing_pool._engine.task_channel import TaskChannel
+from processing_pool._errors import PoolBroken, TaskCancelled
+from processing_pool._jobs.result import AsyncResult
+from processing_pool._jobs.retries import Retries
+from processing_pool._messages import CALLS, renewed
+from processing_pool._outcomes import SPECIAL, described, failed
+
+__all__ = ["Calls"]
+
+
+class Calls:
+    """The calls of ``apply``, ``apply_async`` and ``submit``: tasks without anything in common, one index each."""
+
+    job_id = CALLS
+
+    def __init__(self, table: JobTable, channel: TaskChannel) -> None:
+        self._table = table
+        self._channel = channel
+        self.pending: dict[int, AsyncResult[Any]] = {}
+        self._retries = Retries(channel)
+        self._guard = threading.RLock()  # a call is sent again, or cancelled, under it
+
+    def put(self, index: int, n: int, ok: bool | list[int], value: Any) -> None:
+        """Take one row."""
+        result = self.pending.get(index)
+        if result is None:
+            return
+        if result.ready():
+            pass  # an interrupted dispatch is done again
+        elif ok and type(value) not in SPECIAL:
+            result.resolve(True, value)
+        elif self._retries.again(self, index, value, result.options):
+            return
+        else:
+            result.resolve(False, failed(ok is True, value, lambda: described(*result.task)).error)
+        self.drop(index)
+
+    def drop(self, index: int) -> None:
+        """Nothing more is done for this call."""
+        result = self.pending.pop(index, None)
+        if result is not None:
+            options = result.options
+            if options.timeout is not None:
+                self._table.timed.pop(result, None)
+            if options.retries:
+                self._retries.forget(index)
+
+    def advance(self) -> None:
+        """Nothing follows."""
+
+    def resend(self, index: int, n: int) -> None:
+        """Run a call again."""
+        with self._guard:  # so that a cancel comes before, or finds what was sent
+            result = self.pending.get(index)
+            if result is not None:
+                self._channel.submit(result)
+
+    def cancel(self, result: AsyncResult[Any]) -> bool:
+        """As :meth:`AsyncResult.cancel`.
+
+        A call is queued, then taken by a worker; only its worker can change that, so it is looked for in this order.
+        Retries, and what a dead worker had not begun, are sent under the guard, if the call is pending still.
+        An outcome that was not received yet will be ignored.
+        """
+        error = TaskCancelled("the task was cancelled")
+        with self._guard:
+            try:
+                return self._cancel(result, error)
+            except BaseException:  # of a signal handler: what has been taken back already would never have an outcome
+                self._cancel(result, error)
+                raise
+
+    def _cancel(self, result: AsyncResult[Any], error: TaskCancelled) -> bool:
+        """May be done again if it was interrupted."""
+        if not self._channel.take_back(result):
+            self._channel.cancel_running(CALLS, result.index)
+        self._channel.forget(CALLS, result.index)
+        return self._drop_cancelled(result, error)
+
+    def cancel_queued(self) -> None:
+        """Cancel what was not begun, of a pool that is shut down."""
+        for index, result in list(self.pending.items()):
+            error = TaskCancelled("the pool was shut down before it had begun")
+            with self._guard:
+                try:
+                    queued = self._channel.take_back(result) or self._channel.is_waiting(CALLS, index)
+                    if queued:
+                        self._drop_cancelled(result, error)
+                except BaseException:  # of a signal handler: it may have been taken back just now
+                    if not self._channel.is_running(CALLS, index):
+                        self._drop_cancelled(result, error)
+                    raise
+
+    def _drop_cancelled(self, result: AsyncResult[Any], error: TaskCancelled) -> bool:
+        cancelled = result.resolve(False, error)
+        self.drop(result.index)
+        return cancelled
+
+    def timeout_of(self, index: int) -> float | None:
+        """Seconds that the call may run."""
+        result = self.pending.get(index)
+        return None if result is None else result.options.timeout
+
+    def close(self) -> None:
+        """Nothing follows."""
+
+    def abort(self, error: BaseException) -> None:
+        """Nothing more will come."""
+        for index, result in list(self.pending.items()):
+            result.resolve(False, renewed(error) if isinstance(error, PoolBroken | ClosedError) else error)
+            self.drop(index)

@@ -1,0 +1,423 @@
+"""``imap``: jobs whose arguments are taken from an iterable, and whose results are returned, one after another.
+
+    iterable ---read by---> feeder thread --> ring of tasks --> workers --> ring of results --> _arrived --> iterator
+
+The feeder is a thread because a generator may block, or wait for what the program does with earlier results.  It is
+never more than a window ahead of the iterator, so the generator may be endless.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import islice, takewhile
+
+from processing_core import TimeoutError
+from processing_core.annotations import Any, Generic, Protocol, TypeVar
+from processing_core.lowlevel import checked_timeout
+from processing_pool._engine.collector import Target
+from processing_pool._engine.job_table import JobTable
+from processing_pool._engine.task_channel import TaskChannel
+from processing_pool._jobs.retries import Retries
+from processing_pool._jobs.window import Window
+from processing_pool._messages import CALLS, WAKE, Failure, Unread, failure_of
+from processing_pool._options import Options
+from processing_pool._outcomes import SPECIAL, Failed, described, failed
+
+__all__ = ["IMapIterator", "ImapJob"]
+
+LARGEST_WINDOW = 256
+
+LARGEST_TAKE = 64
+"""Results that are taken at a time, if the program has not limited how many may wait."""
+
+R = TypeVar("R")
+
+_GONE = object()
+"""In the place of an item that is not in flight."""
+
+_COUNTED = frozenset({list, tuple, range, str, bytes, dict, set, frozenset})
+
+
+class ImapJob(Target):
+    """The job of one ``imap``, and what its iterator waits for.
+
+    ``_in_flight`` maps an item's number to the item, ``_arrived`` to its result; an item is in one of them, in both for
+    a moment, until its result is taken.
+    """
+
+    def __init__(
+        self,
+        table: JobTable,
+        channel: TaskChannel,
+        function: Callable[..., Any],
+        iterable: Iterable[Any],
+        chunksize: int,
+        ordered: bool,
+        star: bool,
+        buffersize: int | None,
+        options: Options,
+    ) -> None:
+        super().__init__()
+        self._table = table
+        self._channel = channel
+        self._function = function
+        self._items = iter(iterable)
+        # For these the number of items is known in advance. The length of any other object may be a guess, such as a
+        # progress bar's total.
+        self._counted: Collection[Any] | None = iterable if type(iterable) in _COUNTED else None  # type: ignore[assignment]
+        self._ordered = ordered
+        self._star = star
+        self._buffersize = buffersize
+        self.options = options
+        self._packed = channel.pack(function, star)
+        self.job_id: int = self._packed.job_id
+        self._window = Window(channel.capacity, chunksize, LARGEST_WINDOW)
+        self._retries = Retries(channel)
+        self._is_balanced = False  # the channel knows that there are batches
+        self._in_flight: dict[int, Any] = {}
+        self._arrived: dict[int, Any] = {}
+        self._guard = threading.RLock()  # guards _sent against an end
+        self._sent = 0
+        self._taken = 0  # written by the iterator
+        self._ended = False  # by the feeder: nothing more will be sent
+        self._unbounded = False  # the pool was closed: pull all items
+        self._unwanted = False  # the iterator is gone: results are not kept
+        self._pool: object = None  # kept alive if its tasks are to be done
+        self._paused = False  # the iterator is gone, and had been advanced: no item is taken until the pool is closed
+        self._room = threading.Semaphore(0)  # its permits are hints that there may be room
+        self._feeder_waits = False
+
+    # -- the feeder ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the feeder thread."""
+        threading.Thread(target=self._feed, name="processing pool's feeder", daemon=True).start()
+
+    def _feed(self) -> None:
+        try:
+            while not self._ended and (self._counted is None or self._sent != len(self._counted)):
+                self._await_room()
+                items = list(islice(self._items, self._next_size()))
+                if not items or self._ended:
+                    break
+                self._send(items)
+        except BaseException as error:
+            self._end(error)
+        finally:
+            self._ended = True
+            _close(self._items)
+            self._items, self._counted = iter(()), None
+            self._look()
+
+    def _await_room(self) -> None:
+        while not self._has_room() and not self._ended:
+            self._feeder_waits = True
+            if not self._has_room():
+                self._room.acquire()
+            self._feeder_waits = False
+            self._window.adapt()
+
+    def _largest_in_flight(self) -> int:
+        return self._window.items if self._buffersize is None else self._buffersize
+
+    def _full(self) -> int:
+        """The number of items under way above which none is taken; a bounded buffer waits for room for a chunk."""
+        return (
+            self._largest_in_flight() - 1 if self._buffersize is None else max(0, self._buffersize - self._window.chunk)
+        )
+
+    def _low(self) -> int:
+        """The number of items under way at which the feeder is woken: half a window, or more to keep workers busy."""
+        half = self._largest_in_flight() // 2
+        if self._buffersize is None:
+            return half
+        return min(self._full(), max(half, 2 * self._channel.capacity * self._window.chunk))
+
+    def _has_room(self) -> bool:
+        return self._unbounded or (not self._paused and self._sent - self._taken <= self._full())
+
+    def _next_size(self) -> int:
+        if self._unbounded:
+            return self._window.chunk
+        return max(1, min(self._window.chunk, self._largest_in_flight() - (self._sent - self._taken)))
+
+    def _send(self, items: list[Any]) -> None:
+        with self._guard:
+            if self._ended:
+                return
+            first = self._sent
+            self._in_flight.update(enumerate(items, first))
+            self._sent += len(items)
+        if len(items) > 1 and self._send_batch(first, items):
+            return
+        for i, item in enumerate(items, first):
+            self._send_one(i, item)
+
+    def _send_batch(self, first: int, items: list[Any]) -> bool:
+        if not self._is_balanced:
+            self._is_balanced = True
+            self._channel.balance(self.job_id)
+        try:
+            self._channel.send_batch(self.job_id, first, items, [0])
+        except BufferError:
+            self._window.send_singly()  # they are large
+        except Exception:
+            pass  # some cannot be pickled: which?
+        else:
+            return True
+        return False
+
+    def _send_one(self, i: int, item: Any) -> None:
+        try:
+            self._channel.send(self.job_id, i, item)
+        except Exception as error:
+            self._arrived[i] = Failed(error)
+            self._in_flight.pop(i, None)
+            self._look()
+
+    def _end(self, error: BaseException) -> None:
+        """Send no more items; the last result is this error."""
+        with self._guard:
+            if not self._ended:
+                self._arrived[self._sent] = Failed(error)
+                self._sent += 1
+                self._ended = True
+
+    def _leave(self) -> None:
+        self._table.leave(self)
+        self._pool = None
+
+    def _look(self) -> None:
+        """Wake the thread that waits for the iterator, because its state has changed without a row."""
+        if self._ended and not self._in_flight:
+            self._leave()
+            self._table.changed()
+        self.wake()
+        self._channel.tell(CALLS, WAKE, None)
+
+    # -- the collector ------------------------------------------------------------------------------
+
+    def put(self, index: int, n: int, ok: bool | list[int], value: Any) -> None:
+        """Store the results of one row."""
+        if not n:
+            self._put_one(index, ok is True and type(value) not in SPECIAL, bool(ok), value)
+            return
+        bad = () if ok is True else frozenset(ok or ())
+        for i, one in enumerate(value):
+            self._put_one(index + i, i not in bad, type(one) is Failure, one)
+
+    def _put_one(self, index: int, good: bool, ok: bool, value: Any) -> None:
+        item = self._in_flight.get(index, _GONE)
+        if item is _GONE:
+            return
+        if not good:
+            if type(value) is Unread:
+                self._channel.send_later(self, index, 0)
+                return
+            if self._retries.again(self, index, value, self.options):
+                return
+            value = failed(ok, value, lambda: self._describe(item))
+        self._arrived[index] = value
+        self._in_flight.pop(index, None)
+        self._retries.forget(index)
+        if self._unwanted:
+            self._take_unwanted()
+
+    def _describe(self, item: Any) -> str:
+        return described(self._function, item if self._star else (item,), {})
+
+    def advance(self) -> None:
+        """Wake the thread that waits for the iterator."""
+        if self._ended and not self._in_flight:
+            self._leave()
+        self.wake()
+
+    def timeout_of(self, index: int) -> float | None:
+        """Seconds that an item may run."""
+        return self.options.timeout
+
+    def resend(self, index: int, n: int) -> None:
+        """Send items again, each by itself."""
+        for i in range(index, index + n):
+            try:
+                with self._guard:  # so that an end comes before, or takes back what was sent
+                    item = self._in_flight[i]
+                    self._channel.send(self.job_id, i, item)
+            except KeyError:
+                pass  # it was abandoned
+            except MemoryError:
+                self._channel.send_later(self, i, 0.1)
+            except Exception as error:
+                self._channel.tell(self.job_id, i, failure_of(error))
+
+    # -- the iterator -------------------------------------------------------------------------------
+
+    def is_ready(self) -> bool:
+        """Whether there is a result to take, or the end is reached."""
+        if self._ordered:
+            return self._taken in self._arrived or self.is_over()
+        return bool(self._arrived) or self.is_over()
+
+    def is_over(self) -> bool:
+        """Whether all results were taken."""
+        return self._ended and self._taken >= self._sent
+
+    def take(self) -> list[Any]:
+        """Take the next results; :meth:`is_ready` must have returned true."""
+        most = LARGEST_TAKE if self._buffersize is None else 1
+        if self._ordered:
+            numbers = list(takewhile(self._arrived.__contains__, range(self._taken, self._taken + most)))
+        else:
+            numbers = list(islice(list(self._arrived), most))
+        results = [self._arrived.pop(number) for number in numbers]
+        self._taken += len(results)
+        if self._feeder_waits and self._sent - self._taken <= self._low():
+            self._feeder_waits = False
+            self._room.release()
+        return results
+
+    # -- ends ---------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Note that the pool was closed: the remaining items are run, whether the iterator is used or not."""
+        self._unbounded = True
+        self._room.release()
+
+    def abandon(self) -> None:
+        """Note that the iterator is gone.
+
+        Does not block, and may be called by a finalizer. If the iterator was never advanced, all items are run, at the
+        workers' pace, and the results are not kept. If it was advanced, no more items are taken from the iterable;
+        those that were taken are run, and the rest when the pool is closed.
+        """
+        self._paused = self._taken > 0
+        self._unwanted = True
+        self._take_unwanted()
+        self._table.collect_unwatched(self)
+
+    def needs_collecting(self) -> bool:
+        """Whether the iterator is gone and there are, or will be, outcomes that no other thread collects."""
+        return bool(self._in_flight) or not (self._ended or self._paused)
+
+    def keep(self, pool: object) -> None:
+        """Keep the pool alive until all items are done."""
+        self._pool = pool
+
+    def _take_unwanted(self) -> None:
+        self._taken += len(self._arrived)
+        self._arrived.clear()
+        self._feeder_waits = False
+        self._room.release()
+
+    def drop(self) -> None:
+        """Note that the iterator was closed: queued items are not begun.
+
+        Does not block, and may be called by a finalizer.
+        """
+        with self._guard:
+            self._ended = True
+            self._sent = self._taken  # a thread that goes on with it is told that it is over
+            self._in_flight.clear()
+        self._leave()
+        self._channel.cancel_queued(self.job_id)
+        self._room.release()
+        self._table.changed()
+
+    def abort(self, error: BaseException) -> None:
+        """End with an error: no further outcome will arrive."""
+        self._end(error)
+        self._room.release()
+        for number in list(self._in_flight):
+            self._arrived[number] = Failed(error)
+            self._in_flight.pop(number, None)
+        self._leave()
+        self.wake()
+
+
+class IteratorOwner(Protocol):
+    """The engine, as an iterator sees it."""
+
+    drains: bool
+    """Whether what was submitted is done before the program ends."""
+
+    def wait(self, target: Target, timeout: float | None = None) -> bool:
+        """Wait until ``target`` is ready; return whether it is in time."""
+
+
+class IMapIterator(Generic[R]):
+    """The results of ``imap`` and ``imap_unordered``.
+
+    Thread-safe; belongs to the process of its pool, and keeps the pool alive.
+
+    If it is dropped before its first `next`, all items are run, and the results are not kept. If it is dropped later,
+    no more items are taken from the iterable until the pool is closed, which runs the rest. `close` drops items that
+    were not begun.
+    """
+
+    def __init__(self, owner: IteratorOwner, pool: object, job: ImapJob) -> None:
+        self._owner = owner
+        self._pool = pool
+        self._job = job
+        self._rest: deque[Any] = deque()  # of what was taken last; none stays that was given
+        self._guard = threading.RLock()  # guards _rest and the taking
+        self._abandon = weakref.finalize(self, _abandon, weakref.ref(job), pool if owner.drains else None)
+        self._abandon.atexit = False
+
+    def __iter__(self) -> Iterator[R]:
+        return self
+
+    def __next__(self, timeout: float | None = None) -> R:
+        return self.next(timeout)
+
+    def close(self) -> None:
+        """Drop the rest: no more items are taken from the iterable, and queued ones are not begun. Does not block."""
+        if self._abandon.detach() is not None:
+            self._job.drop()
+
+    def next(self, timeout: float | None = None) -> R:
+        """The next result.
+
+        Blocks until it is there; signal handlers run, and Ctrl-C interrupts it.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        :raises TimeoutError: if it was not there in time.
+        :raises StopIteration: if there are no more.
+        :raises BaseException: what the task raised; the next call returns the next result.
+        """
+        while True:
+            with self._guard:
+                if self._rest:
+                    return _given(self._rest.popleft())  # type: ignore[no-any-return]
+                if self._job.is_ready():
+                    if self._job.is_over():
+                        raise StopIteration
+                    self._rest.extend(self._job.take())
+                    continue
+            if not self._owner.wait(self._job, checked_timeout(timeout)):
+                raise TimeoutError(f"the next result was not there after {timeout} s")
+
+
+def _abandon(job: weakref.ref[ImapJob], pool: object) -> None:
+    found = job()
+    if found is not None:
+        found.keep(pool)
+        found.abandon()
+
+
+def _given(value: Any) -> Any:
+    if type(value) is not Failed:
+        return value
+    try:
+        raise value.error
+    finally:
+        value = None
+
+
+def _close(items: Iterator[Any]) -> None:
+    try:
+        getattr(items, "close", lambda: None)()
+    except BaseException:
+        pass  # a generator that refuses to end: no caller is there to get the error

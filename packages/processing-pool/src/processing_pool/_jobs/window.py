@@ -1,0 +1,64 @@
+"""How much of a job is under way at a time.
+
+A job begins with two messages a worker.  As long as half a window is done in a few milliseconds, it grows: so tiny
+tasks are sent by the thousand, and large or long tasks neither fill the arena nor wait behind a batch.
+"""
+
+from __future__ import annotations
+
+import time
+
+__all__ = ["Window"]
+
+HALF_WINDOW_TIME = 0.005
+"""Seconds: half a window that takes longer is large enough."""
+LARGEST_WINDOW = 1024
+"""Messages under way, at the most."""
+LARGEST_CHUNK = 4096
+"""Items a message, at the most, where the size is left to us; from there on a message costs nothing beside them."""
+LARGEST_GROWTH = 16
+"""How many times as many items a message may have as the one before."""
+
+
+class Window:
+    """The window (messages under way) and the chunk (items a message) of one job.
+
+    :param workers: how many there are.
+    :param chunk: items a message; ``None`` adapts it.
+    """
+
+    def __init__(self, workers: int, chunk: int | None, largest_window: int = LARGEST_WINDOW) -> None:
+        self.messages = 2 * workers
+        self.chunk = chunk or 1
+        self._workers = workers
+        self._is_adaptive = chunk is None
+        self._largest_window = largest_window
+        self._last = time.monotonic()
+
+    @property
+    def items(self) -> int:
+        """Items under way, at the most."""
+        return self.messages * self.chunk
+
+    def adapt(self) -> None:
+        """Half a window is done: see how long it took."""
+        now = time.monotonic()
+        taken = now - self._last
+        if taken < HALF_WINDOW_TIME:
+            if self._is_adaptive:
+                leap = max(2, min(LARGEST_GROWTH, int(HALF_WINDOW_TIME / max(taken, 1e-6))))
+                self.chunk = min(LARGEST_CHUNK, self.chunk * leap)
+            elif self.messages < self._largest_window:
+                self.messages *= 2
+        self._last = now
+
+    def send_singly(self) -> None:
+        """From now on a message has one item, and the window is a small one."""
+        self.messages, self.chunk, self._is_adaptive = 2 * self._workers, 1, False
+
+    def next_chunk(self, left: int) -> int:
+        """Items of the next message; near the end every worker gets its share.
+
+        :param left: the items that are not sent yet.
+        """
+        return max(1, min(self.chunk, left // (2 * self._workers))) if self._is_adaptive else self.chunk

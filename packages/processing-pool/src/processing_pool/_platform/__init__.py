@@ -1,0 +1,17 @@
+"""What differs between operating systems: how many processors a process may use, and how much memory it has.
+
+A file for each system implements the names in ``__all__``; this one chooses.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if sys.platform == "linux":
+    from processing_pool._platform._linux_memory import OutOfMemory as OutOfMemory
+    from processing_pool._platform._linux_memory import resident as resident
+    from processing_pool._platform._linux_processors import usable_cpus as usable_cpus
+else:
+    raise ImportError(f"processing_pool does not support {sys.platform} yet")
+
+__all__ = ["OutOfMemory", "resident", "usable_cpus"]

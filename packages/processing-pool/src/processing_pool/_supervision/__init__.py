@@ -1,0 +1,1 @@
+"""The supervision of worker processes: starting, watching, stopping and replacing them."""

@@ -1,0 +1,347 @@
+"""Supervision: a thread that starts a pool's workers, notices that they die, reports it and replaces them.
+
+The thread sleeps in ``poll`` on the workers' sentinels, so it costs nothing while no worker dies, and reacts at once.
+The supervisor reports a dead worker's tasks *through the ring of results*, after all rows that the worker itself had
+sent: so when the report of a death is dispatched, the task is either done already, or it died with its worker.  The
+supervisor first sends results that the worker had saved and not sent; items that it had not begun are sent again.
+`monitor` watches the tasks of living workers.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+
+from processing_core import BaseContext, ClosedError, get_logger
+from processing_core.annotations import Any, NamedTuple
+from processing_core.lowlevel import (
+    READABLE,
+    Poller,
+    caused_by,
+    follow_main_thread,
+    keep_private,
+    open_pipe,
+    preload_own,
+    without_forks,
+)
+from processing_pool._engine.task_channel import ChannelOwner, Resendable
+from processing_pool._errors import PoolBroken
+from processing_pool._messages import CONTROL, INITIALIZER_FAILED, OUT_OF_MEMORY, Death
+from processing_pool._outcomes import ending
+from processing_pool._platform import OutOfMemory
+from processing_pool._supervision.monitor import Monitor
+from processing_pool._worker.worker import WorkerConfig, work
+
+__all__ = ["Supervisor"]
+
+UNREADY_DEATHS = 3
+"""Workers that may die before any worker was ever ready for a task."""
+UNREADY_DEATHS_PERIOD = 60.0
+"""Seconds for which workers may die unready, one after another, after others had been ready: another process may be
+killing them, or the system may lack memory for a while."""
+TERMINATION_TIME = 0.5
+"""Seconds between SIGTERM and SIGKILL."""
+RETRY_INTERVAL = 0.1
+"""Seconds until the supervisor tries again what failed for want of memory or processes."""
+
+
+class Unfinished(NamedTuple):
+    """The unfinished parts of a dead worker's last message; a part that has been reported is `None`."""
+
+    job_id: int
+    saved: tuple[int, int, bytes] | None
+    """(index of the first, how many, bytes): results to send."""
+    died: tuple[int, Death] | None
+    """The item that died with it."""
+    rest: tuple[int, int] | None
+    """(index of the first, how many): items that were not begun."""
+
+    def is_waiting(self, job_id: int, index: int) -> bool:
+        """Whether an item is one of those that were not begun."""
+        first, n = self.rest or (0, 0)
+        return self.job_id == job_id and first <= index < first + n
+
+
+class Supervisor:
+    """Starts, watches, replaces and ends the workers; ``processes`` is indexed by their ids."""
+
+    def __init__(
+        self, owner: ChannelOwner, context: BaseContext, config: WorkerConfig, size: int, max_memory: int | None = None
+    ) -> None:
+        self._owner = owner
+        self._context = context
+        self._config_or_none: WorkerConfig | None = config
+        self.processes: list[Any] = [None] * size
+        self._forks = context.get_start_method(allow_none=True) == "fork"
+        self._unready_deaths = 0
+        self._last_ready: float | None = None  # when a worker was last seen to be ready
+        self._unfinished: list[Unfinished] = []  # of dead workers, not reported yet
+        self._out_of_memory = OutOfMemory()
+        self.monitor: Monitor = Monitor(owner.jobs, config.tasks, config.claims, self.processes, max_memory)
+        with without_forks():
+            self._woken, self._waker = map(keep_private, open_pipe())
+        os.set_blocking(self._waker.fileno(), False)
+        # Guards that the pipe is open: else a byte could go to a file that got the number of a closed descriptor.
+        self._pipe_guard = threading.RLock()
+        self.thread: threading.Thread = threading.Thread(
+            target=self._run, name="processing pool's supervisor", daemon=True
+        )
+
+    def start(self) -> None:
+        """Start the workers, and the thread.
+
+        :raises Exception: if a worker cannot be started; then none is left.
+        """
+        # A worker that ends after a few tasks should cost a start, and not an import.
+        preload_own(work.__module__, at_once=self._config.max_tasks is not None)
+        try:
+            for worker_id in range(len(self.processes)):
+                self._start_worker(worker_id)
+            self.thread.start()
+        except BaseException:
+            self._owner.abandon()  # the thread, if it has begun or is about to, ends at once
+            self.join()
+            self._end_workers()
+            self._close_pipe()
+            raise
+
+    def wake(self) -> None:
+        """Have the thread look at the owner's state. May be called by signal handlers and finalizers."""
+        with self._pipe_guard:
+            if self._waker.is_open():
+                try:
+                    os.write(self._waker.fileno(), b"\0")
+                except (BlockingIOError, OSError):
+                    pass  # it is awake, or gone
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until all workers have ended; blocks.
+
+        :return: ``False`` if the time was up, or this is the thread that ends them.
+        """
+        if self.thread is threading.current_thread():
+            return False
+        if self.thread.ident is not None:
+            self.thread.join(timeout)
+        return not self.thread.is_alive()
+
+    # -- the thread ---------------------------------------------------------------------------------
+
+    def kill(self) -> None:
+        """End the workers at once.  Does not block; unless the pool ends, they are replaced."""
+        with self.monitor.guard:
+            for process in self.processes:
+                if process is not None:
+                    process.kill()
+
+    def is_waiting(self, job_id: int, index: int) -> bool:
+        """Whether a task waits to be sent again."""
+        return self.monitor.is_waiting(job_id, index) or any(
+            unfinished.is_waiting(job_id, index) for unfinished in list(self._unfinished)
+        )
+
+    def send_later(self, job: Resendable, index: int, delay: float) -> None:
+        """Send a task again after ``delay`` seconds."""
+        self.monitor.send_later(job, index, delay)
+        self.wake()
+
+    def balance(self, job_id: int) -> None:
+        """From now on give items of this job that wait behind another to idle workers."""
+        self.monitor.balance(job_id)
+        self.wake()
+
+    def _run(self) -> None:
+        try:
+            while not self._owner.terminating and (any(self.processes) or self._owner.needs_workers()):
+                self._sleep()
+                self._owner.close_if_retired()
+                for worker_id, process in enumerate(self.processes):
+                    if process is not None and process.exitcode is not None:
+                        self._reap(worker_id, process)
+                self._report()
+                self.monitor.look()
+                self._replace_workers()
+        except BaseException:
+            import traceback  # here, for its import takes 2 ms
+
+            self._owner.break_down(PoolBroken("the pool's supervisor failed:\n" + traceback.format_exc()))
+        finally:
+            self._end_workers()
+            self._close_pipe()
+            self._owner.workers_ended()
+
+    def _sleep(self) -> None:
+        poller = Poller()
+        poller.register(self._woken.fileno(), READABLE)
+        empty = False
+        for process in self.processes:
+            if process is None:
+                empty = True
+            else:
+                poller.register(process.sentinel, READABLE)
+        pause = self.monitor.pause()
+        if self._unfinished or (empty and self._owner.needs_workers()):
+            pause = RETRY_INTERVAL if pause is None else min(RETRY_INTERVAL, pause)
+        if any(fd == self._woken.fileno() for fd, _ in poller.poll(None if pause is None else pause * 1000)):
+            os.read(self._woken.fileno(), 4096)
+
+    def _reap(self, worker_id: int, process: Any) -> None:
+        exitcode, pid, error = process.exitcode, process.pid, process.exception
+        process.join()
+        claims = self._config.claims
+        self._config.tasks._recover_claims()  # from now on the claim of the dead worker is exact
+        if any(claims.read(other) for other in range(len(self.processes))):
+            self._unready_deaths, self._last_ready = 0, time.monotonic()
+        with self.monitor.guard:
+            claim = claims.read(worker_id)
+            why = self.monitor.why.pop(worker_id, ()) or self._hint(exitcode)
+            if claim is not None and claim[0] != CONTROL:
+                self._unfinished.append(self._unfinished_of(worker_id, Death(pid, exitcode, why)))
+            claims.clear(worker_id)
+            self.processes[worker_id] = None
+        if claim is None:
+            self._died_unready(pid, exitcode, error)
+        elif claim == (CONTROL, INITIALIZER_FAILED):
+            self._owner.await_initializer_failure()
+
+    def _hint(self, exitcode: int | None) -> tuple[str, ...]:
+        return (OUT_OF_MEMORY,) if exitcode == -signal.SIGKILL and self._out_of_memory.has_killed() else ()
+
+    def _unfinished_of(self, worker_id: int, death: Death) -> Unfinished:
+        look = self._config.claims.look(worker_id)
+        assert look is not None
+        job_id, index, begun, end, _, finished, _, _ = look
+        n, first, results = self._config.claims.saved(worker_id)
+        return Unfinished(
+            job_id,
+            (index + first, n, results) if n else None,
+            (index + begun - 1, death) if finished < begun else None,
+            (index + begun, end - begun) if begun < end else None,
+        )
+
+    def _died_unready(self, pid: int | None, exitcode: int | None, error: BaseException | None) -> None:
+        self._unready_deaths += 1
+        tolerated = self._last_ready is not None and time.monotonic() - self._last_ready < UNREADY_DEATHS_PERIOD
+        if tolerated or self._owner.terminating:
+            return
+        if error is not None and not isinstance(
+            error, (OSError, MemoryError)
+        ):  # the next worker would fail in the same way
+            why = f"a worker, process {pid}, failed before it was ready for a task: {type(error).__name__}: {error}"
+            self._owner.break_down(caused_by(PoolBroken(why), error))
+        elif self._unready_deaths >= UNREADY_DEATHS:
+            why = (
+                f"{self._unready_deaths} workers, one after another, died before they were ready for a task: "
+                f"the last, process {pid}, {ending(exitcode)}"
+            )
+            broken = PoolBroken(why)
+            self._owner.break_down(broken if error is None else caused_by(broken, error))
+
+    def _report(self) -> None:
+        try:
+            while self._unfinished:
+                self._report_one(self._unfinished[0])
+                del self._unfinished[0]
+        except MemoryError:
+            return  # the arena is full: try again soon. A report that arrives twice counts once
+
+    def _report_one(self, unfinished: Unfinished) -> None:
+        results = self._config.results
+        if unfinished.saved is not None:
+            results._send_saved(unfinished.job_id, *unfinished.saved)
+        if unfinished.died is not None:
+            results._send(unfinished.job_id, *unfinished.died)
+        if unfinished.rest is not None:
+            self._unfinished[0] = unfinished._replace(saved=None, died=None)
+            self._owner.jobs.resend(unfinished.job_id, *unfinished.rest)
+
+    def _replace_workers(self) -> None:
+        for worker_id, process in enumerate(self.processes):
+            if process is None and self._owner.needs_workers():
+                follow_main_thread()
+                try:
+                    self._start_worker(worker_id)
+                except (OSError, MemoryError):
+                    return  # the system gives no process or no memory: try again soon
+
+    def _start_worker(self, worker_id: int) -> None:
+        process = self._context.Process(target=work, args=(self._config, worker_id), daemon=True)
+        process.name = process.name.replace("Process", "PoolWorker")
+        process._variables = self._config.setup.variables()
+        process._reports_start_failure = False  # the pool's error has it as its cause
+        # A worker blocks SIGINT until it ignores it.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            self._start_process(process)
+            with self.monitor.guard:
+                self.processes[worker_id] = process
+                if worker_id in self.monitor.why:
+                    process.kill()  # it was stopped before it was listed
+        except BaseException:
+            if process.pid is not None:
+                self.processes[worker_id] = process  # so that it is ended with the others
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def _start_process(self, process: Any) -> None:
+        if not self._forks:
+            process.start()
+            return
+        with warnings.catch_warnings():
+            # The child uses no lock that another thread of this process may hold.
+            warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+            process.start()
+
+    # -- the end ------------------------------------------------------------------------------------
+
+    def _end_workers(self) -> None:
+        deadline = time.monotonic() + TERMINATION_TIME
+        for end in (_terminate, partial(_kill, deadline=deadline), _join):
+            for process in self.processes:
+                if process is not None:
+                    _try_step(end, process)
+        self.processes[:] = [None] * len(self.processes)
+
+    @property
+    def _config(self) -> WorkerConfig:
+        if self._config_or_none is None:
+            raise ClosedError("the pool's workers have ended")
+        return self._config_or_none
+
+    def _close_pipe(self) -> None:
+        with self._pipe_guard:
+            self._woken.close()
+            self._waker.close()
+
+    def release(self) -> None:
+        """Release the shared memory."""
+        self._config_or_none = None
+        self.monitor.release()
+
+
+def _terminate(process: Any) -> None:
+    process.terminate()
+
+
+def _kill(process: Any, deadline: float) -> None:
+    process.join(max(0.0, deadline - time.monotonic()))
+    if process.exitcode is None:
+        process.kill()
+
+
+def _join(process: Any) -> None:
+    process.join()
+
+
+def _try_step(end: Callable[[Any], None], process: Any) -> None:
+    """Do one step of ending a worker; if it raises, the other workers and the pool end all the same."""
+    try:
+        end(process)
+    except OSError as error:
+        get_logger().warning("%s could not be ended: %s", process, error)

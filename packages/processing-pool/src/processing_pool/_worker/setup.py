@@ -1,0 +1,159 @@
+"""What a worker has of its own before its first task: environment, directory, processors, threads and title."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from importlib.machinery import PathFinder
+
+from processing_core.annotations import Any, Literal, NamedTuple, TypeAlias
+from processing_core.lowlevel import set_title
+from processing_pool._numbers import integer, positive
+from processing_pool._platform import usable_cpus
+
+__all__ = ["Affinity", "Environment", "WorkerSetup", "make_setup", "thread_share"]
+
+Environment: TypeAlias = "Mapping[str, str] | Callable[[int], Mapping[str, str]]"
+Affinity: TypeAlias = "Iterable[int] | Callable[[int], Iterable[int]]"
+
+AUTOMATIC = "auto"
+"""``threads_per_worker``: each worker's share of the processors."""
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+"""What numerical libraries read, when they are loaded, as the number of threads that they may use."""
+
+_THREADED_LIBRARIES = ("numpy", "scipy", "torch", "sklearn")
+"""Modules that load a library with threads of its own; without one of them there is nothing to limit yet."""
+
+
+class WorkerSetup(NamedTuple):
+    """What each worker of a pool does before it calls the initializer.
+
+    :param threads: how many threads numerical libraries may use in it; ``None`` leaves that to them.
+    :param environment: variables to set, or a function that gives them for a worker's number.
+    :param directory: where to change to.
+    :param affinity: the processors to run on, or a function that gives them for a worker's number.
+    :param program: what the program is called, for the worker's title.
+    :param titles: whether ``setproctitle`` is installed.
+    """
+
+    threads: int | None
+    environment: Any
+    directory: str | None
+    affinity: Any
+    program: str
+    titles: bool
+
+    def variables(self) -> dict[str, str] | None:
+        """What the worker's environment gets before it loads the main module, and so before that imports libraries."""
+        threads = {} if self.threads is None else thread_variables(self.threads)
+        given = {} if self.environment is None or callable(self.environment) else self.environment
+        return {**threads, **given} or None
+
+    def apply(self, worker_id: int) -> None:
+        """Do it.
+
+        :raises Exception: what a given function raises.
+        :raises OSError: if there is no such directory, or the processors cannot be chosen.
+        """
+        if self.threads is not None:
+            _limit_threads(self.threads)
+        if self.environment is not None:
+            os.environ.update(self.environment(worker_id) if callable(self.environment) else self.environment)
+        if self.directory is not None:
+            os.chdir(self.directory)
+        if self.affinity is not None:
+            os.sched_setaffinity(0, self.affinity(worker_id) if callable(self.affinity) else self.affinity)
+        if not (self.titles and _set_whole_title(title_of(worker_id, self.program))):
+            set_title(f"worker {worker_id} of {self.program}")
+
+
+def make_setup(
+    workers: int,
+    threads_per_worker: int | Literal["auto"] | None,
+    environment: Environment | None,
+    directory: str | os.PathLike[str] | None,
+    affinity: Affinity | None,
+) -> WorkerSetup:
+    """Check what a program gives, and complete it.
+
+    :raises TypeError: if something has a wrong type.
+    :raises ValueError: if a number or name cannot be meant.
+    """
+    if threads_per_worker == AUTOMATIC:
+        chosen = any(name in os.environ for name in THREAD_VARIABLES)  # by the user, or for this worker by its pool
+        threads = None if chosen else thread_share(usable_cpus(), workers)
+    else:
+        threads = None if threads_per_worker is None else positive(threads_per_worker, "threads_per_worker")
+    if environment is not None and not callable(environment):
+        environment = _checked_variables(environment)
+    if affinity is not None and not callable(affinity):
+        affinity = sorted({integer(processor, "affinity's processor") for processor in affinity})
+        if not affinity:
+            raise ValueError("affinity must have a processor at least")
+    place = None if directory is None else os.path.abspath(os.fspath(directory))
+    return WorkerSetup(threads, environment, place, affinity, _program(), _has_titles())
+
+
+def _checked_variables(variables: Mapping[Any, Any]) -> dict[str, str]:
+    for name, value in variables.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(f"environment must map strings to strings, not {name!r} to {value!r}")
+        if not name or "=" in name or "\0" in name + value:
+            raise ValueError(f"environment cannot have {name!r}={value!r}: a name is not empty, has no '=', and no NUL")
+    return dict(variables)
+
+
+def _program() -> str:
+    """What users call the program that runs here."""
+    main = sys.modules["__main__"]
+    name = getattr(main, "__file__", None) or (sys.argv[0] if sys.argv else "") or "python"
+    folder, file = os.path.split(name)
+    return os.path.basename(folder) if file == "__main__.py" and folder else file
+
+
+def _has_titles() -> bool:
+    return "setproctitle" in sys.modules or PathFinder.find_spec("setproctitle") is not None
+
+
+def _set_whole_title(title: str) -> bool:
+    try:
+        import setproctitle  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:  # this process runs another interpreter, or has another path
+        return False
+    setproctitle.setproctitle(title)
+    return True
+
+
+def title_of(worker_id: int, program: str) -> str:
+    """What ``ps`` shows instead of the worker's command line."""
+    return f"processing: worker {worker_id} of {program}"
+
+
+def thread_share(processors: int, workers: int) -> int:
+    """How many threads each of the workers may use so that together they have one for each processor."""
+    return max(1, processors // workers)
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """The environment variables that limit the threads of numerical libraries which are not loaded yet."""
+    return {name: str(threads) for name in THREAD_VARIABLES}
+
+
+def _limit_threads(threads: int) -> None:
+    os.environ.update(thread_variables(threads))
+    if any(name in sys.modules for name in _THREADED_LIBRARIES):
+        try:
+            import threadpoolctl  # type: ignore[import-not-found, unused-ignore]
+        except ImportError:
+            return
+        threadpoolctl.threadpool_limits(threads)

@@ -1,0 +1,169 @@
+"""The worker's side: it takes tasks, runs them, and sends their results.
+
+In a batch, the worker notes in shared memory which item it begins, and saves each result there.  So when the worker
+dies, the shared memory has the item that died with it, the results of the items before, and the items that were not
+begun.  A worker ignores SIGINT: the parent handles Ctrl-C and ends its workers.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+
+from processing_core.annotations import Any, NamedTuple
+from processing_core.lowlevel import Claims, TaskQueue
+from processing_pool._messages import (
+    CALLS,
+    CONTROL,
+    INITIALIZER_FAILED,
+    READY,
+    Failure,
+    Unread,
+    failure_of,
+    pickling_failed,
+    unpickling_failed,
+)
+from processing_pool._worker.functions import FunctionCache, Initializer
+from processing_pool._worker.setup import WorkerSetup
+from processing_pool._worker.state import begin, end
+
+__all__ = ["WorkerConfig", "work"]
+
+
+class WorkerConfig(NamedTuple):
+    """The settings of every worker of a pool."""
+
+    tasks: TaskQueue[Any]
+    results: TaskQueue[Any]
+    claims: Claims
+    initializer: Initializer | None
+    initargs: tuple[Any, ...]
+    max_tasks: int | None
+    on_exit: Initializer | None
+    of_executor: bool
+    """Whether it does what ``concurrent.futures`` says of its workers: `SystemExit` is a task's outcome, and what an
+    initializer raised is logged."""
+    setup: WorkerSetup
+
+
+def work(config: WorkerConfig, worker_id: int) -> None:
+    """Run the worker with this id until no more tasks will arrive."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # it was blocked at the start
+    begin(worker_id)
+    if not _initialize(config, worker_id):
+        return
+    config.claims.write(worker_id, CONTROL, READY)
+    try:
+        _Worker(config, worker_id).serve()
+    finally:
+        end(config.on_exit)
+
+
+def _initialize(config: WorkerConfig, worker_id: int) -> bool:
+    try:
+        config.setup.apply(worker_id)
+        if config.initializer is not None:
+            config.initializer(*config.initargs)
+    except (Exception, SystemExit, GeneratorExit) as error:
+        if config.of_executor:
+            _log_failure()
+        config.results._send(CONTROL, INITIALIZER_FAILED, failure_of(error))
+        config.claims.write(worker_id, CONTROL, INITIALIZER_FAILED)
+        return False
+    return True
+
+
+def _log_failure() -> None:
+    """Log an initializer's error as ``concurrent.futures`` does, if that logger has a handler."""
+    logging = sys.modules.get("logging")
+    if logging is not None and (logger := logging.getLogger("concurrent.futures")).hasHandlers():
+        logger.critical("Exception in initializer:", exc_info=True)
+
+
+class _Worker:
+    def __init__(self, config: WorkerConfig, worker_id: int) -> None:
+        self._config = config
+        self._worker_id = worker_id
+        self._functions = FunctionCache()
+
+    def serve(self) -> None:
+        """Take messages and run their tasks, until no more will arrive or ``max_tasks`` is reached."""
+        tasks, _, claims, *_ = self._config
+        left = self._config.max_tasks
+        while left is None or left > 0:
+            try:
+                job_id, index, items, ok, payload = tasks._receive(None, claims, self._worker_id)
+            except ValueError:
+                return  # the queue was shut because the pool was closed; or this process is about to be ended
+            if not items:
+                self._run_one(job_id, index, ok is True, payload)
+            elif ok:
+                self._run_batch(job_id, payload)
+            else:
+                self._refuse_batch(job_id, index)
+                return
+            payload = None  # an idle worker keeps no objects
+            if left is not None:
+                left -= 1
+
+    def _run_one(self, job_id: int, index: int, ok: bool, payload: Any) -> None:
+        results, claims, worker_id = self._config.results, self._config.claims, self._worker_id
+        value = self._result(job_id, ok, payload)
+        try:
+            results._send(job_id, index, value, claims, worker_id)
+        except BaseException as error:  # it is the task's, because the worker ignores Ctrl-C
+            results._send(job_id, index, self._pickling_failure(value, error), claims, worker_id)
+
+    def _result(self, job_id: int, ok: bool, payload: Any) -> Any:
+        try:
+            if not ok:
+                return failure_of(unpickling_failed(payload, "a task, which did not unpickle in the worker"))
+            if job_id == CALLS:
+                function, args, kwds = payload
+                if type(function) is int:  # the cell of its parcel
+                    function = self._functions[function].function
+                return function(*args, **kwds)
+            return self._functions[job_id].run(payload)
+        except SystemExit as error:
+            if self._config.of_executor:
+                return failure_of(error)
+            raise  # as in any process: the worker ends
+        except BaseException as error:
+            return failure_of(error)
+
+    def _run_batch(self, job_id: int, items: Sequence[Any]) -> None:
+        results, claims, worker_id = self._config.results, self._config.claims, self._worker_id
+        values, more = self._functions.each(job_id, items), True
+        while more:
+            try:
+                unsaved = results._run(claims, worker_id, values)
+            except BaseException as error:
+                if isinstance(error, SystemExit) and not self._config.of_executor:
+                    raise
+                failure = failure_of(error)
+            else:
+                if unsaved is None:
+                    break
+                failure = self._pickling_failure(*unsaved)
+            more = results._save(claims, worker_id, failure, True)  # else it was the last, or this worker is stopped
+        results._flush(claims, worker_id)
+
+    def _refuse_batch(self, job_id: int, index: int) -> None:
+        """A batch cannot be unpickled: its items must be sent one by one.
+
+        The outcome of the first item, which is begun, is `Unread`. The others are not begun; the supervisor sends them
+        again because this worker ends.
+        """
+        self._config.results._send(job_id, index, Unread(), self._config.claims, self._worker_id)
+
+    def _pickling_failure(self, value: Any, error: BaseException) -> Failure:
+        """The outcome that is sent instead of a value that cannot be pickled."""
+        if isinstance(error, SystemExit) and self._config.of_executor:
+            return failure_of(error)
+        try:
+            shown = repr(value)[:200]
+        except Exception:
+            shown = f"a {type(value).__name__} without a repr"
+        return failure_of(pickling_failed(error, f"the result {shown}"))

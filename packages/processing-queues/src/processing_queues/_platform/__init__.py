@@ -1,0 +1,18 @@
+"""What differs between operating systems: sockets that have no name, and which process is at a socket's other end.
+
+A file for each system implements the functions in ``__all__``; this one chooses.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if sys.platform == "linux":
+    from processing_queues._platform._linux import nameless_sockets_may_work as nameless_sockets_may_work
+    from processing_queues._platform._linux import open_without_access as open_without_access
+    from processing_queues._platform._linux import path_of_descriptor as path_of_descriptor
+    from processing_queues._platform._linux import peer as peer
+else:
+    raise ImportError(f"processing_queues does not support {sys.platform} yet")
+
+__all__ = ["nameless_sockets_may_work", "open_without_access", "path_of_descriptor", "peer"]

@@ -1,0 +1,13 @@
+"""Plain memory that processes share."""
+
+from __future__ import annotations
+
+from processing_managers.heap import Arena as Arena
+from processing_managers.heap import BufferWrapper as BufferWrapper
+from processing_managers.heap import Heap as Heap
+
+__all__ = [
+    "Arena",
+    "BufferWrapper",
+    "Heap",
+]

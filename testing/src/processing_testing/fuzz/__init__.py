@@ -1,0 +1,1 @@
+"""Malformed bytes for processes that listen."""

@@ -1,0 +1,163 @@
+"""No module makes a descriptor by itself: those of the project are no standard stream's, and name the limit."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted(ROOT.glob("packages/*/src/**/*.py"))
+KERNEL = [path for path in sorted(ROOT.glob("packages/processing-core/kernel/**/*.c")) if path.parent.name != "tests"]
+
+MAKERS = {
+    "os.dup",
+    "os.eventfd",
+    "os.fdopen",
+    "os.memfd_create",
+    "os.open",
+    "os.openpty",
+    "os.pidfd_open",
+    "open_process",
+    "os.pipe",
+    "os.pipe2",
+    "os.timerfd_create",
+    "socket.create_connection",
+    "socket.create_server",
+    "socket.fromfd",
+    "socket.recv_fds",
+    "socket.socket",
+    "socket.socketpair",
+    "fcntl.fcntl",
+    "open",
+    "io.open",
+    "io.open_code",
+    "accept",
+    "recvmsg",
+    "mmap.mmap",
+    "selectors.DefaultSelector",
+    "select.epoll",
+    "subprocess.Popen",
+    "tempfile.mkdtemp",
+    "tempfile.gettempdir",
+}
+"""Calls that return something with a new descriptor, or take one for a moment."""
+
+ALLOWED = {
+    # The mechanism itself.
+    ("processing_core/_fds/descriptors.py", "os.open"): "moved, and the limit named",
+    ("processing_core/_fds/descriptors.py", "os.pipe"): "moved, and the limit named",
+    ("processing_core/_fds/descriptors.py", "open_process"): "moved, and the limit named",
+    ("processing_core/_fds/descriptors.py", "socket.socket"): "borrows a descriptor that is there already",
+    ("processing_core/_fds/sockets.py", "socket.socket"): "moved, and the limit named",
+    ("processing_core/_fds/sockets.py", "socket.socketpair"): "moved, and the limit named",
+    ("processing_core/_platform/_scm_rights.py", "recvmsg"): "what arrives is moved; the receivers tell what did not",
+    ("processing_queues/_handshake_start.py", "socket.socket"): "moved, and the limit named",
+    ("processing_queues/_pending_connections.py", "accept"): "moved, and the limit named",
+    # Calls that take over a descriptor that was moved already.
+    ("processing_core/_fds/inherited.py", "socket.socket"): "takes over the end that the child inherited",
+    ("processing_core/_start/_server.py", "socket.socket"): "takes over what the client sent, which was moved",
+    ("processing_queues/_keyless.py", "socket.socket"): "borrows the connection's descriptor",
+    ("processing_core/_bootstrap.py", "open"): "takes over the number of /dev/null",
+    # In a process of its own, which has its own standard streams and starts no process.
+    ("processing_managers/_platform/_reaper.py", "accept"): "answered and closed at once",
+    ("processing_core/_tracking_process.py", "open"): "takes over the pipe that it was started with",
+    # Calls that open no descriptor.
+    ("processing_core/_platform/_linux.py", "fcntl.fcntl"): "sets flags",
+    # Files that are closed at once; if opening one may fail, the start around it names the limit.
+    ("processing_core/_guarded.py", "io.open_code"): "reads the program's file, and does without it",
+    ("processing_core/_main_module.py", "io.open_code"): "reads the program's file",
+    ("processing_pool/_platform/_linux_memory.py", "open"): "reads a number below /proc, and does without it",
+    ("processing_pool/_platform/_linux_processors.py", "open"): "reads what control groups say, and does without it",
+    ("processing_core/_platform/_linux.py", "open"): "writes a worker's title below /proc, and does without it",
+    ("processing_core/_main_imports.py", "io.open_code"): "reads the program's file; the import fails without it",
+    ("processing_core/util.py", "tempfile.mkdtemp"): "opens none",
+    # Objects of other libraries, which no process inherits.
+    (
+        "processing_managers/_shared/shared_memory.py",
+        "mmap.mmap",
+    ): "no process inherits its copy; the caller names the limit",
+    (
+        "processing_queues/_pending_connections.py",
+        "selectors.DefaultSelector",
+    ): "no process inherits it; the caller names the limit",
+    ("processing_queues/_addresses.py", "tempfile.gettempdir"): "closes its file at once; the caller names the limit",
+    ("processing_queues/_addresses.py", "tempfile.mkdtemp"): "opens none",
+    # The reaper is a program of its own that imports nothing of ours.
+    ("processing_managers/_platform/_reaper.py", "os.open"): "in the reaper, which has all standard streams",
+    ("processing_managers/_platform/_reaper.py", "socket.socket"): "moved",
+    ("processing_managers/_platform/_reaper.py", "fcntl.fcntl"): "moves",
+    ("processing_managers/_platform/_linux.py", "fcntl.fcntl"): "copies for the reaper, above what that has",
+}
+
+KERNEL_MAKERS = re.compile(
+    r"(?<![\w.>])(memfd_create|open|openat|opendir|fopen|dup|dup2|dup3|pipe|pipe2|socket|socketpair|accept4?|eventfd"
+    r"|epoll_create1?|signalfd|timerfd_create|recvmsg|SYS_pidfd_open|F_DUPFD\w*)\b\s*[(,]"
+)
+
+ALLOWED_IN_KERNEL = {
+    ("posix/descriptor.c", "F_DUPFD_CLOEXEC"): "the mechanism itself: copies above the standard streams",
+    ("posix/message.c", "socketpair"): "moved",
+    ("posix/message.c", "recvmsg"): "what arrives is moved",
+    ("linux/doorbell.c", "pipe2"): "moved",
+    ("linux/doorbell.c", "open"): "an end of a pipe, for one byte, closed at once",
+    ("linux/liveness.c", "open"): "moved",
+    ("linux/liveness.c", "socket"): "moved where it stays; the other only asks, and is closed at once",
+    ("linux/memory.c", "memfd_create"): "moved",
+    ("linux/memory.c", "open"): "the caller moves what stays open; the others are closed at once",
+    ("linux/memory.c", "fopen"): "reads /proc, closed at once",
+    ("linux/memory.c", "opendir"): "reads /proc, closed at once",
+    ("linux/observer.c", "socket"): "moved where it stays; the caller's is closed at once, and only sends",
+    ("linux/process.c", "open"): "a file of /proc, closed at once",
+    ("linux/process.c", "SYS_pidfd_open"): "moved where it stays; the other is closed at once",
+}
+
+
+def calls(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            yield name.rpartition(".")[2] if name.endswith((".accept", ".recvmsg")) else name
+
+
+def test_the_packages() -> None:
+    found = set()
+    for path in SOURCES:
+        if "_commands" not in path.parts:  # a program of its own
+            place = path.as_posix().partition("/src/")[2]
+            found |= {(place, call) for call in calls(path) if call in MAKERS and _makes_one(place, call)}
+    assert found - ALLOWED.keys() == set(), "use `processing_core._fds.descriptors`, or say here why not"
+    assert ALLOWED.keys() - found == set(), "nothing there does so any more"
+
+
+def _makes_one(place: str, call: str) -> bool:
+    """Whether a call opens a descriptor: some functions of our own have the same name as one that does."""
+    return (place, call) not in {
+        ("processing_managers/_server/server.py", "accept"),
+        ("processing_managers/_client/request_channel.py", "open"),
+    }
+
+
+def test_the_kernel() -> None:
+    found = set()
+    for path in KERNEL:
+        text = re.sub(r'/\*.*?\*/|"[^"\n]*"', "", path.read_text(), flags=re.DOTALL)
+        found |= {(f"{path.parent.name}/{path.name}", match) for match in KERNEL_MAKERS.findall(text)}
+    assert found - ALLOWED_IN_KERNEL.keys() == set(), "use `platform_descriptor_above_standard`, or say here why not"
+    assert ALLOWED_IN_KERNEL.keys() - found == set(), "nothing there does so any more"
+
+
+def test_the_kernel_names_the_limit() -> None:
+    """Every error of the system that reaches a program is raised by `raise_errno`."""
+    raising = {path.name for path in KERNEL if "PyErr_SetFromErrno" in path.read_text()}
+    assert raising == {"errors.c"}
+
+
+@pytest.mark.parametrize("text", ["os.dup(1)", "x = socket.socketpair()", "listening.accept()", "with open(p) as f: 0"])
+def test_the_search_finds_them(text: str, tmp_path: Path) -> None:
+    source = tmp_path / "module.py"
+    source.write_text(text)
+    assert MAKERS.intersection(calls(source))
