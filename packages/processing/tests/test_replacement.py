@@ -259,3 +259,69 @@ if __name__ == "__main__":
 
 def test_programs_catch_the_errors_of_a_replaced_executor(tmp_path: Path) -> None:
     assert output(tmp_path, BROKEN) == [[1, 2, 4], 3, True, True]
+
+
+DEFERRED = """
+import ast, importlib, json
+from pathlib import Path
+import multiprocessing
+import processing
+
+def taken(function):
+    # The names that a function imports from other modules of its package, with what it takes from these modules.
+    modules = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            for alias in node.names:
+                if node.module is None:
+                    modules[alias.asname or alias.name] = alias.name
+                yield (node.module or alias.name), (alias.name if node.module else None)
+    for node in ast.walk(function):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            yield modules[node.value.id], node.attr
+
+folder = Path(multiprocessing.__file__).parent
+trees = [ast.parse(path.read_text()) for path in folder.glob("*.py")]
+functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+names = {pair for function in functions for pair in taken(function)} - {("resource_sharer", "DupSocket")}  # Windows
+processing.replace_multiprocessing()
+missing = []
+for module, name in sorted(names, key=str):
+    if not module.endswith("win32") and name and not hasattr(importlib.import_module("multiprocessing." + module), name):
+        missing.append(f"{module}.{name}")
+print(json.dumps([len(names), missing]))
+"""
+
+
+def test_what_modules_that_were_loaded_before_import_later(tmp_path: Path) -> None:
+    count, missing = output(tmp_path, DEFERRED)
+    assert count > 40
+    assert missing == []
+
+
+TAKEN_BEFORE = """
+import json, sys
+import multiprocessing as before
+import processing
+
+def work():
+    raise SystemExit("this process was started")
+
+if __name__ == "__main__":
+    processing.replace_multiprocessing()
+    context = before.get_context(sys.argv[1])
+    found = []
+    for start in (lambda: context.Process(target=work).start(), lambda: context.Pool(1), lambda: context.Manager()):
+        try:
+            start()
+        except TypeError as error:
+            found.append(str(error))
+    print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_context_that_was_taken_before_is_refused_where_it_starts_processes(tmp_path: Path, method: str) -> None:
+    process, pool, manager = output(tmp_path, TAKEN_BEFORE, method)
+    assert "perhaps before the modules of multiprocessing were replaced" in process
+    assert "must be a context of processing" in pool and "must be a context of processing" in manager

@@ -22,6 +22,7 @@ class Popen:
     Making one blocks until the process has started, under ``forkserver``.  Thread-safe.
 
     :param process_obj: what the process is to do; it is not changed.
+    :raises TypeError: if the object is none of this library's processes.
     :raises ValueError: if this platform has no such start method.
     :raises Exception: if the object cannot be pickled, where the start method needs that.
     """
@@ -29,6 +30,11 @@ class Popen:
     method: ClassVar[str]
 
     def __init__(self, process_obj: BaseProcess) -> None:
+        if not isinstance(process_obj, BaseProcess):
+            raise TypeError(
+                f"this starts processes of this library, not {process_obj!r}: its class was imported from elsewhere, "
+                "perhaps before the modules of multiprocessing were replaced"
+            )
         ensure_family()
         before = process_obj._popen
         try:

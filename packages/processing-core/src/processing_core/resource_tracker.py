@@ -31,6 +31,7 @@ __all__ = [
     "ResourceTracker",
     "accompanied",
     "ensure_running",
+    "fork_intent",
     "getfd",
     "main",
     "register",
@@ -159,10 +160,15 @@ class ResourceTracker:
                 self._exitcode = None if self._waitpid_timed_out else _awaited(pid)
 
 
+fork_intent = threading.local()
+"""Its ``preserve_fd`` is true while a library forks a child of the program, which shares the tracker."""
+
+
 def _after_fork(tracker: ResourceTracker) -> None:
     tracker._lock = threading.RLock()  # another thread of the parent may have held it
     tracker._pid = None  # no child of this process
-    if not starts_process() and tracker._pipe is not None:
+    keeps = starts_process() or getattr(fork_intent, "preserve_fd", False)
+    if not keeps and tracker._pipe is not None:
         tracker._pipe.close()
         tracker._pipe = None
 

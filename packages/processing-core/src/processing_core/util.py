@@ -57,6 +57,8 @@ __all__ = [
     "ForkAwareThreadLock",
     "ForkAwareLocal",
     "get_temp_dir",
+    "has_writable_temp_dir",
+    "run_after_forkers",
     "args_from_interpreter_flags",
     "close_all_fds_except",
     "close_fds",
@@ -127,6 +129,21 @@ def get_temp_dir() -> str:
         _exit.at_exit(lambda: _remove(made), priority=-100)  # after the children were joined
     directory: str = config["tempdir"]
     return directory
+
+
+def has_writable_temp_dir() -> bool:
+    """Whether temporary files can be made.  It makes one, which is gone at once."""
+    import tempfile
+
+    try:
+        with tempfile.TemporaryFile():
+            return True
+    except OSError:
+        return False
+
+
+def run_after_forkers() -> None:
+    """Do nothing: the functions of `register_after_fork` were called when the process was forked, by this library or not."""
 
 
 def close_all_fds_except(fds: Iterable[int]) -> None:

@@ -27,6 +27,7 @@ from processing_core.util import finalizers as _finalizer_registry
 from processing_core.util import flush_std_streams as _flush_std_streams
 from processing_core.util import get_logger as get_logger
 from processing_core.util import get_temp_dir as get_temp_dir
+from processing_core.util import has_writable_temp_dir as _has_writeable_tempdir
 from processing_core.util import info as info
 from processing_core.util import is_abstract_socket_namespace as is_abstract_socket_namespace
 from processing_core.util import is_exiting as is_exiting
@@ -34,6 +35,7 @@ from processing_core.util import log_to_stderr as log_to_stderr
 from processing_core.util import logs_to_stderr as _logs_to_stderr
 from processing_core.util import present_logger as _present_logger
 from processing_core.util import register_after_fork as register_after_fork
+from processing_core.util import run_after_forkers as _run_after_forkers
 from processing_core.util import run_finalizers as _run_finalizers
 from processing_core.util import spawnv_passfds as spawnv_passfds
 from processing_core.util import sub_debug as sub_debug
@@ -72,7 +74,7 @@ __all__ = [
 
 _private = (  # which libraries take from here
     *(_exit_function, _run_finalizers, _finalizer_registry, _afterfork_registry),
-    *(_args_from_interpreter_flags, _close_stdin, _flush_std_streams),
+    *(_args_from_interpreter_flags, _close_stdin, _flush_std_streams, _has_writeable_tempdir, _run_after_forkers),
 )
 
 if not TYPE_CHECKING:  # for a checker would take every name then
