@@ -17,11 +17,7 @@ import sys
 from processing_core import _reducers
 from processing_core.annotations import Any, Literal
 
-__all__ = ["ReadOnlyArray", "is_array", "pickler"]
-
-
-class ReadOnlyArray(BaseException):
-    """Raised by a pickling to be begun again, with the class of `pickler`; never seen by callers."""
+__all__ = ["is_array", "pickler"]
 
 
 def is_array(obj: Any) -> bool:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sys
 from types import ModuleType
 
 from processing_core import _context
@@ -51,9 +50,10 @@ def _instance(cls: type[BaseContext]) -> BaseContext:
 
 
 def _is_of_multiprocessing(given: Any) -> bool:
+    """Whether it is what `multiprocessing` itself defines, by names: its modules may have been replaced since."""
     cls = given if isinstance(given, type) else type(given)
-    theirs = getattr(sys.modules.get("multiprocessing.context"), "BaseContext", None)
-    return isinstance(theirs, type) and issubclass(cls, theirs) and cls.__module__ == "multiprocessing.context"
+    names = {(base.__module__, base.__name__) for base in cls.__mro__}
+    return cls.__module__ == "multiprocessing.context" and ("multiprocessing.context", "BaseContext") in names
 
 
 def _method_of(given: Any, name: str) -> str | None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pickle import loads as loads
 
-from processing_core import _arrays, _guarded, _main_module, _reducers
+from processing_core import _guarded, _main_module, _reducers
 from processing_core._fds import transports
 from processing_core._fds.descriptors import Deposits, is_scarcity
 from processing_core._native import _kernel
@@ -56,6 +56,10 @@ def pieces(obj: Any) -> _Written:
     return _write(obj, OUT_OF_BAND)
 
 
+class ReadOnlyArray(BaseException):
+    """Raised by a pickling to be begun again, with the class of `_arrays.pickler`; never seen by callers."""
+
+
 class _Writer:
     """A pickler, and what it has written: frames, and long bytes objects themselves.
 
@@ -79,8 +83,8 @@ class _Writer:
 
     def _keep_in(self, buffer: pickle.PickleBuffer) -> bool:
         with buffer.raw() as view:
-            if view.readonly and not self._arrays_as_they_are and _arrays.is_array(view.obj):
-                raise _arrays.ReadOnlyArray
+            if view.readonly and not self._arrays_as_they_are:
+                _refuse_array(view.obj)
             if view.nbytes < self._least:
                 return True
         self._buffers.append(buffer)
@@ -153,7 +157,7 @@ def _write_plain(obj: Any, least: int, made: int) -> _Written:
         written = writer.run(obj)
         idle.append(writer)
         return written
-    except _arrays.ReadOnlyArray:
+    except ReadOnlyArray:
         transports.recall(made)
     return _with_arrays(_reducers.pickler(), least).run(obj)
 
@@ -169,7 +173,16 @@ def _write_by_value(obj: Any, least: int, made: int) -> _Written:
         raise refusal from error
 
 
+def _refuse_array(obj: Any) -> None:
+    from processing_core import _arrays  # here, for most programs pickle no read-only buffers
+
+    if _arrays.is_array(obj):
+        raise ReadOnlyArray
+
+
 def _with_arrays(chosen: Any, least: int) -> _Writer:
+    from processing_core import _arrays
+
     return _Writer(least, _arrays.pickler(chosen), arrays_as_they_are=True)
 
 

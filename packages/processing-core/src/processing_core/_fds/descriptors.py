@@ -7,6 +7,7 @@ stream, and the error of a process that has run out of them names the limit.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import struct
 import time
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 
 from processing_core._native import _kernel
 from processing_core._platform import READABLE, Poller, open_process
-from processing_core.annotations import TYPE_CHECKING, TypeAlias
+from processing_core.annotations import TYPE_CHECKING, ParamSpec, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import socket
@@ -40,6 +41,8 @@ __all__ = [
     "timeval",
 ]
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _STANDARD = 2
 """The descriptors of the standard streams end with this one."""
@@ -148,16 +151,40 @@ def scarcity() -> OSError:
     return OSError(errno.EMFILE, _kernel.descriptor_scarcity(errno.EMFILE))
 
 
-@contextmanager
-def limit_named() -> Iterator[None]:
+class _LimitNamed:
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, OSError):
+            _name_limit(error)
+
+    def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
+        @functools.wraps(function)
+        def named(*args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                return function(*args, **kwargs)
+            except OSError as error:
+                _name_limit(error)
+                raise
+
+        return named
+
+
+_limit_named = _LimitNamed()
+
+
+def limit_named() -> _LimitNamed:
     """Let an `OSError` that leaves this block or function name the limit, if descriptors have run out."""
-    try:
-        yield
-    except OSError as error:
-        text = _text_for(error)
-        if text is not None and "(" not in (error.strerror or ""):  # else it is said already
-            error.strerror = text
-        raise
+    return _limit_named
+
+
+def _name_limit(error: OSError) -> None:
+    text = _text_for(error)
+    if text is not None and "(" not in (error.strerror or ""):  # else it is said already
+        error.strerror = text
 
 
 duplicate: Callable[[int], int] = _kernel.duplicate

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import select
 import signal
@@ -91,6 +90,8 @@ def exit_code_kept(process: int) -> int | None:
 
     Blocks for a second at most.
     """
+    import fcntl
+
     poller = select.poll()
     poller.register(process, 0)  # POLLHUP comes once it is reaped
     for timeout in (_UNTIL_REAPED, None):
@@ -111,6 +112,8 @@ def kill_when_hung_up(fd: int) -> None:
 
     fcntl(2): ``O_ASYNC`` with ``F_SETSIG``.
     """
+    import fcntl
+
     fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)

@@ -117,8 +117,10 @@ class SharedMemory:
 
         :raises FileNotFoundError: if it was unlinked before.
         """
-        names.unlink(self.name)
-        _leftovers.forget(self._identity)
+        name = self.name
+        names.unlink(name)
+        if not _leftovers.finds(name):
+            _leftovers.forget(self._identity)
         tracking = sys.modules.get("processing_core.resource_tracker")
         if tracking is not None:  # the program has one: it may have registered the name
             tracking.unregister(self._name, "shared_memory")
@@ -181,13 +183,15 @@ def _link_as_new(fd: int, track: bool) -> str:
     while True:
         chosen = _NameMaker.make(track).removeprefix("/")
         with suppress(FileExistsError):
-            return _link_as_chosen(fd, chosen, track and not _leftovers.finds(chosen))
+            return _link_as_chosen(fd, chosen, track)
 
 
 def _link_as_chosen(fd: int, name: str, track: bool) -> str:
+    if not track or _leftovers.finds(name):
+        names.link(fd, name)
+        return name
     identity = os.fstat(fd).st_ino
-    if track:
-        _leftovers.remember(identity, name)
+    _leftovers.remember(identity, name)
     try:
         names.link(fd, name)
     except BaseException:
