@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -360,7 +362,7 @@ os.setuid(65534)
 held = [socket.socket(socket.AF_UNIX) for _ in sys.argv[1:]]  # streams have a namespace of their own, as the reaper
 for sign, address in zip(held, sys.argv[1:]):
     sign.bind(chr(0) + address)
-    sign.listen()
+    sign.listen(1024)
 print("ready", flush=True)
 sys.stdin.read()
 """
@@ -387,10 +389,26 @@ class TestAnotherUser:
             with occupied(*(_reaper.address(prefix, place) for place in range(taken))):
                 root.go_on()
                 names = root.receive()
-                for _ in range(2 * _reaper.BACKLOG):
+                for _ in range(4 * _reaper.BACKLOG):
                     assert not is_free(prefix)  # it has one, and the check does not use up its backlog
                 root.kill()
                 await_end(lambda: root.entries or any(exists(name) for name in names))
+
+    def test_a_reaper_that_is_slow_to_answer_is_not_taken_for_another_users(self) -> None:
+        with program(textwrap.dedent(MAKE)) as root, ExitStack() as asking:
+            root.receive()
+            prefix = f"prc_{root.family}_"
+            reaper = reaper_of(prefix)
+            os.kill(reaper, signal.SIGSTOP)
+            with suppress(BlockingIOError):  # its backlog is full then
+                while True:
+                    client = asking.enter_context(socket.socket(socket.AF_UNIX))
+                    client.setblocking(False)
+                    client.connect(_reaper.address(prefix))
+            later = threading.Timer(0.1, os.kill, (reaper, signal.SIGCONT))
+            later.start()
+            assert not is_free(prefix)
+            later.join()
 
     def test_has_taken_the_names_of_notes(self) -> None:
         """Another user can predict them: the family's prefix, and the number of the next file."""

@@ -287,7 +287,7 @@ names = {pair for function in functions for pair in taken(function)} - {("resour
 processing.replace_multiprocessing()
 missing = []
 for module, name in sorted(names, key=str):
-    if not module.endswith("win32") and name and not hasattr(importlib.import_module("multiprocessing." + module), name):
+    if name and not module.endswith("win32") and not hasattr(importlib.import_module(f"multiprocessing.{module}"), name):
         missing.append(f"{module}.{name}")
 print(json.dumps([len(names), missing]))
 """

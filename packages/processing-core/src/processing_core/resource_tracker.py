@@ -160,7 +160,7 @@ class ResourceTracker:
                 self._exitcode = None if self._waitpid_timed_out else _awaited(pid)
 
 
-fork_intent = threading.local()
+fork_intent: threading.local = threading.local()
 """Its ``preserve_fd`` is true while a library forks a child of the program, which shares the tracker."""
 
 

@@ -143,7 +143,7 @@ def has_writable_temp_dir() -> bool:
 
 
 def run_after_forkers() -> None:
-    """Do nothing: the functions of `register_after_fork` were called when the process was forked, by this library or not."""
+    """Do nothing: a fork calls the functions of `register_after_fork`, whether this library forks or not."""
 
 
 def close_all_fds_except(fds: Iterable[int]) -> None:

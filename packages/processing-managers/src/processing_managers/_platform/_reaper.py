@@ -37,6 +37,8 @@ FOLDER = "/dev/shm/"
 PLACES = 16
 """The number of addresses that a family's reaper tries, in case other users have taken those before."""
 BACKLOG = 64
+ANSWER = struct.pack("ll", 0, 500_000)
+"""Seconds and microseconds in which a process accepts a connection to its address, unless it is another user's."""
 PAUSE = 0.1
 """Seconds between two looks at what survivors of the root still use."""
 
@@ -126,7 +128,8 @@ def _bound_at(name: str) -> socket.socket | None:
 def _is_ours(name: str) -> bool:
     """Whether a process of this user's, or root's, listens there; the system says whose it is."""
     with socket.socket(socket.AF_UNIX) as asking:
-        asking.setblocking(False)  # another user's process may accept no connection
+        # A connection waits if the backlog is full.  The reaper makes room soon, but another user's process may not.
+        asking.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, ANSWER)
         try:
             asking.connect(name)
         except OSError:
