@@ -95,7 +95,7 @@ class TestTimeout:
 
     def test_under_every_start_method(self, context: BaseContext, path: str) -> None:
         with Pool(
-            2, context=context, timeout=0.6
+            2, context=context, timeout=2
         ) as pool:  # on a busy machine the import of the function's module takes a while
             with pytest.raises(TaskTimeout):
                 pool.apply(pooling.sleep_for_ever, (path,))

@@ -287,8 +287,9 @@ names = {pair for function in functions for pair in taken(function)} - {("resour
 processing.replace_multiprocessing()
 missing = []
 for module, name in sorted(names, key=str):
-    if name and not module.endswith("win32") and not hasattr(importlib.import_module(f"multiprocessing.{module}"), name):
-        missing.append(f"{module}.{name}")
+    if name and not module.endswith("win32"):
+        if not hasattr(importlib.import_module(f"multiprocessing.{module}"), name):
+            missing.append(f"{module}.{name}")
 print(json.dumps([len(names), missing]))
 """
 

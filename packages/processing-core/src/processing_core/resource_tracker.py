@@ -28,6 +28,7 @@ from processing_core._tracking_process import main as main
 __all__ = [
     "CLEANUP_FUNCTIONS",
     "IGNORED_SIGNALS",
+    "ForkIntent",
     "ResourceTracker",
     "accompanied",
     "ensure_running",
@@ -160,14 +161,20 @@ class ResourceTracker:
                 self._exitcode = None if self._waitpid_timed_out else _awaited(pid)
 
 
-fork_intent: threading.local = threading.local()
-"""Its ``preserve_fd`` is true while a library forks a child of the program, which shares the tracker."""
+class ForkIntent(threading.local):
+    """Why this thread forks."""
+
+    preserve_fd: bool = False
+    """Whether a library forks a child of the program, which shares the tracker."""
+
+
+fork_intent: ForkIntent = ForkIntent()
 
 
 def _after_fork(tracker: ResourceTracker) -> None:
     tracker._lock = threading.RLock()  # another thread of the parent may have held it
     tracker._pid = None  # no child of this process
-    keeps = starts_process() or getattr(fork_intent, "preserve_fd", False)
+    keeps = starts_process() or fork_intent.preserve_fd
     if not keeps and tracker._pipe is not None:
         tracker._pipe.close()
         tracker._pipe = None

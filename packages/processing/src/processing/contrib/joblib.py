@@ -13,24 +13,39 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from joblib._parallel_backends import (  # type: ignore[import-not-found, import-untyped, unused-ignore]
-    AutoBatchingMixin,
-    FallbackToBackend,
-    ParallelBackendBase,
-    SequentialBackend,
-)
-from joblib.parallel import register_parallel_backend  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
-from processing_core.annotations import Any
+from processing_core.annotations import TYPE_CHECKING, Any
 from processing_pool import Pool, reusable_pool
 from processing_pool.lowlevel import usable_cpus
 
 __all__ = ["NAME", "ProcessingBackend", "register"]
 
+if TYPE_CHECKING:  # joblib has no types
+
+    class _Backend:
+        nesting_level: int | None
+        inner_max_num_threads: int | None
+        reset_batch_stats: Callable[[], None]
+
+    FallbackToBackend: Any
+    SequentialBackend: Any
+    register_parallel_backend: Any
+else:
+    from joblib._parallel_backends import (
+        AutoBatchingMixin,
+        FallbackToBackend,
+        ParallelBackendBase,
+        SequentialBackend,
+    )
+    from joblib.parallel import register_parallel_backend
+
+    class _Backend(AutoBatchingMixin, ParallelBackendBase):
+        pass
+
+
 NAME = "processing"
 
 
-class ProcessingBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc, unused-ignore]
+class ProcessingBackend(_Backend):
     """Runs joblib's batches in `processing.reusable_pool`, whose workers stay for the next call.
 
     joblib documents the methods.
