@@ -13,8 +13,8 @@ call of the object's own code longer. It does not begin if the object is nested 
 
 from __future__ import annotations
 
+import _pickle as pickle
 import functools
-import pickle
 import time
 import types
 from collections import deque

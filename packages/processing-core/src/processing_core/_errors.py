@@ -25,8 +25,8 @@ attributes.
 
 from __future__ import annotations
 
+import _pickle as pickle  # without pickle.py, whose import would take a tenth of this library's
 import builtins
-import pickle
 import sys
 from collections.abc import Mapping
 

@@ -9,7 +9,7 @@ code, so the queue holds only the failures of children whose end no thread has w
 
 from __future__ import annotations
 
-import pickle
+import _pickle as pickle
 import threading
 
 from processing_core import _forks, _main_module, _pickling

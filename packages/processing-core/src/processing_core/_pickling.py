@@ -7,10 +7,10 @@ Plain pickle does not suffice if it refuses the object (a lambda, a closure), or
 
 from __future__ import annotations
 
-import pickle
+import _pickle as pickle
 import sys
+from _pickle import loads as loads
 from collections.abc import Callable
-from pickle import loads as loads
 
 from processing_core import _guarded, _main_module, _reducers
 from processing_core._fds import transports

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import _pickle as pickle
 from importlib import import_module
 
 from processing_core import _reducers

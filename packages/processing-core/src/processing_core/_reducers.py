@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import _pickle as pickle
 import collections
 import copyreg
 import functools
 import io
-import pickle
 import sys
 import types
+from _pickle import loads
 from collections.abc import Callable, Mapping
-from pickle import loads
 
 from processing_core import _guarded
 from processing_core._fds.descriptors import limit_named

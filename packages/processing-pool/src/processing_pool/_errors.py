@@ -17,7 +17,7 @@ pool's end.  Each error survives pickling with its attributes.
 
 from __future__ import annotations
 
-import pickle
+import _pickle as pickle
 import sys
 
 from processing_core import ProcessError, TimeoutError

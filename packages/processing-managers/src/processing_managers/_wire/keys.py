@@ -5,7 +5,7 @@ A *sealed* key is a handle to a parcel in the arena, which only the family can o
 
 from __future__ import annotations
 
-from pickle import UnpicklingError
+from _pickle import UnpicklingError
 
 from processing_core import ProcessError, current_process
 from processing_core.lowlevel import Parcel, dumps, ensure_family, loads, pack, unpack
