@@ -186,6 +186,7 @@ TEST_REQUIREMENTS = [
     "joblib",
     "threadpoolctl",
     "tqdm",
+    *("black", "flake8", "uvicorn", "gunicorn"),  # programs that are run unedited
     "mypy",  # for the stubs of the standard library that it ships
     "hatchling>=1.27",  # for the tests of the kernel's build
     "setuptools>=70.1",
@@ -527,6 +528,22 @@ def lint(session: nox.Session) -> None:
     session.run("clang-format", "--dry-run", "--Werror", *map(str, kernel))
     sources = os.pathsep.join(str(source / "src") for source in [*SOURCES, ROOT / "testing"])
     session.run("lint-imports", "--no-cache", env={"PYTHONPATH": sources})
+
+
+@nox.session(python=FOUND[-2:-1] or FOUND)
+def programs(session: nox.Session) -> None:
+    """Run programs of others plainly and by `processing run`: `nox -s programs -- --rounds 5 black`."""
+    install(session, "black", "flake8", "uvicorn", "gunicorn", "pylint", "yapf", "sphinx", "joblib", "tqdm")
+    for library in (
+        "scikit-learn",
+        "pandarallel",
+        "pandas<3",
+        "dask",
+        "distributed",
+    ):  # the interpreter may have no wheel
+        wheel = ["--only-binary", ":all:", library]
+        session.run("python", "-m", "pip", "install", "--quiet", *wheel, success_codes=[0, 1], silent=True)
+    session.run("python", "-m", "benchmarks.programs", *session.posargs)
 
 
 @nox.session

@@ -136,3 +136,28 @@ class TestAssertSpawning:
         finally:
             processing_core.lowlevel.set_spawning_popen(None)
         assert processing_core.lowlevel.get_spawning_popen() is None
+
+
+class TestSocketsOfOthers:
+    """Whether a descriptor blocks is a flag of all processes that have it."""
+
+    @pytest.mark.parametrize("default", [None, 5.0])
+    @pytest.mark.parametrize("blocks", [False, True])
+    def test_a_socket_that_arrives_does_not_change_the_flag(self, default: float | None, blocks: bool) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as sent:
+            pickled = processing_core.lowlevel.dumps(sent)
+            sent.setblocking(blocks)
+            socket.setdefaulttimeout(default)
+            try:
+                arrived = processing_core.lowlevel.loads(pickled)
+            finally:
+                socket.setdefaulttimeout(None)
+            with arrived:
+                assert os.get_blocking(sent.fileno()) is blocks
+
+    @pytest.mark.parametrize("timeout", [None, 0.0, 5.0])
+    def test_the_timeout_arrives(self, timeout: float | None) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as sent:
+            sent.settimeout(timeout)
+            with processing_core.lowlevel.loads(processing_core.lowlevel.dumps(sent)) as arrived:
+                assert arrived.gettimeout() == timeout

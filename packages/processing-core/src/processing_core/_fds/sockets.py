@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 from processing_core._fds.descriptors import Descriptor, Lent, limit_named
@@ -16,9 +17,22 @@ def above_standard(made: socket.socket) -> socket.socket:
     if made.fileno() > 2:
         return made
     family, kind, proto, timeout = made.family, made.type, made.proto, made.gettimeout()
-    moved = socket.socket(family, kind, proto, _kernel.above_standard(made.detach()))
-    moved.settimeout(timeout)
-    return moved
+    return _of_descriptor(_kernel.above_standard(made.detach()), family, kind, proto, timeout)
+
+
+def _of_descriptor(fd: int, family: int, kind: int, proto: int, timeout: float | None) -> socket.socket:
+    """A socket with a timeout.
+
+    Whether a descriptor blocks is a flag that all processes share which have it, so a socket without a timeout leaves
+    it alone: another process may have begun to serve it by `asyncio`, which does not expect it to block.
+    """
+    blocks = os.get_blocking(fd)
+    made = socket.socket(family, kind, proto, fd)
+    if timeout is not None:
+        made.settimeout(timeout)
+    elif made.gettimeout() is not None:  # the program's `socket.setdefaulttimeout`
+        made.settimeout(None if blocks else 0.0)
+    return made
 
 
 def datagrams() -> socket.socket:
@@ -53,6 +67,4 @@ def reduce_socket(sent: socket.socket) -> tuple[Any, ...]:
 
 
 def _arrived(descriptor: Descriptor | Lent, family: int, kind: int, proto: int, timeout: float | None) -> socket.socket:
-    arrived = socket.socket(family, kind, proto, descriptor.detach())
-    arrived.settimeout(timeout)
-    return above_standard(arrived)
+    return above_standard(_of_descriptor(descriptor.detach(), family, kind, proto, timeout))

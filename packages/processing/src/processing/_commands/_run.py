@@ -91,10 +91,12 @@ def _run(program: Program) -> int:
 
 
 def _by_name(name: str) -> Program:
+    from importlib.util import find_spec
+
     try:
-        spec, code = code_of_module(name)
-        if spec.submodule_search_locations is not None:
-            spec, code = code_of_module(f"{name}.__main__")
+        found = find_spec(name)
+        is_package = found is not None and found.submodule_search_locations is not None
+        spec, code = code_of_module(f"{name}.__main__" if is_package else name)
     except ImportError as error:
         if error.name is None or not f"{name}.__main__".startswith(error.name):
             raise  # its package lacks something
