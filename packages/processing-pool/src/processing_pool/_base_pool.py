@@ -87,6 +87,21 @@ class BasePool(PoolCompatibility):
         self._engine.check_running()
         return submitted(self._engine, self, self._options, fn, args, kwargs)
 
+    def resize(self, processes: int) -> None:
+        """Have another number of workers.  Does not block; thread-safe.
+
+        If they become more, further ones are started. If they become fewer, those with the highest numbers end as soon
+        as each has finished the task that it runs; what it had not begun is run by others, and no task is lost or run
+        twice. Workers that are started later share the processors in the new number (``threads_per_worker``).
+
+        :param processes: how many workers.
+        :raises TypeError: if it is not an integer.
+        :raises ValueError: if it is below 1, or the pool was closed or terminated.
+        :raises PoolBroken: if the pool is broken.
+        :raises MemoryError: if the arena has no room for further workers.
+        """
+        self._engine.resize(positive(processes, "processes"))
+
     def close(self) -> None:
         """Take no more tasks; the workers end when all are done.  Does not block."""
         self._engine.close()

@@ -21,7 +21,7 @@ def is_idle(pool: Pool) -> bool:
 
 def is_ready(pool: Pool) -> bool:
     """Whether every worker is ready to receive tasks."""
-    claims = _supervisor(pool)._config.claims
+    claims = _supervisor(pool).claims
     return all(claims.read(worker) for worker in range(pool._processes))
 
 
@@ -50,7 +50,7 @@ def with_unfinished(pool: Pool) -> Iterator[threading.Event]:
             assert end.wait(60)
         report()
 
-    claims = supervisor._config.claims
+    claims = supervisor.claims
     while (look := claims.look(0)) is None or look[4] or not claims.stop(0, look[7]):
         time.sleep(0.001)  # there is no event for the end of a worker's send; a worker that is stopped begins no task
     with pytest.MonkeyPatch.context() as patch:

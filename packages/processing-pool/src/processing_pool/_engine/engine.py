@@ -27,7 +27,7 @@ from processing_pool._jobs.calls import Calls
 from processing_pool._jobs.imap import ImapJob
 from processing_pool._jobs.map import MapJob
 from processing_pool._jobs.result import AsyncResult
-from processing_pool._messages import CALLS, CONTROL, Failure, error_of, renewed
+from processing_pool._messages import CALLS, CONTROL, RESIZED, Failure, error_of, renewed
 
 __all__ = ["Engine"]
 
@@ -44,7 +44,6 @@ class Engine:
 
     def __init__(self, channel: TaskChannel) -> None:
         self.pid: int = os.getpid()
-        self.size: int = channel.capacity
         self.state: str = RUNNING
         self._ending = threading.RLock()  # guards that a termination is not taken back by a close
         self._dropped = False
@@ -186,6 +185,19 @@ class Engine:
         return None if self._over is None else renewed(self._over)
 
     # -- the state ----------------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        """How many workers there are to be."""
+        return self.channel.capacity
+
+    def resize(self, size: int) -> None:
+        """As :meth:`Pool.resize`."""
+        self.check_running()
+        if self.broken is not None:
+            raise renewed(self.broken)
+        self.channel.resize(size)
+        self.channel.tell(CONTROL, RESIZED, None)  # the thread that collects has each job send more
 
     @property
     def is_over(self) -> bool:
@@ -331,6 +343,8 @@ class _Control:
         self._engine = engine
 
     def put(self, index: int, n: int, ok: bool | list[int], value: Any) -> None:
+        if index == RESIZED:
+            return
         error = PoolBroken("the pool's initializer failed in a worker")
         self._engine.break_down(caused_by(error, error_of(value) if type(value) is Failure else value))
 
@@ -341,12 +355,17 @@ class _Control:
         pass
 
     def advance(self) -> None:
-        pass
+        """Where the number of workers has changed."""
+        for job in self._engine.jobs.temporary().values():
+            job.widen(self._engine.size)
 
     def close(self) -> None:
         pass
 
     def abort(self, error: BaseException) -> None:
+        pass
+
+    def widen(self, workers: int) -> None:
         pass
 
 

@@ -24,6 +24,9 @@ class Job(Protocol):
     def close(self) -> None:
         """The pool was closed."""
 
+    def widen(self, workers: int) -> None:
+        """There are that many workers now: if they are more, send more."""
+
     def resend(self, index: int, n: int) -> None:
         """Send the items ``[index, index + n)`` again, each by itself: they were not begun, or are to be retried."""
 

@@ -95,6 +95,12 @@ class TaskChannel(Protocol):
         :raises Exception: if that is not possible; then nothing is left.
         """
 
+    def resize(self, size: int) -> None:
+        """Have another capacity.  Does not block: tasks that run are finished first where it becomes smaller.
+
+        :raises Exception: if that is not possible; then nothing has changed.
+        """
+
     def pack(self, function: Callable[..., Any], star: bool) -> PackedFunction:
         """Store the function of a job and give the job its id.
 

@@ -110,6 +110,9 @@ class Calls:
         result = self.pending.get(index)
         return None if result is None else result.options.timeout
 
+    def widen(self, workers: int) -> None:
+        """Nothing follows: every call was sent at once."""
+
     def close(self) -> None:
         """Nothing follows."""
 

@@ -235,6 +235,11 @@ class ImapJob(Target):
             self._leave()
         self.wake()
 
+    def widen(self, workers: int) -> None:
+        """Have the feeder send more if there are more workers."""
+        self._window.widen(workers)
+        self._room.release()
+
     def timeout_of(self, index: int) -> float | None:
         """Seconds that an item may run."""
         return self.options.timeout

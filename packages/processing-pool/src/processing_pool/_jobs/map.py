@@ -115,6 +115,11 @@ class MapJob:
         else:
             self._result.resolve(False, error)
 
+    def widen(self, workers: int) -> None:
+        """Send more if there are more workers."""
+        self._window.widen(workers)
+        self.advance()
+
     def close(self) -> None:
         """Do nothing: a map gets no further items when its pool is closed."""
 

@@ -18,11 +18,12 @@ from contextlib import AbstractContextManager
 
 from processing_core import ClosedError
 from processing_core.annotations import Any
-from processing_core.lowlevel import Claims, TaskQueue
+from processing_core.lowlevel import TaskQueue
 from processing_pool._engine.job_table import JobTable
 from processing_pool._engine.task_channel import Resendable
 from processing_pool._messages import CANCELLED, CONTROL, TIMED_OUT, TOO_LARGE
 from processing_pool._platform import resident
+from processing_pool._supervision.claim_table import ClaimTable
 
 __all__ = ["Look", "Monitor"]
 
@@ -49,10 +50,10 @@ class Monitor:
     """
 
     def __init__(
-        self, jobs: JobTable, tasks: TaskQueue[Any], claims: Claims, processes: list[Any], max_memory: int | None
+        self, jobs: JobTable, tasks: TaskQueue[Any], claims: ClaimTable, processes: list[Any], max_memory: int | None
     ) -> None:
         self._tasks: TaskQueue[Any] | None = tasks
-        self._claims_or_none: Claims | None = claims
+        self._claims_or_none: ClaimTable | None = claims
         self._jobs = jobs
         self._batched: set[int] = set()  # the ids of jobs that are balanced
         self._processes = processes
@@ -146,7 +147,7 @@ class Monitor:
             self._claims_or_none = self._tasks = None
 
     @property
-    def _claims(self) -> Claims:
+    def _claims(self) -> ClaimTable:
         if self._claims_or_none is None:
             raise ClosedError("the pool's workers have ended")
         return self._claims_or_none

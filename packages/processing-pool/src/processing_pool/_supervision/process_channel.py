@@ -27,7 +27,7 @@ class ProcessChannel:
     """A `TaskChannel` whose workers are processes. Methods without a docstring are described there.
 
     :param context: makes the processes.
-    :param size: how many there are.
+    :param size: how many there are at first.
     :param max_memory: resident bytes that each may have; ``None`` for no limit.
     """
 
@@ -79,6 +79,11 @@ class ProcessChannel:
         self.cancel_running: Callable[..., Any] = supervisor.monitor.cancel
         del self._config
         supervisor.start()
+
+    def resize(self, size: int) -> None:
+        """Have another number of workers."""
+        self.supervisor.resize(size)
+        self.capacity = size
 
     def pack(self, function: Callable[..., Any], star: bool) -> FunctionParcel:
         """Pickle the function; the job's id is the cell of the parcel with the pickle."""

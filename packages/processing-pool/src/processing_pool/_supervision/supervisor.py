@@ -34,6 +34,7 @@ from processing_pool._errors import PoolBroken
 from processing_pool._messages import CONTROL, INITIALIZER_FAILED, OUT_OF_MEMORY, Death
 from processing_pool._outcomes import ending
 from processing_pool._platform import OutOfMemory
+from processing_pool._supervision.claim_table import ClaimTable
 from processing_pool._supervision.monitor import Monitor
 from processing_pool._worker.worker import WorkerConfig, work
 
@@ -68,7 +69,10 @@ class Unfinished(NamedTuple):
 
 
 class Supervisor:
-    """Starts, watches, replaces and ends the workers; ``processes`` is indexed by their ids."""
+    """Starts, watches, replaces and ends the workers; ``processes`` is indexed by their ids.
+
+    Workers with an id of ``size`` or more, which there are after a `resize`, end when their tasks are done.
+    """
 
     def __init__(
         self, owner: ChannelOwner, context: BaseContext, config: WorkerConfig, size: int, max_memory: int | None = None
@@ -76,13 +80,17 @@ class Supervisor:
         self._owner = owner
         self._context = context
         self._config_or_none: WorkerConfig | None = config
+        self.size: int = size
         self.processes: list[Any] = [None] * size
+        self._claims_or_none: ClaimTable | None = ClaimTable(config.claims, size)
+        self._leaving: set[int] = set()  # the ids of workers that were told to end
+        self._start_failed = False  # for want of memory or processes: try again soon
         self._forks = context.get_start_method(allow_none=True) == "fork"
         self._unready_deaths = 0
         self._last_ready: float | None = None  # when a worker was last seen to be ready
         self._unfinished: list[Unfinished] = []  # of dead workers, not reported yet
         self._out_of_memory = OutOfMemory()
-        self.monitor: Monitor = Monitor(owner.jobs, config.tasks, config.claims, self.processes, max_memory)
+        self.monitor: Monitor = Monitor(owner.jobs, config.tasks, self.claims, self.processes, max_memory)
         with without_forks():
             self._woken, self._waker = map(keep_private, open_pipe())
         os.set_blocking(self._waker.fileno(), False)
@@ -139,6 +147,19 @@ class Supervisor:
                 if process is not None:
                     process.kill()
 
+    def resize(self, size: int) -> None:
+        """Have another number of workers.  Does not block: the thread starts them, and has those end that are too many.
+
+        :raises MemoryError: if the arena has no room; then nothing has changed.
+        """
+        with self.monitor.guard:
+            config = self._config
+            self.claims.grow(size)
+            self.processes.extend([None] * (size - len(self.processes)))
+            self._config_or_none = config._replace(setup=config.setup.shared_by(size))
+            self.size = size
+        self.wake()
+
     def is_waiting(self, job_id: int, index: int) -> bool:
         """Whether a task waits to be sent again."""
         return self.monitor.is_waiting(job_id, index) or any(
@@ -165,6 +186,7 @@ class Supervisor:
                         self._reap(worker_id, process)
                 self._report()
                 self.monitor.look()
+                self._retire_surplus()
                 self._replace_workers()
         except BaseException:
             import traceback  # here, for its import takes 2 ms
@@ -178,14 +200,11 @@ class Supervisor:
     def _sleep(self) -> None:
         poller = Poller()
         poller.register(self._woken.fileno(), READABLE)
-        empty = False
         for process in self.processes:
-            if process is None:
-                empty = True
-            else:
+            if process is not None:
                 poller.register(process.sentinel, READABLE)
         pause = self.monitor.pause()
-        if self._unfinished or (empty and self._owner.needs_workers()):
+        if self._unfinished or self._start_failed:
             pause = RETRY_INTERVAL if pause is None else min(RETRY_INTERVAL, pause)
         if any(fd == self._woken.fileno() for fd, _ in poller.poll(None if pause is None else pause * 1000)):
             os.read(self._woken.fileno(), 4096)
@@ -193,7 +212,7 @@ class Supervisor:
     def _reap(self, worker_id: int, process: Any) -> None:
         exitcode, pid, error = process.exitcode, process.pid, process.exception
         process.join()
-        claims = self._config.claims
+        claims = self.claims
         self._config.tasks._recover_claims()  # from now on the claim of the dead worker is exact
         if any(claims.read(other) for other in range(len(self.processes))):
             self._unready_deaths, self._last_ready = 0, time.monotonic()
@@ -204,6 +223,7 @@ class Supervisor:
                 self._unfinished.append(self._unfinished_of(worker_id, Death(pid, exitcode, why)))
             claims.clear(worker_id)
             self.processes[worker_id] = None
+        self._leaving.discard(worker_id)
         if claim is None:
             self._died_unready(pid, exitcode, error)
         elif claim == (CONTROL, INITIALIZER_FAILED):
@@ -213,10 +233,10 @@ class Supervisor:
         return (OUT_OF_MEMORY,) if exitcode == -signal.SIGKILL and self._out_of_memory.has_killed() else ()
 
     def _unfinished_of(self, worker_id: int, death: Death) -> Unfinished:
-        look = self._config.claims.look(worker_id)
+        look = self.claims.look(worker_id)
         assert look is not None
         job_id, index, begun, end, _, finished, _, _ = look
-        n, first, results = self._config.claims.saved(worker_id)
+        n, first, results = self.claims.saved(worker_id)
         return Unfinished(
             job_id,
             (index + first, n, results) if n else None,
@@ -260,19 +280,32 @@ class Supervisor:
             self._unfinished[0] = unfinished._replace(saved=None, died=None)
             self._owner.jobs.resend(unfinished.job_id, *unfinished.rest)
 
+    def _retire_surplus(self) -> None:
+        """Have the workers end that are too many: each finishes the task that it runs, and begins no other."""
+        surplus = {i for i, process in enumerate(self.processes) if process is not None and i >= self.size}
+        if surplus := surplus - self._leaving:
+            for worker_id in surplus:
+                self.claims.retire(worker_id)
+            self._leaving |= surplus
+            self._config.tasks._rouse()
+
     def _replace_workers(self) -> None:
-        for worker_id, process in enumerate(self.processes):
+        self._start_failed = False
+        for worker_id, process in enumerate(self.processes[: self.size]):
             if process is None and self._owner.needs_workers():
                 follow_main_thread()
                 try:
                     self._start_worker(worker_id)
                 except (OSError, MemoryError):
-                    return  # the system gives no process or no memory: try again soon
+                    self._start_failed = True  # the system gives no process or no memory: try again soon
+                    return
 
     def _start_worker(self, worker_id: int) -> None:
-        process = self._context.Process(target=work, args=(self._config, worker_id), daemon=True)
+        claims, place = self.claims.place(worker_id)
+        config = self._config._replace(claims=claims)
+        process = self._context.Process(target=work, args=(config, worker_id, place), daemon=True)
         process.name = process.name.replace("Process", "PoolWorker")
-        process._variables = self._config.setup.variables()
+        process._variables = config.setup.variables()
         process._reports_start_failure = False  # the pool's error has it as its cause
         # A worker blocks SIGINT until it ignores it.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
@@ -314,6 +347,13 @@ class Supervisor:
             raise ClosedError("the pool's workers have ended")
         return self._config_or_none
 
+    @property
+    def claims(self) -> ClaimTable:
+        """The claims of the workers, by their ids."""
+        if self._claims_or_none is None:
+            raise ClosedError("the pool's workers have ended")
+        return self._claims_or_none
+
     def _close_pipe(self) -> None:
         with self._pipe_guard:
             self._woken.close()
@@ -322,6 +362,7 @@ class Supervisor:
     def release(self) -> None:
         """Release the shared memory."""
         self._config_or_none = None
+        self._claims_or_none = None
         self.monitor.release()
 
 

@@ -47,21 +47,24 @@ class WorkerConfig(NamedTuple):
     setup: WorkerSetup
 
 
-def work(config: WorkerConfig, worker_id: int) -> None:
-    """Run the worker with this id until no more tasks will arrive."""
+def work(config: WorkerConfig, worker_id: int, place: int) -> None:
+    """Run the worker with this id until no more tasks will arrive, or it is to end.
+
+    :param place: where its claim is among ``config.claims``.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # it was blocked at the start
     begin(worker_id)
-    if not _initialize(config, worker_id):
+    if not _initialize(config, worker_id, place):
         return
-    config.claims.write(worker_id, CONTROL, READY)
+    config.claims.write(place, CONTROL, READY)
     try:
-        _Worker(config, worker_id).serve()
+        _Worker(config, place).serve()
     finally:
         end(config.on_exit)
 
 
-def _initialize(config: WorkerConfig, worker_id: int) -> bool:
+def _initialize(config: WorkerConfig, worker_id: int, place: int) -> bool:
     try:
         config.setup.apply(worker_id)
         if config.initializer is not None:
@@ -70,7 +73,7 @@ def _initialize(config: WorkerConfig, worker_id: int) -> bool:
         if config.of_executor:
             _log_failure()
         config.results._send(CONTROL, INITIALIZER_FAILED, failure_of(error))
-        config.claims.write(worker_id, CONTROL, INITIALIZER_FAILED)
+        config.claims.write(place, CONTROL, INITIALIZER_FAILED)
         return False
     return True
 
@@ -83,20 +86,20 @@ def _log_failure() -> None:
 
 
 class _Worker:
-    def __init__(self, config: WorkerConfig, worker_id: int) -> None:
+    def __init__(self, config: WorkerConfig, place: int) -> None:
         self._config = config
-        self._worker_id = worker_id
+        self._place = place
         self._functions = FunctionCache()
 
     def serve(self) -> None:
-        """Take messages and run their tasks, until no more will arrive or ``max_tasks`` is reached."""
+        """Take messages and run their tasks, until no more will arrive, the worker is to end, or it has run its number."""
         tasks, _, claims, *_ = self._config
         left = self._config.max_tasks
         while left is None or left > 0:
             try:
-                job_id, index, items, ok, payload = tasks._receive(None, claims, self._worker_id)
+                job_id, index, items, ok, payload = tasks._receive(None, claims, self._place)
             except ValueError:
-                return  # the queue was shut because the pool was closed; or this process is about to be ended
+                return  # the pool was closed; or this worker is to end, or about to be killed
             if not items:
                 self._run_one(job_id, index, ok is True, payload)
             elif ok:
@@ -109,12 +112,12 @@ class _Worker:
                 left -= 1
 
     def _run_one(self, job_id: int, index: int, ok: bool, payload: Any) -> None:
-        results, claims, worker_id = self._config.results, self._config.claims, self._worker_id
+        results, claims, place = self._config.results, self._config.claims, self._place
         value = self._result(job_id, ok, payload)
         try:
-            results._send(job_id, index, value, claims, worker_id)
+            results._send(job_id, index, value, claims, place)
         except BaseException as error:  # it is the task's, because the worker ignores Ctrl-C
-            results._send(job_id, index, self._pickling_failure(value, error), claims, worker_id)
+            results._send(job_id, index, self._pickling_failure(value, error), claims, place)
 
     def _result(self, job_id: int, ok: bool, payload: Any) -> Any:
         try:
@@ -134,11 +137,11 @@ class _Worker:
             return failure_of(error)
 
     def _run_batch(self, job_id: int, items: Sequence[Any]) -> None:
-        results, claims, worker_id = self._config.results, self._config.claims, self._worker_id
+        results, claims, place = self._config.results, self._config.claims, self._place
         values, more = self._functions.each(job_id, items), True
         while more:
             try:
-                unsaved = results._run(claims, worker_id, values)
+                unsaved = results._run(claims, place, values)
             except BaseException as error:
                 if isinstance(error, SystemExit) and not self._config.of_executor:
                     raise
@@ -147,8 +150,8 @@ class _Worker:
                 if unsaved is None:
                     break
                 failure = self._pickling_failure(*unsaved)
-            more = results._save(claims, worker_id, failure, True)  # else it was the last, or this worker is stopped
-        results._flush(claims, worker_id)
+            more = results._save(claims, place, failure, True)  # else it was the last, or this worker is stopped
+        results._flush(claims, place)
 
     def _refuse_batch(self, job_id: int, index: int) -> None:
         """A batch cannot be unpickled: its items must be sent one by one.
@@ -156,7 +159,7 @@ class _Worker:
         The outcome of the first item, which is begun, is `Unread`. The others are not begun; the supervisor sends them
         again because this worker ends.
         """
-        self._config.results._send(job_id, index, Unread(), self._config.claims, self._worker_id)
+        self._config.results._send(job_id, index, Unread(), self._config.claims, self._place)
 
     def _pickling_failure(self, value: Any, error: BaseException) -> Failure:
         """The outcome that is sent instead of a value that cannot be pickled."""
