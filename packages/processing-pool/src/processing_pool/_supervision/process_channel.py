@@ -42,6 +42,7 @@ class ProcessChannel:
         on_exit: Callable[[], object] | None,
         of_executor: bool,
         setup: WorkerSetup,
+        idle_timeout: float | None,
     ) -> None:
         self.capacity: int = size
         tasks: TaskQueue[Any] = TaskQueue()
@@ -51,10 +52,12 @@ class ProcessChannel:
         self.send: Callable[[int, int, Any], Any] = tasks._send
         self.send_many: Callable[..., Any] = tasks._send_many
         self.send_batch: Callable[..., Any] = tasks._send_batch
+        if idle_timeout is not None:
+            self.send, self.send_many, self.send_batch = map(self._then_start, (self.send, self.send_many, self.send_batch))
         self.receive: Callable[..., Any] = results._receive_many
         self.tell: Callable[[int, int, object], Any] = results._send
         self._config = WorkerConfig(
-            tasks, results, Claims(size), initializer, initargs, max_tasks, on_exit, of_executor, setup
+            tasks, results, Claims(size), initializer, initargs, max_tasks, on_exit, of_executor, setup, idle_timeout
         )
         self._context = context
         self._max_memory = max_memory
@@ -79,6 +82,17 @@ class ProcessChannel:
         self.cancel_running: Callable[..., Any] = supervisor.monitor.cancel
         del self._config
         supervisor.start()
+
+    def _then_start(self, send: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that sends, and then has workers started if some have ended for want of tasks."""
+
+        def send_and_start(*message: Any) -> Any:
+            try:
+                return send(*message)
+            finally:
+                self.supervisor.wake_if_missing()
+
+        return send_and_start
 
     def resize(self, size: int) -> None:
         """Have another number of workers."""

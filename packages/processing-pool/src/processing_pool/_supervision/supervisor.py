@@ -47,6 +47,8 @@ UNREADY_DEATHS_PERIOD = 60.0
 killing them, or the system may lack memory for a while."""
 TERMINATION_TIME = 0.5
 """Seconds between SIGTERM and SIGKILL."""
+STOPPED = 1
+"""The bit in the word of a claim that says that its worker begins nothing more."""
 RETRY_INTERVAL = 0.1
 """Seconds until the supervisor tries again what failed for want of memory or processes."""
 
@@ -84,6 +86,8 @@ class Supervisor:
         self.processes: list[Any] = [None] * size
         self._claims_or_none: ClaimTable | None = ClaimTable(config.claims, size)
         self._leaving: set[int] = set()  # the ids of workers that were told to end
+        self._may_idle = config.idle_timeout is not None
+        self._missing = False  # workers have ended for want of tasks; set before the ring is looked at, read after a put
         self._start_failed = False  # for want of memory or processes: try again soon
         self._forks = context.get_start_method(allow_none=True) == "fork"
         self._unready_deaths = 0
@@ -106,7 +110,7 @@ class Supervisor:
         :raises Exception: if a worker cannot be started; then none is left.
         """
         # A worker that ends after a few tasks should cost a start, and not an import.
-        preload_own(work.__module__, at_once=self._config.max_tasks is not None)
+        preload_own(work.__module__, at_once=self._config.max_tasks is not None or self._may_idle)
         try:
             for worker_id in range(len(self.processes)):
                 self._start_worker(worker_id)
@@ -126,6 +130,11 @@ class Supervisor:
                     os.write(self._waker.fileno(), b"\0")
                 except (BlockingIOError, OSError):
                     pass  # it is awake, or gone
+
+    def wake_if_missing(self) -> None:
+        """Have workers started for tasks that were sent, if some have ended for want of tasks."""
+        if self._missing:
+            self.wake()
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait until all workers have ended; blocks.
@@ -289,10 +298,26 @@ class Supervisor:
             self._leaving |= surplus
             self._config.tasks._rouse()
 
+    def _to_start(self) -> list[int]:
+        """The ids of the workers that are to be started: all that there are not, or as many as tasks wait for."""
+        absent = [i for i, process in enumerate(self.processes[: self.size]) if process is None]
+        self._missing = self._may_idle and bool(absent)
+        if self._missing:
+            waiting = self._config.tasks.qsize()
+            return absent[: max(0, waiting - sum(map(self._is_free, range(self.size))))] if waiting else []
+        return absent
+
+    def _is_free(self, worker_id: int) -> bool:
+        """Whether a worker is about to take a task, perhaps once it has started."""
+        if self.processes[worker_id] is None or worker_id in self._leaving:
+            return False
+        look = self.claims.look(worker_id)
+        return look is None or not (look[4] or look[7] & STOPPED)
+
     def _replace_workers(self) -> None:
         self._start_failed = False
-        for worker_id, process in enumerate(self.processes[: self.size]):
-            if process is None and self._owner.needs_workers():
+        for worker_id in self._to_start():
+            if self._owner.needs_workers():
                 follow_main_thread()
                 try:
                     self._start_worker(worker_id)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from queue import Empty
 
 from processing_core.annotations import Any, NamedTuple
 from processing_core.lowlevel import Claims, TaskQueue
@@ -45,6 +46,8 @@ class WorkerConfig(NamedTuple):
     """Whether it does what ``concurrent.futures`` says of its workers: `SystemExit` is a task's outcome, and what an
     initializer raised is logged."""
     setup: WorkerSetup
+    idle_timeout: float | None
+    """Seconds without a task after which a worker ends; ``None`` for no end."""
 
 
 def work(config: WorkerConfig, worker_id: int, place: int) -> None:
@@ -61,6 +64,7 @@ def work(config: WorkerConfig, worker_id: int, place: int) -> None:
     try:
         _Worker(config, place).serve()
     finally:
+        config.claims.retire(place)  # so that the supervisor does not count on it while it calls what comes last
         end(config.on_exit)
 
 
@@ -94,10 +98,12 @@ class _Worker:
     def serve(self) -> None:
         """Take messages and run their tasks, until no more will arrive, the worker is to end, or it has run its number."""
         tasks, _, claims, *_ = self._config
-        left = self._config.max_tasks
+        left, idle_timeout = self._config.max_tasks, self._config.idle_timeout
         while left is None or left > 0:
             try:
-                job_id, index, items, ok, payload = tasks._receive(None, claims, self._place)
+                job_id, index, items, ok, payload = tasks._receive(idle_timeout, claims, self._place)
+            except Empty:
+                return  # it has taken no task, so none is lost; if there is one by now, the supervisor sees it
             except ValueError:
                 return  # the pool was closed; or this worker is to end, or about to be killed
             if not items:
