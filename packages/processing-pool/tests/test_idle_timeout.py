@@ -26,7 +26,7 @@ def path(tmp_path: Path) -> str:
 
 
 def await_workers(pool: Pool, n: int) -> None:
-    """Poll until there are so many workers: there is no event for it."""
+    """Poll until there are that many workers: there is no event for it."""
     deadline = time.monotonic() + 30
     while len(pool._pool) != n:
         assert time.monotonic() < deadline
@@ -47,12 +47,13 @@ class TestEnds:
     def test_as_many_are_started_as_tasks_wait(self, context: BaseContext, rendezvous: Rendezvous) -> None:
         with Pool(4, context=context, idle_timeout=SOON) as pool:
             await_workers(pool, 0)
-            results = []
+            results, peers = [], []
             for n in range(1, 5):
                 results.append(pool.apply_async(tasks.report_and_wait, (rendezvous.address,)))
-                rendezvous.accept()
+                peers.append(rendezvous.accept())
                 assert len(pool._pool) == n  # the others are at work, so no further one is there
-            rendezvous.close()
+            for peer in peers:
+                peer.release()
             assert [result.get(30) for result in results] == ["released"] * 4
 
     def test_those_at_work_stay(self, context: BaseContext, rendezvous: Rendezvous) -> None:
@@ -115,9 +116,7 @@ class TestEnds:
 
 class TestRaces:
     @pytest.mark.watchdog(180)
-    def test_tasks_at_the_instant_at_which_workers_end(
-        self, context: BaseContext, rounds: Callable[[int, int], int], path: str
-    ) -> None:
+    def test_tasks_at_the_instant_at_which_workers_end(self, context: BaseContext, path: str) -> None:
         n, dice = 200, random.Random(5)
         with Pool(1, context=context, idle_timeout=SOON) as pool:
             for i in range(n):

@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> str:
 
 
 def await_workers(pool: Pool, n: int) -> None:
-    """Poll until there are so many workers: there is no event for it."""
+    """Poll until there are that many workers: there is no event for it."""
     deadline = time.monotonic() + 30
     while len(pool._pool) != n:
         assert time.monotonic() < deadline
@@ -180,9 +180,7 @@ class TestUnderLoad:
         assert sorted(map(int, pooling.recorded(path))) == list(range(200 * ITEMS))
 
     @pytest.mark.watchdog(300)
-    def test_while_workers_are_killed(
-        self, context: BaseContext, rounds: Callable[[int, int], int], path: str
-    ) -> None:
+    def test_while_workers_are_killed(self, context: BaseContext, rounds: Callable[[int, int], int], path: str) -> None:
         dice, n, died = random.Random(3), rounds(40, 400), 0
         with Pool(2, context=context) as pool:
             pool.apply(tasks.square, (1,))

@@ -36,7 +36,7 @@ struct claim {
     word64 flushed;  /* items whose results were sent; stored before `finished` where an item is sent by itself */
     word64 filled;   /* bytes of the result buffer in use; only the taker reads it */
     word64 flushed_at;
-    word64 leaving; /* not 0: the taker is to end, or is about to; any process may set it. It is read before each take */
+    word64 leaving; /* not 0: the taker is to end, or does; set by any process, and read before each take */
     uint64_t spare[6];
 };
 _Static_assert(sizeof(struct claim) == 128, "two cache lines");
@@ -71,8 +71,8 @@ static inline outcome work_begin(struct claim *c, int64_t now)
     return OK;
 }
 
-/* The taker begins nothing more, and takes no message: it ends when the item that it runs is done.  Whoever calls this
- * wakes the takers that sleep; one of them looks after it has announced its sleep, and so sees this word. */
+/* The taker begins nothing more, and takes no message: it ends when the item that it runs is done.  The caller then wakes
+ * the takers that sleep. A taker looks at this word after it has announced its sleep, so it misses neither. */
 static inline void claim_retire(struct claim *c)
 {
     store(&c->leaving, 1);

@@ -73,9 +73,7 @@ class BasePool(PoolCompatibility):
         self._ctx = context_of(context, "context")
         workers = workers_of(type(self), self._ctx)
         first = initializer, tuple(initargs), maxtasksperchild, max_memory
-        self._engine = Engine(
-            self._channel(workers, size, *first, on_exit, self._of_executor, setup, idle_timeout)
-        )
+        self._engine = Engine(self._channel(workers, size, *first, on_exit, self._of_executor, setup, idle_timeout))
         self._engine.start(self)
 
     def _channel(self, workers: Any, size: int, *settings: Any) -> TaskChannel:

@@ -35,6 +35,14 @@ def is_waiting(pool: Pool, result: AsyncResult[Any]) -> bool:
     return pool._engine.channel.is_waiting(CALLS, result.index)
 
 
+def await_backlog(pool: Pool) -> None:
+    """Poll until a pool with priorities has taken back what it had sent before the first; there is no event for it."""
+    backlog, deadline = _supervisor(pool)._backlog, time.monotonic() + 30
+    while not backlog._has_begun:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
 @contextmanager
 def with_unfinished(pool: Pool) -> Iterator[threading.Event]:
     """The worker of a pool, which has only one, takes the next task, but does not begin it, and ends.

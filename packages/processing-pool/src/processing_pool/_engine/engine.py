@@ -28,6 +28,7 @@ from processing_pool._jobs.imap import ImapJob
 from processing_pool._jobs.map import MapJob
 from processing_pool._jobs.result import AsyncResult
 from processing_pool._messages import CALLS, CONTROL, RESIZED, Failure, error_of, renewed
+from processing_pool._options import Options
 
 __all__ = ["Engine"]
 
@@ -97,8 +98,8 @@ class Engine:
         """Submit the call of ``result``."""
         index = result.index = next(self._numbers)
         self.calls.pending[index] = result
-        if result.options.timeout is not None:
-            self._limit_time(result, result.options.timeout)
+        if result.options.special is not None:
+            self._heed(result, result.options)
         try:
             self.channel.submit(result)
         except BaseException as error:
@@ -130,6 +131,19 @@ class Engine:
         """Whether a worker has begun a call and not ended it."""
         return self.channel.is_running(CALLS, result.index)
 
+    def _heed(self, whose: object, options: Options) -> None:
+        """See to a timeout and a priority, before anything is sent."""
+        if options.timeout is not None:
+            self._limit_time(whose, options.timeout)
+        if options.priority:
+            self.channel.prioritize()
+            self.collector.dispatched = self._feed
+
+    def _feed(self) -> None:
+        """After outcomes were dispatched, of a pool with priorities: workers may have become free."""
+        self.channel.feed()
+        self.finished()
+
     def _limit_time(self, whose: object, timeout: float) -> None:
         self.jobs.timed[whose] = timeout
         self.channel.wake()
@@ -137,8 +151,8 @@ class Engine:
     def enter(self, job: MapJob | ImapJob, begin: Callable[[], object]) -> None:
         """Enter a job into the table, and begin it."""
         self.jobs.by_id[job.job_id] = job
-        if job.options.timeout is not None:
-            self._limit_time(job, job.options.timeout)
+        if job.options.special is not None:
+            self._heed(job, job.options)
         try:
             begin()
         except BaseException as error:
@@ -350,6 +364,9 @@ class _Control:
 
     def timeout_of(self, index: int) -> None:
         pass
+
+    def priority_of(self, index: int) -> int:
+        return 0
 
     def resend(self, index: int, n: int) -> None:
         pass

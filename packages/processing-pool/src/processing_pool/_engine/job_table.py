@@ -33,6 +33,9 @@ class Job(Protocol):
     def timeout_of(self, index: int) -> float | None:
         """Seconds that an item may run; ``None`` for no end."""
 
+    def priority_of(self, index: int) -> int:
+        """The priority of an item."""
+
 
 class Unwatched(Protocol):
     """A job whose iterator is gone."""
@@ -102,6 +105,12 @@ class JobTable:
         job = self.by_id.get(job_id)
         timeout: float | None = None if job is None else job.timeout_of(index)
         return timeout
+
+    def priority_of(self, job_id: int, index: int) -> int:
+        """The priority of a task."""
+        job = self.by_id.get(job_id)
+        priority: int = 0 if job is None else job.priority_of(index)
+        return priority
 
     def close(self) -> None:
         """Notify every job that the pool was closed."""

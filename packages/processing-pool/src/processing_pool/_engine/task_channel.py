@@ -144,6 +144,12 @@ class TaskChannel(Protocol):
         :raises Exception: if one of them cannot be pickled.
         """
 
+    def prioritize(self) -> None:
+        """From now on, send the tasks first that have the highest `JobTable.priority_of`.  May be called again."""
+
+    def feed(self) -> None:
+        """Outcomes have arrived: send more of what waits for its turn, if there are priorities."""
+
     def balance(self, job_id: int) -> None:
         """From now on, until the job is done, give items that wait behind a long item of a batch to idle workers."""
 

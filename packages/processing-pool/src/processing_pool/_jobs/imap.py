@@ -244,6 +244,10 @@ class ImapJob(Target):
         """Seconds that an item may run."""
         return self.options.timeout
 
+    def priority_of(self, index: int) -> int:
+        """The priority of an item."""
+        return self.options.priority
+
     def resend(self, index: int, n: int) -> None:
         """Send items again, each by itself."""
         for i in range(index, index + n):

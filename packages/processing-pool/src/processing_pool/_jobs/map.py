@@ -139,6 +139,10 @@ class MapJob:
         """Seconds that an item may run."""
         return self.options.timeout
 
+    def priority_of(self, index: int) -> int:
+        """The priority of an item."""
+        return self.options.priority
+
     def resend(self, index: int, n: int) -> None:
         """Send items again, each by itself."""
         refusals: list[tuple[int, BaseException]] = []

@@ -23,9 +23,9 @@ from processing_pool._engine.job_table import JobTable
 from processing_pool._engine.task_channel import Resendable
 from processing_pool._messages import CANCELLED, CONTROL, TIMED_OUT, TOO_LARGE
 from processing_pool._platform import resident
-from processing_pool._supervision.claim_table import ClaimTable
+from processing_pool._supervision.claim_table import ClaimTable, Look
 
-__all__ = ["Look", "Monitor"]
+__all__ = ["Monitor"]
 
 BALANCE_INTERVAL = 0.01
 """Seconds between two looks whether one worker is idle while another has items that it has not begun."""
@@ -37,9 +37,6 @@ CLOCK_ERROR = 0.01
 """Seconds by which an item may have begun later than its claim says (``kernel/batch.c``)."""
 SHORTEST_PAUSE = 0.002
 """Seconds between two looks, at the least."""
-
-Look = tuple[int, int, int, int, bool, int, int, int]
-"""As the kernel gives it: (job_id, index, next, end, running, finished, began, word)."""
 
 
 class Monitor:

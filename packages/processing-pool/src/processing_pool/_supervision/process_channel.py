@@ -13,6 +13,7 @@ from processing_core.annotations import Any, NoReturn
 from processing_core.lowlevel import Claims, TaskQueue, pack
 from processing_pool._engine.task_channel import Call, ChannelOwner, Resendable
 from processing_pool._messages import CALLS
+from processing_pool._supervision.backlog import Sending
 from processing_pool._supervision.supervisor import Supervisor
 from processing_pool._worker.functions import ITEM, STAR, FunctionParcel, FunctionParcels, uncallable
 from processing_pool._worker.setup import WorkerSetup
@@ -53,7 +54,9 @@ class ProcessChannel:
         self.send_many: Callable[..., Any] = tasks._send_many
         self.send_batch: Callable[..., Any] = tasks._send_batch
         if idle_timeout is not None:
-            self.send, self.send_many, self.send_batch = map(self._then_start, (self.send, self.send_many, self.send_batch))
+            self.send, self.send_many, self.send_batch = map(
+                self._then_start, (self.send, self.send_many, self.send_batch)
+            )
         self.receive: Callable[..., Any] = results._receive_many
         self.tell: Callable[[int, int, object], Any] = results._send
         self._config = WorkerConfig(
@@ -74,6 +77,7 @@ class ProcessChannel:
         self._release_supervisor = supervisor.release
         self.kill: Callable[[], None] = supervisor.kill
         self.join = supervisor.join
+        self.feed: Callable[[], None] = supervisor.feed
         self.balance: Callable[[int], None] = supervisor.balance
         self.send_later: Callable[[Resendable, int, float], None] = supervisor.send_later
         self.is_waiting: Callable[[int, int], bool] = supervisor.is_waiting
@@ -98,6 +102,11 @@ class ProcessChannel:
         """Have another number of workers."""
         self.supervisor.resize(size)
         self.capacity = size
+
+    def prioritize(self) -> None:
+        """Keep tasks back from now on, so that those of higher priority are sent first."""
+        backlog = self.supervisor.prioritize(Sending(self.send, self.send_many, self.send_batch, self.tell))
+        self.send, self.send_many, self.send_batch = backlog.send, backlog.send_many, backlog.send_batch
 
     def pack(self, function: Callable[..., Any], star: bool) -> FunctionParcel:
         """Pickle the function; the job's id is the cell of the parcel with the pickle."""

@@ -34,6 +34,7 @@ from processing_pool._errors import PoolBroken
 from processing_pool._messages import CONTROL, INITIALIZER_FAILED, OUT_OF_MEMORY, Death
 from processing_pool._outcomes import ending
 from processing_pool._platform import OutOfMemory
+from processing_pool._supervision.backlog import Backlog, Sending
 from processing_pool._supervision.claim_table import ClaimTable
 from processing_pool._supervision.monitor import Monitor
 from processing_pool._worker.worker import WorkerConfig, work
@@ -47,6 +48,8 @@ UNREADY_DEATHS_PERIOD = 60.0
 killing them, or the system may lack memory for a while."""
 TERMINATION_TIME = 0.5
 """Seconds between SIGTERM and SIGKILL."""
+BACKLOG_INTERVAL = 0.01
+"""Seconds until the backlog is looked at if no outcome arrives: a cancelled message leaves the ring without one."""
 STOPPED = 1
 """The bit in the word of a claim that says that its worker begins nothing more."""
 RETRY_INTERVAL = 0.1
@@ -86,8 +89,10 @@ class Supervisor:
         self.processes: list[Any] = [None] * size
         self._claims_or_none: ClaimTable | None = ClaimTable(config.claims, size)
         self._leaving: set[int] = set()  # the ids of workers that were told to end
+        self._backlog: Backlog | None = None  # if there are priorities
         self._may_idle = config.idle_timeout is not None
-        self._missing = False  # workers have ended for want of tasks; set before the ring is looked at, read after a put
+        # Workers have ended for want of tasks; set before the ring is looked at, and read after a put.
+        self._missing = False
         self._start_failed = False  # for want of memory or processes: try again soon
         self._forks = context.get_start_method(allow_none=True) == "fork"
         self._unready_deaths = 0
@@ -169,10 +174,28 @@ class Supervisor:
             self.size = size
         self.wake()
 
+    def prioritize(self, sending: Sending) -> Backlog:
+        """The backlog, through which all tasks are sent from now on; ``sending`` is what it sends by."""
+        with self.monitor.guard:
+            if self._backlog is None:
+                tasks = self._config.tasks
+                self._backlog = Backlog(self._owner.jobs, tasks, sending, lambda: self.size, self.wake)
+                self.wake()
+            return self._backlog
+
+    def feed(self) -> None:
+        """Have the thread send what waits in the backlog, as far as there is room."""
+        backlog = self._backlog
+        if backlog is not None and not backlog.is_empty():
+            self.wake()
+
     def is_waiting(self, job_id: int, index: int) -> bool:
-        """Whether a task waits to be sent again."""
-        return self.monitor.is_waiting(job_id, index) or any(
-            unfinished.is_waiting(job_id, index) for unfinished in list(self._unfinished)
+        """Whether a task waits to be sent, for the first time or again."""
+        backlog = self._backlog
+        return (
+            (backlog is not None and backlog.is_waiting(job_id, index))
+            or self.monitor.is_waiting(job_id, index)
+            or any(unfinished.is_waiting(job_id, index) for unfinished in list(self._unfinished))
         )
 
     def send_later(self, job: Resendable, index: int, delay: float) -> None:
@@ -195,6 +218,8 @@ class Supervisor:
                         self._reap(worker_id, process)
                 self._report()
                 self.monitor.look()
+                if self._backlog is not None:
+                    self._backlog.release()
                 self._retire_surplus()
                 self._replace_workers()
         except BaseException:
@@ -215,6 +240,8 @@ class Supervisor:
         pause = self.monitor.pause()
         if self._unfinished or self._start_failed:
             pause = RETRY_INTERVAL if pause is None else min(RETRY_INTERVAL, pause)
+        if self._backlog is not None and not self._backlog.is_empty():
+            pause = BACKLOG_INTERVAL if pause is None else min(BACKLOG_INTERVAL, pause)
         if any(fd == self._woken.fileno() for fd, _ in poller.poll(None if pause is None else pause * 1000)):
             os.read(self._woken.fileno(), 4096)
 
@@ -326,9 +353,9 @@ class Supervisor:
                     return
 
     def _start_worker(self, worker_id: int) -> None:
-        claims, place = self.claims.place(worker_id)
+        claims, slot = self.claims.slot(worker_id)
         config = self._config._replace(claims=claims)
-        process = self._context.Process(target=work, args=(config, worker_id, place), daemon=True)
+        process = self._context.Process(target=work, args=(config, worker_id, slot), daemon=True)
         process.name = process.name.replace("Process", "PoolWorker")
         process._variables = config.setup.variables()
         process._reports_start_failure = False  # the pool's error has it as its cause
@@ -387,7 +414,7 @@ class Supervisor:
     def release(self) -> None:
         """Release the shared memory."""
         self._config_or_none = None
-        self._claims_or_none = None
+        self._claims_or_none = self._backlog = None
         self.monitor.release()
 
 

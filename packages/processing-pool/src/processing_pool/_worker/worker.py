@@ -50,25 +50,25 @@ class WorkerConfig(NamedTuple):
     """Seconds without a task after which a worker ends; ``None`` for no end."""
 
 
-def work(config: WorkerConfig, worker_id: int, place: int) -> None:
+def work(config: WorkerConfig, worker_id: int, slot: int) -> None:
     """Run the worker with this id until no more tasks will arrive, or it is to end.
 
-    :param place: where its claim is among ``config.claims``.
+    :param slot: where its claim is among ``config.claims``.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # it was blocked at the start
     begin(worker_id)
-    if not _initialize(config, worker_id, place):
+    if not _initialize(config, worker_id, slot):
         return
-    config.claims.write(place, CONTROL, READY)
+    config.claims.write(slot, CONTROL, READY)
     try:
-        _Worker(config, place).serve()
+        _Worker(config, slot).serve()
     finally:
-        config.claims.retire(place)  # so that the supervisor does not count on it while it calls what comes last
+        config.claims.retire(slot)  # so that the supervisor does not count on it while it calls what comes last
         end(config.on_exit)
 
 
-def _initialize(config: WorkerConfig, worker_id: int, place: int) -> bool:
+def _initialize(config: WorkerConfig, worker_id: int, slot: int) -> bool:
     try:
         config.setup.apply(worker_id)
         if config.initializer is not None:
@@ -77,7 +77,7 @@ def _initialize(config: WorkerConfig, worker_id: int, place: int) -> bool:
         if config.of_executor:
             _log_failure()
         config.results._send(CONTROL, INITIALIZER_FAILED, failure_of(error))
-        config.claims.write(place, CONTROL, INITIALIZER_FAILED)
+        config.claims.write(slot, CONTROL, INITIALIZER_FAILED)
         return False
     return True
 
@@ -90,18 +90,18 @@ def _log_failure() -> None:
 
 
 class _Worker:
-    def __init__(self, config: WorkerConfig, place: int) -> None:
+    def __init__(self, config: WorkerConfig, slot: int) -> None:
         self._config = config
-        self._place = place
+        self._slot = slot
         self._functions = FunctionCache()
 
     def serve(self) -> None:
-        """Take messages and run their tasks, until no more will arrive, the worker is to end, or it has run its number."""
+        """Take messages and run their tasks, until no more will arrive or come in time, or the worker is to end."""
         tasks, _, claims, *_ = self._config
         left, idle_timeout = self._config.max_tasks, self._config.idle_timeout
         while left is None or left > 0:
             try:
-                job_id, index, items, ok, payload = tasks._receive(idle_timeout, claims, self._place)
+                job_id, index, items, ok, payload = tasks._receive(idle_timeout, claims, self._slot)
             except Empty:
                 return  # it has taken no task, so none is lost; if there is one by now, the supervisor sees it
             except ValueError:
@@ -118,12 +118,12 @@ class _Worker:
                 left -= 1
 
     def _run_one(self, job_id: int, index: int, ok: bool, payload: Any) -> None:
-        results, claims, place = self._config.results, self._config.claims, self._place
+        results, claims, slot = self._config.results, self._config.claims, self._slot
         value = self._result(job_id, ok, payload)
         try:
-            results._send(job_id, index, value, claims, place)
+            results._send(job_id, index, value, claims, slot)
         except BaseException as error:  # it is the task's, because the worker ignores Ctrl-C
-            results._send(job_id, index, self._pickling_failure(value, error), claims, place)
+            results._send(job_id, index, self._pickling_failure(value, error), claims, slot)
 
     def _result(self, job_id: int, ok: bool, payload: Any) -> Any:
         try:
@@ -143,11 +143,11 @@ class _Worker:
             return failure_of(error)
 
     def _run_batch(self, job_id: int, items: Sequence[Any]) -> None:
-        results, claims, place = self._config.results, self._config.claims, self._place
+        results, claims, slot = self._config.results, self._config.claims, self._slot
         values, more = self._functions.each(job_id, items), True
         while more:
             try:
-                unsaved = results._run(claims, place, values)
+                unsaved = results._run(claims, slot, values)
             except BaseException as error:
                 if isinstance(error, SystemExit) and not self._config.of_executor:
                     raise
@@ -156,8 +156,8 @@ class _Worker:
                 if unsaved is None:
                     break
                 failure = self._pickling_failure(*unsaved)
-            more = results._save(claims, place, failure, True)  # else it was the last, or this worker is stopped
-        results._flush(claims, place)
+            more = results._save(claims, slot, failure, True)  # else it was the last, or this worker is stopped
+        results._flush(claims, slot)
 
     def _refuse_batch(self, job_id: int, index: int) -> None:
         """A batch cannot be unpickled: its items must be sent one by one.
@@ -165,7 +165,7 @@ class _Worker:
         The outcome of the first item, which is begun, is `Unread`. The others are not begun; the supervisor sends them
         again because this worker ends.
         """
-        self._config.results._send(job_id, index, Unread(), self._config.claims, self._place)
+        self._config.results._send(job_id, index, Unread(), self._config.claims, self._slot)
 
     def _pickling_failure(self, value: Any, error: BaseException) -> Failure:
         """The outcome that is sent instead of a value that cannot be pickled."""
