@@ -15,7 +15,7 @@ class Slot(NamedTuple):
     """Where a worker's claim is."""
 
     claims: Claims
-    index: int
+    number: int
 
 
 class ClaimTable:

@@ -54,9 +54,8 @@ class ProcessChannel:
         self.send_many: Callable[..., Any] = tasks._send_many
         self.send_batch: Callable[..., Any] = tasks._send_batch
         if idle_timeout is not None:
-            self.send, self.send_many, self.send_batch = map(
-                self._then_start, (self.send, self.send_many, self.send_batch)
-            )
+            self.send, self.send_many = self._then_start(self.send), self._then_start(self.send_many)
+            self.send_batch = self._then_start(self.send_batch)
         self.receive: Callable[..., Any] = results._receive_many
         self.tell: Callable[[int, int, object], Any] = results._send
         self._config = WorkerConfig(
