@@ -67,9 +67,9 @@ class Pool(BasePool, PoolAliases):
         called with the worker's number, in the worker, and gives them: ``CUDA_VISIBLE_DEVICES``, for instance.
     :param directory: the working directory of the workers; ``None`` for the one of this process.
     :param affinity: the processors that each worker may run on, or a function that is called likewise.
-    :param options: ``timeout``, ``retries`` and ``backoff`` of the tasks whose call does not give them:
+    :param options: ``timeout``, ``retries``, ``backoff`` and ``priority`` of the tasks whose call does not give them:
         :class:`TaskOptions`.
-    :raises ValueError: if a number is below 1, or negative where 0 is allowed.
+    :raises ValueError: if a number is below 1, or negative where 0 is allowed, or a time is not positive.
     :raises TypeError: if the initializer cannot be called, or a number is not one.
 
     >>> import processing
