@@ -175,6 +175,8 @@ class TestUnderLoad:
                 mapped = pool.map(partial(pooling.record_number, path), numbers[1::2], i % 5 + 1)
                 assert [call.get(60) for call in calls] == list(numbers[::2])
                 assert mapped == list(numbers[1::2])
+                if i % 10 == 0:
+                    await_workers(pool, SIZES[i % len(SIZES)])  # else workers that start slowly would never be ready
             pool.resize(2)
             await_workers(pool, 2)
         assert sorted(map(int, pooling.recorded(path))) == list(range(200 * ITEMS))
