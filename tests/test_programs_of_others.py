@@ -1,4 +1,4 @@
-"""Programs of others, unedited, do by ``python -m processing run`` what they do plainly; all of them: `nox -s programs`."""
+"""Programs of others do by ``python -m processing run`` what they do plainly; `nox -s programs` runs more of them."""
 
 from dataclasses import replace
 

@@ -27,8 +27,19 @@ def options() -> None:
         assert_type(result.cancel(), bool)
         stream: Iterator[int] = pool.imap(square, [1], buffersize=10)
         next(stream)
+        assert_type(pool.apply(square, (1,), priority=3), int)
+        pool.map(square, [1], priority="high")  # type: ignore[call-overload]
+        pool.resize(3)
+        pool.resize("three")  # type: ignore[arg-type]
         assert_type(pool.join(1.5), bool)
         pool.apply(square, (1,), tiemout=1)  # type: ignore[call-arg]
+
+
+def idle() -> None:
+    with processing.get_context("spawn").Pool(2, idle_timeout=0.5, priority=1) as pool:
+        pool.resize(4)
+    processing.reusable_pool(2, idle_timeout=60.0).resize(3)
+    processing.Pool(2, idle_timeout="soon")  # type: ignore[arg-type]
 
 
 def state() -> None:

@@ -1,14 +1,17 @@
 """``python -m processing`` and its subcommands."""
 
 import errno
+import os
 import queue
+import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import processing
-from processing._commands import COMMANDS, _check, main
+from processing._commands import COMMANDS, _check, _limits, main
 from processing._commands._versions import DISTRIBUTIONS
 
 
@@ -24,13 +27,54 @@ def broken(error: BaseException) -> None:
 def test_everything_works_here() -> None:
     result = run("check")
     assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
-    *lines, last = result.stdout.splitlines()
+    versions, limits, tried = (block.splitlines() for block in result.stdout.split("\n\n"))
+    assert len(versions) == len(DISTRIBUTIONS) + 2
+    assert limits
+    *lines, last = tried
     assert last == "Everything works here."
     assert all(" works " in line for line in lines)
     for name in ["shared memory", "lock", "queue", "pool", "manager"]:
         assert any(line.startswith(name) for line in lines)
     for method in processing.get_all_start_methods():
         assert any(line.startswith(f"process ({method})") for line in lines)
+
+
+class TestLimits:
+    def test_each_is_found(self) -> None:
+        found = {fact.name: fact.text() for fact in _limits.facts()}
+        assert [text for text in found.values() if "unknown" in text] == []
+        assert found["start methods"].count("(default)") == 1
+        for method in processing.get_all_start_methods():
+            assert method in found["start methods"]
+        assert str(resource.getrlimit(resource.RLIMIT_NOFILE)[0]) in found["open files"]
+
+    def test_of_the_arena(self) -> None:
+        code = "from processing._commands import _limits; print(_limits.arena())"
+        variables = {**os.environ, "PROCESSING_ARENA_LIMIT": str(1 << 29)}
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=variables)
+        assert result.stdout.startswith("0.50 GiB at the most (by PROCESSING_ARENA_LIMIT)")
+
+    def test_the_default_method_is_the_programs(self) -> None:
+        code = "import processing; processing.set_start_method('spawn'); from processing._commands import _limits"
+        result = subprocess.run(
+            [sys.executable, "-c", f"{code}; print(_limits.start_methods())"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "spawn (default)" in result.stdout
+
+    def test_one_that_cannot_be_found_is_no_failure(self) -> None:
+        assert _limits.Fact("a fact", lambda: str(1 / 0)).text() == "unknown (ZeroDivisionError: division by zero)"
+
+    def test_the_smallest_of_the_control_groups_counts(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        groups = [str(tmp_path / "a" / "b"), str(tmp_path / "a")]
+        os.makedirs(groups[0])
+        monkeypatch.setattr(_limits, "control_groups", lambda controller: groups)
+        assert _limits.of_number(_limits.smallest("pids", ("pids.max",))) == "unlimited"
+        (tmp_path / "a" / "b" / "pids.max").write_text("max\n")
+        (tmp_path / "a" / "pids.max").write_text("100\n")
+        assert _limits.processes().endswith("100 in this container")
 
 
 def test_versions_of_everything() -> None:

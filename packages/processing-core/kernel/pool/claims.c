@@ -159,6 +159,16 @@ static PyObject *py_clear(PyObject *self, PyObject *worker)
     struct claim *c = parsed_claim(self, worker);
     if (!c) return NULL;
     set(c, 0, 0, 0);
+    store(&c->leaving, 0);
+    Py_RETURN_NONE;
+}
+
+/* retire(worker): it ends when the item that it runs is done; TaskQueue._rouse wakes it if it sleeps. */
+static PyObject *py_retire(PyObject *self, PyObject *worker)
+{
+    struct claim *c = parsed_claim(self, worker);
+    if (!c) return NULL;
+    claim_retire(c);
     Py_RETURN_NONE;
 }
 
@@ -178,10 +188,15 @@ static PyObject *claims_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
 }
 
 static PyMethodDef methods[] = {
-    {"read", py_read, METH_O, NULL},       {"look", py_look, METH_O, NULL},
-    {"stop", py_stop, METH_VARARGS, NULL}, {"revoke", py_revoke, METH_VARARGS, NULL},
-    {"saved", py_saved, METH_O, NULL},     {"write", py_write, METH_VARARGS, NULL},
-    {"clear", py_clear, METH_O, NULL},     {NULL, NULL, 0, NULL},
+    {"read", py_read, METH_O, NULL},
+    {"look", py_look, METH_O, NULL},
+    {"stop", py_stop, METH_VARARGS, NULL},
+    {"revoke", py_revoke, METH_VARARGS, NULL},
+    {"saved", py_saved, METH_O, NULL},
+    {"write", py_write, METH_VARARGS, NULL},
+    {"clear", py_clear, METH_O, NULL},
+    {"retire", py_retire, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
 };
 static PyType_Slot slots[] = {{Py_tp_new, claims_new}, {Py_tp_methods, methods}, {0, NULL}};
 

@@ -119,7 +119,7 @@ static PyObject *receive_one(PyObject *self, PyObject *timeout, struct claim *cl
     struct receiving r;
     if (!parse_timeout(timeout, &deadline)) return NULL;
     for (;;) {
-        outcome o = queue_receive(self, &r, claim, deadline);
+        outcome o = claim && claim_leaving(claim) ? E_CLOSED : queue_receive(self, &r, claim, deadline);
         if (o != OK) return o == BUSY ? raise_get(o) : raise_outcome(o);
         if (!(r.m.flags & MESSAGE_CANCELLED)) break;
         discard(&r);
@@ -209,6 +209,14 @@ static PyObject *task_recover_claims(PyObject *self, PyObject *Py_UNUSED(none))
     Py_RETURN_NONE;
 }
 
+/* _rouse(): takers that sleep look whether they are to end. */
+static PyObject *task_rouse(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    if (!queue_usable(self)) return NULL;
+    park_wake(&ring_of(self)->not_empty, ALL_WAITERS);
+    Py_RETURN_NONE;
+}
+
 /* _cancel(job_id, first, last, number=0): how many messages were cancelled. */
 static PyObject *task_cancel(PyObject *self, PyObject *args)
 {
@@ -235,6 +243,7 @@ static PyMethodDef task_methods[] = {
     {"_send_saved", batch_send_saved, METH_VARARGS, NULL},
     {"_cancel", task_cancel, METH_VARARGS, NULL},
     {"_recover_claims", task_recover_claims, METH_NOARGS, NULL},
+    {"_rouse", task_rouse, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

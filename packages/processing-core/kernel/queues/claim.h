@@ -36,7 +36,8 @@ struct claim {
     word64 flushed;  /* items whose results were sent; stored before `finished` where an item is sent by itself */
     word64 filled;   /* bytes of the result buffer in use; only the taker reads it */
     word64 flushed_at;
-    uint64_t spare[7];
+    word64 leaving; /* not 0: the taker is to end, or does; set by any process, and read before each take */
+    uint64_t spare[6];
 };
 _Static_assert(sizeof(struct claim) == 128, "two cache lines");
 
@@ -69,6 +70,15 @@ static inline outcome work_begin(struct claim *c, int64_t now)
     } while (!cas_weak(&c->work, &old, (old + WORK_NEXT_ONE) | WORK_RUNNING));
     return OK;
 }
+
+/* The taker begins nothing more, and takes no message: it ends when the item that it runs is done.  The caller then wakes
+ * the takers that sleep. A taker looks at this word after it has announced its sleep, so it misses neither. */
+static inline void claim_retire(struct claim *c)
+{
+    store(&c->leaving, 1);
+    fetch_or(&c->work, WORK_STOPPED);
+}
+static inline bool claim_leaving(struct claim *c) { return load(&c->leaving) != 0; }
 
 /* The turn is over: every result was sent. */
 static inline void work_close(struct claim *c) { fetch_and(&c->work, ~WORK_RUNNING); }

@@ -182,6 +182,7 @@ static outcome get_attempt(void *ctx, bool look)
 {
     struct get_attempt *a = ctx;
     if (look) ring_look(a->ring);
+    if (a->message->claim && claim_leaving(a->message->claim)) return E_CLOSED;
     return ring_get(a->ring, a->index, a->message, false);
 }
 

@@ -423,6 +423,9 @@ class TaskQueue(Channel[_T]):
     def _recover_claims(self) -> None:
         """Repair what dead takers left; afterwards their claims are exact. May wait for the ring's lock."""
 
+    def _rouse(self) -> None:
+        """Have takers that sleep look whether they are to end (:meth:`Claims.retire`)."""
+
 @final
 class Observer:
     """A descriptor that becomes readable at a put into a watched queue."""
@@ -538,6 +541,9 @@ class Claims(Handle):
 
     def write(self, worker: int, job_id: int, index: int, /) -> None:
         """Stand there without having taken anything yet."""
+
+    def retire(self, worker: int, /) -> None:
+        """Have the taker end when the item that it runs is done; :meth:`TaskQueue._rouse` wakes it if it sleeps."""
 
     def clear(self, worker: int, /) -> None:
         """Forget the claim, before another taker gets the place."""

@@ -15,7 +15,7 @@ from processing_pool._engine.task_channel import TaskChannel
 from processing_pool._jobs.imap import IMapIterator, ImapJob
 from processing_pool._jobs.map import MapJob
 from processing_pool._jobs.result import AsyncResult
-from processing_pool._numbers import positive
+from processing_pool._numbers import positive, real
 from processing_pool._options import Options, TaskOptions
 from processing_pool._platform import usable_cpus
 from processing_pool._supervision.process_channel import ProcessChannel
@@ -45,6 +45,7 @@ class BasePool(PoolCompatibility):
         context: BaseContext | None = None,
         *,
         max_memory: int | None = None,
+        idle_timeout: float | None = None,
         on_exit: Callable[[], object] | None = None,
         threads_per_worker: int | Literal["auto"] | None = "auto",
         environment: Environment | None = None,
@@ -61,6 +62,8 @@ class BasePool(PoolCompatibility):
             maxtasksperchild = _lifetime(maxtasksperchild)
         if max_memory is not None:
             max_memory = positive(max_memory, "max_memory")
+        if idle_timeout is not None:
+            idle_timeout = _positive_seconds(idle_timeout)
         for name, function in (("initializer", initializer), ("on_exit", on_exit)):
             if function is not None and not callable(function):
                 raise TypeError(f"{name} must be a callable, not {function!r}")
@@ -69,8 +72,8 @@ class BasePool(PoolCompatibility):
         ensure_family()
         self._ctx = context_of(context, "context")
         workers = workers_of(type(self), self._ctx)
-        settings = initializer, tuple(initargs), maxtasksperchild, max_memory, on_exit, self._of_executor, setup
-        self._engine = Engine(self._channel(workers, size, *settings))
+        first = initializer, tuple(initargs), maxtasksperchild, max_memory
+        self._engine = Engine(self._channel(workers, size, *first, on_exit, self._of_executor, setup, idle_timeout))
         self._engine.start(self)
 
     def _channel(self, workers: Any, size: int, *settings: Any) -> TaskChannel:
@@ -86,6 +89,21 @@ class BasePool(PoolCompatibility):
 
         self._engine.check_running()
         return submitted(self._engine, self, self._options, fn, args, kwargs)
+
+    def resize(self, processes: int) -> None:
+        """Have another number of workers.  Does not block; thread-safe.
+
+        If they become more, further ones are started. If they become fewer, those with the highest numbers end as soon
+        as each has finished the task that it runs; what it had not begun is run by others, and no task is lost or run
+        twice. Workers that are started later share the processors in the new number (``threads_per_worker``).
+
+        :param processes: how many workers.
+        :raises TypeError: if it is not an integer.
+        :raises ValueError: if it is below 1, or the pool was closed or terminated.
+        :raises PoolBroken: if the pool is broken.
+        :raises MemoryError: if the arena has no room for further workers.
+        """
+        self._engine.resize(positive(processes, "processes"))
 
     def close(self) -> None:
         """Take no more tasks; the workers end when all are done.  Does not block."""
@@ -157,6 +175,13 @@ class BasePool(PoolCompatibility):
 
 
 _UNCHANGING = (range, tuple, str, bytes)
+
+
+def _positive_seconds(number: float) -> float:
+    seconds = real(number, "idle_timeout")
+    if not seconds > 0:
+        raise ValueError(f"idle_timeout must be positive, not {number!r}")
+    return seconds
 
 
 def _lifetime(tasks: int) -> int:

@@ -11,6 +11,7 @@ cell of the job's function   index of the item, or of the first of some     argu
                              that are sent together                         likewise
 CALLS                        WAKE                                           none; it only wakes the leader
 CONTROL                      INITIALIZER_FAILED                             why
+CONTROL                      RESIZED                                        none; jobs send more to more workers
 ===========================  =============================================  ===========================
 
 Instead of a result a message may have a `Failure`; an `Unread`, for the first item of a batch that could not be
@@ -29,6 +30,7 @@ __all__ = [
     "CALLS",
     "CONTROL",
     "INITIALIZER_FAILED",
+    "RESIZED",
     "WAKE",
     "Death",
     "Failure",
@@ -46,6 +48,7 @@ CONTROL = (1 << 64) - 1
 WAKE = 0
 READY = 1
 INITIALIZER_FAILED = 2
+RESIZED = 3
 
 Row = tuple[int, int, int, bool | list[int], Any]
 """A received outcome: (job_id, index, items, whether the object was unpickled, the object or the error).

@@ -14,28 +14,34 @@ class TaskOptions(TypedDict, total=False):
     :param timeout: seconds that a task may run, counted from its start; ``None`` for no end.
     :param retries: how often a task is run again that raised an exception, timed out, or lost its worker.
     :param backoff: seconds before it is run again, doubled each time.
+    :param priority: of the tasks that wait, those with a higher number are begun first, and of equal ones that which
+        was given first. It does not interrupt what runs, nor overtake what workers are about to begin.
     """
 
     timeout: float | None
     retries: int
     backoff: float
+    priority: int
 
 
 class Options(NamedTuple):
     """Those of one job, checked.
 
     :param return_exceptions: whether a map gives its items' exceptions among the results.
+    :param special: whether there is a timeout or a priority, which the engine looks at; if not, ``None``.
     """
 
     timeout: float | None = None
     retries: int = 0
     backoff: float = 0.0
     return_exceptions: bool = False
+    priority: int = 0
+    special: bool | None = None
 
     def updated(self, given: TaskOptions, return_exceptions: bool = False) -> Options:
         """A copy of these options with the given changes.
 
-        :raises TypeError: if a value is not a number, or there is no such option.
+        :raises TypeError: if a value is not a number, or the priority no integer, or there is no such option.
         :raises ValueError: if one is negative, or the timeout zero.
         """
         if not given and not return_exceptions:
@@ -45,9 +51,11 @@ class Options(NamedTuple):
         chosen = self._replace(**given)
         timeout = None if chosen.timeout is None else real(chosen.timeout, "timeout")
         retries, backoff = integer(chosen.retries, "retries"), real(chosen.backoff, "backoff")
+        priority = integer(chosen.priority, "priority")
         if timeout is not None and not timeout > 0:
             raise ValueError(f"timeout must be positive, not {chosen.timeout!r}")
         for name, number in (("retries", retries), ("backoff", backoff)):
             if not number >= 0:
                 raise ValueError(f"{name} must not be negative: {number!r}")
-        return Options(timeout, retries, backoff, return_exceptions)
+        special = True if priority or timeout is not None else None
+        return Options(timeout, retries, backoff, return_exceptions, priority, special)

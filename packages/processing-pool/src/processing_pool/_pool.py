@@ -55,8 +55,10 @@ class Pool(BasePool, PoolAliases):
     :param context: the context whose start method starts the workers; ``None`` for the default.
     :param max_memory: resident bytes that a worker may have of its own; a task that is found with more fails with
         :exc:`MemoryExceeded`.
-    :param on_exit: what each worker calls last, if it ends by itself: the pool was closed, or ``maxtasksperchild`` was
-        reached.
+    :param idle_timeout: seconds without a task after which a worker ends, perhaps the last one; workers are started
+        again when there are tasks. ``None`` for never.
+    :param on_exit: what each worker calls last, if it ends by itself: the pool was closed or made smaller, or
+        ``maxtasksperchild`` or ``idle_timeout`` was reached.
     :param threads_per_worker: how many threads numerical libraries (BLAS, OpenMP) may use in each worker. By default
         the workers share the processors, unless the environment has a number (``OMP_NUM_THREADS`` and its like);
         ``None`` leaves that to the libraries. Of libraries that are loaded before the worker's first task, only
@@ -65,9 +67,9 @@ class Pool(BasePool, PoolAliases):
         called with the worker's number, in the worker, and gives them: ``CUDA_VISIBLE_DEVICES``, for instance.
     :param directory: the working directory of the workers; ``None`` for the one of this process.
     :param affinity: the processors that each worker may run on, or a function that is called likewise.
-    :param options: ``timeout``, ``retries`` and ``backoff`` of the tasks whose call does not give them:
+    :param options: ``timeout``, ``retries``, ``backoff`` and ``priority`` of the tasks whose call does not give them:
         :class:`TaskOptions`.
-    :raises ValueError: if a number is below 1, or negative where 0 is allowed.
+    :raises ValueError: if a number is below 1, or negative where 0 is allowed, or a time is not positive.
     :raises TypeError: if the initializer cannot be called, or a number is not one.
 
     >>> import processing

@@ -212,3 +212,19 @@ def add(array: Any, number: float) -> float:
 def add_one(array: Any) -> float:
     """Add 1 to an array in place, and return its last element."""
     return add(array, 1)
+
+
+def record_number(path: str, number: int) -> int:
+    """Record the number, and return it."""
+    record(path, number)
+    return number
+
+
+def record_and_wait_if(path: str, address: str, victim: int, number: int) -> int:
+    """Record the number; if it is the victim's, wait until the test releases it."""
+    record(path, number)
+    if number == victim:
+        client = RendezvousClient(address)
+        client.wait_for_release()
+        client.close()
+    return number

@@ -21,7 +21,7 @@ def is_idle(pool: Pool) -> bool:
 
 def is_ready(pool: Pool) -> bool:
     """Whether every worker is ready to receive tasks."""
-    claims = _supervisor(pool)._config.claims
+    claims = _supervisor(pool).claims
     return all(claims.read(worker) for worker in range(pool._processes))
 
 
@@ -33,6 +33,14 @@ def is_collecting(executor: ProcessPoolExecutor) -> bool:
 def is_waiting(pool: Pool, result: AsyncResult[Any]) -> bool:
     """Whether a call waits for being sent again."""
     return pool._engine.channel.is_waiting(CALLS, result.index)
+
+
+def await_backlog(pool: Pool) -> None:
+    """Poll until a pool with priorities has taken back what it had sent before the first; there is no event for it."""
+    backlog, deadline = _supervisor(pool)._backlog, time.monotonic() + 30
+    while not backlog._has_begun:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 @contextmanager
@@ -50,7 +58,7 @@ def with_unfinished(pool: Pool) -> Iterator[threading.Event]:
             assert end.wait(60)
         report()
 
-    claims = supervisor._config.claims
+    claims = supervisor.claims
     while (look := claims.look(0)) is None or look[4] or not claims.stop(0, look[7]):
         time.sleep(0.001)  # there is no event for the end of a worker's send; a worker that is stopped begins no task
     with pytest.MonkeyPatch.context() as patch:

@@ -75,6 +75,15 @@ class ThreadChannel:
         self._owner = owner
         self._thread.start()
 
+    def resize(self, size: int) -> None:
+        raise NotImplementedError("the number of threads is fixed")
+
+    def prioritize(self) -> None:
+        """Do nothing: tasks are begun in the order in which they were given."""
+
+    def feed(self) -> None:
+        """Do nothing: nothing waits here."""
+
     # -- sending ------------------------------------------------------------------------------------
 
     def pack(self, function: Callable[..., Any], star: bool) -> _Packed:

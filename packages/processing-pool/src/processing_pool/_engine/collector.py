@@ -60,7 +60,7 @@ class Collector:
     def __init__(self, channel: TaskChannel, jobs: Mapping[int, Job], dispatched: Callable[[], None]) -> None:
         self._channel = channel
         self._jobs = jobs
-        self._dispatched = dispatched
+        self.dispatched: Callable[[], None] = dispatched  # is called after each dispatch
         self._inbox: list[Row] = []  # only the leader changes it
         # Held by the leader. Reentrant, because a signal handler or a finalizer of the leader's thread may use the
         # pool.
@@ -152,7 +152,7 @@ class Collector:
         if inbox and inbox[0] is first:
             del inbox[:length]
         self._blamed = None
-        self._dispatched()
+        self.dispatched()
 
     def _blame(self, job: Job, error: Exception) -> None:
         """Handle an error in the middle of a row.

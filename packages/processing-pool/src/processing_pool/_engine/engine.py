@@ -27,7 +27,8 @@ from processing_pool._jobs.calls import Calls
 from processing_pool._jobs.imap import ImapJob
 from processing_pool._jobs.map import MapJob
 from processing_pool._jobs.result import AsyncResult
-from processing_pool._messages import CALLS, CONTROL, Failure, error_of, renewed
+from processing_pool._messages import CALLS, CONTROL, RESIZED, Failure, error_of, renewed
+from processing_pool._options import Options
 
 __all__ = ["Engine"]
 
@@ -44,7 +45,6 @@ class Engine:
 
     def __init__(self, channel: TaskChannel) -> None:
         self.pid: int = os.getpid()
-        self.size: int = channel.capacity
         self.state: str = RUNNING
         self._ending = threading.RLock()  # guards that a termination is not taken back by a close
         self._dropped = False
@@ -98,8 +98,8 @@ class Engine:
         """Submit the call of ``result``."""
         index = result.index = next(self._numbers)
         self.calls.pending[index] = result
-        if result.options.timeout is not None:
-            self._limit_time(result, result.options.timeout)
+        if result.options.special is not None:
+            self._heed(result, result.options)
         try:
             self.channel.submit(result)
         except BaseException as error:
@@ -131,6 +131,19 @@ class Engine:
         """Whether a worker has begun a call and not ended it."""
         return self.channel.is_running(CALLS, result.index)
 
+    def _heed(self, whose: object, options: Options) -> None:
+        """See to a timeout and a priority, before anything is sent."""
+        if options.timeout is not None:
+            self._limit_time(whose, options.timeout)
+        if options.priority:
+            self.channel.prioritize()
+            self.collector.dispatched = self._feed
+
+    def _feed(self) -> None:
+        """After outcomes were dispatched, of a pool with priorities: workers may have become free."""
+        self.channel.feed()
+        self.finished()
+
     def _limit_time(self, whose: object, timeout: float) -> None:
         self.jobs.timed[whose] = timeout
         self.channel.wake()
@@ -138,8 +151,8 @@ class Engine:
     def enter(self, job: MapJob | ImapJob, begin: Callable[[], object]) -> None:
         """Enter a job into the table, and begin it."""
         self.jobs.by_id[job.job_id] = job
-        if job.options.timeout is not None:
-            self._limit_time(job, job.options.timeout)
+        if job.options.special is not None:
+            self._heed(job, job.options)
         try:
             begin()
         except BaseException as error:
@@ -186,6 +199,19 @@ class Engine:
         return None if self._over is None else renewed(self._over)
 
     # -- the state ----------------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        """How many workers there are to be."""
+        return self.channel.capacity
+
+    def resize(self, size: int) -> None:
+        """As :meth:`Pool.resize`."""
+        self.check_running()
+        if self.broken is not None:
+            raise renewed(self.broken)
+        self.channel.resize(size)
+        self.channel.tell(CONTROL, RESIZED, None)  # the thread that collects has each job send more
 
     @property
     def is_over(self) -> bool:
@@ -331,22 +357,32 @@ class _Control:
         self._engine = engine
 
     def put(self, index: int, n: int, ok: bool | list[int], value: Any) -> None:
+        if index == RESIZED:
+            return
         error = PoolBroken("the pool's initializer failed in a worker")
         self._engine.break_down(caused_by(error, error_of(value) if type(value) is Failure else value))
 
     def timeout_of(self, index: int) -> None:
         pass
 
+    def priority_of(self, index: int) -> int:
+        return 0
+
     def resend(self, index: int, n: int) -> None:
         pass
 
     def advance(self) -> None:
-        pass
+        """Where the number of workers has changed."""
+        for job in self._engine.jobs.temporary().values():
+            job.widen(self._engine.size)
 
     def close(self) -> None:
         pass
 
     def abort(self, error: BaseException) -> None:
+        pass
+
+    def widen(self, workers: int) -> None:
         pass
 
 

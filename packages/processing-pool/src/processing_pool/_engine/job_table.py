@@ -24,11 +24,17 @@ class Job(Protocol):
     def close(self) -> None:
         """The pool was closed."""
 
+    def widen(self, workers: int) -> None:
+        """There are that many workers now: if they are more, send more."""
+
     def resend(self, index: int, n: int) -> None:
         """Send the items ``[index, index + n)`` again, each by itself: they were not begun, or are to be retried."""
 
     def timeout_of(self, index: int) -> float | None:
         """Seconds that an item may run; ``None`` for no end."""
+
+    def priority_of(self, index: int) -> int:
+        """The priority of an item."""
 
 
 class Unwatched(Protocol):
@@ -99,6 +105,12 @@ class JobTable:
         job = self.by_id.get(job_id)
         timeout: float | None = None if job is None else job.timeout_of(index)
         return timeout
+
+    def priority_of(self, job_id: int, index: int) -> int:
+        """The priority of a task."""
+        job = self.by_id.get(job_id)
+        priority: int = 0 if job is None else job.priority_of(index)
+        return priority
 
     def close(self) -> None:
         """Notify every job that the pool was closed."""

@@ -95,6 +95,12 @@ class TaskChannel(Protocol):
         :raises Exception: if that is not possible; then nothing is left.
         """
 
+    def resize(self, size: int) -> None:
+        """Have another capacity.  Does not block: tasks that run are finished first where it becomes smaller.
+
+        :raises Exception: if that is not possible; then nothing has changed.
+        """
+
     def pack(self, function: Callable[..., Any], star: bool) -> PackedFunction:
         """Store the function of a job and give the job its id.
 
@@ -137,6 +143,12 @@ class TaskChannel(Protocol):
         :raises BufferError: if the items are so large that each should be sent by itself.
         :raises Exception: if one of them cannot be pickled.
         """
+
+    def prioritize(self) -> None:
+        """From now on, send the tasks first that have the highest `JobTable.priority_of`.  May be called again."""
+
+    def feed(self) -> None:
+        """Outcomes have arrived: send more of what waits for its turn, if there are priorities."""
 
     def balance(self, job_id: int) -> None:
         """From now on, until the job is done, give items that wait behind a long item of a batch to idle workers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from processing_core import ClosedError
 from processing_core.annotations import Any
@@ -109,6 +110,24 @@ class Calls:
         """Seconds that the call may run."""
         result = self.pending.get(index)
         return None if result is None else result.options.timeout
+
+    def widen(self, workers: int) -> None:
+        """Nothing follows: every call was sent at once."""
+
+    def priority_of(self, index: int) -> int:
+        """The priority of a call."""
+        result = self.pending.get(index)
+        return 0 if result is None else result.options.priority
+
+    def take_back(self, keep: Callable[[int], None]) -> None:
+        """Take the calls that no worker has taken back from the channel; they are to be sent again.
+
+        :param keep: is called with the index of each.
+        """
+        for index, result in list(self.pending.items()):
+            with self._guard:
+                if index in self.pending and self._channel.take_back(result):
+                    keep(index)
 
     def close(self) -> None:
         """Nothing follows."""

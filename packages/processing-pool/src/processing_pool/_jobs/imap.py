@@ -235,9 +235,18 @@ class ImapJob(Target):
             self._leave()
         self.wake()
 
+    def widen(self, workers: int) -> None:
+        """Have the feeder send more if there are more workers."""
+        self._window.widen(workers)
+        self._room.release()
+
     def timeout_of(self, index: int) -> float | None:
         """Seconds that an item may run."""
         return self.options.timeout
+
+    def priority_of(self, index: int) -> int:
+        """The priority of an item."""
+        return self.options.priority
 
     def resend(self, index: int, n: int) -> None:
         """Send items again, each by itself."""

@@ -115,6 +115,11 @@ class MapJob:
         else:
             self._result.resolve(False, error)
 
+    def widen(self, workers: int) -> None:
+        """Send more if there are more workers."""
+        self._window.widen(workers)
+        self.advance()
+
     def close(self) -> None:
         """Do nothing: a map gets no further items when its pool is closed."""
 
@@ -133,6 +138,10 @@ class MapJob:
     def timeout_of(self, index: int) -> float | None:
         """Seconds that an item may run."""
         return self.options.timeout
+
+    def priority_of(self, index: int) -> int:
+        """The priority of an item."""
+        return self.options.priority
 
     def resend(self, index: int, n: int) -> None:
         """Send items again, each by itself."""

@@ -52,6 +52,11 @@ class Window:
                 self.messages *= 2
         self._last = now
 
+    def widen(self, workers: int) -> None:
+        """There are that many workers now: each has its share of a window; a wide one stays so."""
+        self._workers = workers
+        self.messages = max(self.messages, 2 * workers)
+
     def send_singly(self) -> None:
         """From now on a message has one item, and the window is a small one."""
         self.messages, self.chunk, self._is_adaptive = 2 * self._workers, 1, False

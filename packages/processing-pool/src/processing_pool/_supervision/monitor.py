@@ -18,13 +18,14 @@ from contextlib import AbstractContextManager
 
 from processing_core import ClosedError
 from processing_core.annotations import Any
-from processing_core.lowlevel import Claims, TaskQueue
+from processing_core.lowlevel import TaskQueue
 from processing_pool._engine.job_table import JobTable
 from processing_pool._engine.task_channel import Resendable
 from processing_pool._messages import CANCELLED, CONTROL, TIMED_OUT, TOO_LARGE
 from processing_pool._platform import resident
+from processing_pool._supervision.claim_table import ClaimTable, Look
 
-__all__ = ["Look", "Monitor"]
+__all__ = ["Monitor"]
 
 BALANCE_INTERVAL = 0.01
 """Seconds between two looks whether one worker is idle while another has items that it has not begun."""
@@ -37,9 +38,6 @@ CLOCK_ERROR = 0.01
 SHORTEST_PAUSE = 0.002
 """Seconds between two looks, at the least."""
 
-Look = tuple[int, int, int, int, bool, int, int, int]
-"""As the kernel gives it: (job_id, index, next, end, running, finished, began, word)."""
-
 
 class Monitor:
     """Looks at the tasks that the workers run.
@@ -49,10 +47,10 @@ class Monitor:
     """
 
     def __init__(
-        self, jobs: JobTable, tasks: TaskQueue[Any], claims: Claims, processes: list[Any], max_memory: int | None
+        self, jobs: JobTable, tasks: TaskQueue[Any], claims: ClaimTable, processes: list[Any], max_memory: int | None
     ) -> None:
         self._tasks: TaskQueue[Any] | None = tasks
-        self._claims_or_none: Claims | None = claims
+        self._claims_or_none: ClaimTable | None = claims
         self._jobs = jobs
         self._batched: set[int] = set()  # the ids of jobs that are balanced
         self._processes = processes
@@ -146,7 +144,7 @@ class Monitor:
             self._claims_or_none = self._tasks = None
 
     @property
-    def _claims(self) -> Claims:
+    def _claims(self) -> ClaimTable:
         if self._claims_or_none is None:
             raise ClosedError("the pool's workers have ended")
         return self._claims_or_none

@@ -13,6 +13,7 @@ from processing_core.annotations import Any, NoReturn
 from processing_core.lowlevel import Claims, TaskQueue, pack
 from processing_pool._engine.task_channel import Call, ChannelOwner, Resendable
 from processing_pool._messages import CALLS
+from processing_pool._supervision.backlog import Sending
 from processing_pool._supervision.supervisor import Supervisor
 from processing_pool._worker.functions import ITEM, STAR, FunctionParcel, FunctionParcels, uncallable
 from processing_pool._worker.setup import WorkerSetup
@@ -27,7 +28,7 @@ class ProcessChannel:
     """A `TaskChannel` whose workers are processes. Methods without a docstring are described there.
 
     :param context: makes the processes.
-    :param size: how many there are.
+    :param size: how many there are at first.
     :param max_memory: resident bytes that each may have; ``None`` for no limit.
     """
 
@@ -42,6 +43,7 @@ class ProcessChannel:
         on_exit: Callable[[], object] | None,
         of_executor: bool,
         setup: WorkerSetup,
+        idle_timeout: float | None,
     ) -> None:
         self.capacity: int = size
         tasks: TaskQueue[Any] = TaskQueue()
@@ -51,10 +53,13 @@ class ProcessChannel:
         self.send: Callable[[int, int, Any], Any] = tasks._send
         self.send_many: Callable[..., Any] = tasks._send_many
         self.send_batch: Callable[..., Any] = tasks._send_batch
+        if idle_timeout is not None:
+            self.send, self.send_many = self._then_start(self.send), self._then_start(self.send_many)
+            self.send_batch = self._then_start(self.send_batch)
         self.receive: Callable[..., Any] = results._receive_many
         self.tell: Callable[[int, int, object], Any] = results._send
         self._config = WorkerConfig(
-            tasks, results, Claims(size), initializer, initargs, max_tasks, on_exit, of_executor, setup
+            tasks, results, Claims(size), initializer, initargs, max_tasks, on_exit, of_executor, setup, idle_timeout
         )
         self._context = context
         self._max_memory = max_memory
@@ -71,6 +76,7 @@ class ProcessChannel:
         self._release_supervisor = supervisor.release
         self.kill: Callable[[], None] = supervisor.kill
         self.join = supervisor.join
+        self.feed: Callable[[], None] = supervisor.feed
         self.balance: Callable[[int], None] = supervisor.balance
         self.send_later: Callable[[Resendable, int, float], None] = supervisor.send_later
         self.is_waiting: Callable[[int, int], bool] = supervisor.is_waiting
@@ -79,6 +85,27 @@ class ProcessChannel:
         self.cancel_running: Callable[..., Any] = supervisor.monitor.cancel
         del self._config
         supervisor.start()
+
+    def _then_start(self, send: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that sends, and then has workers started if some have ended for want of tasks."""
+
+        def send_and_start(*message: Any) -> Any:
+            try:
+                return send(*message)
+            finally:
+                self.supervisor.wake_if_missing()
+
+        return send_and_start
+
+    def resize(self, size: int) -> None:
+        """Have another number of workers."""
+        self.supervisor.resize(size)
+        self.capacity = size
+
+    def prioritize(self) -> None:
+        """Keep tasks back from now on, so that those of higher priority are sent first."""
+        backlog = self.supervisor.prioritize(Sending(self.send, self.send_many, self.send_batch, self.tell))
+        self.send, self.send_many, self.send_batch = backlog.send, backlog.send_many, backlog.send_batch
 
     def pack(self, function: Callable[..., Any], star: bool) -> FunctionParcel:
         """Pickle the function; the job's id is the cell of the parcel with the pickle."""

@@ -34,6 +34,8 @@ from processing_pool._errors import PoolBroken
 from processing_pool._messages import CONTROL, INITIALIZER_FAILED, OUT_OF_MEMORY, Death
 from processing_pool._outcomes import ending
 from processing_pool._platform import OutOfMemory
+from processing_pool._supervision.backlog import Backlog, Sending
+from processing_pool._supervision.claim_table import ClaimTable
 from processing_pool._supervision.monitor import Monitor
 from processing_pool._worker.worker import WorkerConfig, work
 
@@ -46,6 +48,10 @@ UNREADY_DEATHS_PERIOD = 60.0
 killing them, or the system may lack memory for a while."""
 TERMINATION_TIME = 0.5
 """Seconds between SIGTERM and SIGKILL."""
+BACKLOG_INTERVAL = 0.01
+"""Seconds until the backlog is looked at if no outcome arrives: a cancelled message leaves the ring without one."""
+STOPPED = 1
+"""The bit in the word of a claim that says that its worker begins nothing more."""
 RETRY_INTERVAL = 0.1
 """Seconds until the supervisor tries again what failed for want of memory or processes."""
 
@@ -68,7 +74,10 @@ class Unfinished(NamedTuple):
 
 
 class Supervisor:
-    """Starts, watches, replaces and ends the workers; ``processes`` is indexed by their ids."""
+    """Starts, watches, replaces and ends the workers; ``processes`` is indexed by their ids.
+
+    Workers with an id of ``size`` or more, which there are after a `resize`, end when their tasks are done.
+    """
 
     def __init__(
         self, owner: ChannelOwner, context: BaseContext, config: WorkerConfig, size: int, max_memory: int | None = None
@@ -76,13 +85,21 @@ class Supervisor:
         self._owner = owner
         self._context = context
         self._config_or_none: WorkerConfig | None = config
+        self.size: int = size
         self.processes: list[Any] = [None] * size
+        self._claims_or_none: ClaimTable | None = ClaimTable(config.claims, size)
+        self._leaving: set[int] = set()  # the ids of workers that were told to end
+        self._backlog: Backlog | None = None  # if there are priorities
+        self._may_idle = config.idle_timeout is not None
+        # Workers have ended for want of tasks; set before the ring is looked at, and read after a put.
+        self._missing = False
+        self._start_failed = False  # for want of memory or processes: try again soon
         self._forks = context.get_start_method(allow_none=True) == "fork"
         self._unready_deaths = 0
         self._last_ready: float | None = None  # when a worker was last seen to be ready
         self._unfinished: list[Unfinished] = []  # of dead workers, not reported yet
         self._out_of_memory = OutOfMemory()
-        self.monitor: Monitor = Monitor(owner.jobs, config.tasks, config.claims, self.processes, max_memory)
+        self.monitor: Monitor = Monitor(owner.jobs, config.tasks, self.claims, self.processes, max_memory)
         with without_forks():
             self._woken, self._waker = map(keep_private, open_pipe())
         os.set_blocking(self._waker.fileno(), False)
@@ -98,7 +115,7 @@ class Supervisor:
         :raises Exception: if a worker cannot be started; then none is left.
         """
         # A worker that ends after a few tasks should cost a start, and not an import.
-        preload_own(work.__module__, at_once=self._config.max_tasks is not None)
+        preload_own(work.__module__, at_once=self._config.max_tasks is not None or self._may_idle)
         try:
             for worker_id in range(len(self.processes)):
                 self._start_worker(worker_id)
@@ -118,6 +135,11 @@ class Supervisor:
                     os.write(self._waker.fileno(), b"\0")
                 except (BlockingIOError, OSError):
                     pass  # it is awake, or gone
+
+    def wake_if_missing(self) -> None:
+        """Have workers started for tasks that were sent, if some have ended for want of tasks."""
+        if self._missing:
+            self.wake()
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait until all workers have ended; blocks.
@@ -139,10 +161,41 @@ class Supervisor:
                 if process is not None:
                     process.kill()
 
+    def resize(self, size: int) -> None:
+        """Have another number of workers.  Does not block: the thread starts them, and has those end that are too many.
+
+        :raises MemoryError: if the arena has no room; then nothing has changed.
+        """
+        with self.monitor.guard:
+            config = self._config
+            self.claims.grow(size)
+            self.processes.extend([None] * (size - len(self.processes)))
+            self._config_or_none = config._replace(setup=config.setup.shared_by(size))
+            self.size = size
+        self.wake()
+
+    def prioritize(self, sending: Sending) -> Backlog:
+        """The backlog, through which all tasks are sent from now on; ``sending`` is what it sends by."""
+        with self.monitor.guard:
+            if self._backlog is None:
+                tasks = self._config.tasks
+                self._backlog = Backlog(self._owner.jobs, tasks, sending, lambda: self.size, self.wake)
+                self.wake()
+            return self._backlog
+
+    def feed(self) -> None:
+        """Have the thread send what waits in the backlog, as far as there is room."""
+        backlog = self._backlog
+        if backlog is not None and not backlog.is_empty():
+            self.wake()
+
     def is_waiting(self, job_id: int, index: int) -> bool:
-        """Whether a task waits to be sent again."""
-        return self.monitor.is_waiting(job_id, index) or any(
-            unfinished.is_waiting(job_id, index) for unfinished in list(self._unfinished)
+        """Whether a task waits to be sent, for the first time or again."""
+        backlog = self._backlog
+        return (
+            (backlog is not None and backlog.is_waiting(job_id, index))
+            or self.monitor.is_waiting(job_id, index)
+            or any(unfinished.is_waiting(job_id, index) for unfinished in list(self._unfinished))
         )
 
     def send_later(self, job: Resendable, index: int, delay: float) -> None:
@@ -165,6 +218,9 @@ class Supervisor:
                         self._reap(worker_id, process)
                 self._report()
                 self.monitor.look()
+                if self._backlog is not None:
+                    self._backlog.release()
+                self._retire_surplus()
                 self._replace_workers()
         except BaseException:
             import traceback  # here, for its import takes 2 ms
@@ -178,22 +234,21 @@ class Supervisor:
     def _sleep(self) -> None:
         poller = Poller()
         poller.register(self._woken.fileno(), READABLE)
-        empty = False
         for process in self.processes:
-            if process is None:
-                empty = True
-            else:
+            if process is not None:
                 poller.register(process.sentinel, READABLE)
         pause = self.monitor.pause()
-        if self._unfinished or (empty and self._owner.needs_workers()):
+        if self._unfinished or self._start_failed:
             pause = RETRY_INTERVAL if pause is None else min(RETRY_INTERVAL, pause)
+        if self._backlog is not None and not self._backlog.is_empty():
+            pause = BACKLOG_INTERVAL if pause is None else min(BACKLOG_INTERVAL, pause)
         if any(fd == self._woken.fileno() for fd, _ in poller.poll(None if pause is None else pause * 1000)):
             os.read(self._woken.fileno(), 4096)
 
     def _reap(self, worker_id: int, process: Any) -> None:
         exitcode, pid, error = process.exitcode, process.pid, process.exception
         process.join()
-        claims = self._config.claims
+        claims = self.claims
         self._config.tasks._recover_claims()  # from now on the claim of the dead worker is exact
         if any(claims.read(other) for other in range(len(self.processes))):
             self._unready_deaths, self._last_ready = 0, time.monotonic()
@@ -204,6 +259,7 @@ class Supervisor:
                 self._unfinished.append(self._unfinished_of(worker_id, Death(pid, exitcode, why)))
             claims.clear(worker_id)
             self.processes[worker_id] = None
+        self._leaving.discard(worker_id)
         if claim is None:
             self._died_unready(pid, exitcode, error)
         elif claim == (CONTROL, INITIALIZER_FAILED):
@@ -213,10 +269,10 @@ class Supervisor:
         return (OUT_OF_MEMORY,) if exitcode == -signal.SIGKILL and self._out_of_memory.has_killed() else ()
 
     def _unfinished_of(self, worker_id: int, death: Death) -> Unfinished:
-        look = self._config.claims.look(worker_id)
+        look = self.claims.look(worker_id)
         assert look is not None
         job_id, index, begun, end, _, finished, _, _ = look
-        n, first, results = self._config.claims.saved(worker_id)
+        n, first, results = self.claims.saved(worker_id)
         return Unfinished(
             job_id,
             (index + first, n, results) if n else None,
@@ -260,19 +316,48 @@ class Supervisor:
             self._unfinished[0] = unfinished._replace(saved=None, died=None)
             self._owner.jobs.resend(unfinished.job_id, *unfinished.rest)
 
+    def _retire_surplus(self) -> None:
+        """Have the workers end that are too many: each finishes the task that it runs, and begins no other."""
+        surplus = {i for i, process in enumerate(self.processes) if process is not None and i >= self.size}
+        if surplus := surplus - self._leaving:
+            for worker_id in surplus:
+                self.claims.retire(worker_id)
+            self._leaving |= surplus
+            self._config.tasks._rouse()
+
+    def _to_start(self) -> list[int]:
+        """The ids of the workers that are to be started: all that there are not, or as many as tasks wait for."""
+        absent = [i for i, process in enumerate(self.processes[: self.size]) if process is None]
+        self._missing = self._may_idle and bool(absent)
+        if self._missing:
+            waiting = self._config.tasks.qsize()
+            return absent[: max(0, waiting - sum(map(self._is_free, range(self.size))))] if waiting else []
+        return absent
+
+    def _is_free(self, worker_id: int) -> bool:
+        """Whether a worker is about to take a task, perhaps once it has started."""
+        if self.processes[worker_id] is None or worker_id in self._leaving:
+            return False
+        look = self.claims.look(worker_id)
+        return look is None or not (look[4] or look[7] & STOPPED)
+
     def _replace_workers(self) -> None:
-        for worker_id, process in enumerate(self.processes):
-            if process is None and self._owner.needs_workers():
+        self._start_failed = False
+        for worker_id in self._to_start():
+            if self._owner.needs_workers():
                 follow_main_thread()
                 try:
                     self._start_worker(worker_id)
                 except (OSError, MemoryError):
-                    return  # the system gives no process or no memory: try again soon
+                    self._start_failed = True  # the system gives no process or no memory: try again soon
+                    return
 
     def _start_worker(self, worker_id: int) -> None:
-        process = self._context.Process(target=work, args=(self._config, worker_id), daemon=True)
+        claims, slot = self.claims.slot(worker_id)
+        config = self._config._replace(claims=claims)
+        process = self._context.Process(target=work, args=(config, worker_id, slot), daemon=True)
         process.name = process.name.replace("Process", "PoolWorker")
-        process._variables = self._config.setup.variables()
+        process._variables = config.setup.variables()
         process._reports_start_failure = False  # the pool's error has it as its cause
         # A worker blocks SIGINT until it ignores it.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
@@ -314,6 +399,13 @@ class Supervisor:
             raise ClosedError("the pool's workers have ended")
         return self._config_or_none
 
+    @property
+    def claims(self) -> ClaimTable:
+        """The claims of the workers, by their ids."""
+        if self._claims_or_none is None:
+            raise ClosedError("the pool's workers have ended")
+        return self._claims_or_none
+
     def _close_pipe(self) -> None:
         with self._pipe_guard:
             self._woken.close()
@@ -322,6 +414,7 @@ class Supervisor:
     def release(self) -> None:
         """Release the shared memory."""
         self._config_or_none = None
+        self._claims_or_none = self._backlog = None
         self.monitor.release()
 
 

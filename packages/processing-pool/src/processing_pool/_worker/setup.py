@@ -44,6 +44,7 @@ class WorkerSetup(NamedTuple):
     :param affinity: the processors to run on, or a function that gives them for a worker's number.
     :param program: what the program is called, for the worker's title.
     :param titles: whether ``setproctitle`` is installed.
+    :param shares: whether ``threads`` is the worker's share of the processors.
     """
 
     threads: int | None
@@ -52,6 +53,11 @@ class WorkerSetup(NamedTuple):
     affinity: Any
     program: str
     titles: bool
+    shares: bool
+
+    def shared_by(self, workers: int) -> WorkerSetup:
+        """The same where there are that many workers."""
+        return self._replace(threads=thread_share(usable_cpus(), workers)) if self.shares else self
 
     def variables(self) -> dict[str, str] | None:
         """What the worker's environment gets before it loads the main module, and so before that imports libraries."""
@@ -89,9 +95,10 @@ def make_setup(
     :raises TypeError: if something has a wrong type.
     :raises ValueError: if a number or name cannot be meant.
     """
+    # Else the number was chosen: by the user, or for this worker by its pool.
+    shares = threads_per_worker == AUTOMATIC and not any(name in os.environ for name in THREAD_VARIABLES)
     if threads_per_worker == AUTOMATIC:
-        chosen = any(name in os.environ for name in THREAD_VARIABLES)  # by the user, or for this worker by its pool
-        threads = None if chosen else thread_share(usable_cpus(), workers)
+        threads = thread_share(usable_cpus(), workers) if shares else None
     else:
         threads = None if threads_per_worker is None else positive(threads_per_worker, "threads_per_worker")
     if environment is not None and not callable(environment):
@@ -101,7 +108,7 @@ def make_setup(
         if not affinity:
             raise ValueError("affinity must have a processor at least")
     place = None if directory is None else os.path.abspath(os.fspath(directory))
-    return WorkerSetup(threads, environment, place, affinity, _program(), _has_titles())
+    return WorkerSetup(threads, environment, place, affinity, _program(), _has_titles(), shares)
 
 
 def _checked_variables(variables: Mapping[Any, Any]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from queue import Empty
 
 from processing_core.annotations import Any, NamedTuple
 from processing_core.lowlevel import Claims, TaskQueue
@@ -45,23 +46,29 @@ class WorkerConfig(NamedTuple):
     """Whether it does what ``concurrent.futures`` says of its workers: `SystemExit` is a task's outcome, and what an
     initializer raised is logged."""
     setup: WorkerSetup
+    idle_timeout: float | None
+    """Seconds without a task after which a worker ends; ``None`` for no end."""
 
 
-def work(config: WorkerConfig, worker_id: int) -> None:
-    """Run the worker with this id until no more tasks will arrive."""
+def work(config: WorkerConfig, worker_id: int, slot: int) -> None:
+    """Run the worker with this id until no more tasks will arrive, or it is to end.
+
+    :param slot: where its claim is among ``config.claims``.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # it was blocked at the start
     begin(worker_id)
-    if not _initialize(config, worker_id):
+    if not _initialize(config, worker_id, slot):
         return
-    config.claims.write(worker_id, CONTROL, READY)
+    config.claims.write(slot, CONTROL, READY)
     try:
-        _Worker(config, worker_id).serve()
+        _Worker(config, slot).serve()
     finally:
+        config.claims.retire(slot)  # so that the supervisor does not count on it while it calls what comes last
         end(config.on_exit)
 
 
-def _initialize(config: WorkerConfig, worker_id: int) -> bool:
+def _initialize(config: WorkerConfig, worker_id: int, slot: int) -> bool:
     try:
         config.setup.apply(worker_id)
         if config.initializer is not None:
@@ -70,7 +77,7 @@ def _initialize(config: WorkerConfig, worker_id: int) -> bool:
         if config.of_executor:
             _log_failure()
         config.results._send(CONTROL, INITIALIZER_FAILED, failure_of(error))
-        config.claims.write(worker_id, CONTROL, INITIALIZER_FAILED)
+        config.claims.write(slot, CONTROL, INITIALIZER_FAILED)
         return False
     return True
 
@@ -83,20 +90,22 @@ def _log_failure() -> None:
 
 
 class _Worker:
-    def __init__(self, config: WorkerConfig, worker_id: int) -> None:
+    def __init__(self, config: WorkerConfig, slot: int) -> None:
         self._config = config
-        self._worker_id = worker_id
+        self._slot = slot
         self._functions = FunctionCache()
 
     def serve(self) -> None:
-        """Take messages and run their tasks, until no more will arrive or ``max_tasks`` is reached."""
+        """Take messages and run their tasks, until no more will arrive or come in time, or the worker is to end."""
         tasks, _, claims, *_ = self._config
-        left = self._config.max_tasks
+        left, idle_timeout = self._config.max_tasks, self._config.idle_timeout
         while left is None or left > 0:
             try:
-                job_id, index, items, ok, payload = tasks._receive(None, claims, self._worker_id)
+                job_id, index, items, ok, payload = tasks._receive(idle_timeout, claims, self._slot)
+            except Empty:
+                return  # it has taken no task, so none is lost; if there is one by now, the supervisor sees it
             except ValueError:
-                return  # the queue was shut because the pool was closed; or this process is about to be ended
+                return  # the pool was closed; or this worker is to end, or about to be killed
             if not items:
                 self._run_one(job_id, index, ok is True, payload)
             elif ok:
@@ -109,12 +118,12 @@ class _Worker:
                 left -= 1
 
     def _run_one(self, job_id: int, index: int, ok: bool, payload: Any) -> None:
-        results, claims, worker_id = self._config.results, self._config.claims, self._worker_id
+        results, claims, slot = self._config.results, self._config.claims, self._slot
         value = self._result(job_id, ok, payload)
         try:
-            results._send(job_id, index, value, claims, worker_id)
+            results._send(job_id, index, value, claims, slot)
         except BaseException as error:  # it is the task's, because the worker ignores Ctrl-C
-            results._send(job_id, index, self._pickling_failure(value, error), claims, worker_id)
+            results._send(job_id, index, self._pickling_failure(value, error), claims, slot)
 
     def _result(self, job_id: int, ok: bool, payload: Any) -> Any:
         try:
@@ -134,11 +143,11 @@ class _Worker:
             return failure_of(error)
 
     def _run_batch(self, job_id: int, items: Sequence[Any]) -> None:
-        results, claims, worker_id = self._config.results, self._config.claims, self._worker_id
+        results, claims, slot = self._config.results, self._config.claims, self._slot
         values, more = self._functions.each(job_id, items), True
         while more:
             try:
-                unsaved = results._run(claims, worker_id, values)
+                unsaved = results._run(claims, slot, values)
             except BaseException as error:
                 if isinstance(error, SystemExit) and not self._config.of_executor:
                     raise
@@ -147,8 +156,8 @@ class _Worker:
                 if unsaved is None:
                     break
                 failure = self._pickling_failure(*unsaved)
-            more = results._save(claims, worker_id, failure, True)  # else it was the last, or this worker is stopped
-        results._flush(claims, worker_id)
+            more = results._save(claims, slot, failure, True)  # else it was the last, or this worker is stopped
+        results._flush(claims, slot)
 
     def _refuse_batch(self, job_id: int, index: int) -> None:
         """A batch cannot be unpickled: its items must be sent one by one.
@@ -156,7 +165,7 @@ class _Worker:
         The outcome of the first item, which is begun, is `Unread`. The others are not begun; the supervisor sends them
         again because this worker ends.
         """
-        self._config.results._send(job_id, index, Unread(), self._config.claims, self._worker_id)
+        self._config.results._send(job_id, index, Unread(), self._config.claims, self._slot)
 
     def _pickling_failure(self, value: Any, error: BaseException) -> Failure:
         """The outcome that is sent instead of a value that cannot be pickled."""

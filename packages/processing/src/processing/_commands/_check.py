@@ -25,7 +25,7 @@ class Part(NamedTuple):
 
 
 def main(arguments: list[str]) -> int:
-    """Try every part, and print for each whether it works, and if it does not, why and what to do.
+    """Print versions and limits; try every part, and print whether it works, or why it does not and what to do.
 
     :return: 0 if everything works, else 1.
     """
@@ -33,6 +33,13 @@ def main(arguments: list[str]) -> int:
 
     parser = ArgumentParser(prog="python -m processing check", description=__doc__ and __doc__.split(": ")[1])
     parser.parse_args(arguments)
+    from processing._commands._limits import facts
+    from processing._commands._versions import versions
+
+    print(*versions(), "", sep="\n")
+    for fact in facts():
+        print(f"{fact.name:22} {fact.text()}", flush=True)
+    print()
     failed = [part.name for part in parts() if not _tried(part)]
     if failed:
         print(f"Not everything works here: {', '.join(failed)}.")
