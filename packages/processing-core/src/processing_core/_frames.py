@@ -46,7 +46,9 @@ def _reduced(data: Any, kinds: list[Any], made_by: Any, arguments: tuple[Any, ..
     from processing_core import _arrow
 
     try:
-        schema, chunks = _arrow.exported(data)
+        # The export locks an object while it has the GIL, and methods that other threads call wait for the GIL while
+        # they have this lock.  A clone refers to the same memory, and is known to no other thread.
+        schema, chunks = _arrow.exported(data.clone())
     except _arrow.Unsupported:
         return data.__reduce_ex__(5)
     if sum(map(_arrow.size, chunks)) > _MOST * size:

@@ -63,6 +63,8 @@ def _bytes_of(storage: Any) -> Any:
 
 def _untyped(buffer: Any) -> Any:
     torch = _torch()
+    if memoryview(buffer).readonly:  # other tasks refer to it, and PyTorch has no tensors that forbid to be written to
+        buffer = bytearray(buffer)
     return torch.frombuffer(buffer, dtype=torch.uint8).untyped_storage()
 
 
