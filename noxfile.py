@@ -428,7 +428,7 @@ def free_threaded_environment(session: nox.Session, program: str) -> tuple[str, 
 
 @nox.session
 def ecosystem(session: nox.Session) -> None:
-    """Run the tests with arrays, tensors and frames of NumPy, pandas, polars, pyarrow, and PyTorch where it is to be had."""
+    """Run the tests with arrays and frames of pandas, polars, pyarrow, and of PyTorch where it is to be had."""
     install(session, *TEST_REQUIREMENTS, "pandas", "polars", "pyarrow", testing=True)
     pip = ["python", "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
     without_cuda = ["--index-url", "https://download.pytorch.org/whl/cpu", "--timeout", "10", "--retries", "0"]

@@ -166,7 +166,11 @@ def torchs_batches(n: int) -> float:
 
 def row(name: str, what: str, make: Callable[[], Any]) -> Row:
     return Row(
-        name, f"queue, {what}, and back", "trip", partial(ours, make, the_same), (Peer("mp", partial(mp, make, the_same)),)
+        name,
+        f"queue, {what}, and back",
+        "trip",
+        partial(ours, make, the_same),
+        (Peer("mp", partial(mp, make, the_same)),),
     )
 
 

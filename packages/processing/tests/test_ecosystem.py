@@ -118,7 +118,9 @@ LEFT_IN_THE_PICKLE = {
 }
 """The most bytes that may stay in the pickle of a kind; of the others it is 1,000."""
 
-SMALL = {"numpy, small", "polars, small", "polars, empty", "torch, small", "torch, empty", "torch, scalar", "torch, sparse"}
+SMALL = {"numpy, small", "polars, small", "polars, empty"} | {
+    f"torch, {kind}" for kind in ("small", "empty", "scalar", "sparse")
+}
 
 
 class TestCopies:
@@ -251,7 +253,7 @@ REPLACED = """
 
     context = torch.multiprocessing.get_context(method)
     assert type(context).__module__.startswith("processing")
-    one, other, queue = torch.zeros(3), torch.ones(4), context.Queue()
+    one, other, queue = torch.zeros(3).share_memory_(), torch.ones(4), context.Queue()
     process = context.Process(target=ecosystem.add_one, args=(one, queue))
     process.start()
     queue.put(other)
@@ -278,6 +280,15 @@ if __name__ == "__main__":
 """
 
 
+def _outcome(call: Callable[[Any], Any], argument: Any) -> str:
+    """The name of the error that a call raises, if it does; polars' panics are no `Exception`."""
+    try:
+        call(argument)
+    except BaseException as error:
+        return type(error).__name__
+    return ""
+
+
 class TestPolars:
     def test_rows_of_long_text_do_not_take_the_other_rows_along(self, polars: Any) -> None:
         frame = polars.DataFrame({"text": [f"this text is not short {number}" for number in range(300_000)]})
@@ -288,10 +299,7 @@ class TestPolars:
     def test_objects(self, polars: Any) -> None:
         """The library's own error, as of plain pickle."""
         frame = polars.DataFrame({"object": polars.Series([{1}] * ecosystem.LARGE, dtype=polars.Object)})
-        with pytest.raises(BaseException) as plain:
-            pickle.dumps(frame)
-        with pytest.raises(type(plain.value)):
-            _pickling.pieces(frame)
+        assert _outcome(pickle.dumps, frame) == _outcome(_pickling.pieces, frame) != ""
 
     def test_a_frame_outlives_what_it_came_from(self, polars: Any) -> None:
         received = through_a_queue(ecosystem.made("polars, frame"))

@@ -57,7 +57,9 @@ def has_copied(pieces: list[Any]) -> bool:
     An array's bytes follow its flag of Fortran's order, and few other bytes objects follow a bool.
     """
     return "numpy" in sys.modules and any(
-        len(long) >= _LONG and type(piece) is bytes and (piece[-6:-4] in _AFTER_BOOL or piece[-10:-8] in _AFTER_BOOL_WIDE)
+        len(long) >= _LONG
+        and type(piece) is bytes
+        and (piece[-6:-4] in _AFTER_BOOL or piece[-10:-8] in _AFTER_BOOL_WIDE)
         for piece, long in itertools.pairwise(pieces)
     )
 

@@ -1,4 +1,4 @@
-"""Arrow's C data interface: the buffers of a table, and a table on buffers, without a copy and without an Arrow library.
+"""Arrow's C data interface: the buffers of a table, and a table on buffers, without a copy or an Arrow library.
 
 A library exports what it has by ``__arrow_c_stream__`` and imports what has ``__arrow_c_array__``. In between, here, a
 type is a `Schema` and a chunk of the data a `Chunk`: tuples, which are pickled, and whose buffers are out of band.
@@ -178,9 +178,7 @@ def _metadata(address: int | None) -> bytes | None:
 
 
 def _chunk(of: Any, schema: Any, owner: _Owned) -> Chunk:
-    children = tuple(
-        _chunk(of.children[i].contents, schema.children[i].contents, owner) for i in range(of.n_children)
-    )
+    children = tuple(_chunk(of.children[i].contents, schema.children[i].contents, owner) for i in range(of.n_children))
     dictionary = _chunk(of.dictionary.contents, schema.dictionary.contents, owner) if of.dictionary else None
     buffers = tuple(
         _buffer(of.buffers[i], size, owner) for i, size in enumerate(_sizes(of, schema.format.decode("ascii")))
@@ -199,7 +197,8 @@ def _buffer(address: int | None, size: int, owner: _Owned) -> PickleBuffer | Non
 def size(chunk: Chunk) -> int:
     """Bytes of all buffers."""
     parts = [*chunk.children, *([chunk.dictionary] if chunk.dictionary else [])]
-    return sum(buffer.raw().nbytes for buffer in chunk.buffers if buffer) + sum(map(size, parts))
+    own: int = sum(buffer.raw().nbytes for buffer in chunk.buffers if buffer)
+    return own + sum(map(size, parts))
 
 
 # -- how large the buffers are, which the interface leaves to the reader ---------------------------

@@ -4,8 +4,8 @@ A tensor's own pickle, of whatever dtype, layout, strides or subclass, refers to
 what `torch.save` writes: bytes. So storages alone get a reducer. Tensors of one storage in one message still have
 one storage at the receiver, because pickle remembers it.
 
-A storage in shared memory stays shared: its descriptor is sent, as by `torch.multiprocessing`. Storages of other devices
-than the CPU are pickled as ever.
+A storage in shared memory stays shared: its descriptor is sent, as by `torch.multiprocessing`. Storages of other
+devices than the CPU are pickled as ever.
 """
 
 from __future__ import annotations

@@ -246,7 +246,7 @@ KINDS: dict[str, Kind] = {
     "numpy, times, read-only": _numpy(lambda numpy: _read_only(numpy.arange(LARGE).astype("M8[D]"))),
     "pandas, frame": Kind("pandas", _pandas_frame, _set_cell, _same_by_equals),
     "pandas, rows of a frame": Kind("pandas", lambda pd: _pandas_frame(pd).iloc[10:-10], _set_cell, _same_by_equals),
-    "pandas, index": Kind("pandas", lambda pandas: pandas.Index([7 * number for number in range(LARGE)]), None, _same_by_equals),
+    "pandas, index": Kind("pandas", lambda pd: pd.Index([float(n) for n in range(LARGE)]), None, _same_by_equals),
     "polars, frame": _polars(_polars_frame),
     "polars, rows of a frame": _polars(lambda polars: _polars_frame(polars).slice(11, LARGE // 2)),
     "polars, frame in chunks": _polars(
