@@ -14,14 +14,15 @@ from typing import Any
 
 from benchmarks.comparison import Peer, Row
 
-fork = multiprocessing.get_context("fork")
+METHOD = "forkserver"
+"""How the child is started: polars and PyTorch have threads, which a forked child lacks."""
 
 ELEMENTS = 1 << 20
 """Of 8 bytes each."""
 
 
 def echo(there: Any, back: Any) -> None:
-    for thing in iter(there.get, None):
+    while (thing := there.get()) is not None:
         back.put(thing)
 
 
@@ -54,17 +55,17 @@ def copy_of(tensor: Any) -> Any:
 def ours(make: Callable[[], Any], fresh: Callable[[Any], Any], n: int) -> float:
     import processing
 
-    return round_trips(processing.get_context("fork"), make(), fresh, n)
+    return round_trips(processing.get_context(METHOD), make(), fresh, n)
 
 
 def mp(make: Callable[[], Any], fresh: Callable[[Any], Any], n: int) -> float:
-    return round_trips(fork, make(), fresh, n)
+    return round_trips(multiprocessing.get_context(METHOD), make(), fresh, n)
 
 
 def torch_mp(make: Callable[[], Any], fresh: Callable[[Any], Any], n: int) -> float:
     import torch.multiprocessing
 
-    return round_trips(torch.multiprocessing.get_context("fork"), make(), fresh, n)
+    return round_trips(torch.multiprocessing.get_context(METHOD), make(), fresh, n)
 
 
 # -- what is sent, of 16 MiB if it is a frame, else of 8 MiB ---------------------------------------

@@ -5,17 +5,18 @@ type is a `Schema` and a chunk of the data a `Chunk`: tuples, which are pickled,
 The structures are those of https://arrow.apache.org/docs/format/CDataInterface.html.
 
 Who owns what: an exported array belongs to an `_Owned`, to which each of its buffers refers. Of an imported one
-`_keeping` holds the buffers and the structures until the importer calls `release`, by whatever thread.
+the outermost structure owns the buffers and the other structures, until the importer calls its `release`, by whatever
+thread: a function of the kernel's, see ``kernel/objects/arrow.c``.
 """
 
 from __future__ import annotations
 
 import ctypes
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from ctypes import POINTER, Structure, byref, c_char, c_char_p, c_int, c_int32, c_int64, c_ssize_t, c_void_p, py_object
 from pickle import PickleBuffer
 
+from processing_core._native import _kernel
 from processing_core.annotations import Any, NamedTuple
 
 __all__ = ["Chunk", "Imported", "Schema", "Unsupported", "exported", "size"]
@@ -265,51 +266,35 @@ def _view_sizes(of: Any) -> list[int]:
 
 # -- what a library imports ------------------------------------------------------------------------
 
-_keeping: dict[int, tuple[Any, ...]] = {}
-"""What an imported structure refers to, by its ``private_data``; put in and taken out by single operations."""
+_release_schema, _release_array = _kernel.arrow_releases()
 
-_keys = itertools.count(1)
 _nothing = ctypes.create_string_buffer(64)
 """What empty buffers point to."""
 
 
-def _releasing(structure: Any) -> Any:
-    """A function that an importer calls when it no longer needs a structure of this type.
+class _Kept(tuple[Any, ...]):
+    """What a structure refers to."""
 
-    It uses no global name, because it may be called after the names of this module were cleared.
-    """
-
-    def release(
-        address: int,
-        structure: Any = structure,
-        keeping: dict[int, tuple[Any, ...]] = _keeping,
-        address_of: Callable[[Any], int] = ctypes.addressof,
-    ) -> None:
-        released = structure.from_address(address)
-        kept = keeping.pop(released.private_data, ())
-        released.release = None
-        for part in kept:
-            if type(part) is structure and part.release:  # a child that the importer has not taken for itself
-                release(address_of(part))
-
-    function = _Release(release)
-    ctypes.pythonapi.Py_IncRef(py_object(function))  # it is called until the end of the process
-    return ctypes.cast(function, c_void_p)
+    __slots__ = ()
 
 
-_release_schema = _releasing(_Schema)
-_release_array = _releasing(_Array)
-
-
-def _keep(structure: Any, release: Any, children: list[Any], dictionary: Any, *more: Any) -> Any:
+def _structure(structure: Any, release: int, children: list[Any], dictionary: Any, *more: Any) -> Any:
+    """A structure, with its children, that keeps what it refers to."""
     pointer = POINTER(type(structure))
     pointers = (pointer * len(children))(*map(ctypes.pointer, children))
     structure.n_children = len(children)
     structure.children = ctypes.cast(pointers, POINTER(pointer))
     structure.dictionary = ctypes.pointer(dictionary) if dictionary is not None else None
     structure.release = release
-    structure.private_data = next(_keys)
-    _keeping[structure.private_data] = (pointers, *children, dictionary, *more)
+    structure.kept = _Kept((pointers, *children, dictionary, *more))
+    return structure
+
+
+def _owning(structure: Any) -> Any:
+    """The structure, as the outermost one: it owns what it and its children keep until it is released."""
+    kept: Any = structure.kept
+    structure.private_data = id(kept)
+    ctypes.pythonapi.Py_IncRef(py_object(kept))
     return structure
 
 
@@ -318,7 +303,7 @@ def _schema_structure(schema: Schema) -> _Schema:
     dictionary = _schema_structure(schema.dictionary) if schema.dictionary else None
     metadata = ctypes.create_string_buffer(schema.metadata) if schema.metadata is not None else None
     structure = _Schema(schema.format, schema.name, metadata and ctypes.addressof(metadata), schema.flags)
-    return _keep(structure, _release_schema, children, dictionary, metadata, schema.format, schema.name)  # type: ignore[no-any-return]
+    return _structure(structure, _release_schema, children, dictionary, metadata, schema.format, schema.name)  # type: ignore[no-any-return]
 
 
 def _array_structure(chunk: Chunk) -> _Array:
@@ -327,7 +312,7 @@ def _array_structure(chunk: Chunk) -> _Array:
     addresses = (c_void_p * len(chunk.buffers))(*map(_address, chunk.buffers))
     structure = _Array(chunk.length, chunk.null_count, chunk.offset, len(chunk.buffers))
     structure.buffers = ctypes.cast(addresses, POINTER(c_void_p))
-    return _keep(structure, _release_array, children, dictionary, addresses, chunk.buffers)  # type: ignore[no-any-return]
+    return _structure(structure, _release_array, children, dictionary, addresses, chunk.buffers)  # type: ignore[no-any-return]
 
 
 def _address(buffer: Any) -> int | None:
@@ -346,7 +331,7 @@ class Imported:
     """A chunk as libraries import it: what has ``__arrow_c_array__``.  It can be imported once."""
 
     def __init__(self, schema: Schema, chunk: Chunk) -> None:
-        self._schema, self._array = _schema_structure(schema), _array_structure(chunk)
+        self._schema, self._array = _owning(_schema_structure(schema)), _owning(_array_structure(chunk))
 
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[Any, Any]:
         return (
