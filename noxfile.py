@@ -427,6 +427,20 @@ def free_threaded_environment(session: nox.Session, program: str) -> tuple[str, 
     return python, instrumented
 
 
+@nox.session
+def ecosystem(session: nox.Session) -> None:
+    """Run the tests with arrays and frames of pandas, polars, pyarrow, and of PyTorch where it is to be had."""
+    install(session, *TEST_REQUIREMENTS, "pandas", "polars", "pyarrow", testing=True)
+    pip = ["python", "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
+    without_cuda = ["--index-url", "https://download.pytorch.org/whl/cpu", "--timeout", "10", "--retries", "0"]
+    for index in (without_cuda, []):  # the second finds it installed, or installs what the usual index has
+        session.run(*pip, *index, "torch", success_codes=[0, 1], silent=True)
+    found = "import importlib.util as i; print('PyTorch:', 'installed' if i.find_spec('torch') else 'NOT TESTED')"
+    session.run("python", "-c", found)
+    tests = ["packages/processing/tests/test_ecosystem.py", "tests/test_libraries.py"]
+    pytest(session, *tests, f"{CORE_TESTS}/test_payload.py", *session.posargs)
+
+
 @nox.session(venv_backend="none")
 def freethreaded(session: nox.Session) -> None:
     """Run the stress and the tests without a GIL: `nox -s freethreaded -- --seconds 600 packages/x -k y`."""

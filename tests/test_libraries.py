@@ -1,4 +1,4 @@
-"""The examples with other libraries, which run unmodified on our pool."""
+"""The examples with other libraries, which run unmodified on our pool or processes."""
 
 import importlib.util
 import subprocess
@@ -13,6 +13,7 @@ EXPECTED = {
     "emcee": "around 3",
     "tqdm": "249500250000 True",
     "asyncio": "24502500",
+    "torch": "332833500",
 }
 
 

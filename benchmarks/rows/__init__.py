@@ -20,6 +20,7 @@ SUBJECTS = [
     "pool_scaling",
     "pool_apply",
     "pool_arrays",
+    "ecosystem",
     "threads",
     "manager",
     "start_join",

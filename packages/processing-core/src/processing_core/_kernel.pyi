@@ -230,6 +230,12 @@ def set_site_finder(finder: Callable[[], str] | None, /) -> None:
 
 # -- messages ------------------------------------------------------------------------------------
 
+def arrow_releases() -> tuple[int, int]:
+    """The addresses of C functions that release an ``ArrowSchema`` and an ``ArrowArray``.
+
+    They drop a reference to the object whose address is ``private_data``, if that is not null.
+    """
+
 def set_pickler(
     dumps: Callable[[Any], bytes | tuple[list[Any], list[PickleBuffer]]], loads: Callable[..., Any]
 ) -> None:

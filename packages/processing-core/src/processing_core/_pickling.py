@@ -8,11 +8,12 @@ Plain pickle does not suffice if it refuses the object (a lambda, a closure), or
 from __future__ import annotations
 
 import _pickle as pickle
+import copyreg
 import sys
 from _pickle import loads as loads
 from collections.abc import Callable
 
-from processing_core import _guarded, _main_module, _reducers
+from processing_core import _guarded, _libraries, _main_module, _reducers
 from processing_core._fds import transports
 from processing_core._fds.descriptors import Deposits, is_scarcity
 from processing_core._native import _kernel
@@ -26,6 +27,8 @@ _PROTOCOL = 5
 # copies.
 OUT_OF_BAND = 32 << 10
 _NEVER = sys.maxsize
+
+_seen = _libraries.seen
 
 _Written: TypeAlias = tuple[list[Any], list[pickle.PickleBuffer]]
 """A pickle in pieces, and the buffers that it lacks."""
@@ -53,10 +56,14 @@ def pieces(obj: Any) -> _Written:
     :return: the pickle in pieces, of which the long ones are objects of the sender's own; and the buffers that are not
         in it, which ``loads`` needs in this order.
     """
+    if (
+        len(sys.modules) != _seen.modules or (_seen.table and _seen.registered != copyreg.dispatch_table)
+    ) and _libraries.look():
+        _idle[OUT_OF_BAND] = []
     return _write(obj, OUT_OF_BAND)
 
 
-class ReadOnlyArray(BaseException):
+class NeedsHelp(BaseException):
     """Raised by a pickling to be begun again, with the class of `_arrays.pickler`; never seen by callers."""
 
 
@@ -72,7 +79,7 @@ class _Writer:
         """
         :param least: bytes from which on a buffer stays out of band.
         :param make: the class of the pickler.
-        :param arrays_as_they_are: do not raise `ReadOnlyArray` at the first one.
+        :param arrays_as_they_are: do not raise `NeedsHelp` at the first one.
         """
         self._arrays_as_they_are = arrays_as_they_are
         self._least = least
@@ -80,6 +87,8 @@ class _Writer:
         self._buffers: list[pickle.PickleBuffer] = []
         self.write = self._pieces.append
         self._pickler = make(self, _PROTOCOL, buffer_callback=self._keep_in)
+        if least == OUT_OF_BAND and _seen.table:
+            _libraries.apply(self._pickler)
 
     def _keep_in(self, buffer: pickle.PickleBuffer) -> bool:
         with buffer.raw() as view:
@@ -148,7 +157,7 @@ def path_to_culprit(obj: Any) -> str:
 def _write_plain(obj: Any, least: int, made: int) -> _Written:
     try:
         if _reducers.registered():
-            return _Writer(least, _reducers.pickler()).run(obj)
+            return _with_no_array_copied(_Writer(least, _reducers.pickler()).run(obj), least)
         idle = _idle[least]
         try:
             writer = idle.pop()
@@ -156,10 +165,19 @@ def _write_plain(obj: Any, least: int, made: int) -> _Written:
             writer = _Writer(least, pickle.Pickler)
         written = writer.run(obj)
         idle.append(writer)
-        return written
-    except ReadOnlyArray:
+        return written if len(written[0]) == 1 else _with_no_array_copied(written, least)
+    except NeedsHelp:
         transports.recall(made)
     return _with_arrays(_reducers.pickler(), least).run(obj)
+
+
+def _with_no_array_copied(written: _Written, least: int) -> _Written:
+    if least == OUT_OF_BAND and len(written[0]) > 1:
+        from processing_core import _arrays
+
+        if _arrays.has_copied(written[0]):
+            raise NeedsHelp
+    return written
 
 
 def _write_by_value(obj: Any, least: int, made: int) -> _Written:
@@ -177,7 +195,7 @@ def _refuse_array(obj: Any) -> None:
     from processing_core import _arrays  # here, for most programs pickle no read-only buffers
 
     if _arrays.is_array(obj):
-        raise ReadOnlyArray
+        raise NeedsHelp
 
 
 def _with_arrays(chosen: Any, least: int) -> _Writer:
