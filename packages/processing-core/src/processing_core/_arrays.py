@@ -14,10 +14,10 @@ has written a large array into the pickle.
 
 from __future__ import annotations
 
-import _pickle as pickle
 import copyreg
 import functools
 import itertools
+import pickle
 import sys
 
 from processing_core import _reducers
