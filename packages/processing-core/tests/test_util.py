@@ -204,3 +204,21 @@ def test_a_record_names_the_line_that_logged(caplog: pytest.LogCaptureFixture) -
         logger.setLevel(level)
         logger.removeHandler(caplog.handler)
     assert {record.filename for record in caplog.records if record.message == "told"} == {"test_util.py"}
+
+
+def test_entries_that_a_library_puts_there_itself_are_called_in_forked_children() -> None:
+    source = """
+        import os
+        from processing_core import util
+
+        class Object:
+            pass
+
+        kept = Object()
+        util.after_fork[next(util.numbers), id(kept), lambda obj: print("called", obj is kept, flush=True)] = kept
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+    """
+    assert scripts.run(source) == "called True\n"

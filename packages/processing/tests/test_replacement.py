@@ -12,7 +12,13 @@ METHODS = ["fork", "forkserver", "spawn"]
 
 LIBRARIES = {
     "black": [("multiprocessing", "freeze_support"), ("multiprocessing", "Manager")],
-    "celery, through billiard": [("multiprocessing.process", "current_process")],
+    "celery, through billiard": [
+        ("multiprocessing.process", "current_process"),
+        ("multiprocessing.util", "_afterfork_registry"),
+        ("multiprocessing.util", "_afterfork_counter"),
+        ("multiprocessing.util", "_finalizer_registry"),
+        ("multiprocessing.util", "_finalizer_counter"),
+    ],
     "distributed": [
         ("multiprocessing.context", "DefaultContext"),
         ("multiprocessing.popen_spawn_posix", "Popen"),

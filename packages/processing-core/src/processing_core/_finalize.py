@@ -13,7 +13,7 @@ from processing_core import _exit
 from processing_core._forks import without_forks
 from processing_core.annotations import Any, TypeVar
 
-__all__ = ["Finalize", "after_fork", "finalizers", "register_after_fork", "run_finalizers"]
+__all__ = ["Finalize", "after_fork", "finalizers", "numbers", "register_after_fork", "run_finalizers", "watch_forks"]
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class Finalize:
             raise ValueError("Without object, exitpriority cannot be None")
         self._call: Callable[[], Any] | None = lambda: callback(*args, **(kwargs or {}))
         self._pid = os.getpid()
-        self._key = exitpriority, next(_numbers)
+        self._key = exitpriority, next(numbers)
         self._forget = None if exitpriority is None else _exit.at_exit(self, priority=exitpriority)
         finalizers[self._key] = self
         self._reference = None if obj is None else weakref.ref(obj, lambda _: self())
@@ -78,13 +78,14 @@ class Finalize:
         return call
 
 
-_numbers = itertools.count()
+numbers = itertools.count()
+"""Distinguish what follows; libraries take some, and add entries of their own."""
 
 finalizers: dict[tuple[int | None, int], Finalize] = {}
 """Those that wait to be called, by priority and number; they live until then."""
 
-after_fork: weakref.WeakValueDictionary[tuple[int, Callable[[Any], object]], Any] = weakref.WeakValueDictionary()
-"""The objects of `register_after_fork`, by number and function."""
+after_fork: weakref.WeakValueDictionary[tuple[int, int, Callable[[Any], object]], Any] = weakref.WeakValueDictionary()
+"""The objects of `register_after_fork`, by number, the object's id and function."""
 
 
 def run_finalizers(minpriority: int | None = None) -> None:
@@ -118,10 +119,15 @@ def register_after_fork(obj: T, func: Callable[[T], object]) -> None:
 
     :param obj: any object that can be referred to weakly.
     """
-    if not after_fork:
-        with without_forks():  # no two threads at once
-            _register_hook()
-    after_fork[next(_numbers), func] = obj
+    watch_forks()
+    after_fork[next(numbers), id(obj), func] = obj
+
+
+@functools.cache
+def watch_forks() -> None:
+    """From now on forked children call the functions that are registered; once is enough."""
+    with without_forks():  # no two threads at once
+        _register_hook()
 
 
 @functools.cache
@@ -130,5 +136,5 @@ def _register_hook() -> None:
 
 
 def _after_fork_in_child() -> None:
-    for (_, func), obj in sorted(after_fork.items(), key=lambda item: item[0][0]):
+    for (_, _, func), obj in sorted(after_fork.items(), key=lambda item: item[0][0]):
         func(obj)

@@ -14,8 +14,10 @@ from processing_core._exit import exiting as is_exiting
 from processing_core._finalize import Finalize as Finalize
 from processing_core._finalize import after_fork as after_fork
 from processing_core._finalize import finalizers as finalizers
+from processing_core._finalize import numbers as numbers
 from processing_core._finalize import register_after_fork as register_after_fork
 from processing_core._finalize import run_finalizers as run_finalizers
+from processing_core._finalize import watch_forks as _watch_forks
 from processing_core._logging import DEBUG as DEBUG
 from processing_core._logging import FORMAT as DEFAULT_LOGGING_FORMAT
 from processing_core._logging import INFO as INFO
@@ -69,6 +71,8 @@ __all__ = [
     "abstract_sockets_supported",
     "MAXFD",
 ]
+
+_watch_forks()  # for libraries that put entries into `after_fork` themselves
 
 exit_function: Callable[[], None] = _exit.run  # which libraries call, or take back from `atexit`
 

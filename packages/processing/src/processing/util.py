@@ -33,6 +33,7 @@ from processing_core.util import is_abstract_socket_namespace as is_abstract_soc
 from processing_core.util import is_exiting as is_exiting
 from processing_core.util import log_to_stderr as log_to_stderr
 from processing_core.util import logs_to_stderr as _logs_to_stderr
+from processing_core.util import numbers as _afterfork_counter
 from processing_core.util import present_logger as _present_logger
 from processing_core.util import register_after_fork as register_after_fork
 from processing_core.util import run_after_forkers as _run_after_forkers
@@ -72,8 +73,10 @@ __all__ = [
     "MAXFD",
 ]
 
+_finalizer_counter = _afterfork_counter
+
 _private = (  # which libraries take from here
-    *(_exit_function, _run_finalizers, _finalizer_registry, _afterfork_registry),
+    *(_exit_function, _run_finalizers, _finalizer_registry, _afterfork_registry, _afterfork_counter),
     *(_args_from_interpreter_flags, _close_stdin, _flush_std_streams, _has_writeable_tempdir, _run_after_forkers),
 )
 
