@@ -124,8 +124,17 @@ def _command(name: str) -> str:
     return path
 
 
+_ARCHIVE_END = b"PK\5\6"
+_LONGEST_END = (1 << 16) + 22
+"""Bytes of the record at the end of an archive, with its comment."""
+
+
 def _is_archive(path: str) -> bool:
-    import zipfile
+    with open(path, "rb") as file:
+        file.seek(max(0, os.stat(path).st_size - _LONGEST_END))
+        if _ARCHIVE_END not in file.read():
+            return False
+    import zipfile  # here, for its import takes as long as the rest of this module
 
     return zipfile.is_zipfile(path)
 
