@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
-from processing_pool import MaybeEncodingError, NotUnpicklableError, Pool, RemoteTraceback
+import processing_sync  # noqa: F401  # contexts have a Barrier then
+from processing_core import get_context
+from processing_pool import MaybeEncodingError, NotUnpicklableError, Pool, RemoteTraceback, WorkerDied
 from processing_testing.children import tasks
 
 Way = Callable[[Pool, Callable[..., Any], Any], Any]
@@ -112,3 +117,44 @@ def test_stored_pickles_find_what_they_name(name: str) -> None:
     loaded = pickle.loads(f"cprocessing_pool.{module}\n{attribute}\n.".encode())
     assert loaded.__name__ == attribute
     assert pickle.loads(pickle.dumps(loaded)) is loaded
+
+
+def say_who(to: socket.socket, rendezvous: Any, number: int) -> int:
+    """Write a byte; the first two tasks wait for each other, so that two workers have the function."""
+    to.send(b"x")
+    if number < 2:
+        rendezvous.wait(30)
+    return os.getpid()
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+class TestDescriptorsOfAFunction:
+    """All workers get copies of the descriptors of a map's function, which is pickled once."""
+
+    def test_every_worker_has_its_own(self, method: str) -> None:
+        context = get_context(method)
+        ours, theirs = socket.socketpair()
+        with ours, theirs, context.Pool(2) as pool:
+            work = partial(say_who, theirs, context.Barrier(2))
+            assert len(set(pool.map(work, range(6), 1))) == 2
+            assert len(set(pool.imap_unordered(work, range(6), 1))) == 2
+            theirs.close()
+            assert len(ours.recv(100)) == 12
+            del work
+            pool.terminate()
+            pool.join()
+            assert ours.recv(1) == b""  # no copy is left in this process
+
+    def test_a_worker_that_replaces_a_dead_one_has_them_too(self, method: str) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs, get_context(method).Pool(1) as pool:
+            results = pool.map(partial(die_at, theirs, 2), range(5), 1, return_exceptions=True)
+            assert [type(result) for result in results] == [int, int, WorkerDied, int, int]
+            assert len(ours.recv(100)) == 4
+
+
+def die_at(to: socket.socket, fatal: int, number: int) -> int:
+    if number == fatal:
+        os._exit(3)
+    to.send(b"x")
+    return number

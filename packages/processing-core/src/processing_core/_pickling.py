@@ -113,6 +113,16 @@ _idle: dict[int, list[_Writer]] = {OUT_OF_BAND: [], _NEVER: []}
 """Writers that are not in use, by their `least`; taken and given back by single operations of a list."""
 
 
+def pack_shared(obj: Any) -> tuple[Any, object]:
+    """A parcel with an object that several processes unpack, each of which gets its own copies of its descriptors.
+
+    :return: the parcel, and what must be kept as long as that shall be possible.
+    """
+    made = Deposits.made
+    parcel = _kernel.pack(obj)
+    return parcel, transports.share(made)
+
+
 def _write(obj: Any, least: int) -> _Written:
     made = Deposits.made
     marks: tuple[bytes, ...] = ()

@@ -102,6 +102,7 @@ from processing_core._on_demand import claim as claim
 from processing_core._on_demand import on_demand as on_demand
 from processing_core._pickling import dumps as dumps
 from processing_core._pickling import loads as loads
+from processing_core._pickling import pack_shared as pack_shared
 from processing_core._pickling import path_to_culprit as path_to_culprit
 from processing_core._platform import READABLE as READABLE
 from processing_core._platform import WRITABLE as WRITABLE
@@ -203,6 +204,7 @@ __all__ = [
     "open_pipe",
     "own_methods",
     "pack",
+    "pack_shared",
     "path_to_culprit",
     "preload_own",
     "polled",

@@ -1,7 +1,7 @@
 """The descriptor server of this process: it sends descriptors to processes that run already.
 
 In the pickle a descriptor is the address of its sender's descriptor server, and a key.  The process that unpickles it
-fetches the descriptor there, once::
+fetches the descriptor there, once, or as often as it wants if the sender shares it (`share`)::
 
     sender                                                     receiver
     deposit(fd)                 ─── address, key (pickled) ──▶
@@ -43,7 +43,7 @@ from processing_core._native import _kernel
 from processing_core._platform import scm_rights, unused_address
 from processing_core.annotations import NamedTuple
 
-__all__ = ["deposit", "fetch", "recall"]
+__all__ = ["Shared", "deposit", "fetch", "recall"]
 
 _TOKEN = 8  # bytes with which every request to one server begins
 _REQUEST = _TOKEN + 16  # bytes of the first half of a key
@@ -67,6 +67,7 @@ class _FdServer:
     def __init__(self) -> None:
         self.address = unused_address()
         self._deposits: dict[bytes, _Deposit] = {}
+        self._shared: set[bytes] = set()  # the first halves of keys that may be used any number of times
         self._socket = sockets.datagrams()
         try:
             self._reserve = Descriptor(duplicate(self._socket.fileno()))
@@ -93,9 +94,30 @@ class _FdServer:
         for request, deposit in list(self._deposits.items()):
             if deposit.number > before and deposit.thread == threading.get_ident():
                 self._deposits.pop(request).descriptor.close()
+        self._end_if_empty()
+
+    def _end_if_empty(self) -> None:
         if not self._deposits:
             with suppress(OSError):  # the queue of requests is full: it is awake anyway
                 scm_rights.send(self._socket, self._token, [], socket.MSG_DONTWAIT, self.address)
+
+    def share(self, before: int) -> list[bytes]:
+        """Let what this thread has deposited since be fetched any number of times; return the first halves of keys."""
+        mine = [
+            request
+            for request, deposit in self._deposits.items()
+            if deposit.number > before and deposit.thread == threading.get_ident()
+        ]
+        self._shared.update(mine)
+        return mine
+
+    def drop(self, requests: list[bytes]) -> None:
+        """Drop what was shared."""
+        for request in requests:
+            self._shared.discard(request)
+            if request in self._deposits:
+                self._deposits.pop(request).descriptor.close()
+        self._end_if_empty()
 
     def close(self) -> None:
         """Drop everything; in a forked process too."""
@@ -122,11 +144,12 @@ class _FdServer:
         self._reserve.close()  # for what is received
         request, descriptors, sender = scm_rights.receive_from(self._socket, _REQUEST, 1)
         received = [Descriptor(fd) for fd in descriptors]
-        deposit = self._deposits.pop(request, None) if received and _is_known(sender) else None
+        deposit = self._deposits.get(request) if received and _is_known(sender) else None
         if deposit is not None:
             with suppress(OSError):
                 _answer(received[0], deposit)
-            deposit.descriptor.close()
+            if request not in self._shared:
+                self._deposits.pop(request).descriptor.close()
         for descriptor in received:
             descriptor.close()
         with suppress(OSError):  # others were faster: it does without
@@ -164,12 +187,29 @@ def recall(before: int) -> None:
             _FdServer.current.recall(before)
 
 
+class Shared:
+    """Descriptors that may be fetched any number of times, as long as this object is kept.
+
+    :param before: ``Deposits.made`` before this thread deposited them.
+    """
+
+    def __init__(self, before: int) -> None:
+        with without_forks():
+            self._server = _FdServer.current
+            self._requests = [] if self._server is None else self._server.share(before)
+
+    def __del__(self) -> None:
+        with without_forks():
+            if self._requests and self._server is _FdServer.current is not None:
+                self._server.drop(self._requests)
+
+
 _unfetched: list[tuple[bytes, bytes]] = []
 """Addresses and keys of what this process had no descriptor left for; changed by single operations of a list."""
 
 
 def fetch(address: bytes, key: bytes) -> Descriptor:
-    """Fetch a descriptor, which is possible once.
+    """Fetch a descriptor, which is possible once unless the sender shares it.
 
     Blocks until its sender's descriptor server has answered.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from processing_core._fds.descriptors import Deposits, Reduced, limit_named, register_transport
 
-__all__ = ["recall"]
+__all__ = ["recall", "share"]
 
 
 def _send(fd: int) -> Reduced:
@@ -26,6 +26,18 @@ def recall(before: int) -> None:
         from processing_core._fds import server
 
         server.recall(before)
+
+
+def share(before: int) -> object:
+    """Let what this thread has deposited since ``Deposits.made`` was ``before`` be fetched any number of times.
+
+    :return: what is kept as long as that shall be possible.
+    """
+    if Deposits.made == before:
+        return None
+    from processing_core._fds import server
+
+    return server.Shared(before)
 
 
 register_transport(_send)

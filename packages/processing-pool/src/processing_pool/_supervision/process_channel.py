@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from processing_core import BaseContext, ClosedError
 from processing_core.annotations import Any, NoReturn
-from processing_core.lowlevel import Claims, TaskQueue, pack
+from processing_core.lowlevel import Claims, TaskQueue
 from processing_pool._engine.task_channel import Call, ChannelOwner, Resendable
 from processing_pool._messages import CALLS
 from processing_pool._supervision.backlog import Sending
@@ -109,7 +109,7 @@ class ProcessChannel:
 
     def pack(self, function: Callable[..., Any], star: bool) -> FunctionParcel:
         """Pickle the function; the job's id is the cell of the parcel with the pickle."""
-        return FunctionParcel(pack((STAR if star else ITEM, function)))
+        return FunctionParcel(STAR if star else ITEM, function)
 
     def submit(self, call: Call) -> None:
         """Send a call; for a function that is pickled by its name, the message has the id of its parcel instead."""

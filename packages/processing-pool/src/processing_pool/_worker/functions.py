@@ -13,7 +13,7 @@ from itertools import starmap
 from types import BuiltinFunctionType, FunctionType
 
 from processing_core.annotations import Any, NamedTuple
-from processing_core.lowlevel import Parcel, attach, dumps, family, pack, unpack
+from processing_core.lowlevel import Parcel, attach, dumps, family, pack_shared, unpack
 from processing_pool._messages import unpickling_failed
 
 __all__ = ["CALL", "ITEM", "STAR", "FunctionCache", "Initializer", "FunctionParcels", "FunctionParcel", "uncallable"]
@@ -48,9 +48,11 @@ def uncallable(kind: str) -> None:
 class FunctionParcel:
     """A function in a parcel.  As long as this object is kept, the parcel's cell cannot become another's."""
 
-    __slots__ = ("_parcel", "job_id")
+    __slots__ = ("_descriptors", "_parcel", "job_id")
 
-    def __init__(self, parcel: Parcel) -> None:
+    def __init__(self, how: int, function: Function) -> None:
+        parcel: Parcel
+        parcel, self._descriptors = pack_shared((how, function))
         self._parcel = parcel
         # The cell as one number: what its pickled handle holds, and what attaches to it.
         index, generation = parcel.cell
@@ -77,7 +79,7 @@ class FunctionParcels:
 
     def _add(self, function: Function) -> FunctionParcel | None:
         named = b"cloudpickle" not in dumps(function)
-        packed = FunctionParcel(pack((CALL, function))) if named else None
+        packed = FunctionParcel(CALL, function) if named else None
         self._packed[function] = packed
         if len(self._packed) > CACHED_PARCELS:
             self._packed.pop(next(iter(self._packed)), None)
