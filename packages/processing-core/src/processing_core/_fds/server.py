@@ -200,8 +200,9 @@ class Shared:
 
     def __del__(self) -> None:
         with without_forks():
-            if self._requests and self._server is _FdServer.current is not None:
-                self._server.drop(self._requests)
+            current = _FdServer.current
+            if current is not None and current is self._server:  # not so in a forked process
+                current.drop(self._requests)
 
 
 _unfetched: list[tuple[bytes, bytes]] = []
