@@ -28,7 +28,18 @@ def reducers(torch: Any) -> Reducers | None:
     typed = getattr(torch, "TypedStorage", None)
     if untyped is None or typed is None or not hasattr(torch, "multiprocessing"):
         return None
-    return {untyped: _reduce_untyped, typed: _reduce_typed}
+    return {untyped: _reduce_untyped, typed: _reduce_typed, torch.Tensor: _reduce_tensor}
+
+
+def _reduce_tensor(tensor: Any) -> Any:
+    """As PyTorch does, whose own function does not take the storage that arrives for some types, such as uint16."""
+    function, arguments, *rest = tensor.__reduce_ex__(5)
+    v3 = getattr(_torch()._utils, "_rebuild_tensor_v3", None)
+    if function is v3:
+        return _tensor_v3, arguments, *rest
+    if arguments and arguments[0] is v3:
+        return function, (_tensor_v3, *arguments[1:]), *rest
+    return function, arguments, *rest
 
 
 def _reduce_typed(storage: Any) -> Any:
@@ -70,6 +81,11 @@ def _untyped(buffer: Any) -> Any:
 
 def _typed(untyped: Any, dtype: Any) -> Any:
     return _torch().TypedStorage(wrap_storage=untyped, dtype=dtype, _internal=True)
+
+
+def _tensor_v3(storage: Any, *rest: Any) -> Any:
+    torch = _torch()
+    return torch._utils._rebuild_tensor_v3(_typed(storage, torch.uint8), *rest)
 
 
 def _shared(descriptor: Descriptor, size: int) -> Any:

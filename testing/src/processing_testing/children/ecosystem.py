@@ -220,6 +220,7 @@ def _torch(make: Callable[[Any], Any], write: Callable[[Any], None] | None = _ad
 
 
 def _reals(torch: Any) -> Any:
+    torch.set_num_threads(1)  # a forked child would wait for ever for threads that only its parent has
     return torch.arange(LARGE, dtype=torch.float64)
 
 
