@@ -7,7 +7,7 @@ import itertools
 import os
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from processing_core import _exit
 from processing_core._forks import without_forks
@@ -78,7 +78,7 @@ class Finalize:
         return call
 
 
-numbers = itertools.count()
+numbers: Iterator[int] = itertools.count()
 """Distinguish what follows; libraries take some, and add entries of their own."""
 
 finalizers: dict[tuple[int | None, int], Finalize] = {}
