@@ -196,9 +196,13 @@ def run(program: Program, way: str) -> Run:
         with subprocess.Popen(
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process:
-            if program.serves:
-                ask(int(port), process)
-            output = process.communicate()[0]
+            try:
+                if program.serves:
+                    ask(int(port), process)
+                output = process.communicate()[0]
+            except BaseException:  # else the end of the block would wait for it
+                process.kill()
+                raise
         seconds = time.perf_counter() - begin
         lines = sorted(normal(line, folder, port) for line in output.splitlines())
         for cache in [*folder.rglob("__pycache__"), *folder.rglob(".doctrees")]:
@@ -225,7 +229,7 @@ def ask(port: int, server: subprocess.Popen[str]) -> None:
     while server.poll() is None:
         try:
             for _ in range(REQUESTS):
-                connection = http.client.HTTPConnection("127.0.0.1", port)
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
                 connection.request("GET", "/")
                 assert connection.getresponse().read() == b"ok"
                 connection.close()

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import textwrap
@@ -380,10 +381,15 @@ def occupied(*addresses: str) -> Iterator[None]:
         occupier.stdin.close()
 
 
+LONG = struct.pack("ll", 30, 0)
+"""Seconds in which a reaper answers; the machine may be busy."""
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
 class TestAnotherUser:
     @pytest.mark.parametrize("taken", [1, 3])
-    def test_has_taken_the_reapers_address(self, taken: int) -> None:
+    def test_has_taken_the_reapers_address(self, taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_reaper, "ANSWER", LONG)
         with program("pause()\n" + textwrap.dedent(MAKE)) as root:
             prefix = f"prc_{root.family}_"
             with occupied(*(_reaper.address(prefix, place) for place in range(taken))):
@@ -394,7 +400,10 @@ class TestAnotherUser:
                 root.kill()
                 await_end(lambda: root.entries or any(exists(name) for name in names))
 
-    def test_a_reaper_that_is_slow_to_answer_is_not_taken_for_another_users(self) -> None:
+    def test_a_reaper_that_is_slow_to_answer_is_not_taken_for_another_users(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(_reaper, "ANSWER", LONG)
         with program(textwrap.dedent(MAKE)) as root, ExitStack() as asking:
             root.receive()
             prefix = f"prc_{root.family}_"

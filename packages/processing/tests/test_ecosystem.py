@@ -86,6 +86,7 @@ class TestTravel:
         ours, theirs = context.Pipe()
         process = context.Process(target=ecosystem.echo_written, args=(queue, theirs))
         process.start()
+        theirs.close()  # so that a death of the process ends the waiting
         queue.put(self.sent)
         assert self.arrived(ours.recv())
         ours.send(self.sent)
