@@ -177,6 +177,7 @@ def install(
 TEST_REQUIREMENTS = [
     "pytest>=8",
     "hypothesis",
+    "sybil>=9",
     "numpy",
     "loguru",
     "greenlet",
@@ -542,6 +543,18 @@ def lint(session: nox.Session) -> None:
     session.run("clang-format", "--dry-run", "--Werror", *map(str, kernel))
     sources = os.pathsep.join(str(source / "src") for source in [*SOURCES, ROOT / "testing"])
     session.run("lint-imports", "--no-cache", env={"PYTHONPATH": sources})
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Make the documentation's site in ``site/``; warnings, undocumented names and failing examples are errors."""
+    install_for_tests(session)
+    session.install("mkdocs-material>=9.5", "mkdocstrings[python]>=0.27", "codespell>=2.3")
+    pages = ["README.md", "SECURITY.md", "CONTRIBUTING.md", "docs", "benchmarks/README.md", "examples/README.md"]
+    pages += [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("packages/*/*.md"))]
+    session.run("codespell", "--skip", "docs/_site", "-D", "-", "-D", "docs/_site/house-style.txt", *pages)
+    session.run("mkdocs", "build", "--strict", *session.posargs, env={"NO_MKDOCS_2_WARNING": "1"})
+    pytest(session, "tests/test_readme.py")
 
 
 @nox.session(python=FOUND[-2:-1] or FOUND)

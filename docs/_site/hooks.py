@@ -31,6 +31,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, **kwargs: Any) -> str:
+    """Let links to files that are not pages lead to the repository."""
+    return re.sub(r"\]\(\.\./(?=[\w-]+/)", f"]({kwargs['config'].repo_url}/blob/main/", markdown)
+
+
 def check_reference() -> None:
     """Each public name has a docstring and stands in the reference.
 
