@@ -557,6 +557,25 @@ def docs(session: nox.Session) -> None:
     pytest(session, "tests/test_readme.py")
 
 
+@nox.session(python=FOUND[:1])
+def release(session: nox.Session) -> None:
+    """Try a release: versions and changelogs, all files built and checked, and installed alone; `-- --tag` tags it."""
+    check = ["python", "testing/src/processing_testing/release.py"]
+    session.run(*check)
+    build(session)
+    session.install("check-wheel-contents")
+    session.run("check-wheel-contents", "--ignore", "W002", *map(str, sorted(DIST.glob("*.whl"))))  # py.typed is empty
+    predecessor = ["python", "-m", "processing_testing.predecessor", str(DIST)]
+    session.run(*predecessor, env={"PYTHONPATH": str(ROOT / "testing" / "src")})
+    try:
+        for version in FOUND:
+            python = fresh_environment(session, version, "processing")
+            session.run(str(python), "-c", "import processing; print(processing.__version__)", external=True)
+    finally:
+        (DIST / "processing-0.52.tar.gz").unlink()
+    session.run(*check, *session.posargs)
+
+
 @nox.session(python=FOUND[-2:-1] or FOUND)
 def programs(session: nox.Session) -> None:
     """Run programs of others plainly and by `processing run`: `nox -s programs -- --rounds 5 black`."""

@@ -1,4 +1,4 @@
-"""What `docs/from-multiprocessing.md` says differs from multiprocessing, statement by statement; `multiprocessing`'s side too."""
+"""What docs/from-multiprocessing.md says differs, statement by statement; `multiprocessing`'s side too."""
 
 import multiprocessing  # noqa: TID251
 import os

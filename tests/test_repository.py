@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from processing_testing import release
+
 ROOT = Path(__file__).parent.parent
 LAYERS = {
     "processing-core": [],
@@ -35,17 +37,15 @@ def test_the_licence_is_the_common_one(distribution: str) -> None:
 
 def test_the_changelog_names_the_version(distribution: str) -> None:
     changelog = (ROOT / "packages" / distribution / "CHANGELOG.md").read_text()
-    assert "\n## Unreleased\n" in changelog
-    assert f"\n## {project(distribution)['version']}\n" in changelog
+    first = release.HEADING.search(changelog)
+    assert first is not None
+    assert first[1] in ("Unreleased", release.Distribution(ROOT / "packages" / distribution).version)
 
 
 def test_dependencies_are_the_layers_below(distribution: str) -> None:
     siblings = [f"processing-{name}" for name in LAYERS[distribution]]
     found = {name.split(">=")[0]: name for name in project(distribution)["dependencies"]}
     assert set(found) == {*siblings, *(["cloudpickle"] if distribution == "processing-core" else [])}
-    for sibling in siblings:
-        major, minor, _ = project(sibling)["version"].split(".")
-        assert found[sibling] == f"{sibling}>={major}.{minor},<{major}.{int(minor) + 1}"
 
 
 def test_importing_it_imports_no_multiprocessing(distribution: str) -> None:

@@ -1,11 +1,11 @@
-"""The pages that are made from the code: errors, names of 0.52, changes; and the check that the reference is complete."""
+"""The pages that are made from the code: errors, old names, changes; and a check that the reference is complete."""
 
 from __future__ import annotations
 
 import inspect
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,10 @@ def check_reference() -> None:
     """
     pages = [*(ROOT / "docs" / "reference").glob("*.md")]
     described = {name for page in pages for name in IDENTIFIER.findall(page.read_text())}
-    values = {name: getattr(processing, name) for name in processing.__all__}
-    missing = [name for name, value in values.items() if callable(value) and not {name, modern(name, value)} & described]
-    if missing:
+    values = {name: value for name in processing.__all__ if callable(value := getattr(processing, name))}
+    if missing := [name for name, value in values.items() if not {name, modern(name, value)} & described]:
         raise PluginError(f"docs/reference lacks {', '.join(missing)}")
-    if silent := [name for name, value in values.items() if callable(value) and not inspect.getdoc(value)]:
+    if silent := [name for name, value in values.items() if not inspect.getdoc(value)]:
         raise PluginError(f"without a docstring: {', '.join(silent)}")
 
 
@@ -76,7 +75,9 @@ def errors() -> str:
     found = {name: kind for name in processing.__all__ if is_error(kind := getattr(processing, name))}
     if cures.keys() != found.keys():
         raise PluginError(f"cures.toml and the errors differ: {sorted(cures.keys() ^ found.keys())}")
-    parts = ["# Errors\n", "Each error that the library raises on its own account: what it means, which calls document it, "]
+    parts = [
+        "# Errors\n\nEach error that the library raises on its own account: what it means, which calls document it, "
+    ]
     parts.append("and what to do. Exceptions of your own functions arrive as they are.\n\n")
     raised = {name: sorted(callers(name)) for name in found}
     for name, kind in sorted(found.items()):
@@ -89,10 +90,12 @@ def errors() -> str:
 
 
 def is_error(value: object) -> bool:
+    """Whether it is a class of errors."""
     return inspect.isclass(value) and issubclass(value, Exception)
 
 
 def callers(name: str) -> Iterator[str]:
+    """The public functions and methods whose docstrings say that they raise an error."""
     for path, function in callables():
         if name in {error.rsplit(".", 1)[-1] for error in RAISES.findall(inspect.getdoc(function) or "")}:
             yield path
@@ -110,14 +113,15 @@ def old_names() -> str:
     table = "\n".join(f"| `{old}` | `{new}` |" for old, new in rows)
     return (
         "# Coming from processing 0.52\n\n"
-        "The names of the package of 2008 still work, silently and for good. Its programs need the changes that Python 3 "
-        "wants (`print`, `except ... as`), and a main guard under the default start method. `LocalManager()` and "
+        "The names of the package of 2008 still work, silently and for good. Its programs need the changes that Python "
+        "3 wants (`print`, `except ... as`), and a main guard under the default start method. `LocalManager()` and "
         "`from processing import *` work as they did.\n\n"
         "| 0.52 | now |\n|---|---|\n" + table + "\n"
     )
 
 
 def aliases() -> Iterator[tuple[str, str]]:
+    """Each public name of 0.52, and the name that it stands for."""
     for path, value in callables():
         if (new := modern(path, value)) is not None:
             yield path, new
@@ -125,10 +129,11 @@ def aliases() -> Iterator[tuple[str, str]]:
 
 def changes() -> str:
     """The changelogs of all distributions, the facade's first."""
-    read: Callable[[str], str] = lambda name: (ROOT / "packages" / name / "CHANGELOG.md").read_text()
-    shifted = [re.sub(r"^(#+) ", r"#\1 ", read(name), flags=re.MULTILINE) for name in PACKAGES]
+    texts = [(ROOT / "packages" / name / "CHANGELOG.md").read_text() for name in PACKAGES]
+    shifted = [re.sub(r"^(#+) ", r"#\1 ", text, flags=re.MULTILINE) for text in texts]
     return "# Changes\n\n" + "\n\n".join(shifted)
 
 
 def security() -> str:
+    """The policy, which stands where repositories have it."""
     return (ROOT / "SECURITY.md").read_text()

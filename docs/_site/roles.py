@@ -15,6 +15,7 @@ class Roles(griffe.Extension):
     """Show each role as code, and each example as a block of code."""
 
     def on_object(self, *, obj: griffe.Object, **kwargs: Any) -> None:
+        """Rewrite the docstring of what was loaded."""
         if obj.docstring:
             text = ROLE.sub(self._shown, obj.docstring.value)
             obj.docstring.value = EXAMPLE.sub(self._fenced, text)

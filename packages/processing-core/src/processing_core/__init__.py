@@ -53,6 +53,8 @@ from processing_core._start._frozen import freeze_support as freeze_support
 from processing_core._start._settings import set_executable as set_executable
 from processing_core._start._settings import set_forkserver_preload as set_forkserver_preload
 
+__version__ = "1.0.0"
+
 __all__ = [
     "Process",
     "current_process",

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from processing_managers.managers import Token as Token
     from processing_managers.managers import ValueProxy as ValueProxy
 
+__version__ = "1.0.0"
+
 __all__ = ["Value", "RawValue", "Array", "RawArray", "SharedArray", "Manager", "RemoteError", "ServerGone"]
 
 _loaded = _leftovers

@@ -24,6 +24,8 @@ from processing_pool._worker.state import worker_id as worker_id
 if TYPE_CHECKING:
     from processing_pool._executor import ProcessPoolExecutor as ProcessPoolExecutor
 
+__version__ = "1.0.0"
+
 __all__ = [
     "Pool",
     "ProcessPoolExecutor",

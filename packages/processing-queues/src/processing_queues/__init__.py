@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from processing_queues._simple_queue import SimpleQueue as SimpleQueue
     from processing_queues._wait import wait as wait
 
+__version__ = "1.0.0"
+
 __all__ = [
     "Pipe",
     "Connection",

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _PRIMITIVES = ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event"]
 
+__version__ = "1.0.0"
+
 __all__ = [
     "Barrier",
     "BoundedSemaphore",

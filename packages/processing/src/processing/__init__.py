@@ -227,6 +227,8 @@ _SUBMODULES = frozenset(
     ]
 )
 
+__version__ = "1.0.0"
+
 __all__ = [
     # processes
     "Process",
