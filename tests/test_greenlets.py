@@ -9,6 +9,8 @@ import gc
 import os
 import pickle
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +20,10 @@ import pytest
 import processing
 from processing_core import lowlevel
 from processing_testing.children import functions as children
+
+PROBE = "import greenlet; g = greenlet.greenlet(lambda: greenlet.getcurrent().parent.switch()); g.switch(); g.switch()"
+if subprocess.run([sys.executable, "-c", PROBE], capture_output=True, check=False).returncode:
+    pytest.skip("greenlet itself crashes on this interpreter", allow_module_level=True)
 
 METHODS = processing.get_all_start_methods()
 
