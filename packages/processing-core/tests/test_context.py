@@ -95,7 +95,7 @@ except ValueError as error:
             "context has already been set",
             "spawn",
             "None",
-            "cannot find context for 'thread': use one of forkserver, fork, spawn",
+            "cannot find context for 'thread': use one of fork, spawn, forkserver",
         ]
 
     def test_is_what_process_uses(self, method: str) -> None:

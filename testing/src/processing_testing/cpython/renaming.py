@@ -31,7 +31,12 @@ TEST_NAMES: dict[str, dict[str, Any]] = {
 """Private names that the tests use to clean up between tests; here they have no effect."""
 
 
-def _add_test_names() -> None:
+def _begin() -> None:
+    """Have the start method that the interpreter's own has until one is set, and the names that the tests need."""
+    from processing._replacement import standard_start_method
+    from processing_core.lowlevel import set_usual_start_method
+
+    set_usual_start_method(standard_start_method())
     for module, names in TEST_NAMES.items():
         for name, value in names.items():
             vars(importlib.import_module(module)).setdefault(name, value)
@@ -50,7 +55,7 @@ class _Loader(importlib.abc.Loader):
             module = importlib.import_module(DEFINED.get(spec.name) or NEW + spec.name[len(OLD) :])
         self._specs[module] = module.__spec__
         if spec.name == OLD:
-            _add_test_names()
+            _begin()
         return module
 
     def exec_module(self, module: types.ModuleType) -> None:

@@ -1,6 +1,6 @@
 """The start method of processes that do not name one."""
 
-from processing_core._start._methods import METHODS, check
+from processing_core._start._methods import DEFAULT, METHODS, check
 
 __all__ = ["force", "get", "methods", "present", "set_usual_start_method"]
 
@@ -39,4 +39,5 @@ def present() -> str:
 
 def methods() -> list[str]:
     """The start methods of this platform, the one that is used until one is set first."""
-    return sorted(METHODS, key=lambda name: name != _state.usual)
+    usual = _state.usual or DEFAULT
+    return sorted(METHODS, key=lambda name: name != usual)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["METHODS", "check"]
+__all__ = ["DEFAULT", "METHODS", "check"]
 
 if sys.platform == "win32":
     METHODS: tuple[str, ...] = ("spawn",)
+    DEFAULT = "spawn"
 else:
-    METHODS = ("forkserver", "fork", "spawn")
-"""The default first."""
+    METHODS = ("fork", "spawn", "forkserver")
+    DEFAULT = "forkserver"
 
 
 def check(name: str) -> str:
