@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from processing_core import _current, _errors, _logging, _main_module
 from processing_core._fds.descriptors import limit_named
@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 _factories: dict[str, tuple[Callable[..., Any], bool]] = {}
-_loaders: list[Callable[[], object]] = []
+_loaders: list[tuple[Callable[[str], object], Container[str]]] = []
 
 
 def register_factory(name: str, factory: Callable[..., Any], *, takes_context: bool = False) -> None:
@@ -59,9 +59,12 @@ def register_factory(name: str, factory: Callable[..., Any], *, takes_context: b
     _factories[name] = (factory, takes_context)
 
 
-def register_loader(loader: Callable[[], object]) -> None:
-    """Call ``loader`` when a context has no attribute of a name; the loader imports modules that may register one."""
-    _loaders.append(loader)
+def register_loader(loader: Callable[[str], object], names: Container[str]) -> None:
+    """Call ``loader`` with a name that a context is asked for and does not have; it imports what registers that one.
+
+    :param names: those that it is called with.
+    """
+    _loaders.append((loader, names))
 
 
 class Process(BaseProcess):
@@ -240,8 +243,9 @@ _derived: dict[type[BaseContext], type[BaseContext]] = {}
 def _factory(name: str) -> tuple[Callable[..., Any], bool]:
     if name not in _factories and not name.startswith("_"):
         with limit_named():  # for the first import of a package
-            for loader in _loaders:
-                loader()
+            for loader, names in _loaders:  # a loader may append others
+                if name in names:
+                    loader(name)
     return _factories[name]
 
 

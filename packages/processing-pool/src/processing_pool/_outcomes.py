@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import reprlib
-import signal
 from collections.abc import Callable
 
 from processing_core import RemoteTraceback
@@ -65,8 +64,10 @@ def ending(exitcode: int | None) -> str:
         return "ended in an unknown way"
     if exitcode >= 0:
         return f"exited with code {exitcode}"
+    from signal import Signals  # here, for it imports `enum`
+
     try:
-        return f"was killed by {signal.Signals(-exitcode).name}"
+        return f"was killed by {Signals(-exitcode).name}"
     except ValueError:
         return f"was killed by signal {-exitcode}"
 

@@ -21,7 +21,6 @@ A descriptor that no process fetches stays deposited until the sender ends.
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import threading
 from contextlib import suppress
@@ -41,7 +40,7 @@ from processing_core._fds.descriptors import (
 from processing_core._forks import keep_private, without_forks
 from processing_core._native import _kernel
 from processing_core._platform import scm_rights, unused_address
-from processing_core.annotations import NamedTuple
+from processing_core.annotations import NamedTuple, signal
 
 __all__ = ["Shared", "deposit", "fetch", "recall"]
 

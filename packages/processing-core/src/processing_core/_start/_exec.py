@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from processing_core._family import shown_name
 from processing_core._native import _kernel
 from processing_core._start import _frozen, _settings
 from processing_core._start._child import MemberId
+from processing_core.annotations import signal
 
 __all__ = ["execute", "reserved", "signals_blocked"]
 

@@ -7,7 +7,6 @@ children by this method has one server, which ends with it; :mod:`processing_cor
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import threading
 import weakref
@@ -25,6 +24,7 @@ from processing_core._start import _environment, _preparation, _settings
 from processing_core._start import _forkserver_protocol as protocol
 from processing_core._start._child import UNKNOWN_EXIT, Child, DirectChild, MemberId, exit_code_left, kill_newborn
 from processing_core._start._exec import execute, reserved, signals_blocked
+from processing_core.annotations import signal
 
 __all__ = ["ForkServer", "start"]
 

@@ -18,7 +18,6 @@ import gc
 import importlib
 import os
 import resource
-import signal
 import socket
 import sys
 import threading
@@ -34,7 +33,7 @@ from processing_core._platform import HUNG_UP, READABLE, Poller, reap, signal_pr
 from processing_core._start import _forkserver_protocol as protocol
 from processing_core._start import _preload, _preparation, _spare, _warm_up
 from processing_core._start._child import MemberId, exit_code, reap_by_number
-from processing_core.annotations import NamedTuple
+from processing_core.annotations import NamedTuple, signal
 
 __all__ = ["main"]
 

@@ -8,7 +8,6 @@ program keeps none.  The server never kills a spare for being idle, because the 
 
 from __future__ import annotations
 
-import signal
 import socket
 
 from processing_core import _lifeline
@@ -16,7 +15,7 @@ from processing_core._fds.descriptors import timeval
 from processing_core._native import _kernel
 from processing_core._start._preparation import Preparation, run_main_ahead
 from processing_core._start._spawn import run_parcel
-from processing_core.annotations import Any
+from processing_core.annotations import Any, signal
 
 __all__ = ["SPARE_NAME", "UNUSED", "bound_waiting", "run"]
 

@@ -10,7 +10,6 @@ supervisor first sends results that the worker had saved and not sent; items tha
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 import warnings
@@ -18,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 
 from processing_core import BaseContext, ClosedError, get_logger
-from processing_core.annotations import Any, NamedTuple
+from processing_core.annotations import Any, NamedTuple, signal
 from processing_core.lowlevel import (
     READABLE,
     Poller,

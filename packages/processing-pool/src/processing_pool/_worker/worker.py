@@ -7,12 +7,11 @@ begun.  A worker ignores SIGINT: the parent handles Ctrl-C and ends its workers.
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
 from queue import Empty
 
-from processing_core.annotations import Any, NamedTuple
+from processing_core.annotations import Any, NamedTuple, signal
 from processing_core.lowlevel import Claims, TaskQueue
 from processing_pool._messages import (
     CALLS,
