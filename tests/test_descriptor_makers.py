@@ -70,8 +70,7 @@ ALLOWED = {
     # Files that are closed at once; if opening one may fail, the start around it names the limit.
     ("processing_core/_guarded.py", "io.open_code"): "reads the program's file, and does without it",
     ("processing_core/_main_module.py", "io.open_code"): "reads the program's file",
-    ("processing_pool/_platform/_linux_memory.py", "open"): "reads a number below /proc, and does without it",
-    ("processing_pool/_platform/_linux_processors.py", "open"): "reads what control groups say, and does without it",
+    ("processing_pool/_platform/_linux.py", "open"): "reads what /proc and control groups say, and does without it",
     ("processing_core/_platform/_linux.py", "open"): "writes a worker's title below /proc, and does without it",
     ("processing_core/_main_imports.py", "io.open_code"): "reads the program's file; the import fails without it",
     ("processing_core/util.py", "tempfile.mkdtemp"): "opens none",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from types import FunctionType
 
 from processing_core._context import register_loader
 from processing_core._fds.descriptors import limit_named
@@ -31,7 +32,7 @@ def on_demand(package: dict[str, Any], homes: Mapping[str, str]) -> Callable[[st
             raise AttributeError(f"module {name_of_package!r} has no attribute {name!r}")
         with limit_named():
             value = package[name] = getattr(import_module(f"{name_of_package}.{homes[name]}"), name)
-        if isinstance(value, type) and value.__module__.startswith(name_of_package):
+        if isinstance(value, (type, FunctionType)) and value.__module__.startswith(name_of_package):
             value.__module__ = name_of_package
         return value
 

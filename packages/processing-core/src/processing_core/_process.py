@@ -383,11 +383,11 @@ def checked_timeout(timeout: float | None) -> float | None:
 
 
 def _exitcode_name(exitcode: int | None) -> str:
-    if exitcode is not None and exitcode < 0:
-        from signal import Signals  # here, for it imports `enum`
+    name = None if exitcode is None or exitcode >= 0 else signal_name(-exitcode)
+    return str(exitcode) if name is None else f"-{name}"
 
-        try:
-            return f"-{Signals(-exitcode).name}"
-        except ValueError:
-            pass  # a real-time signal has no name
-    return str(exitcode)
+
+def signal_name(number: int) -> str | None:
+    """What a signal is called; ``None`` for most of the real-time signals, which have no names."""
+    names = [name for name in dir(signal) if name.startswith("SIG") and "_" not in name]
+    return next((name for name in names if getattr(signal, name) == number), None)

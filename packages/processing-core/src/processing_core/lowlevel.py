@@ -111,6 +111,7 @@ from processing_core._platform import follow_main_thread as follow_main_thread
 from processing_core._platform import set_title as set_title
 from processing_core._process import BaseProcess as BaseProcess
 from processing_core._process import checked_timeout as checked_timeout
+from processing_core._process import signal_name as signal_name
 from processing_core._process_state import collect_children as collect_children
 from processing_core._process_state import state as relatives
 from processing_core._reducers import ForkingPickler as ForkingPickler
@@ -216,6 +217,7 @@ __all__ = [
     "relatives",
     "set_site_finder",
     "set_spawning_popen",
+    "signal_name",
     "stats",
     "sub_debug",
     "sub_warning",

@@ -13,16 +13,16 @@ from processing_pool._errors import PoolBroken as PoolBroken
 from processing_pool._errors import TaskCancelled as TaskCancelled
 from processing_pool._errors import TaskTimeout as TaskTimeout
 from processing_pool._errors import WorkerDied as WorkerDied
-from processing_pool._jobs.imap import IMapIterator as IMapIterator
 from processing_pool._jobs.result import AsyncResult as AsyncResult
 from processing_pool._options import TaskOptions as TaskOptions
 from processing_pool._pool import Pool as Pool
-from processing_pool._reusable import reusable_pool as reusable_pool
-from processing_pool._worker.state import WorkerState as WorkerState
-from processing_pool._worker.state import worker_id as worker_id
 
 if TYPE_CHECKING:
     from processing_pool._executor import ProcessPoolExecutor as ProcessPoolExecutor
+    from processing_pool._jobs.imap import IMapIterator as IMapIterator
+    from processing_pool._reusable import reusable_pool as reusable_pool
+    from processing_pool._worker.state import WorkerState as WorkerState
+    from processing_pool._worker.state import worker_id as worker_id
 
 __all__ = [
     "Pool",
@@ -48,7 +48,16 @@ __path__.append(f"{__path__[0]}/_moved")  # where pickles of earlier versions fi
 
 # `concurrent.futures` imports `logging`: a worker does without the 5 ms that they take.
 if not TYPE_CHECKING:  # for a checker would take every name then
-    __getattr__ = _on_demand(globals(), {"ProcessPoolExecutor": "_executor"})
+    __getattr__ = _on_demand(
+        globals(),
+        {
+            "IMapIterator": "_jobs.imap",
+            "ProcessPoolExecutor": "_executor",
+            "WorkerState": "_worker.state",
+            "reusable_pool": "_reusable",
+            "worker_id": "_worker.state",
+        },
+    )
 
 
 def __dir__() -> list[str]:

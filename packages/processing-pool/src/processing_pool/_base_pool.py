@@ -11,8 +11,6 @@ from processing_core.annotations import TYPE_CHECKING, Any, Literal, NoReturn, P
 from processing_core.lowlevel import checked_timeout, context_of, ensure_family, limit_named
 from processing_pool._compatibility import PoolCompatibility, workers_of
 from processing_pool._engine.engine import RUNNING, Engine
-from processing_pool._engine.task_channel import TaskChannel
-from processing_pool._jobs.imap import IMapIterator, ImapJob
 from processing_pool._jobs.map import MapJob
 from processing_pool._jobs.result import AsyncResult
 from processing_pool._numbers import positive, real
@@ -22,7 +20,9 @@ from processing_pool._supervision.process_channel import ProcessChannel
 from processing_pool._worker.setup import Affinity, Environment, make_setup
 
 if TYPE_CHECKING:
+    from processing_pool._engine.task_channel import TaskChannel
     from processing_pool._futures import Future
+    from processing_pool._jobs.imap import IMapIterator
 
 __all__ = ["BasePool"]
 
@@ -167,6 +167,8 @@ class BasePool(PoolCompatibility):
         if buffersize is not None:
             buffersize = positive(buffersize, "buffersize")
         self._engine.callback_thread.start()  # should the iterator be dropped, by a finalizer, which can start nothing
+        from processing_pool._jobs.imap import IMapIterator, ImapJob  # here, for many programs only map
+
         job = ImapJob(
             self._engine.jobs, self._engine.channel, func, iterable, chunksize, ordered, star, buffersize, options
         )
