@@ -4,8 +4,8 @@ Importing ``typing`` takes 6 ms, a fifth of importing all that a program needs t
 evaluated here (``from __future__ import annotations``), so what must exist is what stands outside of annotations: base
 classes, decorators and type variables.  A class that is generic can be subscribed, as the builtin ones can.
 
-So is `signal`: at run time it is the module in C below it, without its enumerations: importing `enum` takes another 3 ms.  There
-numbers and handlers are integers, and `Signals` does not exist.
+So is `signal`: at run time it is the module in C below it.  It has no enumerations, whose module takes 3 ms: there
+numbers and handlers are integers, and no `Signals`.
 """
 
 TYPE_CHECKING = False

@@ -23,10 +23,10 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 
 from processing_core._errors import HandleError, TimeoutError
-from processing_core._fds import sockets
+from processing_core._fds import pairs, sockets
 from processing_core._fds.descriptors import (
     Deposits,
     Descriptor,
@@ -230,8 +230,8 @@ def fetch(address: bytes, key: bytes) -> Descriptor:
 
 
 def _fetch(address: bytes, key: bytes) -> Descriptor:
-    ours, theirs = sockets.pair()
-    with ours, theirs:
+    ours, theirs = pairs.pair()
+    with closing(ours), closing(theirs):
         try:
             _request(address, key[:_REQUEST], theirs.fileno())
             theirs.close()

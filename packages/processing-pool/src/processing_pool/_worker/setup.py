@@ -1,4 +1,4 @@
-"""What a worker is told, and what it has of its own before its first task: environment, directory, processors, title."""
+"""What a worker is told, and what it has of its own before its first task: environment, directory, processors."""
 
 from __future__ import annotations
 
