@@ -15,7 +15,7 @@ from processing_core._fds.descriptors import limit_named
 from processing_core._process import UNGUARDED, BaseProcess
 from processing_core._start import _default, _frozen, _settings
 from processing_core._start._methods import check
-from processing_core._start._select import start_method
+from processing_core._start._select import prepare, start_method
 from processing_core.annotations import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ __all__ = [
     "get_all_start_methods",
     "get_context",
     "get_start_method",
+    "prepare_start",
     "register_factory",
     "register_loader",
     "set_start_method",
@@ -316,6 +317,17 @@ class DefaultContext(BaseContext):
     def get_all_start_methods(self) -> list[str]:
         """The start methods of this platform, the default first."""
         return _default.methods()
+
+
+def prepare_start(context: BaseContext) -> None:
+    """Begin what takes long before the first start in this context; the start itself waits for it.
+
+    It does nothing where a start will be refused, because the main module is being loaded for a child.
+
+    :raises OSError: if the system refuses.
+    """
+    if not _main_module.loading():
+        prepare(context.get_start_method(allow_none=True) or _default.present())
 
 
 concrete_contexts: dict[str, BaseContext] = {

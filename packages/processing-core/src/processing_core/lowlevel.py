@@ -29,6 +29,7 @@ from processing_core._context import SpawnProcess as SpawnProcess
 from processing_core._context import concrete_contexts as concrete_contexts
 from processing_core._context import default_context as default_context
 from processing_core._context import force_start_method as force_start_method
+from processing_core._context import prepare_start as prepare_start
 from processing_core._context import register_factory as register_factory
 from processing_core._context import register_loader as register_loader
 from processing_core._excepthook import offer_excepthook as offer_excepthook
@@ -208,6 +209,7 @@ __all__ = [
     "pack_shared",
     "path_to_culprit",
     "preload_own",
+    "prepare_start",
     "polled",
     "primitives",
     "readable",

@@ -26,7 +26,6 @@ from processing_core.lowlevel import (
     follow_main_thread,
     keep_private,
     open_pipe,
-    preload_own,
     without_forks,
 )
 from processing_pool._errors import PoolBroken
@@ -117,8 +116,6 @@ class Supervisor:
 
         :raises Exception: if a worker cannot be started; then none is left.
         """
-        # A worker that ends after a few tasks should cost a start, and not an import.
-        preload_own(MODULE, at_once=self._config.max_tasks is not None or self._may_idle)
         if self._forks:
             import_module(MODULE)  # once, and not in each worker
         try:
