@@ -116,6 +116,11 @@ bool platform_process_runs(uint64_t pid, uint64_t start_time);
 int platform_sentinel(uint64_t pid);
 /* A copy of this process, with only the calling thread: its pid; 0 in the child; -1 with errno. */
 int64_t platform_fork(void);
+/* Run a program in a new process, without a copy of this one: its pid; -1 with errno if it cannot be run, and then no
+ * process is left. It inherits the environment, the directory, the standard streams, the caller's signal mask, and of
+ * the other descriptors only the `n` that are given in rising order; of the ignored signals not those that Python
+ * ignores for itself. argv[0] is the program's path, or what is looked for on PATH; a null pointer ends the arguments. */
+int64_t platform_execute(char *const argv[], const int *given, int n);
 /* End a process of this user's at once: no code of it runs any more. */
 void platform_kill(uint64_t pid);
 /* The same for this process. */

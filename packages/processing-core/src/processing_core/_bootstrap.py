@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -18,7 +17,7 @@ from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._process_state import Parent
 from processing_core._start import _default
-from processing_core.annotations import IO, NoReturn
+from processing_core.annotations import IO, NoReturn, signal
 
 __all__ = ["detach_stdin", "end_forked", "exit_code", "flush_streams", "run"]
 

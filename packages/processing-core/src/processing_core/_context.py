@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from processing_core import _current, _errors, _logging, _main_module
 from processing_core._fds.descriptors import limit_named
 from processing_core._process import UNGUARDED, BaseProcess
 from processing_core._start import _default, _frozen, _settings
 from processing_core._start._methods import check
-from processing_core._start._select import start_method
+from processing_core._start._select import prepare, start_method
 from processing_core.annotations import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 if TYPE_CHECKING:
@@ -42,13 +42,14 @@ __all__ = [
     "get_all_start_methods",
     "get_context",
     "get_start_method",
+    "prepare_start",
     "register_factory",
     "register_loader",
     "set_start_method",
 ]
 
 _factories: dict[str, tuple[Callable[..., Any], bool]] = {}
-_loaders: list[Callable[[], object]] = []
+_loaders: list[tuple[Callable[[str], object], Container[str]]] = []
 
 
 def register_factory(name: str, factory: Callable[..., Any], *, takes_context: bool = False) -> None:
@@ -59,9 +60,12 @@ def register_factory(name: str, factory: Callable[..., Any], *, takes_context: b
     _factories[name] = (factory, takes_context)
 
 
-def register_loader(loader: Callable[[], object]) -> None:
-    """Call ``loader`` when a context has no attribute of a name; the loader imports modules that may register one."""
-    _loaders.append(loader)
+def register_loader(loader: Callable[[str], object], names: Container[str]) -> None:
+    """Call ``loader`` with a name that a context is asked for and does not have; it imports what registers that one.
+
+    :param names: those that it is called with.
+    """
+    _loaders.append((loader, names))
 
 
 class Process(BaseProcess):
@@ -240,8 +244,9 @@ _derived: dict[type[BaseContext], type[BaseContext]] = {}
 def _factory(name: str) -> tuple[Callable[..., Any], bool]:
     if name not in _factories and not name.startswith("_"):
         with limit_named():  # for the first import of a package
-            for loader in _loaders:
-                loader()
+            for loader, names in _loaders:  # a loader may append others
+                if name in names:
+                    loader(name)
     return _factories[name]
 
 
@@ -312,6 +317,17 @@ class DefaultContext(BaseContext):
     def get_all_start_methods(self) -> list[str]:
         """The start methods of this platform, the default first."""
         return _default.methods()
+
+
+def prepare_start(context: BaseContext) -> None:
+    """Begin what takes long before the first start in this context; the start itself waits for it.
+
+    It does nothing where a start will be refused, because the main module is being loaded for a child.
+
+    :raises OSError: if the system refuses.
+    """
+    if not _main_module.loading():
+        prepare(context.get_start_method(allow_none=True) or _default.present())
 
 
 concrete_contexts: dict[str, BaseContext] = {

@@ -146,6 +146,14 @@ def file_identity(fd: int) -> tuple[int, int] | None:
 def environment() -> bytes:
     """The environment variables as the system keeps them, each ended by a null byte."""
 
+def execute(command: list[bytes], descriptors: list[int], born: list[int], /) -> None:
+    """Run a program, which inherits the standard streams and the descriptors, no others; its pid is added to ``born``.
+
+    It is there even if a signal handler raises before this returns.  The program is the caller's to wait for.
+
+    :raises OSError: if the system refuses.
+    """
+
 def limits() -> bytes:
     """This process's nice value, usable processors and resource limits; equal strings mean equal limits.
 

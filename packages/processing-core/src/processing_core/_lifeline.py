@@ -9,11 +9,11 @@ parent died. This needs no thread and no GIL, so a busy loop or a blocked C call
 from __future__ import annotations
 
 import os
-import signal
 
 from processing_core._fds.descriptors import Descriptor, open_pipe, readable
 from processing_core._forks import keep_private, without_forks
 from processing_core._platform import kill_when_hung_up
+from processing_core.annotations import signal
 
 __all__ = ["Lifeline", "arm"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from types import FunctionType
 
 from processing_core._context import register_loader
 from processing_core._fds.descriptors import limit_named
@@ -19,7 +20,7 @@ __all__ = ["claim", "on_demand"]
 def on_demand(package: dict[str, Any], homes: Mapping[str, str]) -> Callable[[str], object]:
     """The ``__getattr__`` of a package that imports what few programs need when it is asked for.
 
-    If a context has no attribute of a name, it imports all of these modules, because they may register one.
+    A context that has no attribute of such a name imports the module too, because it may register one.
 
     :param package: the package's ``globals()``; its classes report it as their ``__module__``.
     :param homes: each such name, and the module of the package that defines it.
@@ -31,11 +32,11 @@ def on_demand(package: dict[str, Any], homes: Mapping[str, str]) -> Callable[[st
             raise AttributeError(f"module {name_of_package!r} has no attribute {name!r}")
         with limit_named():
             value = package[name] = getattr(import_module(f"{name_of_package}.{homes[name]}"), name)
-        if isinstance(value, type):
+        if isinstance(value, (type, FunctionType)) and value.__module__.startswith(name_of_package):
             value.__module__ = name_of_package
         return value
 
-    register_loader(lambda: [load(name) for name in homes])
+    register_loader(load, homes)
     return load
 
 

@@ -8,7 +8,6 @@ and the last, and a :class:`Child` in between.
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Iterable, Mapping
 
 from processing_core import _main_module, _outcome
@@ -18,7 +17,7 @@ from processing_core._errors import ClosedError, StateError
 from processing_core._family import ensure_family
 from processing_core._fds.descriptors import limit_named
 from processing_core._process_state import collect_children, state
-from processing_core.annotations import TYPE_CHECKING, Any, ClassVar, TypeVarTuple, overload
+from processing_core.annotations import TYPE_CHECKING, Any, ClassVar, TypeVarTuple, overload, signal
 
 if TYPE_CHECKING:
     from processing_core._start._child import Child
@@ -384,9 +383,11 @@ def checked_timeout(timeout: float | None) -> float | None:
 
 
 def _exitcode_name(exitcode: int | None) -> str:
-    if exitcode is not None and exitcode < 0:
-        try:
-            return f"-{signal.Signals(-exitcode).name}"
-        except ValueError:
-            pass  # a real-time signal has no name
-    return str(exitcode)
+    name = None if exitcode is None or exitcode >= 0 else signal_name(-exitcode)
+    return str(exitcode) if name is None else f"-{name}"
+
+
+def signal_name(number: int) -> str | None:
+    """What a signal is called; ``None`` for most of the real-time signals, which have no names."""
+    names = [name for name in dir(signal) if name.startswith("SIG") and "_" not in name]
+    return next((name for name in names if getattr(signal, name) == number), None)

@@ -7,9 +7,10 @@ pipe's end they are all gone, and what is still registered is cleaned up.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable
+
+from processing_core.annotations import signal
 
 __all__ = ["CLEANUP_FUNCTIONS", "IGNORED_SIGNALS", "main"]
 

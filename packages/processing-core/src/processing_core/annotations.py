@@ -3,11 +3,15 @@
 Importing ``typing`` takes 6 ms, a fifth of importing all that a program needs to start a process.  Annotations are not
 evaluated here (``from __future__ import annotations``), so what must exist is what stands outside of annotations: base
 classes, decorators and type variables.  A class that is generic can be subscribed, as the builtin ones can.
+
+So is `signal`: at run time it is the module in C below it.  It has no enumerations, whose module takes 3 ms: there
+numbers and handlers are integers, and no `Signals`.
 """
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    import signal as signal
     from typing import IO as IO
     from typing import Any as Any
     from typing import ClassVar as ClassVar
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from typing import final as final
     from typing import overload as overload
 else:
+    import _signal as signal  # noqa: F401
     from types import GenericAlias
 
     def overload(function):

@@ -29,6 +29,7 @@ from processing_core._context import SpawnProcess as SpawnProcess
 from processing_core._context import concrete_contexts as concrete_contexts
 from processing_core._context import default_context as default_context
 from processing_core._context import force_start_method as force_start_method
+from processing_core._context import prepare_start as prepare_start
 from processing_core._context import register_factory as register_factory
 from processing_core._context import register_loader as register_loader
 from processing_core._excepthook import offer_excepthook as offer_excepthook
@@ -111,6 +112,7 @@ from processing_core._platform import follow_main_thread as follow_main_thread
 from processing_core._platform import set_title as set_title
 from processing_core._process import BaseProcess as BaseProcess
 from processing_core._process import checked_timeout as checked_timeout
+from processing_core._process import signal_name as signal_name
 from processing_core._process_state import collect_children as collect_children
 from processing_core._process_state import state as relatives
 from processing_core._reducers import ForkingPickler as ForkingPickler
@@ -207,6 +209,7 @@ __all__ = [
     "pack_shared",
     "path_to_culprit",
     "preload_own",
+    "prepare_start",
     "polled",
     "primitives",
     "readable",
@@ -216,6 +219,7 @@ __all__ = [
     "relatives",
     "set_site_finder",
     "set_spawning_popen",
+    "signal_name",
     "stats",
     "sub_debug",
     "sub_warning",

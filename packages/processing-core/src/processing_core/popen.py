@@ -5,13 +5,11 @@ A `Process` does without them.  They are for libraries that start a process obje
 
 from __future__ import annotations
 
-import signal
-
 from processing_core import _outcome
 from processing_core._family import ensure_family
 from processing_core._process import BaseProcess, checked_timeout
 from processing_core._start._select import start_method
-from processing_core.annotations import ClassVar
+from processing_core.annotations import ClassVar, signal
 
 __all__ = ["Popen", "PopenFork", "PopenForkServer", "PopenSpawn"]
 

@@ -11,6 +11,7 @@ from processing_core._reducers import ForkingPickler as ForkingPickler
 from processing_core.annotations import IO, TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import _socket
     import socket
 
 __all__ = [
@@ -75,7 +76,7 @@ def send_handle(conn: HasFileno, handle: int, destination_pid: int | None) -> No
         conn.send(DupFd(handle))
         return
     with borrowed_socket(conn.fileno()) as carrier:
-        sendfds(carrier, [handle])
+        _send(carrier, [handle])
 
 
 def recv_handle(conn: HasFileno) -> int:
@@ -93,7 +94,7 @@ def recv_handle(conn: HasFileno) -> int:
             raise OSError("what was received is no descriptor")
         return sent.detach()
     with borrowed_socket(conn.fileno()) as carrier:
-        return recvfds(carrier, 1)[0]
+        return _receive(carrier, 1)[0]
 
 
 def reduce_socket(sock: socket.socket) -> tuple[Any, ...]:
@@ -113,10 +114,13 @@ def sendfds(sock: socket.socket, fds: Iterable[int]) -> None:
 
     :raises OSError: if the socket carries no descriptors, or the receiver is gone.
     """
-    import socket
+    _send(sock, list(fds))
 
-    descriptors = list(fds)
-    socket.send_fds(sock, [bytes([len(descriptors) % 256])], descriptors)
+
+def _send(sock: _socket.socket, fds: list[int]) -> None:
+    from processing_core._platform import scm_rights  # here, as below, for few programs need it
+
+    scm_rights.send(sock, bytes([len(fds) % 256]), fds)
 
 
 def recvfds(sock: socket.socket, size: int) -> list[int]:
@@ -128,6 +132,10 @@ def recvfds(sock: socket.socket, size: int) -> list[int]:
     :raises EOFError: if the other side is gone.
     :raises OSError: if others, or none, arrived; those are closed.
     """
+    return _receive(sock, size)
+
+
+def _receive(sock: _socket.socket, size: int) -> list[int]:
     from processing_core._platform import scm_rights
 
     message, descriptors = scm_rights.receive(sock, 1, size)

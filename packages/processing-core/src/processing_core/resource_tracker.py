@@ -10,7 +10,6 @@ it is gone.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 import warnings
@@ -24,6 +23,7 @@ from processing_core._process import BaseProcess
 from processing_core._tracking_process import CLEANUP_FUNCTIONS as CLEANUP_FUNCTIONS
 from processing_core._tracking_process import IGNORED_SIGNALS as IGNORED_SIGNALS
 from processing_core._tracking_process import main as main
+from processing_core.annotations import signal
 
 __all__ = [
     "CLEANUP_FUNCTIONS",

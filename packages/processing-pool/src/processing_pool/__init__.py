@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from processing_core import RemoteTraceback as RemoteTraceback
 from processing_core.annotations import TYPE_CHECKING
-from processing_core.lowlevel import claim as _claim
 from processing_core.lowlevel import on_demand as _on_demand
-from processing_pool._errors import MaybeEncodingError as MaybeEncodingError
-from processing_pool._errors import MemoryExceeded as MemoryExceeded
-from processing_pool._errors import NotUnpicklableError as NotUnpicklableError
-from processing_pool._errors import PoolBroken as PoolBroken
-from processing_pool._errors import TaskCancelled as TaskCancelled
-from processing_pool._errors import TaskTimeout as TaskTimeout
-from processing_pool._errors import WorkerDied as WorkerDied
-from processing_pool._jobs.imap import IMapIterator as IMapIterator
-from processing_pool._jobs.result import AsyncResult as AsyncResult
-from processing_pool._options import TaskOptions as TaskOptions
-from processing_pool._pool import Pool as Pool
-from processing_pool._reusable import reusable_pool as reusable_pool
-from processing_pool._worker.state import WorkerState as WorkerState
-from processing_pool._worker.state import worker_id as worker_id
 
 if TYPE_CHECKING:
+    from processing_pool._errors import MaybeEncodingError as MaybeEncodingError
+    from processing_pool._errors import MemoryExceeded as MemoryExceeded
+    from processing_pool._errors import NotUnpicklableError as NotUnpicklableError
+    from processing_pool._errors import PoolBroken as PoolBroken
+    from processing_pool._errors import TaskCancelled as TaskCancelled
+    from processing_pool._errors import TaskTimeout as TaskTimeout
+    from processing_pool._errors import WorkerDied as WorkerDied
     from processing_pool._executor import ProcessPoolExecutor as ProcessPoolExecutor
+    from processing_pool._jobs.imap import IMapIterator as IMapIterator
+    from processing_pool._jobs.result import AsyncResult as AsyncResult
+    from processing_pool._options import TaskOptions as TaskOptions
+    from processing_pool._pool import Pool as Pool
+    from processing_pool._reusable import reusable_pool as reusable_pool
+    from processing_pool._worker.state import WorkerState as WorkerState
+    from processing_pool._worker.state import worker_id as worker_id
 
 __version__ = "1.0.0"
 
@@ -44,13 +43,31 @@ __all__ = [
     "NotUnpicklableError",
 ]
 
-_claim(__name__, __all__)
 __path__.append(f"{__path__[0]}/_moved")  # where pickles of earlier versions find what they name
 
 
-# `concurrent.futures` imports `logging`: a worker does without the 5 ms that they take.
+# A worker needs what its parent does not, and the other way round; and few programs need all of it.
 if not TYPE_CHECKING:  # for a checker would take every name then
-    __getattr__ = _on_demand(globals(), {"ProcessPoolExecutor": "_executor"})
+    __getattr__ = _on_demand(
+        globals(),
+        {
+            "AsyncResult": "_jobs.result",
+            "IMapIterator": "_jobs.imap",
+            "MaybeEncodingError": "_errors",
+            "MemoryExceeded": "_errors",
+            "NotUnpicklableError": "_errors",
+            "Pool": "_pool",
+            "PoolBroken": "_errors",
+            "ProcessPoolExecutor": "_executor",
+            "TaskCancelled": "_errors",
+            "TaskOptions": "_options",
+            "TaskTimeout": "_errors",
+            "WorkerDied": "_errors",
+            "WorkerState": "_worker.state",
+            "reusable_pool": "_reusable",
+            "worker_id": "_worker.state",
+        },
+    )
 
 
 def __dir__() -> list[str]:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from processing_core.annotations import Any, Protocol, TypeVar
-from processing_pool._jobs.imap import IMapIterator
-from processing_pool._jobs.result import AsyncResult
+from processing_core.annotations import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from processing_pool._jobs.imap import IMapIterator
+    from processing_pool._jobs.result import AsyncResult
 
 __all__ = ["PoolAliases"]
 
@@ -18,24 +20,28 @@ R = TypeVar("R")
 T_contra = TypeVar("T_contra", contravariant=True)
 
 
-class _Modern(Protocol):
-    def apply_async(
-        self,
-        func: Callable[..., R],
-        args: Iterable[Any] = (),
-        kwds: Mapping[str, Any] | None = None,
-        callback: Callable[[R], object] | None = None,
-        error_callback: Callable[[BaseException], object] | None = None,
-    ) -> AsyncResult[R]: ...
-    def map_async(
-        self,
-        func: Callable[[T], R],
-        iterable: Iterable[T],
-        chunksize: int | None = None,
-        callback: Callable[[list[R]], object] | None = None,
-        error_callback: Callable[[BaseException], object] | None = None,
-    ) -> AsyncResult[list[R]]: ...
-    def imap_unordered(self, func: Callable[[T], R], iterable: Iterable[T], chunksize: int = 1) -> IMapIterator[R]: ...
+if TYPE_CHECKING:
+
+    class _Modern(Protocol):
+        def apply_async(
+            self,
+            func: Callable[..., R],
+            args: Iterable[Any] = (),
+            kwds: Mapping[str, Any] | None = None,
+            callback: Callable[[R], object] | None = None,
+            error_callback: Callable[[BaseException], object] | None = None,
+        ) -> AsyncResult[R]: ...
+        def map_async(
+            self,
+            func: Callable[[T], R],
+            iterable: Iterable[T],
+            chunksize: int | None = None,
+            callback: Callable[[list[R]], object] | None = None,
+            error_callback: Callable[[BaseException], object] | None = None,
+        ) -> AsyncResult[list[R]]: ...
+        def imap_unordered(
+            self, func: Callable[[T], R], iterable: Iterable[T], chunksize: int = 1
+        ) -> IMapIterator[R]: ...
 
 
 class PoolAliases:

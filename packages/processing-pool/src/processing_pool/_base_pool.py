@@ -8,21 +8,19 @@ from collections.abc import Callable, Iterable
 
 from processing_core import BaseContext
 from processing_core.annotations import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, TypeVar, Unpack
-from processing_core.lowlevel import checked_timeout, context_of, ensure_family, limit_named
+from processing_core.lowlevel import checked_timeout, context_of, ensure_family, limit_named, preload_own, prepare_start
+from processing_pool import _worker
 from processing_pool._compatibility import PoolCompatibility, workers_of
-from processing_pool._engine.engine import RUNNING, Engine
-from processing_pool._engine.task_channel import TaskChannel
-from processing_pool._jobs.imap import IMapIterator, ImapJob
-from processing_pool._jobs.map import MapJob
 from processing_pool._jobs.result import AsyncResult
 from processing_pool._numbers import positive, real
 from processing_pool._options import Options, TaskOptions
 from processing_pool._platform import usable_cpus
-from processing_pool._supervision.process_channel import ProcessChannel
 from processing_pool._worker.setup import Affinity, Environment, make_setup
 
 if TYPE_CHECKING:
+    from processing_pool._engine.task_channel import TaskChannel
     from processing_pool._futures import Future
+    from processing_pool._jobs.imap import IMapIterator
 
 __all__ = ["BasePool"]
 
@@ -73,11 +71,19 @@ class BasePool(PoolCompatibility):
         self._ctx = context_of(context, "context")
         workers = workers_of(type(self), self._ctx)
         first = initializer, tuple(initargs), maxtasksperchild, max_memory
-        self._engine = Engine(self._channel(workers, size, *first, on_exit, self._of_executor, setup, idle_timeout))
+        # A worker that ends after a few tasks should cost a start, and not an import.
+        preload_own(_worker.MODULE, at_once=maxtasksperchild is not None or idle_timeout is not None)
+        channel = self._channel(workers, size, *first, on_exit, self._of_executor, setup, idle_timeout)
+        from processing_pool._engine.engine import Engine  # here, for a forkserver starts meanwhile
+
+        self._engine = Engine(channel)
         self._engine.start(self)
 
     def _channel(self, workers: Any, size: int, *settings: Any) -> TaskChannel:
         """What runs the tasks; another engine may be put in its place."""
+        prepare_start(self._ctx)
+        from processing_pool._supervision.process_channel import ProcessChannel
+
         return ProcessChannel(workers, size, *settings)
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
@@ -120,7 +126,7 @@ class BasePool(PoolCompatibility):
         :return: whether they have ended.
         :raises ValueError: if it still runs.
         """
-        if self._engine.state == RUNNING and self._engine.broken is None:
+        if self._engine.running and self._engine.broken is None:
             raise ValueError("Pool is still running")
         return self._engine.join(checked_timeout(timeout))
 
@@ -147,6 +153,8 @@ class BasePool(PoolCompatibility):
         items: Any = iterable if isinstance(iterable, _UNCHANGING) else list(iterable)
         if result is None:
             result = AsyncResult(self._engine, None, None, options)
+        from processing_pool._jobs.map import MapJob
+
         job = MapJob(self._engine.jobs, self._engine.channel, result, func, items, star, chunksize, options)
         result.job = job
         self._engine.enter(job, job.advance)
@@ -167,6 +175,8 @@ class BasePool(PoolCompatibility):
         if buffersize is not None:
             buffersize = positive(buffersize, "buffersize")
         self._engine.callback_thread.start()  # should the iterator be dropped, by a finalizer, which can start nothing
+        from processing_pool._jobs.imap import IMapIterator, ImapJob  # here, for many programs only map
+
         job = ImapJob(
             self._engine.jobs, self._engine.channel, func, iterable, chunksize, ordered, star, buffersize, options
         )

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from processing_core.annotations import TYPE_CHECKING, Any
-from processing_pool._engine.engine import Engine
-from processing_pool._supervision.process_channel import ProcessChannel
 
 if TYPE_CHECKING:
     from threading import Thread
 
     from processing_core import BaseContext, Process
+    from processing_pool._engine.engine import Engine
 
 __all__ = ["ExecutorCompatibility", "PoolCompatibility", "mapstar", "starmapstar", "workers_of"]
 
@@ -27,6 +26,8 @@ class PoolCompatibility:
     @property
     def _pool(self) -> list[Process]:
         """The workers that exist now."""
+        from processing_pool._supervision.process_channel import ProcessChannel
+
         channel = self._engine.channel
         processes = channel.supervisor.processes if isinstance(channel, ProcessChannel) else []
         return [worker for worker in processes if worker is not None]

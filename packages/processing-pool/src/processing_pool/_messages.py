@@ -29,10 +29,12 @@ from processing_pool._errors import MaybeEncodingError, NotUnpicklableError
 __all__ = [
     "CALLS",
     "CONTROL",
+    "SPECIAL",
     "INITIALIZER_FAILED",
     "RESIZED",
     "WAKE",
     "Death",
+    "Failed",
     "Failure",
     "Row",
     "Unread",
@@ -94,6 +96,19 @@ class Death(NamedTuple):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return tuple.__new__, (type(self), tuple(self))  # no Python code: see `Failure`
+
+
+SPECIAL = frozenset({Failure, Unread, Death})
+"""What may come in place of a result."""
+
+
+class Failed:
+    """The result of a task that failed, in the parent."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
 
 
 TIMED_OUT = "timed out"

@@ -1,32 +1,19 @@
-"""Outcomes of tasks, and how messages name tasks."""
+"""The errors of tasks that failed, and how messages name tasks."""
 
 from __future__ import annotations
 
 import reprlib
-import signal
 from collections.abc import Callable
 
 from processing_core import RemoteTraceback
 from processing_core.annotations import Any
-from processing_core.lowlevel import OWN, caused_by, text_of
+from processing_core.lowlevel import OWN, caused_by, signal_name, text_of
 from processing_pool._errors import MemoryExceeded, TaskCancelled, TaskTimeout, WorkerDied
-from processing_pool._messages import Death, Failure, Unread, error_of, unpickling_failed
+from processing_pool._messages import Death, Failed, error_of, unpickling_failed
 
-__all__ = ["SPECIAL", "Failed", "described", "ending", "failed", "name_of"]
-
-SPECIAL = frozenset({Failure, Unread, Death})
-"""What may come in place of a result."""
+__all__ = ["described", "ending", "failed", "name_of"]
 
 LONGEST_ARGUMENTS = 200
-
-
-class Failed:
-    """The result of a task that failed."""
-
-    __slots__ = ("error",)
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
 
 
 def failed(ok: bool, value: Any, describe: Callable[[], str]) -> Failed:
@@ -65,10 +52,7 @@ def ending(exitcode: int | None) -> str:
         return "ended in an unknown way"
     if exitcode >= 0:
         return f"exited with code {exitcode}"
-    try:
-        return f"was killed by {signal.Signals(-exitcode).name}"
-    except ValueError:
-        return f"was killed by signal {-exitcode}"
+    return f"was killed by {signal_name(-exitcode) or f'signal {-exitcode}'}"
 
 
 class _Short(reprlib.Repr):

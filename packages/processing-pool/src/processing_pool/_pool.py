@@ -19,13 +19,13 @@ from processing_core.annotations import (
 from processing_core.lowlevel import register_factory
 from processing_pool._aliases import PoolAliases
 from processing_pool._base_pool import BasePool
-from processing_pool._engine.engine import Engine
-from processing_pool._jobs.imap import IMapIterator
 from processing_pool._jobs.result import AsyncResult
 from processing_pool._options import Options, TaskOptions
 
 if TYPE_CHECKING:
+    from processing_pool._engine.engine import Engine
     from processing_pool._executor import ProcessPoolExecutor
+    from processing_pool._jobs.imap import IMapIterator
 
 __all__ = ["Pool"]
 

@@ -6,7 +6,7 @@ any version.
 
 from __future__ import annotations
 
-from processing_pool._engine.job_table import Job as Job
+from processing_pool._engine.job import Job as Job
 from processing_pool._engine.job_table import JobTable as JobTable
 from processing_pool._engine.task_channel import Call as Call
 from processing_pool._engine.task_channel import ChannelOwner as ChannelOwner
@@ -23,8 +23,8 @@ from processing_pool._messages import failure_of as failure_of
 from processing_pool._platform import OutOfMemory as OutOfMemory
 from processing_pool._platform import resident as resident
 from processing_pool._platform import usable_cpus as usable_cpus
-from processing_pool._platform._linux_processors import control_groups as control_groups
-from processing_pool._platform._linux_processors import quotas as quotas
+from processing_pool._platform._linux import control_groups as control_groups
+from processing_pool._platform._linux import quotas as quotas
 
 __all__ = [
     # A channel.

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from queue import Empty as Empty
-from queue import Full as Full
-
 from processing_core.annotations import TYPE_CHECKING
 from processing_core.lowlevel import on_demand as _on_demand
-from processing_queues._connection import Connection as Connection
-from processing_queues._pipe import Pipe as Pipe
 from processing_queues._queue import Queue as Queue
-from processing_queues._queue import ShutDown as ShutDown
 
 if TYPE_CHECKING:
     from processing_queues._addresses import families as families
@@ -18,10 +12,15 @@ if TYPE_CHECKING:
     from processing_queues._authentication import answerChallenge as answerChallenge
     from processing_queues._authentication import deliver_challenge as deliver_challenge
     from processing_queues._authentication import deliverChallenge as deliverChallenge
+    from processing_queues._connection import Connection as Connection
+    from processing_queues._exceptions import Empty as Empty
+    from processing_queues._exceptions import Full as Full
+    from processing_queues._exceptions import ShutDown as ShutDown
     from processing_queues._joinable_queue import JoinableQueue as JoinableQueue
     from processing_queues._lifo_queue import LifoQueue as LifoQueue
     from processing_queues._listener import Client as Client
     from processing_queues._listener import Listener as Listener
+    from processing_queues._pipe import Pipe as Pipe
     from processing_queues._priority_queue import PriorityQueue as PriorityQueue
     from processing_queues._simple_queue import SimpleQueue as SimpleQueue
     from processing_queues._wait import wait as wait
@@ -58,17 +57,22 @@ if not TYPE_CHECKING:  # for a checker would take every name then
             "answerChallenge": "_authentication",
             "deliver_challenge": "_authentication",
             "deliverChallenge": "_authentication",
+            "Connection": "_connection",
+            "Empty": "_exceptions",
+            "Full": "_exceptions",
             "JoinableQueue": "_joinable_queue",
             "LifoQueue": "_lifo_queue",
             "Client": "_listener",
             "Listener": "_listener",
+            "Pipe": "_pipe",
             "PriorityQueue": "_priority_queue",
+            "ShutDown": "_exceptions",
             "SimpleQueue": "_simple_queue",
             "wait": "_wait",
         },
-    )  # these modules take 3 ms, and few programs need them
+    )  # these modules take 5 ms, and few programs need them
 
-Connection.__module__ = Queue.__module__ = __name__
+Queue.__module__ = __name__
 
 
 def __dir__() -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
-from queue import Empty
 from time import monotonic
 
 from processing_core import StateError
@@ -12,7 +11,7 @@ from processing_core.annotations import TypeVar
 from processing_core.lowlevel import Derivable
 from processing_core.lowlevel import PriorityQueue as KernelPriorityQueue
 from processing_queues._aliases import QueueAliases
-from processing_queues._queue import ShutDown
+from processing_queues._exceptions import Empty, ShutDown
 from processing_queues._reader import Reader, reader_of
 
 __all__ = ["OrderedQueue"]

@@ -7,21 +7,16 @@ reads first.
 
 from __future__ import annotations
 
-import sys
-
 from processing_core import NotPicklableError, StateError
-from processing_core.annotations import Any, TypeVar
+from processing_core.annotations import TYPE_CHECKING, Any, TypeVar
 from processing_core.lowlevel import Derivable, register_factory
 from processing_core.lowlevel import Queue as _KernelQueue
 from processing_queues._aliases import QueueAliases
-from processing_queues._reader import Reader, Writer, reader_of
 
-if sys.version_info >= (3, 13):
-    from queue import ShutDown as ShutDown
-else:
-    from processing_core.lowlevel import ShutDown as ShutDown
+if TYPE_CHECKING:
+    from processing_queues._reader import Reader, Writer
 
-__all__ = ["Queue", "ShutDown"]
+__all__ = ["Queue"]
 
 T = TypeVar("T")
 
@@ -62,10 +57,14 @@ class Queue(Derivable, QueueAliases[T], _KernelQueue[T]):
 
     @property
     def _reader(self) -> Reader[T]:
+        from processing_queues._reader import reader_of  # here, as below, for few programs ask
+
         return reader_of(self)
 
     @property
     def _writer(self) -> Writer[T]:
+        from processing_queues._reader import Writer
+
         return Writer(self)
 
     @property

@@ -100,3 +100,6 @@ class Condition(lowlevel.Derivable, ConditionAliases, lowlevel.Condition):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}({self._lock}), {self._waiters}>"
+
+
+lowlevel.register_factory("Condition", Condition)

@@ -40,3 +40,6 @@ class Event(lowlevel.Derivable, EventAliases, lowlevel.Event):
     def __repr__(self) -> str:
         state = "set" if self.is_set() else "unset"
         return f"<{type(self).__qualname__} at {id(self):#x} {state}>"
+
+
+lowlevel.register_factory("Event", Event)

@@ -123,9 +123,3 @@ def _calling_line() -> str:
     while frame.f_back is not None and f"{frame.f_globals.get('__name__')}.".startswith(_OURS):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def begin_as_told() -> None:
-    """Record if the environment says so."""
-    if os.environ.get(_VARIABLE) == "1":
-        record_creation()

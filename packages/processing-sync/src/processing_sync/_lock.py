@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from contextlib import AbstractContextManager
 from functools import partial
 
 from processing_core import current_process, lowlevel
-from processing_sync._introspection import Holder, Waiter
-from processing_sync._introspection import holders as _holders
-from processing_sync._introspection import waiters as _waiters
+from processing_core.annotations import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from processing_sync._introspection import Holder, Waiter
 
 __all__ = ["Lock", "RLock"]
 
@@ -63,7 +65,7 @@ class Lock(lowlevel.Derivable, lowlevel.Lock):
     @property
     def owner(self) -> Holder | None:
         """The process that holds it, or died while it held it; ``None`` if it is free. Does not block."""
-        return next(iter(_holders(self)), None)
+        return _holder(self)
 
     @property
     def waiters(self) -> list[Waiter]:
@@ -102,7 +104,7 @@ class RLock(lowlevel.Derivable, lowlevel.RLock):
     @property
     def owner(self) -> Holder | None:
         """The process that holds it, or died while it held it; ``None`` if it is free. Does not block."""
-        return next(iter(_holders(self)), None)
+        return _holder(self)
 
     @property
     def waiters(self) -> list[Waiter]:
@@ -113,6 +115,18 @@ class RLock(lowlevel.Derivable, lowlevel.RLock):
         _, _, what, depth = self._holder()
         count = depth if what in ("free", "mine") else "nonzero"
         return f"<{type(self).__name__}({_owner(what)}, {count})>"
+
+
+def _holder(lock: lowlevel.Lock | lowlevel.RLock) -> Holder | None:
+    from processing_sync._introspection import holders  # here, as below, for few programs ask
+
+    return next(iter(holders(lock)), None)
+
+
+def _waiters(lock: lowlevel.Lock | lowlevel.RLock) -> list[Waiter]:
+    from processing_sync._introspection import waiters
+
+    return waiters(lock)
 
 
 def _repair(lock: lowlevel.Lock | lowlevel.RLock) -> AbstractContextManager[object]:

@@ -99,3 +99,7 @@ class BoundedSemaphore(lowlevel.Derivable, SemaphoreAliases, lowlevel.BoundedSem
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}(value={self.get_value()}, maxvalue={self._maximum})>"
+
+
+lowlevel.register_factory("Semaphore", Semaphore)
+lowlevel.register_factory("BoundedSemaphore", BoundedSemaphore)

@@ -372,17 +372,13 @@ if not TYPE_CHECKING:  # for a checker would take every name then
         value = globals()[name] = getattr(_import_module(_PACKAGE_OF[name]), name)
         return value
 
+    _register_loader(_imported, _PACKAGE_OF)  # a context offers what the packages register
+
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, *_SUBMODULES})
 
 
-def _import_all() -> None:
-    for package in _PLACES:
-        _import_module(package)
-
-
 _offer_excepthook(globals())
-_register_loader(_import_all)  # a context offers what the packages register
 
 del TYPE_CHECKING  # no name of the package's

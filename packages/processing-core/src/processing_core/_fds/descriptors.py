@@ -19,7 +19,7 @@ from processing_core._platform import READABLE, Poller, open_process
 from processing_core.annotations import TYPE_CHECKING, ParamSpec, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    import socket
+    import _socket
 
 __all__ = [
     "Deposits",
@@ -215,12 +215,12 @@ def open_pidfd(pid: int) -> Descriptor:
 
 
 @contextmanager
-def borrowed_socket(fd: int) -> Iterator[socket.socket]:
+def borrowed_socket(fd: int) -> Iterator[_socket.socket]:
     """A socket object for a descriptor that stays its owner's: it takes no descriptor of its own."""
-    import socket  # here, for most programs need not import it
+    import _socket  # here, for most programs need not import it
 
     blocks = os.get_blocking(fd)
-    borrowed = socket.socket(fileno=fd)
+    borrowed = _socket.socket(fileno=fd)
     try:
         if borrowed.gettimeout() is not None:  # the program's `socket.setdefaulttimeout`, which is not for us
             borrowed.settimeout(None if blocks else 0.0)

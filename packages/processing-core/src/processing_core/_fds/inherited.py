@@ -16,12 +16,12 @@ children.
 
 from __future__ import annotations
 
-import socket
+import _socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from processing_core._fds import sockets
+from processing_core._fds import pairs
 from processing_core._fds.descriptors import Descriptor, duplicate, scarcity
 from processing_core._platform import scm_rights
 
@@ -66,11 +66,13 @@ class InheritedFds:
         """Send them: from now on the system holds them, in the socket."""
         if not self._packed:
             return
-        ours, theirs = sockets.pair()
+        ours, theirs = pairs.pair()
         self._child_end = Descriptor(theirs.detach())
-        with ours:
+        try:
             for start in range(0, len(self._packed), _BATCH):
                 scm_rights.send(ours, b"+", [item.fileno() for item in self._packed[start : start + _BATCH]])
+        finally:
+            ours.close()
         self._close_packed()
 
     def _close_packed(self) -> None:
@@ -106,8 +108,11 @@ def unpacking(child_end: int) -> Iterator[None]:
     :param child_end: taken over; -1 if no descriptors came.
     """
     if child_end >= 0:
-        with socket.socket(fileno=child_end) as far_end:
+        far_end = _socket.socket(fileno=child_end)
+        try:
             _arrived.extend(_receive_all(far_end))
+        finally:
+            far_end.close()
     try:
         yield
     finally:
@@ -127,7 +132,7 @@ def take(number: int) -> Descriptor:
     return Descriptor(_arrived[number].detach())
 
 
-def _receive_all(far_end: socket.socket) -> Iterator[Descriptor]:
+def _receive_all(far_end: _socket.socket) -> Iterator[Descriptor]:
     while True:
         message, descriptors = scm_rights.receive(far_end, 1, _BATCH)
         if not message:

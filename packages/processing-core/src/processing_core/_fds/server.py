@@ -21,13 +21,12 @@ A descriptor that no process fetches stays deposited until the sender ends.
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 
 from processing_core._errors import HandleError, TimeoutError
-from processing_core._fds import sockets
+from processing_core._fds import pairs, sockets
 from processing_core._fds.descriptors import (
     Deposits,
     Descriptor,
@@ -41,7 +40,7 @@ from processing_core._fds.descriptors import (
 from processing_core._forks import keep_private, without_forks
 from processing_core._native import _kernel
 from processing_core._platform import scm_rights, unused_address
-from processing_core.annotations import NamedTuple
+from processing_core.annotations import NamedTuple, signal
 
 __all__ = ["Shared", "deposit", "fetch", "recall"]
 
@@ -231,8 +230,8 @@ def fetch(address: bytes, key: bytes) -> Descriptor:
 
 
 def _fetch(address: bytes, key: bytes) -> Descriptor:
-    ours, theirs = sockets.pair()
-    with ours, theirs:
+    ours, theirs = pairs.pair()
+    with closing(ours), closing(theirs):
         try:
             _request(address, key[:_REQUEST], theirs.fileno())
             theirs.close()

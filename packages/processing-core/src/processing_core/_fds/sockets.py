@@ -9,7 +9,7 @@ from processing_core._fds.descriptors import Descriptor, Lent, limit_named
 from processing_core._native import _kernel
 from processing_core.annotations import Any
 
-__all__ = ["above_standard", "datagrams", "pair", "reduce_socket"]
+__all__ = ["above_standard", "datagrams", "reduce_socket"]
 
 
 def above_standard(made: socket.socket) -> socket.socket:
@@ -41,19 +41,6 @@ def datagrams() -> socket.socket:
         made = above_standard(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
     made.settimeout(None)
     return made
-
-
-def pair(kind: int = socket.SOCK_STREAM) -> tuple[socket.socket, socket.socket]:
-    """A pair of Unix sockets, none of which has a standard stream's descriptor."""
-    with limit_named():
-        one, other = socket.socketpair(socket.AF_UNIX, kind)
-        try:
-            one = above_standard(one)
-            return one, above_standard(other)
-        except BaseException:
-            one.close()
-            other.close()
-            raise
 
 
 def reduce_socket(sent: socket.socket) -> tuple[Any, ...]:

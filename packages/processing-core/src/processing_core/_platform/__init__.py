@@ -1,7 +1,7 @@
 """What differs between operating systems: waiting for descriptors, watching a process by one, what children inherit.
 
 A file for each system implements the functions in ``__all__``; this one chooses.  ``scm_rights``, the module
-that sends descriptors in messages, is imported when it is asked for, because it imports `socket`: ``__getattr__``
+that sends descriptors in messages, is imported when it is asked for, because it imports `_socket`: ``__getattr__``
 chooses it.
 """
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import struct
 from collections.abc import Callable
+
+from processing_core.annotations import signal
 
 __all__ = [
     "HUNG_UP",

@@ -1,10 +1,13 @@
-"""Messages that carry descriptors over a Unix socket (``SCM_RIGHTS``, unix(7))."""
+"""Messages that carry descriptors over a Unix socket (``SCM_RIGHTS``, unix(7)).
+
+`socket` derives its class from the one that is used here; to import it takes another 5 ms.
+"""
 
 from __future__ import annotations
 
+import _socket
 import array
 import os
-import socket
 import struct
 from collections.abc import Sequence
 
@@ -18,7 +21,7 @@ _CREDENTIALS = struct.Struct("3i")
 
 
 def send(
-    connection: socket.socket,
+    connection: _socket.socket,
     message: bytes,
     descriptors: Sequence[int],
     flags: int = 0,
@@ -31,7 +34,7 @@ def send(
     :raises OSError: if the receiver is gone, or the system refuses.
     """
     # ``socket.send_fds`` ignores flags and address.
-    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+    ancillary = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
     connection.sendmsg([message], ancillary, flags, *(() if address is None else (address,)))
 
 
@@ -42,23 +45,23 @@ class Sender(NamedTuple):
     uid: int
 
 
-def ask_for_senders(connection: socket.socket) -> None:
+def ask_for_senders(connection: _socket.socket) -> None:
     """Have the system add the sender's pid and user to each message, for :func:`receive_from`."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    connection.setsockopt(_socket.SOL_SOCKET, _socket.SO_PASSCRED, 1)
 
 
-def receive_from(connection: socket.socket, size: int, most: int) -> tuple[bytes, list[int], Sender | None]:
+def receive_from(connection: _socket.socket, size: int, most: int) -> tuple[bytes, list[int], Sender | None]:
     """As :func:`receive`, and the sender."""
     message, ancillary = _receive(connection, size, most)
     sender = None
     for level, kind, data in ancillary:
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
+        if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_CREDENTIALS):
             pid, uid, _ = _CREDENTIALS.unpack(data[: _CREDENTIALS.size])
             sender = Sender(pid, uid)
     return message, _descriptors(ancillary), sender
 
 
-def receive(connection: socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:
+def receive(connection: _socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:
     """The next message, and the descriptors that came with it, which programs executed later do not inherit.
 
     Blocks.
@@ -71,17 +74,17 @@ def receive(connection: socket.socket, size: int, most: int) -> tuple[bytes, lis
     return message, _descriptors(ancillary)
 
 
-def _receive(connection: socket.socket, size: int, most: int) -> tuple[bytes, list[tuple[int, int, bytes]]]:
+def _receive(connection: _socket.socket, size: int, most: int) -> tuple[bytes, list[tuple[int, int, bytes]]]:
     # ``socket.recv_fds`` takes no flags on CPython 3.11, and lets programs that are executed inherit what it receives.
-    space = socket.CMSG_SPACE(most * _INT.size) + socket.CMSG_SPACE(_CREDENTIALS.size)
-    message, ancillary, _, _ = connection.recvmsg(size, space, socket.MSG_CMSG_CLOEXEC)
+    space = _socket.CMSG_SPACE(most * _INT.size) + _socket.CMSG_SPACE(_CREDENTIALS.size)
+    message, ancillary, _, _ = connection.recvmsg(size, space, _socket.MSG_CMSG_CLOEXEC)
     return message, ancillary
 
 
 def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
     descriptors = array.array("i")
     for level, kind, data in ancillary:
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+        if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS):
             descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
     moved: list[int] = []
     try:

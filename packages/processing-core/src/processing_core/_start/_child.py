@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 from contextlib import suppress
 
 from processing_core._fds.descriptors import Descriptor, hung_up, open_pidfd, readable
 from processing_core._lifeline import Lifeline
 from processing_core._native import _kernel
 from processing_core._platform import exit_code_kept, exit_code_of_zombie, is_child, reap, signal_process
+from processing_core.annotations import signal
 
 __all__ = [
     "UNKNOWN_EXIT",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import _thread
 import os
-import signal
 import sys
 import types
 import warnings
@@ -20,6 +19,7 @@ from processing_core._process import BaseProcess
 from processing_core._process_state import Parent
 from processing_core._start._child import UNKNOWN_EXIT, Child, DirectChild, kill_newborn
 from processing_core._start._preparation import parent
+from processing_core.annotations import signal
 
 __all__ = ["start"]
 

@@ -6,16 +6,15 @@ children by this method has one server, which ends with it; :mod:`processing_cor
 
 from __future__ import annotations
 
+import _socket
 import os
-import signal
-import socket
 import threading
 import weakref
 
 from processing_core import _bootstrap, _exit, _forks
 from processing_core._current import current_process
 from processing_core._errors import ProcessError
-from processing_core._fds import sockets
+from processing_core._fds import pairs
 from processing_core._fds.descriptors import Descriptor, readable
 from processing_core._forks import keep_private, without_forks
 from processing_core._lifeline import Lifeline
@@ -25,6 +24,7 @@ from processing_core._start import _environment, _preparation, _settings
 from processing_core._start import _forkserver_protocol as protocol
 from processing_core._start._child import UNKNOWN_EXIT, Child, DirectChild, MemberId, exit_code_left, kill_newborn
 from processing_core._start._exec import execute, reserved, signals_blocked
+from processing_core.annotations import signal
 
 __all__ = ["ForkServer", "start"]
 
@@ -48,7 +48,7 @@ class ForkServer:
             "child_signal_ignored": False,
         }
         with without_forks():
-            ours, theirs = (Descriptor(end.detach()) for end in sockets.pair(socket.SOCK_SEQPACKET))
+            ours, theirs = (Descriptor(end.detach()) for end in pairs.pair(_socket.SOCK_SEQPACKET))
             self._control = keep_private(ours)
         try:
             self._process = self._execute(theirs.fileno())
@@ -134,18 +134,18 @@ class ForkServer:
         prepared = {**self._prepared, "limits": None, "umask": None, "environment": None}  # the server inherits them
         parcel = _kernel.pack((prepared, self._own_modules, None if _state.imports_threads else _settings.preload()))
         lifeline = Lifeline()
-        pid = 0
+        born: list[int] = []
         try:
             with reserved("ForkServer") as (member_id, token):
                 _kernel.set_startup_data(parcel, *member_id)
                 # Ctrl-C is for the children; the server ignores it as soon as it can.
                 with signals_blocked([signal.SIGINT]):
                     end = lifeline.child_end()
-                    pid = execute(_SERVER, member_id, token, end, control)
+                    execute(born, _SERVER, member_id, token, end, control)
             lifeline.handed_over()
-            return DirectChild(pid, member_id, lifeline)
+            return DirectChild(born[0], member_id, lifeline)
         except BaseException:
-            if pid:
+            for pid in born:
                 kill_newborn(pid)
             raise
 

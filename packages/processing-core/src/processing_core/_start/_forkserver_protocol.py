@@ -19,8 +19,8 @@ lock, because no answer is sent over the socket that they share.
 
 from __future__ import annotations
 
+import _socket
 import os
-import socket
 import struct
 
 from processing_core._fds.descriptors import borrowed_socket
@@ -52,7 +52,7 @@ _TAKEN = struct.Struct("=i")
 _REPORT = struct.Struct("=ciiQ")
 
 
-def refuse_request(control: socket.socket, failure: int) -> None:
+def refuse_request(control: _socket.socket, failure: int) -> None:
     """Take the next request, and send its client the reason why no child will be started."""
     _, descriptors = scm_rights.receive(control, _REQUEST.size, 3)
     for fd in descriptors[:1]:
@@ -62,7 +62,7 @@ def refuse_request(control: socket.socket, failure: int) -> None:
         os.close(fd)
 
 
-def receive_taken(server_socket: socket.socket) -> tuple[int, int | None] | None:
+def receive_taken(server_socket: _socket.socket) -> tuple[int, int | None] | None:
     """The pid of a spare that has taken a request, and the report socket of that; ``None`` if none waits.
 
     The socket is ``None`` if it did not arrive because this process may open no more descriptors.
@@ -76,7 +76,7 @@ def receive_taken(server_socket: socket.socket) -> tuple[int, int | None] | None
     return _TAKEN.unpack(message)[0], descriptors[0] if descriptors else None
 
 
-def send_report(report: socket.socket, kind: bytes, value: int) -> None:
+def send_report(report: _socket.socket, kind: bytes, value: int) -> None:
     """Send the client a report on a child; do nothing if the client does not read it any more."""
     try:
         scm_rights.send(report, _REPORT.pack(kind, value, 0, 0), [])
@@ -90,5 +90,5 @@ def peek_report(report: int) -> int | None:
     Blocks.  For reports that carry no descriptor.
     """
     with borrowed_socket(report) as connection:
-        message = connection.recv(_REPORT.size, socket.MSG_PEEK)
+        message = connection.recv(_REPORT.size, _socket.MSG_PEEK)
     return int(_REPORT.unpack(message)[1]) if message else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._process_state import Parent
 from processing_core._start import _default, _environment, _settings
-from processing_core.annotations import TYPE_CHECKING, Any
+from processing_core.annotations import TYPE_CHECKING, Any, signal
 
 __all__ = [
     "Preparation",

@@ -11,7 +11,7 @@ from processing_core.annotations import TYPE_CHECKING
 if TYPE_CHECKING:
     from processing_core._start._protocol import StartMethod
 
-__all__ = ["start_method"]
+__all__ = ["prepare", "start_method"]
 
 
 @cache
@@ -23,3 +23,14 @@ def start_method(name: str) -> StartMethod:
     check(name)
     method: StartMethod = importlib.import_module(f"processing_core._start._{name}").start
     return method
+
+
+def prepare(name: str) -> None:
+    """Begin what takes long before the first start by a method, and do not wait for it: the forkserver starts.
+
+    :raises OSError: if the system refuses.
+    """
+    if name == "forkserver":
+        from processing_core._start._forkserver import running_server
+
+        running_server()

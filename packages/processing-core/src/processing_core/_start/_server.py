@@ -12,14 +12,13 @@ request.
 
 from __future__ import annotations
 
+import _socket
 import _thread
 import errno
 import gc
 import importlib
 import os
 import resource
-import signal
-import socket
 import sys
 import threading
 import time
@@ -27,14 +26,14 @@ import types
 from contextlib import suppress
 
 from processing_core import _bootstrap, _lifeline, _logging, _main_module
-from processing_core._fds import sockets
+from processing_core._fds import pairs
 from processing_core._fds.descriptors import open_pidfd
 from processing_core._native import _kernel
 from processing_core._platform import HUNG_UP, READABLE, Poller, reap, signal_process
 from processing_core._start import _forkserver_protocol as protocol
 from processing_core._start import _preload, _preparation, _spare, _warm_up
 from processing_core._start._child import MemberId, exit_code, reap_by_number
-from processing_core.annotations import NamedTuple
+from processing_core.annotations import NamedTuple, signal
 
 __all__ = ["main"]
 
@@ -56,8 +55,8 @@ def main(arena: int, token: int, slot: int, serial: int, lifeline: int, control:
     _kernel.rename(SERVER_NAME)  # the warm-up has changed the name
     # A handler that an imported module has set holds in the children, not here.
     on_child = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    with socket.socket(fileno=control) as client:
-        _Server(client, prepared, on_child).serve()
+    client = _socket.socket(fileno=control)
+    _Server(client, prepared, on_child).serve()
     _kernel.leave()
     os._exit(0)
 
@@ -146,7 +145,7 @@ class _Forked(NamedTuple):
 
 
 class _Server:
-    def __init__(self, control: socket.socket, prepared: _preparation.Preparation, on_child: object) -> None:
+    def __init__(self, control: _socket.socket, prepared: _preparation.Preparation, on_child: object) -> None:
         self._control = control
         self._prepared = prepared
         self._on_child = on_child
@@ -154,12 +153,12 @@ class _Server:
         with suppress(OSError, ValueError):  # two descriptors a child: raise the limit as far as the system allows
             resource.setrlimit(resource.RLIMIT_NOFILE, (self._limit[1], self._limit[1]))
         _spare.bound_waiting(control)
-        self._server_socket, self._server_socket_of_spares = sockets.pair(socket.SOCK_SEQPACKET)
+        self._server_socket, self._server_socket_of_spares = pairs.pair(_socket.SOCK_SEQPACKET)
         self._server_socket.setblocking(False)
         self._forked: dict[int, _Forked] = {}  # by pidfd
         # The report sockets of children that are no spares, by pid; None if the socket did not arrive because this
         # process may open no more descriptors.
-        self._reports: dict[int, socket.socket | None] = {}
+        self._reports: dict[int, _socket.socket | None] = {}
         self._wanted = 0
         self._poller = Poller()
         self._poller.register(self._server_socket, READABLE)
@@ -222,7 +221,7 @@ class _Server:
     def _note_taken(self) -> None:
         while (taken := protocol.receive_taken(self._server_socket)) is not None:
             pid, report = taken
-            self._reports[pid] = None if report is None else socket.socket(fileno=report)
+            self._reports[pid] = None if report is None else _socket.socket(fileno=report)
             if not self._spares():
                 self._wanted = min(self._wanted + 1, _MOST_SPARES)
         self._watch_control()
@@ -236,8 +235,8 @@ class _Server:
             self._wanted = 0
         elif (report := self._reports.pop(pid)) is not None:
             # The client sees the death by its own copy of the pidfd, and gets the exit code from this report.
-            with report:
-                protocol.send_report(report, protocol.EXITED, code)
+            protocol.send_report(report, protocol.EXITED, code)
+            report.close()
         reap(pidfd)
         self._poller.unregister(pidfd)
         os.close(pidfd)
@@ -248,7 +247,7 @@ class _Server:
 
         The spares see the closed socket and exit; wait for them, and kill those that are busy.
         """
-        self._server_socket.shutdown(socket.SHUT_RD)  # no spare takes a request from here on
+        self._server_socket.shutdown(_socket.SHUT_RD)  # no spare takes a request from here on
         self._note_taken()
         spares = {pidfd: forked for pidfd, forked in self._forked.items() if forked.pid not in self._reports}
         poller = Poller()

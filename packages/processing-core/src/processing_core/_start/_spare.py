@@ -8,15 +8,14 @@ program keeps none.  The server never kills a spare for being idle, because the 
 
 from __future__ import annotations
 
-import signal
-import socket
+import _socket
 
 from processing_core import _lifeline
 from processing_core._fds.descriptors import timeval
 from processing_core._native import _kernel
 from processing_core._start._preparation import Preparation, run_main_ahead
 from processing_core._start._spawn import run_parcel
-from processing_core.annotations import Any
+from processing_core.annotations import Any, signal
 
 __all__ = ["SPARE_NAME", "UNUSED", "bound_waiting", "run"]
 
@@ -29,9 +28,9 @@ _LONGEST_WAIT = 10  # seconds
 _LONGEST_END = 1  # seconds; for the threads and exit functions of a main module in an unused spare
 
 
-def bound_waiting(control: socket.socket) -> None:
+def bound_waiting(control: _socket.socket) -> None:
     """Bound how long a spare waits for a request; every reader of the socket shares the bound."""
-    control.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval(_LONGEST_WAIT))
+    control.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, timeval(_LONGEST_WAIT))
 
 
 def run(

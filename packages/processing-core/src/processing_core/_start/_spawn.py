@@ -26,7 +26,7 @@ def start(process: BaseProcess) -> Child:
     _bootstrap.flush_streams()  # so that what was written before comes before what the child writes
     lifeline = Lifeline() if process.daemon else None
     prepared = _preparation.prepare(process)
-    pid = 0
+    born: list[int] = []
     try:
         with (
             _preparation.packed(process, prepared) as (parcel, inherited),
@@ -34,11 +34,11 @@ def start(process: BaseProcess) -> Child:
         ):
             _kernel.set_startup_data(parcel, *member_id)
             end = -1 if lifeline is None else lifeline.child_end()
-            pid = execute(__name__, member_id, token, end, inherited)
-        process._popen = DirectChild(pid, member_id, lifeline)
+            execute(born, __name__, member_id, token, end, inherited)
+        process._popen = DirectChild(born[0], member_id, lifeline)
     except BaseException:  # also of a signal handler: the program cannot end a child whose pid it does not get
         process._popen = None
-        if pid:
+        for pid in born:
             kill_newborn(pid)
         raise
     if lifeline is not None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import queue
-import signal
 import sys
 from collections.abc import Callable, Iterable
 
 from processing_core import BaseContext, Process
-from processing_core.annotations import Any, NoReturn
+from processing_core.annotations import Any, NoReturn, signal
 from processing_managers._errors import ServerGone
 from processing_managers._server.registry import Registry
 from processing_managers._wire.keys import Seal, unseal

@@ -25,11 +25,12 @@ from __future__ import annotations
 import fcntl
 import os
 import select
-import signal
 import socket
 import struct
 import sys
 import time
+
+from processing_core.annotations import signal
 
 __all__ = ["FOLDER", "address", "bound", "clear", "unlink_unused"]
 

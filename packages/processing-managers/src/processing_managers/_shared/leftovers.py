@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
 from weakref import WeakSet
 
 from processing_core import lowlevel
@@ -62,8 +61,10 @@ def forget(identity: int) -> None:
     """That memory, remembered or not, was unlinked."""
     from processing_managers._platform import names
 
-    with suppress(OSError):
+    try:
         names.unlink(_note(identity))
+    except OSError:
+        pass  # there is none
 
 
 def _family_prefix() -> str:

@@ -18,10 +18,13 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from processing_core.annotations import TYPE_CHECKING
 from processing_core.lowlevel import ScopeGuard
-from processing_pool._engine.job_table import Job
-from processing_pool._engine.task_channel import TaskChannel
 from processing_pool._messages import CALLS, WAKE, Row
+
+if TYPE_CHECKING:
+    from processing_pool._engine.job import Job
+    from processing_pool._engine.task_channel import TaskChannel
 
 __all__ = ["Collector", "Target"]
 

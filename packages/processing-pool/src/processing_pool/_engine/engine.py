@@ -13,22 +13,25 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 
 from processing_core import ClosedError, StateError
-from processing_core.annotations import Any
+from processing_core.annotations import TYPE_CHECKING, Any
 from processing_core.lowlevel import at_exit, caused_by
 from processing_pool._engine.callback_thread import CallbackThread
 from processing_pool._engine.collector import Collector, Target
 from processing_pool._engine.job_table import JobTable
-from processing_pool._engine.task_channel import TaskChannel
 from processing_pool._errors import PoolBroken, TaskCancelled
 from processing_pool._jobs.calls import Calls
-from processing_pool._jobs.imap import ImapJob
-from processing_pool._jobs.map import MapJob
 from processing_pool._jobs.result import AsyncResult
 from processing_pool._messages import CALLS, CONTROL, RESIZED, Failure, error_of, renewed
 from processing_pool._options import Options
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from processing_pool._engine.task_channel import TaskChannel
+    from processing_pool._jobs.imap import ImapJob
+    from processing_pool._jobs.map import MapJob
 
 __all__ = ["Engine"]
 

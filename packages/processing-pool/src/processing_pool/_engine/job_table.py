@@ -1,49 +1,15 @@
-"""The jobs of a pool by their ids, and what a job is to those that it gets outcomes from."""
+"""The jobs of a pool by their ids."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from processing_core.annotations import Any, Protocol
+from processing_core.annotations import TYPE_CHECKING, Any
 
-__all__ = ["Job", "JobTable", "Unwatched"]
+if TYPE_CHECKING:
+    from processing_pool._engine.job import Job, Unwatched
 
-
-class Job(Protocol):
-    """One call of a pool's method, or all calls of `apply`; it takes the outcomes that have its id."""
-
-    def put(self, index: int, n: int, ok: bool | list[int], value: Any) -> None:
-        """Take one row; taking it twice is as taking it once."""
-
-    def advance(self) -> None:
-        """Some rows were put: do what follows from it."""
-
-    def abort(self, error: BaseException) -> None:
-        """Nothing more will come."""
-
-    def close(self) -> None:
-        """The pool was closed."""
-
-    def widen(self, workers: int) -> None:
-        """There are that many workers now: if they are more, send more."""
-
-    def resend(self, index: int, n: int) -> None:
-        """Send the items ``[index, index + n)`` again, each by itself: they were not begun, or are to be retried."""
-
-    def timeout_of(self, index: int) -> float | None:
-        """Seconds that an item may run; ``None`` for no end."""
-
-    def priority_of(self, index: int) -> int:
-        """The priority of an item."""
-
-
-class Unwatched(Protocol):
-    """A job whose iterator is gone."""
-
-    job_id: int
-
-    def needs_collecting(self) -> bool:
-        """Whether there are, or will be, outcomes that no other thread collects."""
+__all__ = ["JobTable"]
 
 
 class JobTable:

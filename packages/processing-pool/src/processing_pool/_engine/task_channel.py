@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from processing_core.annotations import Any, Protocol
-from processing_pool._engine.job_table import Job, JobTable
+from processing_pool._engine.job import Job
+from processing_pool._engine.job_table import JobTable
 from processing_pool._messages import Row
 
 __all__ = ["Call", "ChannelOwner", "PackedFunction", "Resendable", "TaskChannel"]

@@ -6,14 +6,16 @@ import threading
 from collections.abc import Callable
 
 from processing_core import ClosedError
-from processing_core.annotations import Any
+from processing_core.annotations import TYPE_CHECKING, Any
 from processing_pool._engine.job_table import JobTable
-from processing_pool._engine.task_channel import TaskChannel
 from processing_pool._errors import PoolBroken, TaskCancelled
 from processing_pool._jobs.result import AsyncResult
 from processing_pool._jobs.retries import Retries
-from processing_pool._messages import CALLS, renewed
-from processing_pool._outcomes import SPECIAL, described, failed
+from processing_pool._messages import CALLS, SPECIAL, renewed
+from processing_pool._outcomes import described, failed
+
+if TYPE_CHECKING:
+    from processing_pool._engine.task_channel import TaskChannel
 
 __all__ = ["Calls"]
 

@@ -15,16 +15,18 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice, takewhile
 
 from processing_core import TimeoutError
-from processing_core.annotations import Any, Generic, Protocol, TypeVar
+from processing_core.annotations import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from processing_core.lowlevel import checked_timeout
 from processing_pool._engine.collector import Target
 from processing_pool._engine.job_table import JobTable
-from processing_pool._engine.task_channel import TaskChannel
 from processing_pool._jobs.retries import Retries
 from processing_pool._jobs.window import Window
-from processing_pool._messages import CALLS, WAKE, Failure, Unread, failure_of
+from processing_pool._messages import CALLS, SPECIAL, WAKE, Failed, Failure, Unread, failure_of
 from processing_pool._options import Options
-from processing_pool._outcomes import SPECIAL, Failed, described, failed
+from processing_pool._outcomes import described, failed
+
+if TYPE_CHECKING:
+    from processing_pool._engine.task_channel import TaskChannel
 
 __all__ = ["IMapIterator", "ImapJob"]
 

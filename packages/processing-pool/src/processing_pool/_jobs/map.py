@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from processing_core.annotations import Any
+from processing_core.annotations import TYPE_CHECKING, Any
 from processing_core.lowlevel import add_note
 from processing_pool._engine.job_table import JobTable
-from processing_pool._engine.task_channel import TaskChannel
 from processing_pool._jobs.result import AsyncResult
 from processing_pool._jobs.retries import Retries
 from processing_pool._jobs.window import Window
-from processing_pool._messages import Failure, Unread, failure_of
+from processing_pool._messages import SPECIAL, Failed, Failure, Unread, failure_of
 from processing_pool._options import Options
-from processing_pool._outcomes import SPECIAL, Failed, described, failed
+from processing_pool._outcomes import described, failed
+
+if TYPE_CHECKING:
+    from processing_pool._engine.task_channel import TaskChannel
 
 __all__ = ["MapJob"]
 

@@ -3,51 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 
 from processing_core import TimeoutError
-from processing_core.annotations import Any, Generic, Protocol, TypeVar
+from processing_core.annotations import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from processing_core.lowlevel import checked_timeout
 from processing_pool._engine.collector import Target
 from processing_pool._errors import TaskCancelled
 from processing_pool._options import Options
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 __all__ = ["AsyncResult"]
 
 R = TypeVar("R")
 
 
-class ResultOwner(Protocol):
-    """The engine, as a result sees it."""
+if TYPE_CHECKING:
 
-    deciding: AbstractContextManager[bool]
-    """Guards what results are decided to be."""
-    outstanding: set[Any]
-    """The results that are collected although no thread waits for them."""
+    class ResultOwner(Protocol):
+        """The engine, as a result sees it."""
 
-    def wait(self, target: Target, timeout: float | None = None) -> bool:
-        """Wait until ``target`` is ready; return whether it is in time."""
+        deciding: AbstractContextManager[bool]
+        """Guards what results are decided to be."""
+        outstanding: set[Any]
+        """The results that are collected although no thread waits for them."""
 
-    def notify(self, target: Target) -> None:
-        """Wake the threads that wait for ``target``, which became ready without a row."""
+        def wait(self, target: Target, timeout: float | None = None) -> bool:
+            """Wait until ``target`` is ready; return whether it is in time."""
 
-    def cancel(self, result: Any) -> bool:
-        """As :meth:`AsyncResult.cancel`."""
+        def notify(self, target: Target) -> None:
+            """Wake the threads that wait for ``target``, which became ready without a row."""
 
-    def call_back(self, result: Any) -> None:
-        """Call ``result.run_callback()`` in another thread, soon."""
+        def cancel(self, result: Any) -> bool:
+            """As :meth:`AsyncResult.cancel`."""
 
+        def call_back(self, result: Any) -> None:
+            """Call ``result.run_callback()`` in another thread, soon."""
 
-class Stoppable(Protocol):
-    """The job that a result is of."""
+    class Stoppable(Protocol):
+        """The job that a result is of."""
 
-    job_id: int
+        job_id: int
 
-    def stop(self) -> None:
-        """Send no more items."""
+        def stop(self) -> None:
+            """Send no more items."""
 
-    def abort(self, error: BaseException) -> None:
-        """End with an error: no further outcome will arrive."""
+        def abort(self, error: BaseException) -> None:
+            """End with an error: no further outcome will arrive."""
 
 
 class AsyncResult(Target, Generic[R]):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from processing_core.annotations import Any
-from processing_pool._engine.task_channel import Resendable, TaskChannel
+from processing_core.annotations import TYPE_CHECKING, Any
 from processing_pool._options import Options
+
+if TYPE_CHECKING:
+    from processing_pool._engine.task_channel import Resendable, TaskChannel
 
 __all__ = ["Retries"]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 
 if sys.platform == "linux":
-    from processing_pool._platform._linux_memory import OutOfMemory as OutOfMemory
-    from processing_pool._platform._linux_memory import resident as resident
-    from processing_pool._platform._linux_processors import usable_cpus as usable_cpus
+    from processing_pool._platform._linux import OutOfMemory as OutOfMemory
+    from processing_pool._platform._linux import resident as resident
+    from processing_pool._platform._linux import usable_cpus as usable_cpus
 else:
     raise ImportError(f"processing_pool does not support {sys.platform} yet")
 

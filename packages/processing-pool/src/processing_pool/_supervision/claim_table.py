@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processing_core.annotations import NamedTuple, TypeAlias
+from processing_core.annotations import TypeAlias
 from processing_core.lowlevel import Claims
 
 __all__ = ["ClaimTable", "Look"]
@@ -10,12 +10,8 @@ __all__ = ["ClaimTable", "Look"]
 Look: TypeAlias = "tuple[int, int, int, int, bool, int, int, int]"
 """As the kernel gives it: (job_id, index, next, end, running, finished, began, word)."""
 
-
-class Slot(NamedTuple):
-    """Where a worker's claim is."""
-
-    claims: Claims
-    number: int
+Slot: TypeAlias = "tuple[Claims, int]"
+"""Where a worker's claim is: in which block, and its number there."""
 
 
 class ClaimTable:
@@ -25,7 +21,7 @@ class ClaimTable:
     """
 
     def __init__(self, claims: Claims, size: int) -> None:
-        self._slots = [Slot(claims, index) for index in range(size)]
+        self._slots = [(claims, index) for index in range(size)]
 
     def grow(self, size: int) -> None:
         """Make room for workers with ids below ``size``.
@@ -35,7 +31,7 @@ class ClaimTable:
         n = size - len(self._slots)
         if n > 0:
             block = Claims(n)
-            self._slots.extend([Slot(block, index) for index in range(n)])
+            self._slots.extend([(block, index) for index in range(n)])
 
     def slot(self, worker_id: int) -> Slot:
         """Where a worker's claim is."""

@@ -10,23 +10,26 @@ shortest timeout is T, a task that begins after a look cannot exceed its timeout
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 
 from processing_core import ClosedError
-from processing_core.annotations import Any
+from processing_core.annotations import TYPE_CHECKING, Any
 from processing_core.lowlevel import TaskQueue
 from processing_pool._engine.job_table import JobTable
-from processing_pool._engine.task_channel import Resendable
 from processing_pool._messages import CANCELLED, CONTROL, TIMED_OUT, TOO_LARGE
 from processing_pool._platform import resident
 from processing_pool._supervision.claim_table import ClaimTable, Look
 
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from processing_pool._engine.task_channel import Resendable
+
 __all__ = ["Monitor"]
 
+INFINITE = float("inf")
 BALANCE_INTERVAL = 0.01
 """Seconds between two looks whether one worker is idle while another has items that it has not begun."""
 LONG_ITEM = 0.002
@@ -58,7 +61,7 @@ class Monitor:
         self.guard: AbstractContextManager[bool] = threading.RLock()
         self.why: dict[int, tuple[Any, ...]] = {}  # by worker id
         self._due: dict[tuple[int, int], tuple[float, Resendable]] = {}  # by job id and index
-        self._next_timeout: float = math.inf
+        self._next_timeout: float = INFINITE
 
     # -- from any thread ----------------------------------------------------------------------------
 
@@ -115,9 +118,9 @@ class Monitor:
         if self._max_memory is not None:
             waits.append(MEMORY_INTERVAL)
         if self._due:
-            waits.append(min((due for due, _ in list(self._due.values())), default=math.inf) - time.monotonic())
+            waits.append(min((due for due, _ in list(self._due.values())), default=INFINITE) - time.monotonic())
         pause = min(waits)
-        return None if math.isinf(pause) else max(SHORTEST_PAUSE, pause)
+        return None if pause == INFINITE else max(SHORTEST_PAUSE, pause)
 
     def look(self) -> None:
         """Enforce timeouts and the memory limit, balance, and send tasks again, as far as it is time."""
@@ -161,13 +164,13 @@ class Monitor:
     def _next_look(self) -> float:
         timed = self._jobs.timed
         if not timed:
-            self._next_timeout = math.inf
-            return math.inf
-        shortest = min(list(timed.values()), default=math.inf)
+            self._next_timeout = INFINITE
+            return INFINITE
+        shortest = min(list(timed.values()), default=INFINITE)
         return min(self._next_timeout - time.monotonic(), shortest)
 
     def _enforce_timeouts(self) -> None:
-        self._next_timeout = math.inf
+        self._next_timeout = INFINITE
         for worker_id, look in self._looks():
             allowed = self._jobs.timeout_of(look[0], look[1] + max(0, look[2] - 1)) if look[4] else None
             if allowed is None:
@@ -194,7 +197,7 @@ class Monitor:
         idle = sum(look is not None and not look[4] for look in looks)
         for worker_id, look in enumerate(looks):
             if idle and look is not None and look[4] and look[3] > look[2] and _age(look) >= LONG_ITEM:
-                n = math.ceil((look[3] - look[2]) * idle / (idle + 1))
+                n = -(-(look[3] - look[2]) * idle // (idle + 1))  # rounded up
                 if self._claims.revoke(worker_id, look[7], n):
                     self._jobs.resend(look[0], look[1] + look[3] - n, n)
 

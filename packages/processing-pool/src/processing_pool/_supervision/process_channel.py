@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from processing_core import BaseContext, ClosedError
-from processing_core.annotations import Any, NoReturn
+from processing_core.annotations import TYPE_CHECKING, Any, NoReturn
 from processing_core.lowlevel import Claims, TaskQueue
-from processing_pool._engine.task_channel import Call, ChannelOwner, Resendable
 from processing_pool._messages import CALLS
-from processing_pool._supervision.backlog import Sending
 from processing_pool._supervision.supervisor import Supervisor
 from processing_pool._worker.functions import ITEM, STAR, FunctionParcel, FunctionParcels, uncallable
-from processing_pool._worker.setup import WorkerSetup
-from processing_pool._worker.worker import WorkerConfig
+from processing_pool._worker.setup import WorkerConfig, WorkerSetup
+
+if TYPE_CHECKING:
+    from processing_pool._engine.task_channel import Call, ChannelOwner, Resendable
 
 __all__ = ["ProcessChannel"]
 
@@ -104,6 +104,8 @@ class ProcessChannel:
 
     def prioritize(self) -> None:
         """Keep tasks back from now on, so that those of higher priority are sent first."""
+        from processing_pool._supervision.backlog import Sending  # here, for few programs have priorities
+
         backlog = self.supervisor.prioritize(Sending(self.send, self.send_many, self.send_batch, self.tell))
         self.send, self.send_many, self.send_batch = backlog.send, backlog.send_many, backlog.send_batch
 

@@ -10,15 +10,15 @@ supervisor first sends results that the worker had saved and not sent; items tha
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 import warnings
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 
 from processing_core import BaseContext, ClosedError, get_logger
-from processing_core.annotations import Any, NamedTuple
+from processing_core.annotations import TYPE_CHECKING, Any, NamedTuple, signal
 from processing_core.lowlevel import (
     READABLE,
     Poller,
@@ -26,18 +26,20 @@ from processing_core.lowlevel import (
     follow_main_thread,
     keep_private,
     open_pipe,
-    preload_own,
     without_forks,
 )
-from processing_pool._engine.task_channel import ChannelOwner, Resendable
 from processing_pool._errors import PoolBroken
 from processing_pool._messages import CONTROL, INITIALIZER_FAILED, OUT_OF_MEMORY, Death
 from processing_pool._outcomes import ending
 from processing_pool._platform import OutOfMemory
-from processing_pool._supervision.backlog import Backlog, Sending
 from processing_pool._supervision.claim_table import ClaimTable
 from processing_pool._supervision.monitor import Monitor
-from processing_pool._worker.worker import WorkerConfig, work
+from processing_pool._worker import MODULE, work
+
+if TYPE_CHECKING:
+    from processing_pool._engine.task_channel import ChannelOwner, Resendable
+    from processing_pool._supervision.backlog import Backlog, Sending
+    from processing_pool._worker.setup import WorkerConfig
 
 __all__ = ["Supervisor"]
 
@@ -114,8 +116,8 @@ class Supervisor:
 
         :raises Exception: if a worker cannot be started; then none is left.
         """
-        # A worker that ends after a few tasks should cost a start, and not an import.
-        preload_own(work.__module__, at_once=self._config.max_tasks is not None or self._may_idle)
+        if self._forks:
+            import_module(MODULE)  # once, and not in each worker
         try:
             for worker_id in range(len(self.processes)):
                 self._start_worker(worker_id)
@@ -178,6 +180,8 @@ class Supervisor:
         """The backlog, through which all tasks are sent from now on; ``sending`` is what it sends by."""
         with self.monitor.guard:
             if self._backlog is None:
+                from processing_pool._supervision.backlog import Backlog
+
                 tasks = self._config.tasks
                 self._backlog = Backlog(self._owner.jobs, tasks, sending, lambda: self.size, self.wake)
                 self.wake()

@@ -12,14 +12,13 @@ from functools import partial
 from itertools import starmap
 from types import BuiltinFunctionType, FunctionType
 
-from processing_core.annotations import Any, NamedTuple
+from processing_core.annotations import Any
 from processing_core.lowlevel import Parcel, attach, dumps, family, pack_shared, unpack
 from processing_pool._messages import unpickling_failed
 
-__all__ = ["CALL", "ITEM", "STAR", "FunctionCache", "Initializer", "FunctionParcels", "FunctionParcel", "uncallable"]
+__all__ = ["CALL", "ITEM", "STAR", "FunctionCache", "FunctionParcels", "FunctionParcel", "uncallable"]
 
 Function = Callable[..., Any]
-Initializer = Callable[..., object]
 
 ITEM = 0
 """The payload is the function's argument."""
@@ -86,15 +85,18 @@ class FunctionParcels:
         return packed
 
 
-class CachedFunction(NamedTuple):
+class CachedFunction:
     """A function in a worker.
 
     This also keeps the parcel's handle: as long as it exists, the parcel's cell cannot become another job's.
     """
 
-    how: int
-    function: Function
-    parcel: Parcel
+    __slots__ = ("function", "how", "parcel")
+
+    def __init__(self, how: int, function: Function, parcel: Parcel) -> None:
+        self.how = how
+        self.function = function
+        self.parcel = parcel
 
     def run(self, item: Any) -> Any:
         """Do one task."""

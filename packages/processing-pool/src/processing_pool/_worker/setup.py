@@ -1,4 +1,4 @@
-"""What a worker has of its own before its first task: environment, directory, processors, threads and title."""
+"""What a worker is told, and what it has of its own before its first task: environment, directory, processors."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib.machinery import PathFinder
 
-from processing_core.annotations import Any, Literal, NamedTuple, TypeAlias
+from processing_core.annotations import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from processing_core.lowlevel import set_title
 from processing_pool._numbers import integer, positive
 from processing_pool._platform import usable_cpus
 
-__all__ = ["Affinity", "Environment", "WorkerSetup", "make_setup", "thread_share"]
+if TYPE_CHECKING:
+    from processing_core.lowlevel import Claims, TaskQueue
 
+__all__ = ["Affinity", "Environment", "Initializer", "WorkerConfig", "WorkerSetup", "make_setup", "thread_share"]
+
+Initializer = Callable[..., object]
 Environment: TypeAlias = "Mapping[str, str] | Callable[[int], Mapping[str, str]]"
 Affinity: TypeAlias = "Iterable[int] | Callable[[int], Iterable[int]]"
 
@@ -81,6 +85,24 @@ class WorkerSetup(NamedTuple):
             os.sched_setaffinity(0, self.affinity(worker_id) if callable(self.affinity) else self.affinity)
         if not (self.titles and _set_whole_title(title_of(worker_id, self.program))):
             set_title(f"worker {worker_id} of {self.program}")
+
+
+class WorkerConfig(NamedTuple):
+    """The settings of every worker of a pool."""
+
+    tasks: TaskQueue[Any]
+    results: TaskQueue[Any]
+    claims: Claims
+    initializer: Initializer | None
+    initargs: tuple[Any, ...]
+    max_tasks: int | None
+    on_exit: Initializer | None
+    of_executor: bool
+    """Whether it does what ``concurrent.futures`` says of its workers: `SystemExit` is a task's outcome, and what an
+    initializer raised is logged."""
+    setup: WorkerSetup
+    idle_timeout: float | None
+    """Seconds without a task after which a worker ends; ``None`` for no end."""
 
 
 def make_setup(

@@ -7,13 +7,10 @@ begun.  A worker ignores SIGINT: the parent handles Ctrl-C and ends its workers.
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
-from queue import Empty
 
-from processing_core.annotations import Any, NamedTuple
-from processing_core.lowlevel import Claims, TaskQueue
+from processing_core.annotations import Any, signal
 from processing_pool._messages import (
     CALLS,
     CONTROL,
@@ -25,29 +22,11 @@ from processing_pool._messages import (
     pickling_failed,
     unpickling_failed,
 )
-from processing_pool._worker.functions import FunctionCache, Initializer
-from processing_pool._worker.setup import WorkerSetup
+from processing_pool._worker.functions import FunctionCache
+from processing_pool._worker.setup import WorkerConfig
 from processing_pool._worker.state import begin, end
 
-__all__ = ["WorkerConfig", "work"]
-
-
-class WorkerConfig(NamedTuple):
-    """The settings of every worker of a pool."""
-
-    tasks: TaskQueue[Any]
-    results: TaskQueue[Any]
-    claims: Claims
-    initializer: Initializer | None
-    initargs: tuple[Any, ...]
-    max_tasks: int | None
-    on_exit: Initializer | None
-    of_executor: bool
-    """Whether it does what ``concurrent.futures`` says of its workers: `SystemExit` is a task's outcome, and what an
-    initializer raised is logged."""
-    setup: WorkerSetup
-    idle_timeout: float | None
-    """Seconds without a task after which a worker ends; ``None`` for no end."""
+__all__ = ["work"]
 
 
 def work(config: WorkerConfig, worker_id: int, slot: int) -> None:
@@ -89,6 +68,19 @@ def _log_failure() -> None:
         logger.critical("Exception in initializer:", exc_info=True)
 
 
+def _ends(idle_timeout: float | None) -> tuple[type[Exception], ...]:
+    """What waiting for a task raises if the worker is to end.
+
+    A `ValueError` says that the pool was closed, or that this worker is to end, or about to be killed.  An `Empty` that
+    no task came in time: none was taken, so none is lost; if there is one by now, the supervisor sees it.
+    """
+    if idle_timeout is None:
+        return (ValueError,)
+    from queue import Empty  # here, for most workers wait for ever
+
+    return ValueError, Empty
+
+
 class _Worker:
     def __init__(self, config: WorkerConfig, slot: int) -> None:
         self._config = config
@@ -99,13 +91,12 @@ class _Worker:
         """Take messages and run their tasks, until no more will arrive or come in time, or the worker is to end."""
         tasks, _, claims, *_ = self._config
         left, idle_timeout = self._config.max_tasks, self._config.idle_timeout
+        ends = _ends(idle_timeout)
         while left is None or left > 0:
             try:
                 job_id, index, items, ok, payload = tasks._receive(idle_timeout, claims, self._slot)
-            except Empty:
-                return  # it has taken no task, so none is lost; if there is one by now, the supervisor sees it
-            except ValueError:
-                return  # the pool was closed; or this worker is to end, or about to be killed
+            except ends:
+                return
             if not items:
                 self._run_one(job_id, index, ok is True, payload)
             elif ok:

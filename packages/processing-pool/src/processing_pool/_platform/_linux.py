@@ -1,12 +1,14 @@
-"""How many CPUs this process may use: by its affinity, and by the quota of its control groups."""
+"""Linux: the processors are limited by affinity and by control groups; /proc tells how much memory a process has."""
 
 from __future__ import annotations
 
-import math
 import os
+from collections.abc import Iterable
 
-__all__ = ["usable_cpus"]
+__all__ = ["OutOfMemory", "resident", "usable_cpus"]
 
+_INFINITE = float("inf")
+_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _CGROUPS = "/sys/fs/cgroup"
 _MEMBERSHIP = "/proc/self/cgroup"
 
@@ -15,12 +17,12 @@ def usable_cpus() -> int:
     """CPUs that this process may run on, but no more than its control groups let it use at a time; at least 1."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = min(quotas())
-    return count if math.isinf(quota) else max(1, min(count, math.ceil(quota)))
+    return count if quota == _INFINITE else max(1, min(count, int(-(-quota // 1))))
 
 
 def quotas(cgroups: str = _CGROUPS, membership: str = _MEMBERSHIP) -> list[float]:
     """The CPUs that each control group above this process allows; at least one number, which may be infinite."""
-    found = [math.inf]
+    found = [_INFINITE]
     for group in control_groups("cpu", cgroups, membership):
         quota = _v2(f"{group}/cpu.max") or _v1(group)
         if quota is not None:
@@ -56,3 +58,47 @@ def _text(path: str) -> str:
             return file.read()
     except OSError:
         return ""
+
+
+def resident(pid: int) -> int:
+    """The resident bytes of a process that are its own; memory that is shared or of files does not count.
+
+    :return: 0 if the process is gone, or the system does not tell it.
+    """
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            fields = file.read().split()
+    except OSError:
+        return 0
+    return (int(fields[1]) - int(fields[2])) * _PAGE
+
+
+class OutOfMemory:
+    """Whether the kernel's out-of-memory killer was at work since the last look.
+
+    :param files: where its kills are counted, as ``oom_kill`` and a number: by each control group, and by the system.
+    """
+
+    def __init__(self, files: Iterable[str] | None = None) -> None:
+        if files is None:
+            names = "memory.events", "memory.oom_control"
+            files = [*(f"{group}/{name}" for group in control_groups("memory") for name in names), "/proc/vmstat"]
+        self._files = list(files)
+        self._count = self._read()
+
+    def has_killed(self) -> bool:
+        """Whether a process was killed since the last call."""
+        before, self._count = self._count, self._read()
+        return any(now > then for now, then in zip(self._count, before, strict=True))
+
+    def _read(self) -> list[int]:
+        return [_kills(file) for file in self._files]
+
+
+def _kills(path: str) -> int:
+    try:
+        with open(path) as file:
+            lines = file.readlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
