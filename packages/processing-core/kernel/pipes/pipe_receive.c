@@ -33,7 +33,7 @@ static outcome wait_for(pipe_object *p, struct ring *r, attempt_fn attempt, void
 {
     PyThreadState *thread = PyEval_SaveThread();
     outcome o = park_spin(&p->receive_spin, attempt, ctx);
-    if (o == BUSY) o = park_briefly(&r->not_empty, attempt, ctx, sooner(deadline, BRIEF_NS));
+    if (o == BUSY) o = park_briefly(&r->not_empty.parked, attempt, ctx, sooner(deadline, BRIEF_NS));
     while (o == BUSY) {
         if (p->closed) o = E_CLOSED;
         else if (doorbell_arm(r, p->read_fd)) o = attempt(ctx, false);

@@ -75,7 +75,7 @@ static PyObject *send_message(pipe_object *p, struct sending *s)
     }
     struct send_attempt a = {p, ring_of(queue), index_of(queue), &s->m};
     outcome o = no_receiver(p, a.ring) ? E_CLOSED : put(&a, true);
-    if (o == BUSY) o = park_until(&a.ring->not_full, &p->send_spin, send_attempt, &a, NO_DEADLINE);
+    if (o == BUSY) o = park_until(&a.ring->not_full.parked, &p->send_spin, send_attempt, &a, NO_DEADLINE);
     sending_end(s, o == OK);
     Py_DECREF(queue);
     return sent(p, o);

@@ -31,6 +31,12 @@ from processing_core._context import default_context as default_context
 from processing_core._context import force_start_method as force_start_method
 from processing_core._context import register_factory as register_factory
 from processing_core._context import register_loader as register_loader
+from processing_core._event_loop.current import in_trio as in_trio
+from processing_core._event_loop.current import task_number as task_number
+from processing_core._event_loop.until import BUSY as BUSY
+from processing_core._event_loop.until import shielded as shielded
+from processing_core._event_loop.until import until as until
+from processing_core._event_loop.until import until_ready as until_ready
 from processing_core._excepthook import offer_excepthook as offer_excepthook
 from processing_core._exit import at_exit as at_exit
 from processing_core._exit import exiting as exiting
@@ -126,6 +132,12 @@ if sys.version_info < (3, 13):
     from processing_core._errors import ShutDown as ShutDown
 
 __all__ = [
+    "BUSY",
+    "in_trio",
+    "shielded",
+    "task_number",
+    "until",
+    "until_ready",
     "AuthenticationString",
     "PIPE_BYTES",
     "PIPE_MESSAGES",

@@ -7,26 +7,21 @@ reads first.
 
 from __future__ import annotations
 
-import sys
-
 from processing_core import NotPicklableError, StateError
 from processing_core.annotations import Any, TypeVar
 from processing_core.lowlevel import Derivable, register_factory
 from processing_core.lowlevel import Queue as _KernelQueue
 from processing_queues._aliases import QueueAliases
+from processing_queues._awaitable import AwaitableQueue, JoinedQueue
 from processing_queues._reader import Reader, Writer, reader_of
-
-if sys.version_info >= (3, 13):
-    from queue import ShutDown as ShutDown
-else:
-    from processing_core.lowlevel import ShutDown as ShutDown
+from processing_queues._shut_down import ShutDown as ShutDown
 
 __all__ = ["Queue", "ShutDown"]
 
 T = TypeVar("T")
 
 
-class Queue(Derivable, QueueAliases[T], _KernelQueue[T]):
+class Queue(Derivable, QueueAliases[T], AwaitableQueue[T], JoinedQueue, _KernelQueue[T]):
     """A first-in, first-out queue between processes and threads.
 
     `put` pickles the object into shared memory before it returns. There is no feeder thread, so a process may end, or

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 
 from processing_core import current_process, lowlevel
+from processing_sync._awaitable import AwaitableLock, AwaitableRLock
 from processing_sync._introspection import Holder, Waiter
 from processing_sync._introspection import holders as _holders
 from processing_sync._introspection import waiters as _waiters
@@ -15,7 +16,7 @@ __all__ = ["Lock", "RLock"]
 
 
 @lowlevel.own_methods
-class Lock(lowlevel.Derivable, lowlevel.Lock):
+class Lock(lowlevel.Derivable, AwaitableLock, lowlevel.Lock):
     """A lock between processes, and their threads; it can be sent anywhere in the family.
 
     It knows which process holds it. If that process dies, or exits without releasing it, every `acquire` raises
@@ -75,7 +76,7 @@ class Lock(lowlevel.Derivable, lowlevel.Lock):
 
 
 @lowlevel.own_methods
-class RLock(lowlevel.Derivable, lowlevel.RLock):
+class RLock(lowlevel.Derivable, AwaitableRLock, lowlevel.RLock):
     """A lock like `Lock`, that the thread which holds it can acquire again.
 
     It is free when that thread has released it as often as it acquired it. No other thread may release it.

@@ -13,6 +13,7 @@ from processing_core.annotations import TYPE_CHECKING
 
 if sys.platform == "linux":
     from processing_core._platform._linux import HUNG_UP as HUNG_UP
+    from processing_core._platform._linux import DescriptorSet as DescriptorSet
     from processing_core._platform._linux import READABLE as READABLE
     from processing_core._platform._linux import WRITABLE as WRITABLE
     from processing_core._platform._linux import Poller as Poller
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HUNG_UP",
+    "DescriptorSet",
     "READABLE",
     "WRITABLE",
     "Poller",

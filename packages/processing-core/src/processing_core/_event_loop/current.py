@@ -1,0 +1,59 @@
+"""The event loop that runs in this thread: asyncio's, uvloop's, or trio's, which are imported only if they run."""
+
+from __future__ import annotations
+
+import sys
+
+from processing_core.annotations import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from processing_core._event_loop.asyncio_waiter import AsyncioWaiter
+    from processing_core._event_loop.trio_waiter import TrioWaiter
+
+__all__ = ["checkpoint", "current_waiter", "in_trio", "task_number"]
+
+
+def in_trio() -> bool:
+    """Whether the current task is trio's."""
+    trio = sys.modules.get("trio")
+    if trio is None:
+        return False
+    try:
+        trio.lowlevel.current_task()
+    except (RuntimeError, AttributeError):
+        return False
+    return True
+
+
+def current_waiter() -> AsyncioWaiter | TrioWaiter:
+    """The waiter of the running loop.
+
+    :raises RuntimeError: if none runs.
+    """
+    if in_trio():
+        from processing_core._event_loop.trio_waiter import waiter_of_run
+
+        return waiter_of_run()
+    from processing_core._event_loop.asyncio_waiter import waiter_of_loop
+
+    return waiter_of_loop()
+
+
+async def checkpoint(done: bool) -> None:
+    """In trio: be cancelled here, or let other tasks run, if the operation is ``done``; nothing in asyncio."""
+    if in_trio():
+        trio: Any = sys.modules["trio"]
+        await (trio.lowlevel.cancel_shielded_checkpoint if done else trio.lowlevel.checkpoint_if_cancelled)()
+
+
+def task_number() -> int:
+    """What tells the current task from the other tasks of this process: an odd number; 0 outside of tasks."""
+    task: object = None
+    if in_trio():
+        task = sys.modules["trio"].lowlevel.current_task()
+    elif (asyncio := sys.modules.get("asyncio")) is not None:
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:
+            pass
+    return 0 if task is None else id(task) | 1
