@@ -111,7 +111,16 @@ static PyObject *py_take(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static PyObject *py_tell(PyObject *self, PyObject *number)
+{
+    uint64_t key = PyLong_AsUnsignedLongLong(number);
+    if (PyErr_Occurred()) return NULL;
+    if (in_use((observer_object *)self)) observer_tell(((observer_object *)self)->slot, key);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
+    {"tell", py_tell, METH_O, NULL},
     {"take", py_take, METH_VARARGS, NULL},
     {"fileno", py_fileno, METH_NOARGS, NULL},
     {"close", py_close, METH_NOARGS, NULL},

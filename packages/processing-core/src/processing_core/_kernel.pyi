@@ -442,6 +442,9 @@ KEY_DIED: int
 class Observer:
     """A descriptor that becomes readable when one of the objects changes that it was registered with."""
 
+    def tell(self, key: int, /) -> None:
+        """Be told a key; from any thread of the process."""
+
     def take(self, all: bool = False) -> list[int] | None:
         """The keys of what has changed since; ``None`` if there were too many to be kept.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from functools import partial
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from processing_core._event_loop.waiter import LoopWaiter, Wait
@@ -30,27 +31,23 @@ class AsyncioWaiter(LoopWaiter):
         except StopIteration:
             pass
 
-    async def sleep(self, wait: Wait, left: float | None) -> bool:
-        """Sleep until the wait is woken: true, or for ``left`` seconds: false."""
+    async def sleep(self, wait: Wait, left: float | None) -> None:
+        """Sleep until the wait is woken, or for ``left`` seconds."""
         loop = asyncio.get_running_loop()
-        wait.sleeper = future = loop.create_future()
-        timer = None if left is None else loop.call_later(left, _time_is_up, future)
+        future = loop.create_future()
+        wait.wake = partial(_finish, future)
+        timer = None if left is None else loop.call_later(left, _finish, future)
         try:
-            return bool(await future)
+            await future
         finally:
-            wait.sleeper = None
+            wait.wake = None
             if timer is not None:
                 timer.cancel()
 
-    def wake_sleeper(self, wait: Wait) -> None:
-        """Let the task of a wait go on."""
-        if not wait.sleeper.done():
-            wait.sleeper.set_result(True)
 
-
-def _time_is_up(future: asyncio.Future[bool]) -> None:
+def _finish(future: asyncio.Future[None]) -> None:
     if not future.done():
-        future.set_result(False)
+        future.set_result(None)
 
 
 _waiters: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncioWaiter] = WeakKeyDictionary()

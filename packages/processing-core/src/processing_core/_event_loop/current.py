@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from processing_core._event_loop.asyncio_waiter import AsyncioWaiter
     from processing_core._event_loop.trio_waiter import TrioWaiter
 
-__all__ = ["checkpoint", "current_waiter", "in_trio", "task_number"]
+__all__ = ["checkpoint", "current_waiter", "has_loop", "in_trio", "task_number"]
 
 
 def in_trio() -> bool:
@@ -37,6 +37,12 @@ def current_waiter() -> AsyncioWaiter | TrioWaiter:
     from processing_core._event_loop.asyncio_waiter import waiter_of_loop
 
     return waiter_of_loop()
+
+
+def has_loop() -> bool:
+    """Whether the calling code is run by an event loop."""
+    asyncio = sys.modules.get("asyncio")
+    return (asyncio is not None and asyncio._get_running_loop() is not None) or in_trio()
 
 
 async def checkpoint(done: bool) -> None:

@@ -12,23 +12,21 @@ __all__ = ["TrioWaiter", "waiter_of_run"]
 class TrioWaiter(LoopWaiter):
     """The waiter of a run of trio, which a system task closes at its end."""
 
-    async def sleep(self, wait: Wait, left: float | None) -> bool:
-        """Sleep until the wait is woken: true, or for ``left`` seconds: false."""
-        wait.sleeper = trio.lowlevel.current_task()
+    async def sleep(self, wait: Wait, left: float | None) -> None:
+        """Sleep until the wait is woken, or for ``left`` seconds."""
+        task = trio.lowlevel.current_task()
+
+        def wake() -> None:
+            wait.wake = None
+            trio.lowlevel.reschedule(task)
 
         def abort(_: object) -> trio.lowlevel.Abort:
-            wait.sleeper = None
+            wait.wake = None
             return trio.lowlevel.Abort.SUCCEEDED
 
         with trio.CancelScope(deadline=float("inf") if left is None else trio.current_time() + left):
+            wait.wake = wake
             await trio.lowlevel.wait_task_rescheduled(abort)
-            return True
-        return False
-
-    def wake_sleeper(self, wait: Wait) -> None:
-        """Let the task of a wait go on."""
-        task, wait.sleeper = wait.sleeper, None
-        trio.lowlevel.reschedule(task)
 
     async def run(self) -> None:
         """Look whenever there is something, until the run ends."""

@@ -12,7 +12,7 @@ from processing_core._native import _kernel
 from processing_core._platform import READABLE
 from processing_core.annotations import Any
 
-__all__ = ["BUSY", "shielded", "until", "until_ready"]
+__all__ = ["BUSY", "LoopWatch", "shielded", "until", "until_ready"]
 
 BUSY: Any = type("Busy", (), {"__repr__": lambda self: "BUSY", "__slots__": ()})()
 """What an attempt returns if it would have to wait."""
@@ -63,6 +63,38 @@ async def shielded(attempt: Callable[[], Any], observe: Callable[[_kernel.Observ
             if not _is_cancellation(error):
                 raise
             cancelled = error
+
+
+class LoopWatch:
+    """Calls a function in the running loop whenever something has changed.
+
+    :param waiter: the loop's.
+    :param observe: registers an observer for the change; returns its key.
+    :param changed: is called after each, once for several; also if another process has died.
+    """
+
+    def __init__(
+        self, waiter: LoopWaiter, observe: Callable[[_kernel.Observer], int], changed: Callable[[], object]
+    ) -> None:
+        self._waiter = waiter
+        self._observe = observe
+        self._wait = Wait(one=False)
+        self._wait.wake = changed
+        self._key: int | None = None
+
+    def again(self) -> None:
+        """Be told of the next change; to be called before the look that decides whether to go on waiting."""
+        key = self._observe(self._waiter.observer)
+        if self._key is None:
+            self._key = key
+            self._waiter.add(key, self._wait)
+
+    def stop(self) -> None:
+        """Call the function no more; a second call does nothing."""
+        key, self._key = self._key, None
+        if key is not None:
+            self._wait.told = False
+            self._waiter.remove(key, self._wait)
 
 
 def _is_cancellation(error: BaseException) -> bool:

@@ -23,14 +23,15 @@ A process that is killed between a change and its notification notifies nobody; 
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections.abc import Callable
 
 from processing_core._family import ensure_family
 from processing_core._fds.descriptors import Descriptor, open_pidfd, open_set
 from processing_core._forks import keep_private, without_forks
 from processing_core._native import _kernel
 from processing_core._platform import READABLE
-from processing_core.annotations import Any
 
 __all__ = ["LoopWaiter", "Wait"]
 
@@ -43,12 +44,12 @@ class Wait:
     :param one: whether what it waits for may serve only one wait.
     """
 
-    __slots__ = ("one", "sleeper", "told")
+    __slots__ = ("one", "told", "wake")
 
     def __init__(self, one: bool) -> None:
         self.one = one
         self.told = False
-        self.sleeper: Any = None  # what the loop wakes; None while the task runs
+        self.wake: Callable[[], object] | None = None  # lets the task go on; None while it runs
 
 
 class LoopWaiter:
@@ -61,6 +62,7 @@ class LoopWaiter:
         self._members: dict[int, Descriptor] = {}  # the pidfds, by number
         self._serials: set[int] = set()  # of the members that are watched
         self._blind = False  # whether some member is not
+        self._numbers = itertools.count(1)
         with without_forks():
             self.observer = _kernel.Observer()
             self._set = open_set()
@@ -117,9 +119,17 @@ class LoopWaiter:
             return left
         return _SLICE if left is None else min(left, _SLICE)
 
-    def wake_sleeper(self, wait: Wait) -> None:
-        """Let the task of a wait go on."""
+    async def sleep(self, wait: Wait, left: float | None) -> None:
+        """Sleep until the wait is woken, or for ``left`` seconds."""
         raise NotImplementedError
+
+    def new_key(self) -> int:
+        """A key of this loop's own, which any thread of the process may tell it: `tell`."""
+        return 2 * next(self._numbers) + 1
+
+    def tell(self, key: int) -> None:
+        """Wake the waits for a key, from any thread; a finalizer may call it."""
+        self.observer.tell(key)
 
     # -- being told
 
@@ -147,24 +157,24 @@ class LoopWaiter:
                 self._wake(key)
 
     def _wake(self, key: int) -> None:
-        for wait in self._waits.get(key, ()):
+        for wait in list(self._waits.get(key, ())):
             self._wake_one(wait)
             if wait.one:
                 return
 
     def _wake_one(self, wait: Wait) -> None:
         wait.told = True
-        if wait.sleeper is not None:
-            self.wake_sleeper(wait)
+        if wait.wake is not None:
+            wait.wake()
 
     def _wake_all(self, key: int) -> None:
-        for wait in self._waits.get(key, ()):
+        for wait in list(self._waits.get(key, ())):
             self._wake_one(wait)
 
     def _try_everything(self) -> None:
         self.observer.take(True)
         self._watch_members()
-        for key in self._waits:
+        for key in list(self._waits):
             self._wake_all(key)
 
     # -- descriptors

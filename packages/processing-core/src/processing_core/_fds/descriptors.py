@@ -36,6 +36,7 @@ __all__ = [
     "open_pipe",
     "open_set",
     "polled",
+    "polled_now",
     "readable",
     "register_transport",
     "scarcity",
@@ -225,6 +226,13 @@ def open_set() -> DescriptorSet:
             return DescriptorSet.fromfd(duplicate(made.fileno()))
         finally:
             made.close()
+
+
+def polled_now(fd: int, mask: int) -> bool:
+    """Whether a descriptor is ready for ``mask``."""
+    poller = Poller()
+    poller.register(fd, mask)
+    return bool(poller.poll(0))
 
 
 @contextmanager

@@ -17,10 +17,11 @@ from contextlib import AbstractContextManager
 
 from processing_core import ClosedError, StateError
 from processing_core.annotations import Any
-from processing_core.lowlevel import at_exit, caused_by
+from processing_core.lowlevel import at_exit, caused_by, has_loop
 from processing_pool._engine.callback_thread import CallbackThread
 from processing_pool._engine.collector import Collector, Target
 from processing_pool._engine.job_table import JobTable
+from processing_pool._engine.loop_collector import LoopCollectors
 from processing_pool._engine.task_channel import TaskChannel
 from processing_pool._errors import PoolBroken, TaskCancelled
 from processing_pool._jobs.calls import Calls
@@ -62,6 +63,7 @@ class Engine:
         self.outstanding: set[AsyncResult[Any]] = set()  # those that the callback thread collects for
         self.collector: Collector = Collector(channel, self.jobs.by_id, self.finished)
         self.callback_thread: CallbackThread = CallbackThread(self.collector, self.needs_collecting)
+        self.loop_collectors: LoopCollectors = LoopCollectors(self.collector, channel)
         self._numbers = itertools.count(1)
         self._all_done = _AllDone(self)
         self._broken_target = _Broken(self)
@@ -167,8 +169,16 @@ class Engine:
         self.outstanding.add(result)
         if result.ready():
             self.outstanding.discard(result)
+        elif result.may_collect and has_loop():
+            self.loop_collectors.current().enter(result)
         else:
             self.callback_thread.look()
+
+    async def wait_async(self, target: Target, timeout: float | None = None) -> bool:
+        """As `wait`, in a task of an event loop."""
+        if os.getpid() != self.pid:
+            raise StateError("the result of a pool can be waited for only by the process that made the pool")
+        return await self.loop_collectors.wait(target, timeout)
 
     def wait(self, target: Target, timeout: float | None = None) -> bool:
         """As :meth:`Collector.wait`."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from processing_core.annotations import Any, Protocol
+from processing_core.lowlevel import Observer
 from processing_pool._engine.job_table import Job, JobTable
 from processing_pool._messages import Row
 
@@ -94,6 +95,9 @@ class TaskChannel(Protocol):
 
         :raises Exception: if that is not possible; then nothing is left.
         """
+
+    def observe(self, observer: Observer) -> int:
+        """Register an observer, which an outcome tells the returned key, once: for a collector that does not block."""
 
     def resize(self, size: int) -> None:
         """Have another capacity.  Does not block: tasks that run are finished first where it becomes smaller.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from processing_core import BaseContext, ClosedError
 from processing_core.annotations import Any, NoReturn
-from processing_core.lowlevel import Claims, TaskQueue
+from processing_core.lowlevel import Claims, Observer, TaskQueue
 from processing_pool._engine.task_channel import Call, ChannelOwner, Resendable
 from processing_pool._messages import CALLS
 from processing_pool._supervision.backlog import Sending
@@ -58,6 +58,7 @@ class ProcessChannel:
             self.send_batch = self._then_start(self.send_batch)
         self.receive: Callable[..., Any] = results._receive_many
         self.tell: Callable[[int, int, object], Any] = results._send
+        self.observe: Callable[[Observer], int] = results._observe
         self._config = WorkerConfig(
             tasks, results, Claims(size), initializer, initargs, max_tasks, on_exit, of_executor, setup, idle_timeout
         )
