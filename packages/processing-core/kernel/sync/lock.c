@@ -309,12 +309,18 @@ static PyObject *py_acquire_as(PyObject *self, PyObject *number)
     Py_RETURN_TRUE;
 }
 
+/* _abandoned(): whether its owner is dead. */
+static PyObject *py_abandoned(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return handle_usable(self) ? PyBool_FromLong(lock_abandoned(self)) : NULL;
+}
+
 static PyObject *py_observe(PyObject *self, PyObject *observer)
 {
     return handle_usable(self) ? observer_watch(observer, &lock_of(self)->released) : NULL;
 }
 
-/* _release_all(): how deep it was held; _restore(task, depth): hold it, after `_acquire_as`, as deep again. */
+/* _release_all(): how deep it was held; _restore(depth): hold it, once it was acquired again, as deep as then. */
 static PyObject *py_release_all(PyObject *self, PyObject *Py_UNUSED(none))
 {
     return handle_usable(self) ? PyLong_FromUnsignedLong(lock_release_all(self)) : NULL;
@@ -333,8 +339,10 @@ static PyObject *py_release(PyObject *self, PyObject *Py_UNUSED(none)) { return 
 /* Release the lock if this process holds it: its owner may have died, or the lock may have been repaired, since. */
 static PyObject *py_release_owned(PyObject *self, PyObject *Py_UNUSED(none))
 {
-    if (arena_usable() != OK || !mine(self, lock_of(self))) Py_RETURN_NONE;
-    return lock_give(self);
+    if (arena_usable() != OK) Py_RETURN_NONE;
+    bool held = lock_held(self);
+    if (PyErr_Occurred()) return NULL;
+    return held ? lock_give(self) : Py_NewRef(Py_None);
 }
 
 static PyObject *py_exit(PyObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(nargs))
@@ -468,6 +476,7 @@ static PyMethodDef methods[] = {
     {"release", py_release, METH_NOARGS, release_doc},
     {"locked", py_locked, METH_NOARGS, locked_doc},
     {"_observe", py_observe, METH_O, NULL},
+    {"_abandoned", py_abandoned, METH_NOARGS, NULL},
     {"_acquire_as", py_acquire_as, METH_O, NULL},
     {"_release_all", py_release_all, METH_NOARGS, NULL},
     {"_restore", py_restore, METH_O, NULL},

@@ -142,6 +142,8 @@ class BaseProcess(ProcessAliases):
         self._check_parent("can only start a process object created by current process")
         if _main_module.loading():
             raise RuntimeError(UNGUARDED.format(what="A process was started"))
+        if self._target is not None:
+            self._target = _runnable(self._target)
         collect_children()
         ensure_family()
         try:
@@ -393,6 +395,13 @@ class BaseProcess(ProcessAliases):
     def _check_closed(self) -> None:
         if self._closed:
             raise ClosedError("process object is closed")
+
+
+def _runnable(target: Callable[..., object]) -> Callable[..., object]:
+    """The target; for an ``async def`` function, one that runs it in an event loop."""
+    from processing_core._event_loop.coroutine import CoroutineTask, is_coroutine_function
+
+    return CoroutineTask(target) if is_coroutine_function(target) else target
 
 
 def checked_timeout(timeout: float | None) -> float | None:

@@ -32,10 +32,15 @@ from processing_core._context import force_start_method as force_start_method
 from processing_core._context import register_factory as register_factory
 from processing_core._context import register_loader as register_loader
 from processing_core._event_loop.current import in_trio as in_trio
+from processing_core._event_loop.current import start_task as start_task
 from processing_core._event_loop.current import task_number as task_number
+from processing_core._event_loop.coroutine import CoroutineTask as CoroutineTask
+from processing_core._event_loop.coroutine import is_coroutine_function as is_coroutine_function
 from processing_core._event_loop.current import current_waiter as current_waiter
 from processing_core._event_loop.current import has_loop as has_loop
+from processing_core._event_loop.scope import BodyScope as BodyScope
 from processing_core._event_loop.until import BUSY as BUSY
+from processing_core._event_loop.until import LoopAlarm as LoopAlarm
 from processing_core._event_loop.until import LoopWatch as LoopWatch
 from processing_core._event_loop.until import shielded as shielded
 from processing_core._event_loop.until import until as until
@@ -138,7 +143,12 @@ if sys.version_info < (3, 13):
 
 __all__ = [
     "BUSY",
+    "BodyScope",
+    "CoroutineTask",
+    "LoopAlarm",
+    "is_coroutine_function",
     "LoopWaiter",
+    "start_task",
     "LoopWatch",
     "current_waiter",
     "has_loop",

@@ -10,7 +10,14 @@ from types import TracebackType
 from processing_core.annotations import TYPE_CHECKING, Any, Protocol
 from processing_core.lowlevel import BUSY, Observer, checked_timeout, task_number, until
 
-__all__ = ["AwaitableEvent", "AwaitableLock", "AwaitableRLock", "AwaitableSemaphore", "patience"]
+__all__ = [
+    "AwaitableContext",
+    "AwaitableEvent",
+    "AwaitableLock",
+    "AwaitableRLock",
+    "AwaitableSemaphore",
+    "patience",
+]
 
 
 def patience(block: bool, timeout: float | None) -> float | None:
@@ -28,7 +35,7 @@ class _Acquired(Protocol):
     def _observe(self, observer: Observer, /) -> int: ...
 
 
-class _Context:
+class AwaitableContext:
     """``async with``: acquired inside, and released at the end."""
 
     __slots__ = ()
@@ -37,6 +44,7 @@ class _Context:
 
         async def acquire_async(self, block: bool = True, timeout: float | None = None) -> bool: ...
         def release(self) -> None: ...
+        def _is_owned(self) -> bool: ...
 
     async def __aenter__(self) -> bool:
         return await self.acquire_async()
@@ -44,10 +52,12 @@ class _Context:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is GeneratorExit and not self._is_owned():
+            return  # the coroutine was dropped while it waited
         self.release()
 
 
-class AwaitableLock(_Context):
+class AwaitableLock(AwaitableContext):
     """A lock's."""
 
     __slots__ = ()
@@ -65,7 +75,7 @@ class AwaitableLock(_Context):
         return await _acquire(self, patience(block, timeout))
 
 
-class AwaitableSemaphore(_Context):
+class AwaitableSemaphore(AwaitableContext):
     """A semaphore's."""
 
     __slots__ = ()
@@ -82,7 +92,7 @@ class AwaitableSemaphore(_Context):
         return await _acquire(self, patience(block, timeout))
 
 
-class AwaitableRLock(_Context):
+class AwaitableRLock(AwaitableContext):
     """An `RLock`'s, which a task owns."""
 
     __slots__ = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Coroutine
 
 from processing_core.annotations import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from processing_core._event_loop.asyncio_waiter import AsyncioWaiter
     from processing_core._event_loop.trio_waiter import TrioWaiter
 
-__all__ = ["checkpoint", "current_waiter", "has_loop", "in_trio", "task_number"]
+__all__ = ["checkpoint", "current_waiter", "has_loop", "in_trio", "start_task", "task_number"]
 
 
 def in_trio() -> bool:
@@ -50,6 +51,19 @@ async def checkpoint(done: bool) -> None:
     if in_trio():
         trio: Any = sys.modules["trio"]
         await (trio.lowlevel.cancel_shielded_checkpoint if done else trio.lowlevel.checkpoint_if_cancelled)()
+
+
+_tasks: set[Any] = set()  # so that they are not collected while they run
+
+
+def start_task(function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine function in the running loop, beside the current task."""
+    if in_trio():
+        sys.modules["trio"].lowlevel.spawn_system_task(function)
+        return
+    task = sys.modules["asyncio"].create_task(function())
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
 
 
 def task_number() -> int:

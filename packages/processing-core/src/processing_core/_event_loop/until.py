@@ -12,7 +12,7 @@ from processing_core._native import _kernel
 from processing_core._platform import READABLE
 from processing_core.annotations import Any
 
-__all__ = ["BUSY", "LoopWatch", "shielded", "until", "until_ready"]
+__all__ = ["BUSY", "LoopAlarm", "LoopWatch", "shielded", "until", "until_ready"]
 
 BUSY: Any = type("Busy", (), {"__repr__": lambda self: "BUSY", "__slots__": ()})()
 """What an attempt returns if it would have to wait."""
@@ -95,6 +95,25 @@ class LoopWatch:
         if key is not None:
             self._wait.told = False
             self._waiter.remove(key, self._wait)
+
+
+class LoopAlarm:
+    """Wakes tasks of the loop in which it was made, from any thread.
+
+    :raises RuntimeError: if no loop runs.
+    """
+
+    def __init__(self) -> None:
+        self._waiter = current_waiter()
+        self._key = self._waiter.new_key()
+
+    def release(self) -> None:
+        """Wake those that await it by `until`, or watch by `LoopWatch`; a finalizer may call it."""
+        self._waiter.tell(self._key)
+
+    def observe(self, observer: _kernel.Observer) -> int:
+        """The key that is told; nothing needs to be registered."""
+        return self._key
 
 
 def _is_cancellation(error: BaseException) -> bool:

@@ -67,6 +67,7 @@ class Engine:
         self._numbers = itertools.count(1)
         self._all_done = _AllDone(self)
         self._broken_target = _Broken(self)
+        self._over_target = _Over(self)
 
     def start(self, pool: object) -> None:
         """Start the workers, and end them when ``pool`` is dropped.
@@ -287,6 +288,25 @@ class Engine:
         self._release()
         return True
 
+    async def join_async(self, timeout: float | None = None) -> bool:
+        """As `join`, in a task of an event loop."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if not await self.wait_async(self._all_done, timeout):
+            return False
+        self.finished()
+        if not await self.wait_async(self._over_target, None if deadline is None else deadline - time.monotonic()):
+            return False
+        self._release()  # the channel's thread is at its end
+        return True
+
+    async def terminate_async(self) -> None:
+        """As `terminate`, in a task of an event loop; a cancellation leaves the workers ending."""
+        if os.getpid() != self.pid:
+            return
+        self.abandon()
+        await self.wait_async(self._over_target)
+        self._release()
+
     def terminate(self) -> None:
         """End the workers now; unfinished tasks fail."""
         if os.getpid() != self.pid:
@@ -348,6 +368,7 @@ class Engine:
         self._forget_pool()
         self.jobs.abort(self._over)
         self._all_done.wake()
+        self._over_target.wake()
         self.callback_thread.stop()
         self.collector.wake_leader()
         if self._dropped or self._retired:
@@ -403,6 +424,19 @@ class _AllDone(Target):
 
     def is_ready(self) -> bool:
         return self._engine.idle()
+
+
+class _Over(Target):
+    """The channel's end, which no row tells."""
+
+    may_collect = False
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self._engine = engine
+
+    def is_ready(self) -> bool:
+        return self._engine.is_over
 
 
 class _Broken(Target):

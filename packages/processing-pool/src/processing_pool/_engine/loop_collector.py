@@ -7,11 +7,10 @@ that ends wakes a waiter of `Collector.waiters`, and the loop has an entry there
 
 from __future__ import annotations
 
-import threading
 from weakref import WeakKeyDictionary
 
-from processing_core.annotations import TYPE_CHECKING, Any
-from processing_core.lowlevel import BUSY, LoopWatch, current_waiter, until
+from processing_core.annotations import TYPE_CHECKING
+from processing_core.lowlevel import BUSY, LoopAlarm, LoopWatch, current_waiter, until
 from processing_pool._engine.collector import Collector, Target
 
 if TYPE_CHECKING:
@@ -21,28 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["LoopCollector", "LoopCollectors"]
 
 
-class _Alarm:
-    """What a leader wakes as it wakes a thread: it tells the loop a key."""
-
-    def __init__(self, waiter: LoopWaiter) -> None:
-        self._waiter = waiter
-        self.key = waiter.new_key()
-
-    def release(self) -> None:
-        self._waiter.tell(self.key)
-
-    def observe(self, observer: object) -> int:
-        """For `until` and `LoopWatch`: nothing needs to be registered."""
-        return self.key
-
-
 class LoopCollector:
     """Collects in one loop, as long as a task there awaits a result, or a result that the loop asked for is due."""
 
     def __init__(self, waiter: LoopWaiter, collector: Collector, channel: TaskChannel) -> None:
         self._collector = collector
         self._rows = LoopWatch(waiter, channel.observe, self._collect)
-        self._alarm = _Alarm(waiter)
+        self._alarm = LoopAlarm()  # what a leader wakes as it wakes a thread
         self._leader_ended = LoopWatch(waiter, self._alarm.observe, self._collect)
         self._targets: dict[Target, int] = {}
 
@@ -110,7 +94,7 @@ class LoopCollectors:
         """Wait until ``target`` is ready, in a task: whether it is, in time."""
         if target.is_ready():
             return True
-        alarm: Any = _Alarm(current_waiter())
+        alarm = LoopAlarm()
         collector = self.current()
         target.waiters.append(alarm)
         try:

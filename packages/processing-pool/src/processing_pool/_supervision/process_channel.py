@@ -15,7 +15,7 @@ from processing_pool._engine.task_channel import Call, ChannelOwner, Resendable
 from processing_pool._messages import CALLS
 from processing_pool._supervision.backlog import Sending
 from processing_pool._supervision.supervisor import Supervisor
-from processing_pool._worker.functions import ITEM, STAR, FunctionParcel, FunctionParcels, uncallable
+from processing_pool._worker.functions import ITEM, STAR, FunctionParcel, FunctionParcels, runnable, uncallable
 from processing_pool._worker.setup import WorkerSetup
 from processing_pool._worker.worker import WorkerConfig
 
@@ -110,7 +110,7 @@ class ProcessChannel:
 
     def pack(self, function: Callable[..., Any], star: bool) -> FunctionParcel:
         """Pickle the function; the job's id is the cell of the parcel with the pickle."""
-        return FunctionParcel(STAR if star else ITEM, function)
+        return FunctionParcel(STAR if star else ITEM, runnable(function))
 
     def submit(self, call: Call) -> None:
         """Send a call; for a function that is pickled by its name, the message has the id of its parcel instead."""
@@ -121,6 +121,8 @@ class ProcessChannel:
         if packed is not None:
             call.packed = packed
             function = packed.job_id
+        else:
+            function = runnable(function)
         call.ticket = self.send(CALLS, call.index, (function, args, kwds))
 
     def take_back(self, call: Call) -> bool:
