@@ -63,7 +63,7 @@ class Engine:
         self.outstanding: set[AsyncResult[Any]] = set()  # those that the callback thread collects for
         self.collector: Collector = Collector(channel, self.jobs.by_id, self.finished)
         self.callback_thread: CallbackThread = CallbackThread(self.collector, self.needs_collecting)
-        self.loop_collectors: LoopCollectors = LoopCollectors(self.collector, channel)
+        self.loop_collectors: LoopCollectors = LoopCollectors(self.collector, channel, self._collect)
         self._numbers = itertools.count(1)
         self._all_done = _AllDone(self)
         self._broken_target = _Broken(self)
@@ -170,8 +170,8 @@ class Engine:
         self.outstanding.add(result)
         if result.ready():
             self.outstanding.discard(result)
-        elif result.may_collect and has_loop():
-            self.loop_collectors.current().enter(result)
+        elif result.may_collect and has_loop() and (collector := self.loop_collectors.current()) is not None:
+            collector.enter(result)
         else:
             self.callback_thread.look()
 
@@ -244,7 +244,7 @@ class Engine:
 
     def needs_collecting(self) -> bool:
         """Whether outcomes must be collected although no thread waits for them."""
-        if self.outstanding or (self.state == CLOSED and not self.idle()):
+        if self.outstanding or self.loop_collectors.held or (self.state == CLOSED and not self.idle()):
             return True
         return self.jobs.needs_collecting()
 

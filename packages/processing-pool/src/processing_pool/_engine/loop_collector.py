@@ -14,6 +14,9 @@ from processing_core.lowlevel import BUSY, LoopAlarm, LoopWatch, current_waiter,
 from processing_pool._engine.collector import Collector, Target
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from processing_core.lowlevel import Observer
     from processing_core.lowlevel import LoopWaiter
     from processing_pool._engine.task_channel import TaskChannel
 
@@ -23,9 +26,9 @@ __all__ = ["LoopCollector", "LoopCollectors"]
 class LoopCollector:
     """Collects in one loop, as long as a task there awaits a result, or a result that the loop asked for is due."""
 
-    def __init__(self, waiter: LoopWaiter, collector: Collector, channel: TaskChannel) -> None:
+    def __init__(self, waiter: LoopWaiter, collector: Collector, observe: Callable[[Observer], int]) -> None:
         self._collector = collector
-        self._rows = LoopWatch(waiter, channel.observe, self._collect)
+        self._rows = LoopWatch(waiter, observe, self._collect)
         self._alarm = LoopAlarm()  # what a leader wakes as it wakes a thread
         self._leader_ended = LoopWatch(waiter, self._alarm.observe, self._collect)
         self._targets: dict[Target, int] = {}
@@ -72,22 +75,30 @@ class LoopCollector:
 
 
 class LoopCollectors:
-    """Those of one pool, by the loops' waiters."""
+    """Those of one pool, by the loops' waiters.
 
-    def __init__(self, collector: Collector, channel: TaskChannel) -> None:
+    :param channel: if an event loop cannot be told of its outcomes, the pool's background thread collects.
+    :param look: has that thread look whether there is something to collect.
+    """
+
+    def __init__(self, collector: Collector, channel: TaskChannel, look: Callable[[], object]) -> None:
         self._collector = collector
-        self._channel = channel
+        self._observe: Callable[[Observer], int] | None = getattr(channel, "observe", None)
+        self._look = look
+        self.held: list[Target] = []  # what tasks await and the background thread collects
         self._of_loops: WeakKeyDictionary[LoopWaiter, LoopCollector] = WeakKeyDictionary()
 
-    def current(self) -> LoopCollector:
-        """The running loop's.
+    def current(self) -> LoopCollector | None:
+        """The running loop's, if loops can collect.
 
         :raises RuntimeError: if none runs.
         """
+        if self._observe is None:
+            return None
         waiter = current_waiter()
         found = self._of_loops.get(waiter)
         if found is None:
-            found = self._of_loops[waiter] = LoopCollector(waiter, self._collector, self._channel)
+            found = self._of_loops[waiter] = LoopCollector(waiter, self._collector, self._observe)
         return found
 
     async def wait(self, target: Target, timeout: float | None = None) -> bool:
@@ -98,10 +109,16 @@ class LoopCollectors:
         collector = self.current()
         target.waiters.append(alarm)
         try:
-            if target.may_collect:
+            if collector is None:
+                self.held.append(target)
+                self._look()
+            elif target.may_collect:
                 collector.enter(target)
             result = await until(lambda: target.is_ready() or BUSY, alarm.observe, timeout, one=False)
             return result is True
         finally:
             target.waiters.remove(alarm)
-            collector.leave(target)
+            if collector is None:
+                self.held.remove(target)
+            else:
+                collector.leave(target)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from processing_core.annotations import Any, Protocol
-from processing_core.lowlevel import Observer
 from processing_pool._engine.job_table import Job, JobTable
 from processing_pool._messages import Row
 
@@ -84,6 +83,9 @@ class TaskChannel(Protocol):
 
     Every task passes through `send`, `send_many`, `send_batch`, `receive` and `tell`: an implementation may have
     functions as attributes of these names, to save a call.
+
+    A channel may have a method ``observe(observer: Observer) -> int``: the next outcome tells the observer the key that
+    it returns, once. Then event loops collect without a thread.
     """
 
     @property
@@ -95,9 +97,6 @@ class TaskChannel(Protocol):
 
         :raises Exception: if that is not possible; then nothing is left.
         """
-
-    def observe(self, observer: Observer) -> int:
-        """Register an observer, which an outcome tells the returned key, once: for a collector that does not block."""
 
     def resize(self, size: int) -> None:
         """Have another capacity.  Does not block: tasks that run are finished first where it becomes smaller.
