@@ -100,5 +100,5 @@ def test_an_observer_receives_nothing_from_other_processes() -> None:
     (address,) = strangers.abstract_addresses("processing-observer-") - before
     with strangers.lingering(address):
         assert not readable(observer.fileno(), 0)
-    observer.drain()
+    observer.take()
     observer.close()

@@ -10,7 +10,7 @@
 #include "base/kernel.h"
 
 #define ARENA_MAGIC 0x70726f6365737331ull
-#define LAYOUT_VERSION 2u /* of all that stands here, and of the kinds of cells: another one is refused */
+#define LAYOUT_VERSION 3u /* of all that stands here, and of the kinds of cells: another one is refused */
 #define ARENA_PAGE 4096u
 #define MEMBER_SLOTS 4096u
 #define JOURNAL_ENTRIES 1920u
@@ -19,7 +19,8 @@
 #define ORDERS 28u
 #define NAME_SIZE 64
 #define NAME_WORDS (NAME_SIZE / 8)
-#define OBSERVERS 64u /* calls in the family that may watch at once, before others look from time to time */
+#define OBSERVERS 256u /* event loops, and calls of `wait`, of the family that may observe at once */
+#define OBSERVER_KEYS 1024u
 #define MEMBER_WAITS 8
 
 /* A member's identity: serial << 20 | slot << 8.  The low byte is free for the flags of a word that holds an owner. */
@@ -90,6 +91,15 @@ struct page {
     uint64_t spare;
 };
 
+/* What an observer is told, between two of its looks: see observers.h for the protocol. */
+struct mailbox {
+    word64 told;                     /* the owner_id that was notified since its last look; any member exchanges it */
+    word32 overflow;                 /* a key was not kept */
+    word32 next;                     /* where a teller begins to look for room */
+    word64 marks[OBSERVER_KEYS / 64]; /* a bit for each key: set after the key, cleared before the key is taken */
+    word64 keys[OBSERVER_KEYS];      /* 0: free */
+};
+
 struct arena_header {
     uint64_t magic;
     uint32_t version, page_size;
@@ -98,7 +108,8 @@ struct arena_header {
     uint64_t cells_at, cells; /* offset and number of cells */
     uint64_t pages_at, pages; /* offset and number of pages */
     uint64_t heap_at, total;  /* offset of page 0; bytes of the whole file */
-    uint64_t spare[2];
+    uint64_t mailboxes_at;    /* offset of the observers' mailboxes; each has memory once its slot was used */
+    uint64_t spare;
 
     _Alignas(64) word64 next_serial;
     word64 fresh_cell;      /* cells from here on were never used */
@@ -113,8 +124,11 @@ struct arena_header {
     word64 kept_runs;             /* list of free runs larger than a step, warm, kept whole */
     _Alignas(64) struct journal journal;
     struct tombstone tombstones[TOMBSTONES];
-    word64 observers[OBSERVERS]; /* which member watches at which address; 0: none.  Any member: see observers.h */
+    word64 observers[OBSERVERS]; /* which member observes at which address; 0: none.  Any member: see observers.h */
 };
+
+#define MAILBOX_SIZE 12288u /* whole pages */
+_Static_assert(sizeof(struct mailbox) <= MAILBOX_SIZE && MAILBOX_SIZE % ARENA_PAGE == 0, "a mailbox has its pages");
 
 #define HEADER_SIZE 65536u
 _Static_assert(sizeof(struct arena_header) <= HEADER_SIZE, "the header has its room");

@@ -9,6 +9,7 @@
 #include "cells/ownership.h"
 #include "arena/spin.h"
 #include "arena/errors.h"
+#include "arena/observers.h"
 #include "arena/journal.h"
 #include "arena/liveness.h"
 
@@ -88,6 +89,7 @@ outcome member_join(owner_id who)
     store(&m->state, SLOT_ALIVE); /* pairs with member_alive's load: pid and start time are stored before */
     arena.self = who;
     references_take_over();
+    observers_tell_all(KEY_JOINED);
     return OK;
 }
 
@@ -188,7 +190,9 @@ outcome member_reap(owner_id who, uint64_t exitcode)
     struct member *m = arena_member(owner_slot(who));
     if (member_alive(who)) return BUSY;
     if (begin_reaping(m, who)) references_recover(m, who, true);
-    return end_reaping(m, who, exitcode) ? OK : BUSY;
+    if (!end_reaping(m, who, exitcode)) return BUSY;
+    observers_tell_all(KEY_DIED);
+    return OK;
 }
 
 int member_sweep(void)
@@ -216,6 +220,7 @@ void member_leave_with(uint64_t exitcode)
     arena_leave(&s);
     /* Outside any section, and last: a process that holds a lock must look alive. */
     store(&m->owner, 0);
+    observers_tell_all(KEY_DIED);
     arena.self = 0;
 }
 

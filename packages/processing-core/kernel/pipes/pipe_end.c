@@ -30,7 +30,7 @@ void pipe_close(pipe_object *p)
     if (p->write_fd >= 0) platform_close(p->write_fd);
     if (incoming && arena_usable() == OK) {
         fetch_add(&ring_of(incoming)->closings, 1);
-        park_wake(&ring_of(incoming)->not_full, ALL_WAITERS);
+        observable_wake(&ring_of(incoming)->not_full, ALL_WAITERS);
     }
     Py_XDECREF(incoming);
     Py_XDECREF(outgoing);

@@ -33,7 +33,7 @@ static outcome wait_for(pipe_object *p, struct ring *r, attempt_fn attempt, void
 {
     PyThreadState *thread = PyEval_SaveThread();
     outcome o = park_spin(&p->receive_spin, attempt, ctx);
-    if (o == BUSY) o = park_briefly(&r->not_empty, attempt, ctx, sooner(deadline, BRIEF_NS));
+    if (o == BUSY) o = park_briefly(&r->not_empty.parked, attempt, ctx, sooner(deadline, BRIEF_NS));
     while (o == BUSY) {
         if (p->closed) o = E_CLOSED;
         else if (doorbell_arm(r, p->read_fd)) o = attempt(ctx, false);
@@ -77,8 +77,23 @@ static outcome receive_attempt(void *ctx, bool look)
     return ring_get(a->ring, a->index, a->message, false);
 }
 
-/* False with an exception. */
-static bool receive(pipe_object *p, struct receiving *r)
+/* Once, without waiting: BUSY if there is nothing, and then the next message makes the doorbell readable. */
+static outcome try_now(pipe_object *p, struct ring *r, attempt_fn attempt, void *ctx)
+{
+    PyThreadState *thread = PyEval_SaveThread();
+    outcome o = attempt(ctx, true);
+    if (o == BUSY && p->closed) o = E_CLOSED;
+    if (o == BUSY && doorbell_arm(r, p->read_fd)) o = attempt(ctx, false);
+    if (o == BUSY && platform_doorbell_sleep(p->read_fd, 0) & (DOORBELL_HUNG_UP | DOORBELL_CLOSED)) {
+        o = attempt(ctx, false); /* a sender that hung up has put nothing since */
+        if (o == BUSY) o = E_CLOSED;
+    }
+    PyEval_RestoreThread(thread);
+    return o;
+}
+
+/* False with an exception; `now`: BlockingIOError if there is no message. */
+static bool receive(pipe_object *p, struct receiving *r, bool now)
 {
     if (!may_receive(p)) return false;
     PyObject *queue = pipe_ring(p, &p->incoming); /* before reserving, which may release the GIL */
@@ -96,12 +111,15 @@ static bool receive(pipe_object *p, struct receiving *r)
     r->m = (struct incoming){.data = r->data, .entry = reference_at(r->ref)};
     struct receive_attempt a = {ring_of(queue), index_of(queue), &r->m};
     o = ring_get(a.ring, a.index, &r->m, true);
-    if (o == BUSY) o = wait_for(p, a.ring, receive_attempt, &a, NO_DEADLINE);
+    if (o == BUSY) {
+        o = now ? try_now(p, a.ring, receive_attempt, &a) : wait_for(p, a.ring, receive_attempt, &a, NO_DEADLINE);
+    }
     if (o != OK || !(r->m.flags & MESSAGE_PARCEL)) reference_return(r->ref);
     if (o == OK && !p->closed && doorbell_is_stale(a.ring)) look_again(a.ring, p->read_fd);
     Py_DECREF(queue);
     if (o == E_CLOSED && p->closed) pipe_raise_closed();
     else if (o == E_CLOSED) PyErr_SetNone(PyExc_EOFError);
+    else if (o == BUSY) PyErr_SetNone(PyExc_BlockingIOError);
     else if (o != OK) raise_outcome(o);
     return o == OK;
 }
@@ -162,12 +180,12 @@ static PyObject *content_bytes(const struct content *c)
     return bytes;
 }
 
-PyObject *pipe_recv(PyObject *self, PyObject *Py_UNUSED(none))
+static PyObject *receive_object(PyObject *self, bool now)
 {
     struct receiving r;
     struct content c;
     uint64_t header[2];
-    if (!receive(pipe_of(self), &r)) return NULL;
+    if (!receive(pipe_of(self), &r, now)) return NULL;
     if (!(r.m.flags & MESSAGE_RAW)) return received_object(&r, header);
     PyObject *bytes = content_open(&r, &c) ? content_bytes(&c) : NULL;
     content_close(&c);
@@ -175,6 +193,9 @@ PyObject *pipe_recv(PyObject *self, PyObject *Py_UNUSED(none))
     Py_XDECREF(bytes);
     return object;
 }
+
+PyObject *pipe_recv(PyObject *self, PyObject *Py_UNUSED(none)) { return receive_object(self, false); }
+PyObject *pipe_recv_now(PyObject *self, PyObject *Py_UNUSED(none)) { return receive_object(self, true); }
 
 /* As with a stream, in which the beginning of the next message is not known then. */
 static PyObject *too_long(pipe_object *p)
@@ -185,7 +206,7 @@ static PyObject *too_long(pipe_object *p)
     return NULL;
 }
 
-PyObject *pipe_recv_bytes(PyObject *self, PyObject *args, PyObject *kwargs)
+static PyObject *receive_bytes(PyObject *self, PyObject *args, PyObject *kwargs, bool now)
 {
     static char *names[] = {"maxlength", NULL};
     PyObject *bound = Py_None;
@@ -196,11 +217,21 @@ PyObject *pipe_recv_bytes(PyObject *self, PyObject *args, PyObject *kwargs)
     Py_ssize_t longest = bound == Py_None ? PY_SSIZE_T_MAX : PyNumber_AsSsize_t(bound, NULL);
     if (longest == -1 && PyErr_Occurred()) return NULL;
     if (longest < 0) return PyErr_Format(PyExc_ValueError, "negative maxlength: %zd", longest);
-    if (!receive(pipe_of(self), &r)) return NULL;
+    if (!receive(pipe_of(self), &r, now)) return NULL;
     PyObject *bytes = NULL;
     if (content_open(&r, &c)) bytes = c.size <= (size_t)longest ? content_bytes(&c) : too_long(pipe_of(self));
     content_close(&c);
     return bytes;
+}
+
+PyObject *pipe_recv_bytes(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    return receive_bytes(self, args, kwargs, false);
+}
+
+PyObject *pipe_recv_bytes_now(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    return receive_bytes(self, args, kwargs, true);
 }
 
 /* BufferTooShort carries the message. */
@@ -216,7 +247,7 @@ static PyObject *raise_too_short(const struct content *c)
     return NULL;
 }
 
-static PyObject *receive_into(pipe_object *p, const Py_buffer *view, Py_ssize_t offset)
+static PyObject *receive_into(pipe_object *p, const Py_buffer *view, Py_ssize_t offset, bool now)
 {
     struct receiving r;
     struct content c;
@@ -225,7 +256,7 @@ static PyObject *receive_into(pipe_object *p, const Py_buffer *view, Py_ssize_t 
         PyErr_SetString(PyExc_ValueError, offset < 0 ? "negative offset" : "offset too large");
         return NULL;
     }
-    if (!receive(p, &r)) return NULL;
+    if (!receive(p, &r, now)) return NULL;
     if (content_open(&r, &c)) {
         if (c.size > (size_t)(view->len - offset)) {
             result = raise_too_short(&c);
@@ -238,7 +269,7 @@ static PyObject *receive_into(pipe_object *p, const Py_buffer *view, Py_ssize_t 
     return result;
 }
 
-PyObject *pipe_recv_bytes_into(PyObject *self, PyObject *args, PyObject *kwargs)
+static PyObject *receive_bytes_into(PyObject *self, PyObject *args, PyObject *kwargs, bool now)
 {
     static char *names[] = {"buf", "offset", NULL};
     PyObject *object;
@@ -248,9 +279,19 @@ PyObject *pipe_recv_bytes_into(PyObject *self, PyObject *args, PyObject *kwargs)
         || !may_receive(pipe_of(self))
         || !pipe_buffer_of(object, &view, PyBUF_WRITABLE, "recv_bytes_into() needs a writable contiguous buffer"))
         return NULL;
-    PyObject *result = receive_into(pipe_of(self), &view, offset);
+    PyObject *result = receive_into(pipe_of(self), &view, offset, now);
     PyBuffer_Release(&view);
     return result;
+}
+
+PyObject *pipe_recv_bytes_into(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    return receive_bytes_into(self, args, kwargs, false);
+}
+
+PyObject *pipe_recv_bytes_into_now(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    return receive_bytes_into(self, args, kwargs, true);
 }
 
 /* -- looking -- */

@@ -58,6 +58,7 @@ static outcome send_attempt(void *ctx, bool look)
 static PyObject *sent(pipe_object *p, outcome o)
 {
     if (o == OK) Py_RETURN_NONE;
+    if (o == BUSY) return PyErr_SetNone(PyExc_BlockingIOError), NULL;
     if (o != E_CLOSED) return raise_outcome(o);
     if (p->closed) return pipe_raise_closed();
     errno = EPIPE;
@@ -66,7 +67,7 @@ static PyObject *sent(pipe_object *p, outcome o)
 
 /* The end may have been closed since `may_send`: by the object's own code, or by another thread while the message was
  * made. */
-static PyObject *send_message(pipe_object *p, struct sending *s)
+static PyObject *send_message(pipe_object *p, struct sending *s, bool now)
 {
     PyObject *queue = p->closed ? NULL : pipe_ring(p, &p->outgoing);
     if (!queue) {
@@ -75,7 +76,13 @@ static PyObject *send_message(pipe_object *p, struct sending *s)
     }
     struct send_attempt a = {p, ring_of(queue), index_of(queue), &s->m};
     outcome o = no_receiver(p, a.ring) ? E_CLOSED : put(&a, true);
-    if (o == BUSY) o = park_until(&a.ring->not_full, &p->send_spin, send_attempt, &a, NO_DEADLINE);
+    if (o == BUSY && now) {
+        PyThreadState *thread = PyEval_SaveThread();
+        o = send_attempt(&a, true);
+        PyEval_RestoreThread(thread);
+    } else if (o == BUSY) {
+        o = park_until(&a.ring->not_full.parked, &p->send_spin, send_attempt, &a, NO_DEADLINE);
+    }
     sending_end(s, o == OK);
     Py_DECREF(queue);
     return sent(p, o);
@@ -91,7 +98,14 @@ PyObject *pipe_send(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyO
         return NULL;
     }
     if (!may_send(pipe_of(self)) || !sending_begin(&s, args[0], NULL)) return NULL;
-    return send_message(pipe_of(self), &s);
+    return send_message(pipe_of(self), &s, false);
+}
+
+PyObject *pipe_send_now(PyObject *self, PyObject *object)
+{
+    struct sending s;
+    if (!may_send(pipe_of(self)) || !sending_begin(&s, object, NULL)) return NULL;
+    return send_message(pipe_of(self), &s, true);
 }
 
 /* The bytes are the caller's, whose buffer is held until they are in the ring or in a parcel. */
@@ -134,7 +148,7 @@ static bool part_of(const Py_buffer *view, Py_ssize_t offset, PyObject *length, 
     return !wrong;
 }
 
-PyObject *pipe_send_bytes(PyObject *self, PyObject *args, PyObject *kwargs)
+static PyObject *send_bytes(PyObject *self, PyObject *args, PyObject *kwargs, bool now)
 {
     static char *names[] = {"buf", "offset", "size", NULL};
     PyObject *object, *length = Py_None, *result = NULL;
@@ -146,7 +160,17 @@ PyObject *pipe_send_bytes(PyObject *self, PyObject *args, PyObject *kwargs)
         || !pipe_buffer_of(object, &view, PyBUF_SIMPLE, "send_bytes() needs a contiguous buffer"))
         return NULL;
     if (part_of(&view, offset, length, &size) && sending_bytes(&s, (const char *)view.buf + offset, (size_t)size))
-        result = send_message(pipe_of(self), &s);
+        result = send_message(pipe_of(self), &s, now);
     PyBuffer_Release(&view);
     return result;
+}
+
+PyObject *pipe_send_bytes(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    return send_bytes(self, args, kwargs, false);
+}
+
+PyObject *pipe_send_bytes_now(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    return send_bytes(self, args, kwargs, true);
 }

@@ -6,5 +6,8 @@
 
 PyObject *pipe_send(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
 PyObject *pipe_send_bytes(PyObject *self, PyObject *args, PyObject *kwargs);
+/* The same without waiting: BlockingIOError if there is no room. */
+PyObject *pipe_send_now(PyObject *self, PyObject *object);
+PyObject *pipe_send_bytes_now(PyObject *self, PyObject *args, PyObject *kwargs);
 
 #endif

@@ -213,7 +213,7 @@ static PyObject *task_recover_claims(PyObject *self, PyObject *Py_UNUSED(none))
 static PyObject *task_rouse(PyObject *self, PyObject *Py_UNUSED(none))
 {
     if (!queue_usable(self)) return NULL;
-    park_wake(&ring_of(self)->not_empty, ALL_WAITERS);
+    observable_wake(&ring_of(self)->not_empty, ALL_WAITERS);
     Py_RETURN_NONE;
 }
 

@@ -19,7 +19,7 @@ static outcome advance(struct ring *r, uint64_t puts)
     } while (!cas_weak(&r->finished, &finished, finished + 1));
     /* The process that finishes the last message sees that it is the last, because the `puts` that it knows is exact or
      * too small. */
-    if (finished + 1 >= ring_tasks(r, load_acquire(&r->puts))) park_wake(&r->all_finished, ALL_WAITERS);
+    if (finished + 1 >= ring_tasks(r, load_acquire(&r->puts))) observable_wake(&r->all_finished, ALL_WAITERS);
     return OK;
 }
 
@@ -57,6 +57,6 @@ PyObject *join_wait(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "|O", &timeout) || !handle_usable(self) || !parse_timeout(timeout, &deadline))
         return NULL;
     struct ring *r = ring_of(self);
-    outcome o = park_until(&r->all_finished, &((handle_object *)self)->spin, all_finished, r, deadline);
+    outcome o = park_until(&r->all_finished.parked, &((handle_object *)self)->spin, all_finished, r, deadline);
     return o == OK || o == BUSY ? PyBool_FromLong(o == OK) : raise_outcome(o);
 }

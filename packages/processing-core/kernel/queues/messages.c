@@ -155,7 +155,7 @@ outcome queue_send(PyObject *self, const struct outgoing *m, uint32_t n, int64_t
         o = put_attempt(&a, true);
         PyEval_RestoreThread(thread);
     } else if (o == BUSY) {
-        o = park_until(&a.ring->not_full, &((struct queue_object *)self)->put_spin, put_attempt, &a, deadline);
+        o = park_until(&a.ring->not_full.parked, &((struct queue_object *)self)->put_spin, put_attempt, &a, deadline);
     }
     *number = a.number;
     return o;
@@ -199,7 +199,7 @@ outcome queue_receive(PyObject *self, struct receiving *r, struct claim *claim, 
         o = get_attempt(&a, true);
         PyEval_RestoreThread(thread);
     } else if (o == BUSY) {
-        o = park_until_alone(&a.ring->not_empty, &a.ring->spinner, &((struct queue_object *)self)->get_spin,
+        o = park_until_alone(&a.ring->not_empty.parked, &a.ring->spinner, &((struct queue_object *)self)->get_spin,
                              get_attempt, &a, deadline);
         ring_pass_on(a.ring);
     }

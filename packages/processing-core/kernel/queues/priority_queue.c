@@ -1,6 +1,5 @@
 /* See priority_queue.h. */
 #include "queues/priority_queue.h"
-#include "arena/observers.h"
 
 #include "arena/heap.h"
 #include "cells/parcel.h"
@@ -172,8 +171,7 @@ outcome priority_queue_put(struct priority_queue *p, uint32_t index, struct refe
     outcome o = put_inside(p, index, entry, bytes);
     if (o != OK && o != BUSY) tx_abort();
     arena_leave(&s);
-    if (o == OK) park_wake(&p->not_empty, 1);
-    if (o == OK) observers_notify(&p->watched);
+    if (o == OK) observable_wake(&p->not_empty, 1);
     return o;
 }
 
@@ -204,7 +202,7 @@ outcome priority_queue_get(struct priority_queue *p, uint32_t index, struct refe
         tx_set(&entry->ref, id);
     }
     arena_leave(&s);
-    if (o == OK) park_wake(&p->not_full, p->max_bytes == UINT64_MAX ? 1 : ALL_WAITERS);
+    if (o == OK) observable_wake(&p->not_full, p->max_bytes == UINT64_MAX ? 1 : ALL_WAITERS);
     return o;
 }
 
@@ -215,7 +213,7 @@ outcome priority_queue_finish(struct priority_queue *p)
     uint64_t finished = load_relaxed(&p->finished) + 1, tasks = load_relaxed(&p->tasks);
     if (finished <= tasks) tx_set(&p->finished, finished);
     arena_leave(&s);
-    if (finished == tasks) park_wake(&p->all_finished, ALL_WAITERS);
+    if (finished == tasks) observable_wake(&p->all_finished, ALL_WAITERS);
     return finished <= tasks ? OK : BUSY;
 }
 
@@ -236,10 +234,9 @@ void priority_queue_shut(struct priority_queue *p, bool now)
     if (now && !(state & PRIORITY_QUEUE_CLOSED_NOW)) add(&p->tasks, -(int64_t)load_relaxed(&p->n));
     tx_set(&p->state, state | PRIORITY_QUEUE_SHUT | (now ? PRIORITY_QUEUE_CLOSED_NOW : 0));
     arena_leave(&s);
-    park_wake(&p->not_empty, ALL_WAITERS);
-    park_wake(&p->not_full, ALL_WAITERS);
-    park_wake(&p->all_finished, ALL_WAITERS);
-    observers_notify(&p->watched);
+    observable_wake(&p->not_empty, ALL_WAITERS);
+    observable_wake(&p->not_full, ALL_WAITERS);
+    observable_wake(&p->all_finished, ALL_WAITERS);
 }
 
 outcome priority_queue_discard(struct priority_queue *p, uint32_t index)

@@ -11,6 +11,7 @@
 #define PROCESSING_PRIORITY_QUEUE_H
 
 #include "cells/ownership.h"
+#include "arena/observers.h"
 #include "arena/spin.h"
 
 struct slot {
@@ -37,9 +38,8 @@ struct priority_queue {
     word64 pages;        /* pages of slots */
     word64 lists[LISTS]; /* offsets of lists of pages */
 
-    _Alignas(64) word32 not_empty; /* event counts */
-    word32 not_full, all_finished;
-    word32 watched; /* a process waits for a put by an observer: see observers.h */
+    _Alignas(64) struct observable not_empty;
+    struct observable not_full, all_finished;
 };
 enum { PRIORITY_QUEUE_SHUT = 1, PRIORITY_QUEUE_CLOSED_NOW = 2 };
 

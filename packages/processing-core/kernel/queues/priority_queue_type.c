@@ -2,7 +2,7 @@
  * the others. */
 #include "queues/messages.h"
 #include "queues/priority_queue.h"
-#include "arena/observers.h"
+#include "objects/observer_type.h"
 #include "queues/sort_key.h"
 #include "arena/errors.h"
 #include "objects/arguments.h"
@@ -49,7 +49,7 @@ static outcome put_encoded(PyObject *self, const struct encoding *e, const struc
     struct putting g = {self, reference_at(ref), bytes_of(e)};
     o = priority_queue_put(priority_queue_of(self), priority_queue_index(self), g.entry, g.bytes, true);
     if (o == BUSY && deadline != 0)
-        o = park_until(&priority_queue_of(self)->not_full, &((struct priority_queue_object *)self)->put_spin,
+        o = park_until(&priority_queue_of(self)->not_full.parked, &((struct priority_queue_object *)self)->put_spin,
                        put_attempt, &g, deadline);
     if (o == OK) reference_return(ref);
     else cell_detach(ref);
@@ -132,7 +132,7 @@ static PyObject *py_get(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     struct getting g = {self, reference_at(ref)};
     o = priority_queue_get(priority_queue_of(self), priority_queue_index(self), g.entry, true);
     if (o == BUSY && deadline != 0)
-        o = park_until(&priority_queue_of(self)->not_empty, &((struct priority_queue_object *)self)->get_spin,
+        o = park_until(&priority_queue_of(self)->not_empty.parked, &((struct priority_queue_object *)self)->get_spin,
                        get_attempt, &g, deadline);
     if (o == OK) return parcel_open(ref, copy);
     reference_return(ref);
@@ -173,22 +173,37 @@ static PyObject *py_join(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "|O", &timeout) || !handle_usable(self) || !parse_timeout(timeout, &deadline))
         return NULL;
     struct priority_queue *p = priority_queue_of(self);
-    outcome o = park_until(&p->all_finished, &((handle_object *)self)->spin, join_attempt, p, deadline);
+    outcome o = park_until(&p->all_finished.parked, &((handle_object *)self)->spin, join_attempt, p, deadline);
     return o == OK || o == BUSY ? PyBool_FromLong(o == OK) : raise_outcome(o);
 }
 
-/* _watch(): whether a get would not wait; if it would, the next put notifies the observers, or a shutdown. */
 static bool answers(struct priority_queue *p)
 {
     return load_acquire(&p->n) || load_acquire(&p->state) & PRIORITY_QUEUE_SHUT;
 }
 
-static PyObject *py_watch(PyObject *self, PyObject *Py_UNUSED(none))
+/* _observe(observer, what=0): its key for a get (0), a put (1), a join (2). */
+static PyObject *py_observe(PyObject *self, PyObject *args)
 {
-    if (!usable(self)) return NULL;
-    if (answers(priority_queue_of(self))) Py_RETURN_TRUE;
-    observers_watch(&priority_queue_of(self)->watched);
-    return PyBool_FromLong(answers(priority_queue_of(self)));
+    PyObject *observer;
+    int what = 0;
+    if (!PyArg_ParseTuple(args, "O|i:_observe", &observer, &what) || !usable(self)) return NULL;
+    struct priority_queue *r = priority_queue_of(self);
+    return observer_watch(observer, what == 0 ? &r->not_empty : what == 1 ? &r->not_full : &r->all_finished);
+}
+
+/* _watch(observer=None): whether a get would not wait; if it would, the next put or shutdown tells the observer. */
+static PyObject *py_watch(PyObject *self, PyObject *args)
+{
+    PyObject *observer = Py_None;
+    if (!PyArg_ParseTuple(args, "|O:_watch", &observer) || !usable(self)) return NULL;
+    struct priority_queue *r = priority_queue_of(self);
+    if (answers(r)) Py_RETURN_TRUE;
+    if (observer == Py_None) Py_RETURN_FALSE;
+    PyObject *key = observer_watch(observer, &r->not_empty);
+    if (!key) return NULL;
+    Py_DECREF(key);
+    return PyBool_FromLong(answers(r));
 }
 
 static PyObject *py_shutdown(PyObject *self, PyObject *args, PyObject *kwargs)
@@ -261,7 +276,8 @@ static PyMethodDef methods[] = {
     {"_full", py_full, METH_NOARGS, NULL},
     {"_task_done", py_task_done, METH_NOARGS, NULL},
     {"_join", py_join, METH_VARARGS, NULL},
-    {"_watch", py_watch, METH_NOARGS, NULL},
+    {"_watch", py_watch, METH_VARARGS, NULL},
+    {"_observe", py_observe, METH_VARARGS, NULL},
     {"_shutdown", (PyCFunction)(void (*)(void))py_shutdown, METH_VARARGS | METH_KEYWORDS, NULL},
     {"_close", py_close, METH_NOARGS, NULL},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL},

@@ -1,7 +1,7 @@
 /* The Python type over a ring: what its users call. */
 #include "queues/queue_type.h"
 #include "queues/join.h"
-#include "arena/observers.h"
+#include "objects/observer_type.h"
 #include "queues/receive_many.h"
 #include "arena/errors.h"
 #include "objects/arguments.h"
@@ -278,13 +278,27 @@ static PyObject *py_full(PyObject *self, PyObject *Py_UNUSED(none))
 /* A get would not wait: there is something, or never will be. */
 static bool answers(struct ring *r) { return !ring_empty(r) || load_acquire(&r->state) & RING_SHUT; }
 
-/* _watch(): whether a get would not wait; if it would, the next put notifies the observers, or a shutdown. */
-static PyObject *py_watch(PyObject *self, PyObject *Py_UNUSED(none))
+/* _observe(observer, what=0): its key for a get (0), a put (1), a join (2). */
+static PyObject *py_observe(PyObject *self, PyObject *args)
 {
-    if (!queue_usable(self)) return NULL;
+    PyObject *observer;
+    int what = 0;
+    if (!PyArg_ParseTuple(args, "O|i:_observe", &observer, &what) || !queue_usable(self)) return NULL;
+    struct ring *r = ring_of(self);
+    return observer_watch(observer, what == 0 ? &r->not_empty : what == 1 ? &r->not_full : &r->all_finished);
+}
+
+/* _watch(observer=None): whether a get would not wait; if it would, the next put or shutdown tells the observer. */
+static PyObject *py_watch(PyObject *self, PyObject *args)
+{
+    PyObject *observer = Py_None;
+    if (!PyArg_ParseTuple(args, "|O:_watch", &observer) || !queue_usable(self)) return NULL;
     struct ring *r = ring_of(self);
     if (queue_of(self)->leftover || answers(r)) Py_RETURN_TRUE;
-    observers_watch(&r->watched);
+    if (observer == Py_None) Py_RETURN_FALSE;
+    PyObject *key = observer_watch(observer, &r->not_empty);
+    if (!key) return NULL;
+    Py_DECREF(key);
     return PyBool_FromLong(answers(r));
 }
 
@@ -454,7 +468,8 @@ static PyMethodDef methods[] = {
     {"empty", py_empty, METH_NOARGS, empty_doc},
     {"full", py_full, METH_NOARGS, full_doc},
     {"shutdown", (PyCFunction)(void (*)(void))py_shutdown, METH_VARARGS | METH_KEYWORDS, shutdown_doc},
-    {"_watch", py_watch, METH_NOARGS, NULL},
+    {"_watch", py_watch, METH_VARARGS, NULL},
+    {"_observe", py_observe, METH_VARARGS, NULL},
     {"_task_done", task_done, METH_NOARGS, NULL},
     {"_join", join_wait, METH_VARARGS, NULL},
     {"close", py_close, METH_NOARGS, close_doc},

@@ -49,7 +49,7 @@ static outcome receive_once(struct receiving_many *g, int64_t deadline)
         o = attempt(g, true);
         PyEval_RestoreThread(thread);
     } else if (o == BUSY) {
-        o = park_until_alone(&r->not_empty, &r->spinner, &queue_of(g->queue)->get_spin, attempt, g, deadline);
+        o = park_until_alone(&r->not_empty.parked, &r->spinner, &queue_of(g->queue)->get_spin, attempt, g, deadline);
         ring_pass_on(r);
     }
     return o;

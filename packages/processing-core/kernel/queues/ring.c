@@ -1,7 +1,6 @@
 /* See ring.h for the shape and README.md for the argument. */
 #include "queues/ring.h"
 #include "queues/doorbell.h"
-#include "arena/observers.h"
 #include "arena/heap.h"
 #include "arena/journal.h"
 #include "arena/robust_lock.h"
@@ -123,12 +122,12 @@ void ring_look(struct ring *r)
     if (robust_lock_take_from_dead(&r->get_lock) == ROBUST_LOCK_FROM_DEAD) {
         repair_get(r);
         unlock_get(r);
-        park_wake(&r->not_full, ALL_WAITERS);
+        observable_wake(&r->not_full, ALL_WAITERS);
     }
     if (robust_lock_take_from_dead(&r->put_lock) == ROBUST_LOCK_FROM_DEAD) {
         repair_put(r);
         unlock_put(r);
-        park_wake(&r->not_empty, ALL_WAITERS);
+        observable_wake(&r->not_empty, ALL_WAITERS);
     }
 }
 
@@ -270,9 +269,8 @@ outcome ring_put_ringing(struct ring *r, uint32_t index, const struct outgoing *
     if (load_relaxed(&r->state) & RING_SHUT) o = E_CLOSED;
     else if (room_for(r, n, bytes)) o = put_locked(r, index, m, n, fast, doorbell);
     unlock_put(r);
-    if (o == OK && n > 1) park_wake(&r->not_empty, ALL_WAITERS);
-    else if (o == OK) park_wake_unless(&r->not_empty, &r->spinner);
-    if (o == OK) observers_notify(&r->watched);
+    if (o == OK && n > 1) observable_wake(&r->not_empty, ALL_WAITERS);
+    else if (o == OK) observable_wake_unless(&r->not_empty, &r->spinner);
     return o;
 }
 
@@ -386,7 +384,7 @@ outcome ring_get(struct ring *r, uint32_t index, struct incoming *m, bool fast)
         else o = BUSY;
     }
     unlock_get(r);
-    if (o == OK) park_wake(&r->not_full, ring_bounds_bytes(r) ? ALL_WAITERS : 1);
+    if (o == OK) observable_wake(&r->not_full, ring_bounds_bytes(r) ? ALL_WAITERS : 1);
     return o;
 }
 
@@ -429,7 +427,7 @@ outcome ring_get_many(struct ring *r, uint32_t index, struct incoming_many *h, b
         else o = BUSY;
     }
     unlock_get(r);
-    if (o == OK) park_wake(&r->not_full, ALL_WAITERS);
+    if (o == OK) observable_wake(&r->not_full, ALL_WAITERS);
     return o;
 }
 
@@ -527,7 +525,7 @@ bool ring_empty(struct ring *r)
 /* While it spun, producers may have left the wakes to it. */
 void ring_pass_on(struct ring *r)
 {
-    if (!ring_empty(r)) park_wake_unless(&r->not_empty, &r->spinner);
+    if (!ring_empty(r)) observable_wake_unless(&r->not_empty, &r->spinner);
 }
 
 void ring_shut(struct ring *r)
@@ -535,9 +533,8 @@ void ring_shut(struct ring *r)
     lock_put(r, false);
     store_release(&r->state, RING_SHUT);
     unlock_put(r);
-    park_wake(&r->not_empty, ALL_WAITERS);
-    park_wake(&r->not_full, ALL_WAITERS);
-    observers_notify(&r->watched);
+    observable_wake(&r->not_empty, ALL_WAITERS);
+    observable_wake(&r->not_full, ALL_WAITERS);
 }
 
 /* One store cancels everything in the ring: the tasks are those that were got by then.  Under get_lock `gets` is exact,
@@ -549,6 +546,6 @@ void ring_close_now(struct ring *r)
     if (!load_relaxed(&r->closed_now)) store_release(&r->closed_now, load_relaxed(&r->gets) + 1);
     crash_point();
     unlock_get(r);
-    park_wake(&r->not_empty, ALL_WAITERS);
-    park_wake(&r->all_finished, ALL_WAITERS);
+    observable_wake(&r->not_empty, ALL_WAITERS);
+    observable_wake(&r->all_finished, ALL_WAITERS);
 }

@@ -14,6 +14,7 @@
 #define PROCESSING_RING_H
 
 #include "cells/ownership.h"
+#include "arena/observers.h"
 #include "arena/spin.h"
 #include "queues/claim.h"
 #include "queues/segment.h"
@@ -38,7 +39,7 @@ struct ring {
     word32 put_parked;
     uint32_t segment_size;
     word32 doorbell; /* a pipe's: see doorbell.h */
-    word32 watched;  /* a process waits for a put by an observer: see observers.h */
+    uint32_t spare_put;
 
     _Alignas(64) word64 get_lock; /* guards head, get_segment, gets, seen_tail */
     word64 head;
@@ -48,10 +49,10 @@ struct ring {
     word32 get_parked;
     word64 claim; /* offset of the claim that the holder of get_lock is writing; 0: none */
 
-    _Alignas(64) word32 not_empty; /* event counts */
-    word32 not_full;
-    word64 spinner;      /* the one consumer that spins, if any: see park_until_alone */
-    word32 all_finished; /* an event count, too: of processes that wait until finished == puts */
+    _Alignas(64) struct observable not_empty;
+    struct observable not_full;
+    word64 spinner;                 /* the one consumer that spins, if any: see park_until_alone */
+    struct observable all_finished; /* of processes that wait until finished == puts */
     /* Bytes of parcels ever published, and consumed: under put_lock, put_lock, get_lock. */
     _Alignas(64) word64 put_weight;
     word64 seen_weight, got_weight;

@@ -26,6 +26,7 @@
 #include "family/member.h"
 #include "sync/wait.h"
 #include "arena/errors.h"
+#include "objects/observer_type.h"
 #include "objects/arguments.h"
 #include "arena/journal.h"
 #include "arena/liveness.h"
@@ -39,7 +40,7 @@ struct waiter {
     word64 ticket;  /* from 0 by the owner under the lock; else see the rule above */
     word64 horizon; /* written before NOTIFIED, in the same section; read in sections */
     word32 parked;  /* event count of the one thread that waits here */
-    uint32_t spare;
+    word32 observer; /* its slot + 1, where a task waits instead; 0: none.  Taken by the notifier */
 };
 
 #define FIRST_WAITERS 7
@@ -172,6 +173,14 @@ static struct choice oldest_waiting(struct condition *c, uint64_t horizon, bool 
     }
 }
 
+/* The ticket is stored before; the observer is stored before its task looks at the ticket: as in observers.h. */
+static void waiter_wake(struct waiter *w)
+{
+    park_wake(&w->parked, 1);
+    uint32_t observer = load(&w->observer);
+    if (observer && exchange(&w->observer, 0)) observer_tell(observer - 1, arena_offset(w));
+}
+
 /* -- passing on -- */
 
 /* Move the notification of one entry to the oldest waiter that waited already when it was given; do nothing if the
@@ -194,7 +203,7 @@ static void pass_on(struct condition *c, struct waiter *from, uint64_t seen, boo
         if (passed) tx_set(&from->ticket, 0);
         arena_leave(&s);
     } while (!passed && !gone);
-    if (passed && to.waiter) park_wake(&to.waiter->parked, 1);
+    if (passed && to.waiter) waiter_wake(to.waiter);
 }
 
 /* Pass on what dead processes were notified of. */
@@ -260,6 +269,7 @@ static outcome waiter_take(PyObject *self, struct waiter **w)
         if (o != OK) return o;
     }
     uint64_t ticket = fetch_add(&c->next_ticket, 1) + 1;
+    store_relaxed(&(*w)->observer, 0); /* a dead one's may stand there */
     crash_point();
     store(&(*w)->ticket, ticket << 1);
     crash_point();
@@ -351,6 +361,7 @@ static bool condition_held(PyObject *self, const char *what)
         return false;
     }
     if (!lock_held(lock_of(self))) {
+        if (PyErr_Occurred()) return false;
         PyErr_Format(error_not_held, "cannot %s on a condition whose lock is not acquired", what);
         return false;
     }
@@ -375,6 +386,65 @@ static PyObject *py_wait(PyObject *self, PyObject *args, PyObject *kwargs)
     return o < 0 ? NULL : PyBool_FromLong(o == OK);
 }
 
+/* -- a task's wait, in steps: the waiter is named by its offset -- */
+
+static struct waiter *waiter_at(PyObject *self, PyObject *offset)
+{
+    uint64_t at = PyLong_AsUnsignedLongLong(offset);
+    if (PyErr_Occurred() || !handle_usable(self)) return NULL;
+    struct walk walk = walk_begin(condition_of(self));
+    for (struct waiter *w; (w = walk_next(&walk));)
+        if (arena_offset(w) == at && load_relaxed(&w->owner) == arena.self) return w;
+    PyErr_SetString(PyExc_ValueError, "no waiter of this process");
+    return NULL;
+}
+
+/* _wait_begin(): the waiter, which is also the key that its observer is told; the lock is held. */
+static PyObject *py_wait_begin(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    struct waiter *w;
+    if (!condition_held(self, "wait")) return NULL;
+    outcome o = waiter_take(self, &w);
+    return o == OK ? PyLong_FromUnsignedLongLong(arena_offset(w)) : raise_outcome(o);
+}
+
+/* _wait_observe(waiter, observer): whether it is notified; if not, the observer will be told. */
+static PyObject *py_wait_observe(PyObject *self, PyObject *args)
+{
+    PyObject *offset, *observer;
+    uint32_t slot;
+    if (!PyArg_ParseTuple(args, "OO", &offset, &observer) || !observer_slot(observer, &slot)) return NULL;
+    struct waiter *w = waiter_at(self, offset);
+    if (!w) return NULL;
+    store(&w->observer, slot + 1);
+    fence_full();
+    pass_on_dead(condition_of(self), true);
+    return PyBool_FromLong((load(&w->ticket) & NOTIFIED) != 0);
+}
+
+/* _wait_end(waiter, notified): the lock is held again; whether the wait ended by a notification.  None: it did not, as
+ * what was seen has been undone. */
+static PyObject *py_wait_end(PyObject *self, PyObject *args)
+{
+    PyObject *offset;
+    int notified;
+    if (!PyArg_ParseTuple(args, "Op", &offset, &notified)) return NULL;
+    struct waiter *w = waiter_at(self, offset);
+    if (!w) return NULL;
+    outcome o = waiter_leave(w, notified ? OK : BUSY);
+    if (o == E_STALE) Py_RETURN_NONE;
+    return PyBool_FromLong(o == OK);
+}
+
+/* _wait_abandon(waiter): a notification passes on. */
+static PyObject *py_wait_abandon(PyObject *self, PyObject *offset)
+{
+    struct waiter *w = waiter_at(self, offset);
+    if (!w) return NULL;
+    waiter_abandon(condition_of(self), w);
+    Py_RETURN_NONE;
+}
+
 /* -- notifying -- */
 
 static void notify_oldest(struct condition *c, uint64_t n)
@@ -389,7 +459,7 @@ static void notify_oldest(struct condition *c, uint64_t n)
         arena_leave(&s);
         if (!right) continue;
         if (!to.waiter) return;
-        park_wake(&to.waiter->parked, 1);
+        waiter_wake(to.waiter);
         n--;
     }
 }
@@ -406,7 +476,7 @@ static void notify_seen(struct condition *c, uint64_t horizon)
         bool same = load_relaxed(&w->ticket) == seen;
         if (same) ticket_notify(w, seen, horizon);
         arena_leave(&s);
-        if (same) park_wake(&w->parked, 1);
+        if (same) waiter_wake(w);
     }
 }
 
@@ -553,6 +623,10 @@ static PyMethodDef methods[] = {
     {"__enter__", py_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)(void (*)(void))py_exit, METH_FASTCALL, NULL},
     {"wait", (PyCFunction)(void (*)(void))py_wait, METH_VARARGS | METH_KEYWORDS, wait_doc},
+    {"_wait_begin", py_wait_begin, METH_NOARGS, NULL},
+    {"_wait_observe", py_wait_observe, METH_VARARGS, NULL},
+    {"_wait_end", py_wait_end, METH_VARARGS, NULL},
+    {"_wait_abandon", py_wait_abandon, METH_O, NULL},
     {"notify", (PyCFunction)(void (*)(void))py_notify, METH_VARARGS | METH_KEYWORDS, notify_doc},
     {"notify_all", py_notify_all, METH_NOARGS, notify_all_doc},
     {"__reduce__", condition_reduce, METH_NOARGS, NULL},

@@ -7,11 +7,12 @@
  * awake. */
 #include "sync/wait.h"
 #include "arena/errors.h"
+#include "objects/observer_type.h"
 #include "objects/arguments.h"
 
 struct event {
     word32 word;   /* changed by any member by CAS, sequentially consistent: pairs with park_prepare */
-    word32 parked; /* event count of processes that wait for the flag */
+    struct observable raised; /* processes that wait for the flag */
 };
 
 static struct event *event_of(PyObject *self) { return ((handle_object *)self)->block; }
@@ -35,7 +36,7 @@ static void event_raise(struct event *e)
     do {
         if (seen & 1) return;
     } while (!cas_weak(&e->word, &seen, seen + 3)); /* one more set, and the flag */
-    park_wake(&e->parked, ALL_WAITERS);
+    observable_wake(&e->raised, ALL_WAITERS);
 }
 
 static PyObject *py_set(PyObject *self, PyObject *Py_UNUSED(none))
@@ -69,8 +70,27 @@ static PyObject *py_wait(PyObject *self, PyObject *args, PyObject *kwargs)
     uint32_t now = load(&e->word);
     if (now & 1) Py_RETURN_TRUE;
     struct waiter v = {e, now >> 1};
-    outcome o = wait_on(self, &e->parked, event_attempt, &v, deadline);
+    outcome o = wait_on(self, &e->raised.parked, event_attempt, &v, deadline);
     return o < 0 ? raise_outcome(o) : PyBool_FromLong(o == OK);
+}
+
+/* _sets(): how often it was set; _passed(sets): whether it is set, or was since then. */
+static PyObject *py_sets(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return handle_usable(self) ? PyLong_FromUnsignedLong(load(&event_of(self)->word) >> 1) : NULL;
+}
+
+static PyObject *py_passed(PyObject *self, PyObject *sets)
+{
+    if (!handle_usable(self)) return NULL;
+    struct waiter v = {event_of(self), (uint32_t)PyLong_AsUnsignedLong(sets)};
+    if (PyErr_Occurred()) return NULL;
+    return PyBool_FromLong(event_attempt(&v, false) == OK);
+}
+
+static PyObject *py_observe(PyObject *self, PyObject *observer)
+{
+    return handle_usable(self) ? observer_watch(observer, &event_of(self)->raised) : NULL;
 }
 
 static PyObject *event_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -97,6 +117,9 @@ static PyMethodDef methods[] = {
     {"set", py_set, METH_NOARGS, set_doc},
     {"clear", py_clear, METH_NOARGS, clear_doc},
     {"is_set", py_is_set, METH_NOARGS, is_set_doc},
+    {"_sets", py_sets, METH_NOARGS, NULL},
+    {"_passed", py_passed, METH_O, NULL},
+    {"_observe", py_observe, METH_O, NULL},
     {"wait", (PyCFunction)(void (*)(void))py_wait, METH_VARARGS | METH_KEYWORDS, wait_doc},
     {NULL, NULL, 0, NULL},
 };

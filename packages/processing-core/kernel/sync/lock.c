@@ -14,13 +14,16 @@
  *     mine|REPAIR -> mine|DEAD           the repair failed; likewise by any process that finds the repairer dead
  *
  * `thread` and `depth` of an RLock are written by the holder only: depth before thread on taking, thread cleared
- * before the release, so that a thread that reads its own id there holds the lock.  A Lock's `thread` is for reprs. */
+ * before the release, so that a thread that reads its own id there holds the lock.  A Lock's `thread` is for reprs.
+ *
+ * An RLock that a task of an event loop holds has the task's number there, which is odd, whereas a thread's is even. */
 #include "sync/lock.h"
 #include "objects/fast_method.h"
 #include "family/member.h"
 #include "family/member_name.h"
 #include "sync/wait.h"
 #include "arena/errors.h"
+#include "objects/observer_type.h"
 #include "objects/arguments.h"
 #include "arena/liveness.h"
 #include "platform/compiler.h"
@@ -34,17 +37,19 @@ struct lock {
     word64 state;
     word64 thread;
     word32 depth;
-    word32 parked;
-    uint64_t reentrant; /* constant */
+    uint32_t reentrant;        /* constant */
+    struct observable released; /* processes that wait for the lock */
     word64 since;       /* when the lock was taken, by coarse_ns; written by the holder; 0 while free or just taken */
     word64 died;        /* when its holder was found dead; written by the process that found it; 0 before */
+    word64 task_thread; /* of an RLock that a task holds: the task's thread; written by the holder */
 };
+_Static_assert(sizeof(struct lock) == 64, "a lock is the smallest slab object");
 
 static struct lock *lock_of(PyObject *self) { return ((handle_object *)self)->block; }
 static PyTypeObject *lock_type, *rlock_type;
 
 /* A thread is identified by the address of a thread-local variable: 2 ns faster than asking for its identity. */
-static THREAD_LOCAL char here;
+static THREAD_LOCAL uint64_t here;
 static inline uint64_t this_thread(void) { return (uint64_t)(uintptr_t)&here; }
 static inline bool reentrant(PyObject *self) { return lock_of(self)->reentrant != 0; }
 
@@ -56,7 +61,7 @@ static bool find_dead(struct lock *l, uint64_t seen)
     if (seen & LOCK_DEAD) return true;
     if (member_alive(seen) || !cas64(&l->state, seen, (seen & ~(uint64_t)LOCK_REPAIR) | LOCK_DEAD)) return false;
     store_relaxed(&l->died, (uint64_t)coarse_ns());
-    park_wake(&l->parked, ALL_WAITERS);
+    observable_wake(&l->released, ALL_WAITERS);
     return true;
 }
 
@@ -134,12 +139,39 @@ static inline bool take_at_once(PyObject *self)
     return true;
 }
 
+/* Whether a task of this process holds the RLock. */
+static bool held_by_task(PyObject *self, struct lock *l)
+{
+    uint64_t state = load_acquire(&l->state);
+    return reentrant(self) && load_relaxed(&l->thread) & 1 && (state & ~OWNER_FLAGS) == arena.self
+        && !(state & LOCK_DEAD);
+}
+
+/* Whether the calling task holds it: false, perhaps with an exception. */
+static bool held_by_this_task(PyObject *self, struct lock *l)
+{
+    if (!held_by_task(self, l)) return false;
+    PyObject *module = PyImport_ImportModule("processing_core.lowlevel");
+    PyObject *number = module ? PyObject_CallMethod(module, "task_number", NULL) : NULL;
+    uint64_t task = number ? PyLong_AsUnsignedLongLong(number) : 0;
+    Py_XDECREF(number), Py_XDECREF(module);
+    return task && !PyErr_Occurred() && load_relaxed(&l->thread) == task;
+}
+
+/* The thread that runs the task must not wait for it. */
+static bool waits_for_itself(PyObject *self, struct lock *l)
+{
+    if (!held_by_task(self, l) || load_relaxed(&l->task_thread) != this_thread()) return false;
+    PyErr_SetString(PyExc_RuntimeError, "a task of this thread's event loop holds the lock: use acquire_async() there");
+    return true;
+}
+
 static bool take_waiting(PyObject *self, int64_t deadline, bool *failed)
 {
     struct lock *l = lock_of(self);
     *failed = true;
-    if (!handle_usable(self)) return false;
-    outcome o = deadline == 0 ? lock_attempt(l, true) : wait_on(self, &l->parked, lock_attempt, l, deadline);
+    if (!handle_usable(self) || waits_for_itself(self, l)) return false;
+    outcome o = deadline == 0 ? lock_attempt(l, true) : wait_on(self, &l->released.parked, lock_attempt, l, deadline);
     *failed = o != OK && o != BUSY;
     if (o == OK) hold(l);
     else if (o == E_OWNER_DIED) raise_owner_died(l);
@@ -161,14 +193,14 @@ static void free_word(struct lock *l)
     crash_point();
     store(&l->state, 0); /* full barrier: pairs with park_prepare */
     crash_point();
-    park_wake(&l->parked, 1);
+    observable_wake(&l->released, 1);
 }
 
 static PyObject *give_rlock(PyObject *self)
 {
     struct lock *l = lock_of(self);
-    if (!mine(self, l)) {
-        PyErr_Format(error_not_held, "attempt to release recursive lock not owned by thread");
+    if (!mine(self, l) && !held_by_this_task(self, l)) {
+        if (!PyErr_Occurred()) PyErr_Format(error_not_held, "attempt to release recursive lock not owned by thread");
         return NULL;
     }
     if (load_relaxed(&l->depth) > 1) store_relaxed(&l->depth, load_relaxed(&l->depth) - 1);
@@ -192,7 +224,7 @@ PyObject *lock_give(PyObject *self)
         crash_point();
     } while (!cas_weak(&l->state, &seen, 0));
     crash_point();
-    park_wake(&l->parked, 1);
+    observable_wake(&l->released, 1);
     Py_RETURN_NONE;
 }
 
@@ -209,7 +241,7 @@ bool lock_abandoned(PyObject *lock)
     return seen != 0 && find_dead(lock_of(lock), seen);
 }
 
-bool lock_held(PyObject *lock) { return mine(lock, lock_of(lock)); }
+bool lock_held(PyObject *lock) { return mine(lock, lock_of(lock)) || held_by_this_task(lock, lock_of(lock)); }
 
 uint32_t lock_release_all(PyObject *lock)
 {
@@ -258,13 +290,59 @@ static PyObject *py_enter(PyObject *self, PyObject *const *Py_UNUSED(args), Py_s
     return failed ? NULL : Py_NewRef(Py_True);
 }
 
+/* _acquire_as(task): whether the task, by its number, holds the RLock now.  Does not wait. */
+static PyObject *py_acquire_as(PyObject *self, PyObject *number)
+{
+    uint64_t task = PyLong_AsUnsignedLongLong(number);
+    if (PyErr_Occurred() || !handle_usable(self)) return NULL;
+    struct lock *l = lock_of(self);
+    if (held_by_task(self, l) && load_relaxed(&l->thread) == task) {
+        store_relaxed(&l->depth, load_relaxed(&l->depth) + 1);
+        Py_RETURN_TRUE;
+    }
+    outcome o = lock_attempt(l, true);
+    if (o == E_OWNER_DIED) return raise_owner_died(l);
+    if (o != OK) Py_RETURN_FALSE;
+    hold(l);
+    store_relaxed(&l->task_thread, this_thread());
+    store_relaxed(&l->thread, task);
+    Py_RETURN_TRUE;
+}
+
+/* _abandoned(): whether its owner is dead. */
+static PyObject *py_abandoned(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return handle_usable(self) ? PyBool_FromLong(lock_abandoned(self)) : NULL;
+}
+
+static PyObject *py_observe(PyObject *self, PyObject *observer)
+{
+    return handle_usable(self) ? observer_watch(observer, &lock_of(self)->released) : NULL;
+}
+
+/* _release_all(): how deep it was held; _restore(depth): hold it, once it was acquired again, as deep as then. */
+static PyObject *py_release_all(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return handle_usable(self) ? PyLong_FromUnsignedLong(lock_release_all(self)) : NULL;
+}
+
+static PyObject *py_restore(PyObject *self, PyObject *depth)
+{
+    unsigned long n = PyLong_AsUnsignedLong(depth);
+    if (PyErr_Occurred() || !handle_usable(self)) return NULL;
+    if (reentrant(self)) store_relaxed(&lock_of(self)->depth, (uint32_t)n);
+    Py_RETURN_NONE;
+}
+
 static PyObject *py_release(PyObject *self, PyObject *Py_UNUSED(none)) { return lock_give(self); }
 
 /* Release the lock if this process holds it: its owner may have died, or the lock may have been repaired, since. */
 static PyObject *py_release_owned(PyObject *self, PyObject *Py_UNUSED(none))
 {
-    if (arena_usable() != OK || !mine(self, lock_of(self))) Py_RETURN_NONE;
-    return lock_give(self);
+    if (arena_usable() != OK) Py_RETURN_NONE;
+    bool held = lock_held(self);
+    if (PyErr_Occurred()) return NULL;
+    return held ? lock_give(self) : Py_NewRef(Py_None);
 }
 
 static PyObject *py_exit(PyObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(nargs))
@@ -281,7 +359,8 @@ static PyObject *py_locked(PyObject *self, PyObject *Py_UNUSED(none))
 static PyObject *py_is_mine(PyObject *self, PyObject *Py_UNUSED(none))
 {
     if (!handle_usable(self)) return NULL;
-    return PyBool_FromLong(mine(self, lock_of(self)));
+    bool held = lock_held(self);
+    return PyErr_Occurred() ? NULL : PyBool_FromLong(held);
 }
 
 /* (pid, name, "free" | "mine" | "thread" | "process" | "dead", depth) of the owner, for reprs and introspection. */
@@ -349,7 +428,7 @@ static PyObject *py_end_repair(PyObject *self, PyObject *repaired)
         PyErr_SetString(error_not_held, "recover(): this process does not repair the lock");
         return NULL;
     }
-    park_wake(&l->parked, ALL_WAITERS);
+    observable_wake(&l->released, ALL_WAITERS);
     Py_RETURN_NONE;
 }
 
@@ -396,6 +475,11 @@ static PyMethodDef methods[] = {
     {"acquire", (PyCFunction)(void (*)(void))py_acquire, METH_FASTCALL | METH_KEYWORDS, acquire_doc},
     {"release", py_release, METH_NOARGS, release_doc},
     {"locked", py_locked, METH_NOARGS, locked_doc},
+    {"_observe", py_observe, METH_O, NULL},
+    {"_abandoned", py_abandoned, METH_NOARGS, NULL},
+    {"_acquire_as", py_acquire_as, METH_O, NULL},
+    {"_release_all", py_release_all, METH_NOARGS, NULL},
+    {"_restore", py_restore, METH_O, NULL},
     {"_is_owned", py_is_mine, METH_NOARGS, NULL},
     {"_release_owned", py_release_owned, METH_NOARGS, NULL},
     {"_holder", py_holder, METH_NOARGS, NULL},

@@ -94,7 +94,7 @@ outcome reclaim_attempt(void *self, bool look)
     struct semaphore *s = semaphore_of(self);
     if (permit_change(s, 0, arena.self)) return OK;
     int n = look ? permits_take_back(s) : 0;
-    if (n > 1) park_wake(&s->parked, n - 1); /* one is for the process that looked */
+    if (n > 1) observable_wake(&s->given, n - 1); /* one is for the process that looked */
     return n > 0 && permit_change(s, 0, arena.self) ? OK : BUSY;
 }
 
@@ -127,7 +127,7 @@ outcome reclaim_give(PyObject *self, uint32_t n)
     if (given < n) back = permits_take_back(s); /* the dead's come back besides: they are not what is given here */
     while (given < n && (permit_of_another(s) || permit_change(s, ABSENT, 0))) given++;
     outcome o = given < n ? reclaim_grow(self, n - given, n - given) : OK;
-    park_wake(&s->parked, (int)n + back);
+    observable_wake(&s->given, (int)n + back);
     return o;
 }
 

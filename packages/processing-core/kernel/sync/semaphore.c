@@ -13,13 +13,13 @@
 #include "family/member.h"
 #include "sync/wait.h"
 #include "arena/errors.h"
+#include "objects/observer_type.h"
 #include "objects/arguments.h"
 #include "arena/liveness.h"
 
 struct bounded {
     uint64_t max;  /* constant: the number of permits */
-    word32 parked; /* event count of processes that wait for a permit */
-    uint32_t spare;
+    struct observable given; /* processes that wait for a permit */
     word64 permits[]; /* owner_id, 0: free; changed by any member, sequentially consistent: pairs with park_prepare */
 };
 
@@ -49,7 +49,7 @@ static bool semaphore_give(struct semaphore *s, uint32_t n)
     do {
         if (seen > SEMAPHORE_MAX - n) return false;
     } while (!cas_weak(&s->count, &seen, seen + n));
-    park_wake(&s->parked, (int)n);
+    observable_wake(&s->given, (int)n);
     return true;
 }
 
@@ -86,7 +86,7 @@ static outcome bounded_attempt(void *self, bool look)
 {
     if (permit_take(self)) return OK;
     int n = look ? permits_take_back(bounded_of(self)) : 0;
-    if (n > 1) park_wake(&bounded_of(self)->parked, n - 1); /* one is for the process that looked */
+    if (n > 1) observable_wake(&bounded_of(self)->given, n - 1); /* one is for the process that looked */
     return n > 0 && permit_take(self) ? OK : BUSY;
 }
 
@@ -153,7 +153,7 @@ static PyObject *semaphore_acquire(PyObject *self, PyObject *const *args, Py_ssi
     if ((nargs || kwnames) && !parse_blocking("acquire", args, nargs, kwnames, 0, &deadline)) return NULL;
     if (!handle_usable(self)) return NULL;
     struct semaphore *s = semaphore_of(self);
-    return acquire(self, s->reclaim ? reclaim_attempt : semaphore_attempt, &s->parked, deadline);
+    return acquire(self, s->reclaim ? reclaim_attempt : semaphore_attempt, &s->given.parked, deadline);
 }
 
 static PyObject *bounded_acquire(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
@@ -161,7 +161,7 @@ static PyObject *bounded_acquire(PyObject *self, PyObject *const *args, Py_ssize
     int64_t deadline = NO_DEADLINE;
     if ((nargs || kwnames) && !parse_blocking("acquire", args, nargs, kwnames, 0, &deadline)) return NULL;
     if (!handle_usable(self)) return NULL;
-    return acquire(self, bounded_attempt, &bounded_of(self)->parked, deadline);
+    return acquire(self, bounded_attempt, &bounded_of(self)->given.parked, deadline);
 }
 
 static PyObject *semaphore_enter(PyObject *self, PyObject *Py_UNUSED(none))
@@ -231,7 +231,7 @@ static PyObject *bounded_release(PyObject *self, PyObject *const *args, Py_ssize
     while (held && given < n
            && (permit_give((bounded_object *)self, true) || permit_give((bounded_object *)self, false)))
         given++;
-    if (given || back) park_wake(&b->parked, (int)given + back);
+    if (given || back) observable_wake(&b->given, (int)given + back);
     if (given == n) Py_RETURN_NONE;
     return PyErr_Format(error_not_held, "semaphore released too many times: its value cannot exceed %llu",
                         (unsigned long long)b->max);
@@ -245,6 +245,16 @@ static PyObject *semaphore_exit(PyObject *self, PyObject *const *Py_UNUSED(args)
 static PyObject *bounded_exit(PyObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(nargs))
 {
     return bounded_release(self, NULL, 0, NULL);
+}
+
+static PyObject *semaphore_observe(PyObject *self, PyObject *observer)
+{
+    return handle_usable(self) ? observer_watch(observer, &semaphore_of(self)->given) : NULL;
+}
+
+static PyObject *bounded_observe(PyObject *self, PyObject *observer)
+{
+    return handle_usable(self) ? observer_watch(observer, &bounded_of(self)->given) : NULL;
 }
 
 static PyObject *semaphore_value(PyObject *self, PyObject *Py_UNUSED(none))
@@ -325,6 +335,7 @@ static PyMethodDef semaphore_methods[] = {
     {"__enter__", semaphore_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)(void (*)(void))semaphore_exit, METH_FASTCALL, NULL},
     {"get_value", semaphore_value, METH_NOARGS, value_doc},
+    {"_observe", semaphore_observe, METH_O, NULL},
     {"_holders", semaphore_holders, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
@@ -334,6 +345,7 @@ static PyMethodDef bounded_methods[] = {
     {"__enter__", bounded_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)(void (*)(void))bounded_exit, METH_FASTCALL, NULL},
     {"get_value", bounded_value, METH_NOARGS, value_doc},
+    {"_observe", bounded_observe, METH_O, NULL},
     {"_holders", bounded_holders, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -441,14 +441,26 @@ class TaskQueue(Channel[_T]):
         """Have takers that sleep look whether they are to end (:meth:`Claims.retire`)."""
 
 @final
+OBSERVERS: int
+"""How many there may be in the family."""
+KEY_JOINED: int
+"""What every observer is told when a member has joined, and when one was reaped, or has left."""
+KEY_DIED: int
+
 class Observer:
-    """A descriptor that becomes readable at a put into a watched queue."""
+    """A descriptor that becomes readable when one of the objects changes that it was registered with."""
+
+    def tell(self, key: int, /) -> None:
+        """Be told a key; from any thread of the process."""
+
+    def take(self, all: bool = False) -> list[int] | None:
+        """The keys of what has changed since; ``None`` if there were too many to be kept.
+
+        :param all: look at those, too, of which a killed process has not said that they are there.
+        """
 
     def fileno(self) -> int:
         """The descriptor; -1 if the family has no room for a further observer."""
-
-    def drain(self) -> None:
-        """Discard the notifications that have arrived."""
 
     def close(self) -> None: ...
 

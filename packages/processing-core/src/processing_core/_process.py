@@ -17,9 +17,11 @@ from processing_core._errors import ClosedError, StateError
 from processing_core._family import ensure_family
 from processing_core._fds.descriptors import limit_named
 from processing_core._process_state import collect_children, state
-from processing_core.annotations import TYPE_CHECKING, Any, ClassVar, TypeVarTuple, overload, signal
+from processing_core.annotations import TYPE_CHECKING, Any, ClassVar, Self, TypeVarTuple, overload, signal
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from processing_core._start._child import Child
 
 __all__ = ["BaseProcess", "checked_timeout"]
@@ -139,6 +141,8 @@ class BaseProcess(ProcessAliases):
         self._check_parent("can only start a process object created by current process")
         if _main_module.loading():
             raise RuntimeError(UNGUARDED.format(what="A process was started"))
+        if self._target is not None:
+            self._target = _runnable(self._target)
         collect_children()
         ensure_family()
         try:
@@ -174,6 +178,32 @@ class BaseProcess(ProcessAliases):
         if self._popen is None:
             raise StateError("can only join a started process")
         self._wait(checked_timeout(timeout))
+
+    async def join_async(self, timeout: float | None = None) -> None:
+        """Wait until the process has ended, in a task of an event loop: `join`, awaited.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        :raises StateError: if it was not started, or not by this process.
+        """
+        from processing_core._event_loop.until import BUSY, until_ready
+
+        timeout = checked_timeout(timeout)
+        self.join(0)
+        await until_ready(lambda: BUSY if self.is_alive() else None, lambda: self.sentinel, timeout)
+
+    async def __aenter__(self) -> Self:
+        """Start the process, unless it was started."""
+        if self._popen is None:
+            self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for its end; if an exception, such as a cancellation, leaves the block, terminate it before."""
+        if kind is not None and self.is_alive():
+            self.terminate()
+        await self.join_async()
 
     def is_alive(self) -> bool:
         """Whether it runs.  Does not block; thread-safe.
@@ -364,6 +394,13 @@ class BaseProcess(ProcessAliases):
     def _check_closed(self) -> None:
         if self._closed:
             raise ClosedError("process object is closed")
+
+
+def _runnable(target: Callable[..., object]) -> Callable[..., object]:
+    """The target; for an ``async def`` function, one that runs it in an event loop."""
+    from processing_core._event_loop.coroutine import CoroutineTask, is_coroutine_function
+
+    return CoroutineTask(target) if is_coroutine_function(target) else target
 
 
 def checked_timeout(timeout: float | None) -> float | None:

@@ -32,6 +32,21 @@ from processing_core._context import force_start_method as force_start_method
 from processing_core._context import prepare_start as prepare_start
 from processing_core._context import register_factory as register_factory
 from processing_core._context import register_loader as register_loader
+from processing_core._event_loop.coroutine import CoroutineTask as CoroutineTask
+from processing_core._event_loop.coroutine import is_coroutine_function as is_coroutine_function
+from processing_core._event_loop.current import current_waiter as current_waiter
+from processing_core._event_loop.current import has_loop as has_loop
+from processing_core._event_loop.current import in_trio as in_trio
+from processing_core._event_loop.current import start_task as start_task
+from processing_core._event_loop.current import task_number as task_number
+from processing_core._event_loop.scope import BodyScope as BodyScope
+from processing_core._event_loop.until import BUSY as BUSY
+from processing_core._event_loop.until import LoopAlarm as LoopAlarm
+from processing_core._event_loop.until import LoopWatch as LoopWatch
+from processing_core._event_loop.until import shielded as shielded
+from processing_core._event_loop.until import until as until
+from processing_core._event_loop.until import until_ready as until_ready
+from processing_core._event_loop.waiter import LoopWaiter as LoopWaiter
 from processing_core._excepthook import offer_excepthook as offer_excepthook
 from processing_core._exit import at_exit as at_exit
 from processing_core._exit import exiting as exiting
@@ -46,6 +61,7 @@ from processing_core._fds.descriptors import open_file as open_file
 from processing_core._fds.descriptors import open_pidfd as open_pidfd
 from processing_core._fds.descriptors import open_pipe as open_pipe
 from processing_core._fds.descriptors import polled as polled
+from processing_core._fds.descriptors import polled_now as polled_now
 from processing_core._fds.descriptors import readable as readable
 from processing_core._finalize import Finalize as Finalize
 from processing_core._finalize import register_after_fork as register_after_fork
@@ -128,6 +144,21 @@ if sys.version_info < (3, 13):
     from processing_core._errors import ShutDown as ShutDown
 
 __all__ = [
+    "BUSY",
+    "BodyScope",
+    "CoroutineTask",
+    "LoopAlarm",
+    "is_coroutine_function",
+    "LoopWaiter",
+    "start_task",
+    "LoopWatch",
+    "current_waiter",
+    "has_loop",
+    "in_trio",
+    "shielded",
+    "task_number",
+    "until",
+    "until_ready",
     "AuthenticationString",
     "PIPE_BYTES",
     "PIPE_MESSAGES",
@@ -211,6 +242,7 @@ __all__ = [
     "preload_own",
     "prepare_start",
     "polled",
+    "polled_now",
     "primitives",
     "readable",
     "register_after_fork",

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from processing_managers.managers import SyncManager as SyncManager
     from processing_managers.managers import Token as Token
     from processing_managers.managers import ValueProxy as ValueProxy
+    from processing_managers.managers import call_async as call_async
 
 __version__ = "1.0.0"
 

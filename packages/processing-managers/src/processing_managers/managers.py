@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from processing_core.annotations import TYPE_CHECKING
 from processing_core.lowlevel import claim as _claim
+from processing_managers._client.call_async import call_async as call_async
 from processing_managers._errors import RemoteError as RemoteError
 from processing_managers._errors import ServerGone as ServerGone
 from processing_managers._manager.base_manager import BaseManager as BaseManager
@@ -66,6 +67,7 @@ __all__ = [
     "QueueProxy",
     "PoolProxy",
     "AsyncResultProxy",
+    "call_async",
     # errors
     "RemoteError",
     "ServerGone",

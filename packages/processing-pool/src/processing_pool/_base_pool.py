@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable
 
 from processing_core import BaseContext
 from processing_core.annotations import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, TypeVar, Unpack
@@ -130,6 +130,17 @@ class BasePool(PoolCompatibility):
             raise ValueError("Pool is still running")
         return self._engine.join(checked_timeout(timeout))
 
+    async def join_async(self, timeout: float | None = None) -> bool:
+        """Wait until the workers have ended: `join`, awaited in a task of an event loop.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        :return: whether they have ended.
+        :raises ValueError: if it still runs.
+        """
+        if self._engine.state == RUNNING and self._engine.broken is None:
+            raise ValueError("Pool is still running")
+        return await self._engine.join_async(checked_timeout(timeout))
+
     def __reduce__(self) -> NoReturn:
         raise NotImplementedError("pool objects cannot be passed between processes or pickled")
 
@@ -163,7 +174,7 @@ class BasePool(PoolCompatibility):
     def _imap(
         self,
         func: Callable[..., R],
-        iterable: Iterable[Any],
+        iterable: Iterable[Any] | AsyncIterable[Any],
         chunksize: int,
         ordered: bool,
         buffersize: int | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from types import TracebackType
 
 from processing_core.annotations import (
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from processing_pool._engine.engine import Engine
     from processing_pool._executor import ProcessPoolExecutor
     from processing_pool._jobs.imap import IMapIterator
+    from processing_pool._task_group import TaskGroup
 
 __all__ = ["Pool"]
 
@@ -248,7 +249,7 @@ class Pool(BasePool, PoolAliases):
     def imap(
         self,
         func: Callable[[T], R],
-        iterable: Iterable[T],
+        iterable: Iterable[T] | AsyncIterable[T],
         chunksize: int = 1,
         *,
         buffersize: int | None = None,
@@ -258,9 +259,10 @@ class Pool(BasePool, PoolAliases):
 
         Does not block.  A thread takes the items from the iterable, no more than a window ahead of the iteration: the
         iterable may be endless. When the iterator is dropped or closed, no more are taken, and queued items are not
-        begun.
+        begun.  ``async for`` iterates over the results in a task of an event loop. There the items may be an
+        asynchronous iterable: a task of the loop, in place of the thread, takes one after another, within the window.
 
-        :param chunksize: items that are sent together.
+        :param chunksize: items that are sent together; 1 for those of an asynchronous iterable.
         :param buffersize: items that may be pulled and not yet given as results; ``None`` adapts it to how long they
             take.
         :param options: as :class:`TaskOptions`, for each item.
@@ -271,7 +273,7 @@ class Pool(BasePool, PoolAliases):
     def imap_unordered(
         self,
         func: Callable[[T], R],
-        iterable: Iterable[T],
+        iterable: Iterable[T] | AsyncIterable[T],
         chunksize: int = 1,
         *,
         buffersize: int | None = None,
@@ -279,6 +281,30 @@ class Pool(BasePool, PoolAliases):
     ) -> IMapIterator[R]:
         """As :meth:`imap`, but the results come as they are done."""
         return self._imap(func, iterable, chunksize, False, buffersize, self._options.updated(options))
+
+    def task_group(self) -> TaskGroup:
+        """Tasks that end together: ``with pool.task_group() as group:``, or ``async with``.
+
+        Does not block.
+
+        >>> import processing
+        >>> with processing.Pool(2) as pool, pool.task_group() as group:  # doctest: +SKIP
+        ...     squares = [group.submit(pow, i, 2) for i in range(3)]
+        >>> [square.get() for square in squares]  # doctest: +SKIP
+        [0, 1, 4]
+        """
+        from processing_pool._task_group import TaskGroup
+
+        return TaskGroup(self)
+
+    async def __aenter__(self) -> Self:
+        self._engine.check_running()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._engine.terminate_async()
 
     def __enter__(self) -> Self:
         self._engine.check_running()

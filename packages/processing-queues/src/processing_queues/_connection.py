@@ -9,15 +9,18 @@ from processing_core import BufferTooShort, ClosedError
 from processing_core.annotations import TYPE_CHECKING, Any, Self
 from processing_core.lowlevel import Descriptor, checked_timeout, dumps, duplicate, loads, readable
 from processing_queues._aliases import ConnectionAliases
+from processing_queues._awaitable_connection import AwaitableConnection, ready_now, write_now
 from processing_queues._frames import BadLength, Inbox, Outbox
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 __all__ = ["BufferingConnection", "Connection"]
 
 
-class Connection(ConnectionAliases):
+class Connection(ConnectionAliases, AwaitableConnection):
     """One end of a pipe, or of a socket; objects and messages of bytes go through it whole.
 
     `Pipe` makes two that belong together; `Listener` and `Client` make them across programs.  It can be sent anywhere
@@ -141,11 +144,7 @@ class Connection(ConnectionAliases):
         """
         fd = self._receiving()
         room = _writable(buf, offset)
-        message = self._receive(fd)
-        if len(message) > len(room):
-            raise BufferTooShort(message)
-        room[: len(message)] = message
-        return len(message)
+        return self._fill(room, self._receive(fd))
 
     def poll(self, timeout: float | None = 0.0) -> bool:
         """Whether there is something to receive, the end of the other side included.  Blocks for ``timeout``.
@@ -189,6 +188,35 @@ class Connection(ConnectionAliases):
             return self._inbox.receive(fd, longest)
         except BadLength:
             raise self._bad_length() from None
+
+    def _receive_now(self, fd: int, longest: int | None) -> bytes:
+        """As `_receive`, without waiting: :raises BlockingIOError: if the message is not there yet."""
+        try:
+            return self._inbox.receive_now(fd, longest, self._ready_now)
+        except BadLength:
+            raise self._bad_length() from None
+
+    def _ready_now(self, fd: int) -> bool:
+        return ready_now(fd)
+
+    def _write_now(self, go_on: Callable[[int, Callable[[int, Any], int]], None]) -> None:
+        """Let ``go_on`` write what can be written now."""
+        go_on(self._sending(), write_now)
+
+    def _room(self, buf: WriteableBuffer, offset: int) -> memoryview:
+        self._receiving()
+        return _writable(buf, offset)
+
+    @staticmethod
+    def _fill(room: memoryview, message: bytes) -> int:
+        if len(message) > len(room):
+            raise BufferTooShort(message)
+        room[: len(message)] = message
+        return len(message)
+
+    @staticmethod
+    def _part(view: memoryview, offset: int, size: int | None) -> memoryview:
+        return _part(view, offset, size)
 
     def _bad_length(self) -> OSError:
         """Receive nothing more: where the next message begins is not known."""

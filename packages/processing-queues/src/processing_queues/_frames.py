@@ -53,6 +53,10 @@ class _Incoming:
         self._read(fd, self._body, size)
         return self._body.getvalue()
 
+    def read_by(self, source: _Source) -> None:
+        """Read from another source."""
+        self._source = source
+
     def begun(self) -> bool:
         """Whether anything of it has come."""
         return self._head.tell() > 0
@@ -101,6 +105,23 @@ class Inbox:
         self._incoming = _Incoming(self._source)
         return message
 
+    def receive_now(self, fd: int, longest: int | None, ready: Callable[[int], bool]) -> bytes:
+        """The same without waiting; what has come of a message stays.
+
+        :param ready: whether a read would not wait.
+        :raises BlockingIOError: if the message is not there yet.
+        """
+        incoming, source = self._incoming, self._source
+        incoming.read_by(lambda fd, size: source(fd, size) if ready(fd) else _refuse())
+        try:
+            return self.receive(fd, longest)
+        finally:
+            incoming.read_by(source)
+
+
+def _refuse() -> bytes:
+    raise BlockingIOError
+
 
 class _Outgoing:
     """A message on its way out."""
@@ -113,10 +134,11 @@ class _Outgoing:
         self._size = len(self._parts[0]) + message.nbytes
         self._written: list[int] = []
 
-    def push(self, fd: int) -> None:
+    def push(self, fd: int, sink: _Sink | None = None) -> None:
         """Write the rest of it; blocks."""
+        sink = sink or self._sink
         while (done := sum(self._written)) < self._size:
-            any(map(self._written.append, map(self._sink, (fd,), (self._behind(done),))))
+            any(map(self._written.append, map(sink, (fd,), (self._behind(done),))))
 
     def half_done(self) -> bool:
         """Whether some of it is written, but not all."""
@@ -162,6 +184,35 @@ class Outbox:
             outgoing.keep()
             raise
         self._unfinished = None
+
+    def begin(self, message: memoryview) -> Callable[[int, _Sink], None]:
+        """Begin a message that is sent without waiting: the function to be called until it does not raise.
+
+        That function writes by a sink that raises `BlockingIOError`; what was begun before is finished first.
+        """
+        before, outgoing = self._unfinished, _Outgoing(message, self._sink)
+
+        def go_on(fd: int, sink: _Sink) -> None:
+            if before is not None and before.half_done():
+                before.push(fd, sink)
+            self._unfinished = outgoing
+            outgoing.push(fd, sink)
+            self._unfinished = None
+
+        return go_on
+
+    def leave(self) -> bool:
+        """Stop sending what was begun: whether it must be finished, because a part of it is written."""
+        unfinished = self._unfinished
+        if unfinished is None or not unfinished.half_done():
+            return False
+        unfinished.keep()
+        return True
+
+    def finish(self, fd: int, sink: _Sink) -> None:
+        """Write the rest of what was left."""
+        if self._unfinished is not None and self._unfinished.half_done():
+            self._unfinished.push(fd, sink)
 
 
 def _header(size: int) -> bytes:

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from processing_core import ClosedError
 from processing_core.annotations import TYPE_CHECKING, Any, Literal, Self
-from processing_core.lowlevel import checked_timeout, limit_named
+from processing_core.lowlevel import BUSY, checked_timeout, limit_named, until_ready
 from processing_queues._addresses import Address, Bound, bind, family_of
 from processing_queues._authentication import chosen_key
 from processing_queues._connection import Connection
@@ -127,6 +127,26 @@ class Listener:
         accepted = self._open_pending().next(None if limit is None else time.monotonic() + limit)
         self._last_accepted = accepted.address
         return accepted.connection
+
+    async def accept_async(self, timeout: float | None = None) -> Connection:
+        """The next connection: `accept`, awaited in a task of an event loop.
+
+        A cancelled call has accepted none.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        :raises AuthenticationError: if a peer answers with a wrong key; the listener goes on listening.
+        :raises TimeoutError: if the time was up.
+        :raises OSError: as `accept`.
+        """
+
+        def attempt() -> Any:
+            try:
+                return self.accept(0)
+            except TimeoutError:
+                return BUSY
+
+        result = await until_ready(attempt, self.fileno, checked_timeout(timeout))
+        return self.accept(0) if result is BUSY else result  # which says that the time was up
 
     def fileno(self) -> int:
         """A descriptor that is readable when there is something to do for `accept`; for `wait` and selectors.

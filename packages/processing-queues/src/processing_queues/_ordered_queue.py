@@ -11,6 +11,7 @@ from processing_core.annotations import TypeVar
 from processing_core.lowlevel import Derivable
 from processing_core.lowlevel import PriorityQueue as KernelPriorityQueue
 from processing_queues._aliases import QueueAliases
+from processing_queues._awaitable import AwaitableQueue, JoinedQueue
 from processing_queues._exceptions import Empty, ShutDown
 from processing_queues._reader import Reader, reader_of
 
@@ -19,7 +20,7 @@ __all__ = ["OrderedQueue"]
 T = TypeVar("T")
 
 
-class OrderedQueue(Derivable, QueueAliases[T], KernelPriorityQueue[T]):
+class OrderedQueue(Derivable, QueueAliases[T], AwaitableQueue[T], JoinedQueue, KernelPriorityQueue[T]):
     """A queue of which not the first is taken first."""
 
     __slots__ = ("__weakref__",)

@@ -17,13 +17,14 @@ from processing_core.lowlevel import (
     register_factory,
 )
 from processing_core.lowlevel import Queue as Ring
+from processing_queues._awaitable_connection import AwaitablePipe
 from processing_queues._connection import Connection
 
 __all__ = ["Pipe"]
 
 
 @own_methods
-class PipeConnection(PipeEnd, Connection):
+class PipeConnection(AwaitablePipe, PipeEnd, Connection):
     """An end of a `Pipe`: what `Connection` says, by messages in the family's arena."""
 
     def __init__(self, incoming: Ring[Any] | None, outgoing: Ring[Any] | None, read_fd: int, write_fd: int) -> None:

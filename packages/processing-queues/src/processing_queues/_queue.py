@@ -12,6 +12,7 @@ from processing_core.annotations import TYPE_CHECKING, Any, TypeVar
 from processing_core.lowlevel import Derivable, register_factory
 from processing_core.lowlevel import Queue as _KernelQueue
 from processing_queues._aliases import QueueAliases
+from processing_queues._awaitable import AwaitableQueue, JoinedQueue
 
 if TYPE_CHECKING:
     from processing_queues._reader import Reader, Writer
@@ -21,7 +22,7 @@ __all__ = ["Queue"]
 T = TypeVar("T")
 
 
-class Queue(Derivable, QueueAliases[T], _KernelQueue[T]):
+class Queue(Derivable, QueueAliases[T], AwaitableQueue[T], JoinedQueue, _KernelQueue[T]):
     """A first-in, first-out queue between processes and threads.
 
     `put` pickles the object into shared memory before it returns. There is no feeder thread, so a process may end, or

@@ -5,6 +5,7 @@ from __future__ import annotations
 from processing_core.annotations import TYPE_CHECKING, TypeVar
 from processing_core.lowlevel import Derivable, register_factory
 from processing_core.lowlevel import Queue as _KernelQueue
+from processing_queues._awaitable import AwaitableQueue
 from processing_queues._reader import Reader, Writer, reader_of
 
 __all__ = ["SimpleQueue"]
@@ -12,7 +13,7 @@ __all__ = ["SimpleQueue"]
 T = TypeVar("T")
 
 
-class SimpleQueue(Derivable, _KernelQueue[T]):
+class SimpleQueue(Derivable, AwaitableQueue[T], _KernelQueue[T]):
     """An unbounded first-in, first-out queue between processes and threads.
 
     It keeps the promises of `Queue`, and is as fast: it only has fewer methods to know, `put`, `get`, `empty` and

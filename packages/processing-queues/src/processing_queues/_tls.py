@@ -19,10 +19,14 @@ from contextlib import suppress
 from io import BytesIO
 
 from processing_core import NotPicklableError
-from processing_core.annotations import NoReturn
+from processing_core.annotations import TYPE_CHECKING, Any, NoReturn
 from processing_core.lowlevel import checked_timeout, readable
+from processing_queues._awaitable_connection import write_now
 from processing_queues._connection import BufferingConnection
 from processing_queues._frames import Inbox, Outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Tls", "TlsConnection"]
 
@@ -55,6 +59,7 @@ class Tls:
         self._record = BytesIO()  # what came of the next record
         self._sealed, self._written = BytesIO(), list[int]()  # what is to be written, and how much of it was
         self._ahead = b""  # read by `ready`
+        self.system_write: Callable[[int, bytes], int] = os.write  # one that does not wait, where a task sends
         self._shaken = False
         self._torn_in = self._torn_out = False  # set around what must not be interrupted
 
@@ -123,7 +128,7 @@ class Tls:
                 any(map(self._sealed.write, map(self._outgoing.read, (-1,))))
             sealed = self._sealed.getvalue()
             while (done := sum(self._written)) < len(sealed):
-                any(map(self._written.append, map(os.write, (fd,), (sealed[done:],))))
+                any(map(self._written.append, map(self.system_write, (fd,), (sealed[done:],))))
             self._sealed, self._written = BytesIO(), []
 
     def ready(self, fd: int) -> bool:
@@ -236,8 +241,24 @@ class TlsConnection(BufferingConnection):
     def _ready(self) -> bool:
         return self._tls.ready(self._receiving())
 
+    def _ready_now(self, fd: int) -> bool:
+        return self._tls.ready(fd)
+
+    def _write_now(self, go_on: Callable[[int, Callable[[int, Any], int]], None]) -> None:
+        fd = self._sending()
+        self._tls.system_write = _write_now
+        try:
+            go_on(fd, self._tls.write)
+            self._tls.flush(fd)
+        finally:
+            self._tls.system_write = os.write
+
     def _unsent(self) -> bool:
         return self._tls.unsent()
+
+
+def _write_now(fd: int, some: bytes) -> int:
+    return write_now(fd, (some,))
 
 
 # To programs it is a `Connection`, as the ends of pipes are.

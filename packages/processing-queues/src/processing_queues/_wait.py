@@ -3,7 +3,7 @@
 An object with a descriptor is waited for by its descriptor. That of a local pipe is its doorbell, which a sender rings
 only if a process has asked for it: so each pipe is asked (`PipeEnd._watch`) before the sleep. An encrypted connection
 is asked, too, because it may have a message although its descriptor is not readable. A queue has no descriptor: the
-sleeping process has an `Observer`, which puts notify. If a producer is killed between its put and its notification, the
+sleeping process has an `Observer`, which the queues notify that it has registered with. If a producer is killed between its put and its notification, the
 process finds the item when it looks once a slice.
 """
 
@@ -21,7 +21,7 @@ from processing_queues._connection import BufferingConnection
 __all__ = ["wait"]
 
 _SLICE = 0.4  # seconds between two looks at queues, as the kernel's own waits have
-_SLICE_WITHOUT_OBSERVER = 0.01  # where more than 64 wait for queues in the family
+_SLICE_WITHOUT_OBSERVER = 0.01  # where the family has no room for a further observer
 
 # It is not bounded, because type checkers infer a list of `object` for a connection and a sentinel.
 T = TypeVar("T")
@@ -64,7 +64,7 @@ class _Waiting:
         self._poller = Poller()
         self._plain: dict[int, list[int]] = {}
         self._pipes: dict[int, tuple[PipeEnd | BufferingConnection, list[int]]] = {}
-        self._queues: list[tuple[Callable[[], bool], int]] = []
+        self._queues: list[tuple[Callable[[Observer | None], bool], int]] = []
         self._observer: Observer | None = None
         for index, thing in enumerate(things):
             self._add(thing, index)
@@ -104,7 +104,8 @@ class _Waiting:
     def _watch(self) -> set[int]:
         """The indexes of the things that are ready now; a put into one of the other queues notifies the observer."""
         ready = {index for pipe, indexes in self._pipes.values() if pipe._watch() for index in indexes}
-        return ready | {index for watch, index in self._queues if watch()}
+        observer = None if self._observer is None or self._observer.fileno() < 0 else self._observer
+        return ready | {index for watch, index in self._queues if watch(observer)}
 
     def _sleep(self, left: float | None) -> set[int]:
         """The indexes of the things that become ready within ``left`` seconds; it may return earlier without any."""
@@ -114,7 +115,7 @@ class _Waiting:
                 return set()  # watched before there was an observer: look again
         events = [fd for fd, _ in polled(self._poller, left)]
         if self._observer is not None:
-            self._observer.drain()
+            self._observer.take()
         return {index for fd in events for index in self._indexes(fd)}
 
     def _indexes(self, fd: int) -> list[int]:

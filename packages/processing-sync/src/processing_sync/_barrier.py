@@ -29,6 +29,7 @@ from threading import BrokenBarrierError
 
 from processing_core import NotHeldError, OwnerDied, lowlevel
 from processing_core.annotations import Any, TypeVar
+from processing_sync._awaitable_barrier import AwaitableBarrier
 from processing_sync._condition import Condition
 from processing_sync._introspection import Waiter
 from processing_sync._lock import RLock
@@ -46,7 +47,7 @@ _SLOT_BITS = 16
 _OWN = frozenset(["_lock", "_condition", "_block", "_words", "_action", "_timeout"])  # attributes
 
 
-class Barrier(threading.Barrier):
+class Barrier(AwaitableBarrier, threading.Barrier):
     """A place where threads of several processes wait for each other; it can be sent anywhere in the family.
 
     When ``parties`` threads have called `wait`, all of them go on, and the barrier can be used again. If the wait of
@@ -213,6 +214,41 @@ class Barrier(threading.Barrier):
         if self._phase != phase:
             raise BrokenBarrierError
 
+    # -- for tasks --
+
+    def _is_emptying(self) -> bool:
+        if self._phase in (_LEAVING, _RESETTING):
+            return True
+        self._require(_GATHERING)
+        return False
+
+    def _is_gathering(self) -> bool:
+        return self._phase == _GATHERING
+
+    def _arrive(self) -> tuple[int, int]:
+        """The party's word, and its number."""
+        index, place = self._present(), self._free_index()
+        self._words[place] = self._me()
+        return place, index
+
+    def _go(self, place: int) -> None:
+        self._words[place] = 0
+        self._finish_if_empty()
+
+    def _break(self) -> None:
+        self._change(_BROKEN)
+
+    def _require_leaving(self) -> None:
+        self._require(_LEAVING)
+
+    def _someone_died(self) -> bool:
+        return any(word and not _lives(word) for word in self._words[_PARTIES:])
+
+    def _bury(self) -> None:
+        if self._remove_dead() and self._phase == _GATHERING:
+            self._change(_BROKEN)
+        self._finish_if_empty()
+
     # -- the dead --
 
     def _look_after(self) -> None:
@@ -221,15 +257,13 @@ class Barrier(threading.Barrier):
         if now < self._words[_NEXT_LOOK]:
             return
         self._words[_NEXT_LOOK] = now + int(_SLICE * 0.9e9)
-        if self._remove_dead() and self._phase == _GATHERING:
-            self._change(_BROKEN)
-        self._finish_if_empty()
+        self._bury()
 
     def _remove_dead(self) -> int:
         dead = 0
         for place in range(_PARTIES, len(self._words)):
             word = self._words[place]
-            if word and not lowlevel.alive(word & (1 << _SLOT_BITS) - 1, word >> _SLOT_BITS):
+            if word and not _lives(word):
                 self._words[place] = 0
                 dead += 1
         return dead
@@ -294,6 +328,10 @@ class Barrier(threading.Barrier):
         kind = f"{type(self).__module__}.{type(self).__qualname__} at {id(self):#x}"
         state = "broken" if self.broken else f"waiters={self.n_waiting}/{self.parties}"
         return f"<{kind}: {state}>"
+
+
+def _lives(word: int) -> bool:
+    return lowlevel.alive(word & (1 << _SLOT_BITS) - 1, word >> _SLOT_BITS)
 
 
 lowlevel.register_factory("Barrier", Barrier)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from processing_core import lowlevel
 from processing_core.annotations import TYPE_CHECKING, TypeVar
 from processing_sync._aliases import ConditionAliases
+from processing_sync._awaitable_condition import AwaitableCondition
 from processing_sync._introspection import Waiter
 from processing_sync._introspection import waiters as _waiters
 from processing_sync._lock import RLock
@@ -28,7 +29,7 @@ class _Count:
 
 
 @lowlevel.own_methods
-class Condition(lowlevel.Derivable, ConditionAliases, lowlevel.Condition):
+class Condition(lowlevel.Derivable, ConditionAliases, AwaitableCondition, lowlevel.Condition):
     """A condition variable between processes, and their threads; it can be sent anywhere in the family.
 
     `notify` wakes at most ``n`` threads, and only threads that wait at that moment, the longest-waiting first. A

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from processing_core import lowlevel
 from processing_sync._aliases import EventAliases
+from processing_sync._awaitable import AwaitableEvent
 from processing_sync._introspection import Waiter
 from processing_sync._introspection import waiters as _waiters
 
@@ -11,7 +12,7 @@ __all__ = ["Event"]
 
 
 @lowlevel.own_methods
-class Event(lowlevel.Derivable, EventAliases, lowlevel.Event):
+class Event(lowlevel.Derivable, EventAliases, AwaitableEvent, lowlevel.Event):
     """A flag between processes, and their threads; it can be sent anywhere in the family.
 
     `set` releases all threads that wait at that moment, even if `clear` follows at once.

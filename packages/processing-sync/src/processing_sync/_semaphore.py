@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from processing_core import lowlevel
 from processing_sync._aliases import SemaphoreAliases
+from processing_sync._awaitable import AwaitableSemaphore
 from processing_sync._introspection import Holder, Waiter
 from processing_sync._introspection import holders as _holders
 from processing_sync._introspection import waiters as _waiters
@@ -12,7 +13,7 @@ __all__ = ["BoundedSemaphore", "Semaphore"]
 
 
 @lowlevel.own_methods
-class Semaphore(lowlevel.Derivable, SemaphoreAliases, lowlevel.Semaphore):
+class Semaphore(lowlevel.Derivable, SemaphoreAliases, AwaitableSemaphore, lowlevel.Semaphore):
     """A count of permits between processes, and their threads; it can be sent anywhere in the family.
 
     A permit has no owner: one process may release what another has acquired. So the permits that a dead process had
@@ -58,7 +59,7 @@ class Semaphore(lowlevel.Derivable, SemaphoreAliases, lowlevel.Semaphore):
 
 
 @lowlevel.own_methods
-class BoundedSemaphore(lowlevel.Derivable, SemaphoreAliases, lowlevel.BoundedSemaphore):
+class BoundedSemaphore(lowlevel.Derivable, SemaphoreAliases, AwaitableSemaphore, lowlevel.BoundedSemaphore):
     """Permits for a bounded resource, between processes; it can be sent anywhere in the family.
 
     Each permit knows the process that holds it.  If that process dies, or exits, a process

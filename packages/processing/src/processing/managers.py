@@ -33,6 +33,7 @@ from processing_managers.managers import SharedMemoryManager as SharedMemoryMana
 from processing_managers.managers import SyncManager as SyncManager
 from processing_managers.managers import Token as Token
 from processing_managers.managers import ValueProxy as ValueProxy
+from processing_managers.managers import call_async as call_async
 
 if TYPE_CHECKING:
     from processing_managers.managers import Server as Server
@@ -69,6 +70,7 @@ __all__ = [
     "QueueProxy",
     "PoolProxy",
     "AsyncResultProxy",
+    "call_async",
     # errors
     "RemoteError",
     "ServerGone",

@@ -210,7 +210,7 @@ class PutWatched(Scenario[tuple[Any, Any, Tally]]):
         assert queue._watch() == (not queue.empty())
         while not queue.empty():
             queue.get()
-        observer.drain()
+        observer.take()
         assert not queue._watch()
         queue.put(2)
         assert select.select([observer], [], [], 0)[0]

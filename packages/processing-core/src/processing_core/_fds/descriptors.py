@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from processing_core._native import _kernel
-from processing_core._platform import READABLE, Poller, open_process
+from processing_core._platform import READABLE, DescriptorSet, Poller, open_process
 from processing_core.annotations import TYPE_CHECKING, ParamSpec, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ __all__ = [
     "open_file",
     "open_pidfd",
     "open_pipe",
+    "open_set",
     "polled",
+    "polled_now",
     "readable",
     "register_transport",
     "scarcity",
@@ -212,6 +214,25 @@ def open_pidfd(pid: int) -> Descriptor:
     """A descriptor of a process, which is readable once that has ended."""
     with limit_named():
         return Descriptor(open_process(pid))
+
+
+def open_set() -> DescriptorSet:
+    """An empty set of descriptors."""
+    with limit_named():
+        made = DescriptorSet()
+        if made.fileno() > _STANDARD:
+            return made
+        try:
+            return DescriptorSet.fromfd(duplicate(made.fileno()))
+        finally:
+            made.close()
+
+
+def polled_now(fd: int, mask: int) -> bool:
+    """Whether a descriptor is ready for ``mask``."""
+    poller = Poller()
+    poller.register(fd, mask)
+    return bool(poller.poll(0))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from processing_core.annotations import signal
 
 __all__ = [
     "HUNG_UP",
+    "DescriptorSet",
     "READABLE",
     "WRITABLE",
     "Poller",
@@ -29,6 +30,9 @@ __all__ = [
 
 Poller = select.poll
 """Waits for several descriptors."""
+
+DescriptorSet = select.epoll
+"""Several descriptors that are waited for as one, which is readable when one of them is ready: epoll(7)."""
 
 READABLE, WRITABLE, HUNG_UP = select.POLLIN, select.POLLOUT, select.POLLHUP
 """What a `Poller` may be told to wait for, and says; it always waits for `HUNG_UP`."""

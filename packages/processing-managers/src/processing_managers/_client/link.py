@@ -40,6 +40,9 @@ class AnyLink(Protocol):
     ) -> Any:
         """Call a method of a referent, or of the server itself, and return its result; blocks."""
 
+    async def call_async(self, ident: str, method: str, args: tuple[Any, ...], kwds: Mapping[str, Any]) -> Any:
+        """As `call`, awaited in a task of an event loop."""
+
     def new_ticket(self) -> int:
         """A number for a call that may be withdrawn; 0 if calls of this link cannot be."""
 
@@ -187,6 +190,27 @@ class Link:
         finally:
             if channel.pending:
                 channel.close()
+            else:
+                idle.append(channel)
+
+    async def call_async(self, ident: str, method: str, args: tuple[Any, ...], kwds: Mapping[str, Any]) -> Any:
+        """As `call`, awaited in a task of an event loop; cancelled, the call is withdrawn.
+
+        Only the first call of a thread blocks, while the connection is made.
+        """
+        if self._lost:
+            raise self._gone()
+        idle, ticket = self._threads.idle, self.new_ticket()
+        channel = idle.pop() if idle else self._open_channel()
+        try:
+            return await channel.ask_async((ident, method, args, kwds, ticket))
+        except Lost as lost:
+            self._lost = True
+            raise self._gone(lost) from lost
+        finally:
+            if channel.pending:
+                channel.close()
+                self._send_control(("undo", ticket, self.serializer.dumps((threading.get_ident(), "", "", ()))))
             else:
                 idle.append(channel)
 

@@ -65,6 +65,10 @@ class LocalLink:
             raise ServerGone(f"the manager's server at {self._server.address!r} was stopped", self._server.address)
         return self._server.perform(self._server.residents, ident, method, args, kwds)
 
+    async def call_async(self, ident: str, method: str, args: tuple[Any, ...], kwds: Mapping[str, Any]) -> Any:
+        """As `call`; blocks, because the referent is of this process."""
+        return self.call(ident, method, args, kwds)
+
     def new_ticket(self) -> int:
         """None is needed: what waits here is interrupted itself."""
         return 0

@@ -27,6 +27,7 @@ from collections.abc import Callable
 
 from processing_core import ClosedError, NotPicklableError
 from processing_core.annotations import Any, Protocol
+from processing_core.lowlevel import BUSY, until
 from processing_core.lowlevel import Channel as Ring
 from processing_managers._wire.messages import Request, failure
 from processing_managers._wire.serializers import Serializer
@@ -35,6 +36,10 @@ from processing_queues import Connection, ShutDown
 __all__ = ["Lost", "RequestChannel", "RingChannel", "StreamChannel"]
 
 _SLICE = 0.3  # seconds between two tests whether the server is alive
+
+
+_NOT_YET: Any = object()
+"""In the place of an answer that has not come."""
 
 
 class Lost(Exception):
@@ -53,6 +58,9 @@ class RequestChannel(Protocol):
         :raises Lost: if the server is gone.
         :raises BaseException: what the call raises, or its pickling, or unpickling its answer.
         """
+
+    async def ask_async(self, request: Request) -> Any:
+        """The same, awaited in a task of an event loop."""
 
     def close(self) -> None:
         """Have the server's thread end after it has carried out its call."""
@@ -78,6 +86,23 @@ class RingChannel:
 
     def ask(self, request: Request) -> Any:
         """What the call returns; blocks."""
+        number = self._send(request)
+        while (answer := self._answer(number, _SLICE)) is _NOT_YET:
+            pass
+        return self._loaded(*answer)
+
+    async def ask_async(self, request: Request) -> Any:
+        """What the call returns, awaited in a task of an event loop."""
+        number = self._send(request)
+
+        def attempt() -> Any:
+            while (answer := self._answer(number, 0)) is _NOT_YET and not self._answers.empty():
+                pass
+            return BUSY if answer is _NOT_YET else answer
+
+        return self._loaded(*await until(attempt, self._answers._observe))
+
+    def _send(self, request: Request) -> int:
         number = next(self._numbers)
         self.pending = True  # before the sending: a thread that is interrupted after it must not send another request
         try:
@@ -89,17 +114,21 @@ class RingChannel:
         except NotPicklableError:
             self.pending = False  # it was not sent
             raise
-        while True:
-            try:
-                answered, failed, _, loaded, said = self._answers._receive(_SLICE)
-            except queue.Empty:
-                if self._ended():
-                    raise Lost from None
-                continue
-            except ClosedError:
+        return number
+
+    def _answer(self, number: int, timeout: float) -> Any:
+        """The answer to a request: (whether it failed, whether it was unpickled, what it is); `_NOT_YET`."""
+        try:
+            answered, failed, _, loaded, said = self._answers._receive(timeout)
+        except queue.Empty:
+            if self._ended():
                 raise Lost from None
-            if answered == number:
-                break
+            return _NOT_YET
+        except ClosedError:
+            raise Lost from None
+        return (failed, loaded, said) if answered == number else _NOT_YET
+
+    def _loaded(self, failed: int, loaded: bool, said: Any) -> Any:
         self.pending = False
         if not loaded:
             try:
@@ -136,6 +165,18 @@ class StreamChannel:
         try:
             self._connection.send_bytes(written)
             answer = self._connection.recv_bytes()
+        except (OSError, EOFError) as error:
+            raise Lost(*error.args) from error
+        self.pending = False
+        return _said(*self._serializer.loads(answer))
+
+    async def ask_async(self, request: Request) -> Any:
+        """What the call returns, awaited in a task of an event loop."""
+        written = self._serializer.dumps(request)
+        self.pending = True
+        try:
+            await self._connection.send_bytes_async(written)
+            answer = await self._connection.recv_bytes_async()
         except (OSError, EOFError) as error:
             raise Lost(*error.args) from error
         self.pending = False

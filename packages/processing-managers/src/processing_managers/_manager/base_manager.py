@@ -228,6 +228,27 @@ class BaseManager(ManagerAliases):
         if self._process is not None:
             self.shutdown()
 
+    async def shutdown_async(self) -> None:
+        """End the server that this manager started: `shutdown`, awaited in a task of an event loop.
+
+        :raises StateError: if it started none.
+        """
+        process = self._process
+        if process is not None and process.pid is not None and process.is_alive():
+            process.terminate()
+            await process.join_async(self._shutdown_timeout)
+        self.shutdown()
+
+    async def __aenter__(self) -> Self:
+        """As ``with``: starts the server, which blocks until it listens, unless it was started."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            await self.shutdown_async()
+
     def __reduce__(self) -> tuple[Any, ...]:
         link = self._started()
         link.open()

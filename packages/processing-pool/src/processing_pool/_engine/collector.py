@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from processing_core.annotations import TYPE_CHECKING
+from processing_core.annotations import TYPE_CHECKING, Protocol
 from processing_core.lowlevel import ScopeGuard
 from processing_pool._messages import CALLS, WAKE, Row
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from processing_pool._engine.job import Job
     from processing_pool._engine.task_channel import TaskChannel
 
-__all__ = ["Collector", "Target"]
+__all__ = ["Collector", "Target", "Waiter"]
 
 LONGEST_SLEEP = 0.5
 """Seconds between two looks of a thread that sleeps: its wake-ups are hints."""
@@ -35,16 +35,23 @@ LARGEST_RECEIVE = 256
 """Rows that are taken before any is looked at."""
 
 
+class Waiter(Protocol):
+    """What a thread sleeps on: a lock; or what stands for it in an event loop."""
+
+    def release(self) -> None:
+        """Wake it."""
+
+
 class Target:
     """Something that threads wait for."""
 
-    __slots__ = ("__weakref__", "_waiters")
+    __slots__ = ("__weakref__", "waiters")
 
     may_collect = True
     """Whether a row makes it ready, rather than another thread: then a thread that waits for it may be the leader."""
 
     def __init__(self) -> None:
-        self._waiters: list[threading.Lock] = []
+        self.waiters: list[Waiter] = []
 
     def is_ready(self) -> bool:
         """Whether the wait for it is over."""
@@ -52,8 +59,8 @@ class Target:
 
     def wake(self) -> None:
         """Wake the threads that wait for it, because it may be ready."""
-        if self._waiters:
-            for waiter in list(self._waiters):
+        if self.waiters:
+            for waiter in list(self.waiters):
                 _wake(waiter)
 
 
@@ -71,7 +78,7 @@ class Collector:
         self._try_lead, self._end_lead = partial(lead.acquire, False), lead.release
         self._collecting: list[Target] = []  # the targets that the leader waits for, the innermost last
         self._blamed: Job | None = None  # at which an error was met last
-        self._waiters: dict[threading.Lock, None] = {}  # of the threads that could become the leader
+        self.waiters: dict[Waiter, None] = {}  # of the threads, and loops, that could become the leader
 
     def wait(self, target: Target, timeout: float | None = None) -> bool:
         """Wait until ``target`` is ready, as the leader if there is no other.
@@ -89,10 +96,24 @@ class Collector:
                         self._collect(target, deadline)
             finally:
                 if collects:
-                    self._promote_waiter()
+                    self.promote_waiter()
         if not target.is_ready():
             self._sleep(target, deadline)
         return target.is_ready()
+
+    def collect_now(self) -> bool:
+        """Receive and dispatch what is there, if no thread leads: whether it was so.  Does not wait.
+
+        If it was so, the caller calls `promote_waiter` next.
+        """
+        with ScopeGuard(self._try_lead, self._end_lead) as collects:
+            if collects:
+                inbox = self._inbox
+                self._channel.receive(LARGEST_RECEIVE, 0, inbox)
+                while inbox:
+                    self._dispatch()
+                    self._channel.receive(LARGEST_RECEIVE, 0, inbox)
+        return bool(collects)
 
     def notify(self, target: Target) -> None:
         """Wake every thread that waits for ``target``, which became ready without a row.
@@ -174,10 +195,10 @@ class Collector:
         waiter = threading.Lock()
         waiter.acquire()
         try:
-            target._waiters.append(waiter)
+            target.waiters.append(waiter)
             while not target.is_ready() and (deadline is None or time.monotonic() < deadline):
                 if target.may_collect:
-                    self._waiters[waiter] = None
+                    self.waiters[waiter] = None
                     # This is tried after the waiter is listed: a leader that ends after this wakes it.
                     with ScopeGuard(self._try_lead, self._end_lead) as collects:
                         if collects:
@@ -186,26 +207,26 @@ class Collector:
                         continue
                 waiter.acquire(True, min(LONGEST_SLEEP, _left(deadline)))
         finally:
-            self._waiters.pop(waiter, None)
-            self._promote_waiter()
+            self.waiters.pop(waiter, None)
+            self.promote_waiter()
             try:
-                target._waiters.remove(waiter)
+                target.waiters.remove(waiter)
             except ValueError:
                 pass  # it was interrupted before it was listed
 
-    def _promote_waiter(self) -> None:
+    def promote_waiter(self) -> None:
         """Wake a thread that could be the next leader, because there may be none.
 
         It is only a hint: if an exception of a signal handler prevents it, the waiters test for themselves within a
         slice.  A waiter leaves the list as it is woken, so one whose thread was interrupted costs one waking at most.
         """
-        for waiter in list(self._waiters):
-            if self._waiters.pop(waiter, waiter) is None:
+        for waiter in list(self.waiters):
+            if self.waiters.pop(waiter, waiter) is None:
                 _wake(waiter)
                 return
 
 
-def _wake(waiter: threading.Lock) -> None:
+def _wake(waiter: Waiter) -> None:
     try:
         waiter.release()
     except RuntimeError:

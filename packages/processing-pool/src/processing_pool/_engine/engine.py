@@ -16,10 +16,11 @@ from collections.abc import Callable
 
 from processing_core import ClosedError, StateError
 from processing_core.annotations import TYPE_CHECKING, Any
-from processing_core.lowlevel import at_exit, caused_by
+from processing_core.lowlevel import at_exit, caused_by, has_loop
 from processing_pool._engine.callback_thread import CallbackThread
 from processing_pool._engine.collector import Collector, Target
 from processing_pool._engine.job_table import JobTable
+from processing_pool._engine.loop_collector import LoopCollectors
 from processing_pool._errors import PoolBroken, TaskCancelled
 from processing_pool._jobs.calls import Calls
 from processing_pool._jobs.result import AsyncResult
@@ -65,9 +66,11 @@ class Engine:
         self.outstanding: set[AsyncResult[Any]] = set()  # those that the callback thread collects for
         self.collector: Collector = Collector(channel, self.jobs.by_id, self.finished)
         self.callback_thread: CallbackThread = CallbackThread(self.collector, self.needs_collecting)
+        self.loop_collectors: LoopCollectors = LoopCollectors(self.collector, channel, self._collect)
         self._numbers = itertools.count(1)
         self._all_done = _AllDone(self)
         self._broken_target = _Broken(self)
+        self._over_target = _Over(self)
 
     def start(self, pool: object) -> None:
         """Start the workers, and end them when ``pool`` is dropped.
@@ -170,8 +173,16 @@ class Engine:
         self.outstanding.add(result)
         if result.ready():
             self.outstanding.discard(result)
+        elif result.may_collect and has_loop() and (collector := self.loop_collectors.current()) is not None:
+            collector.enter(result)
         else:
             self.callback_thread.look()
+
+    async def wait_async(self, target: Target, timeout: float | None = None) -> bool:
+        """As `wait`, in a task of an event loop."""
+        if os.getpid() != self.pid:
+            raise StateError("the result of a pool can be waited for only by the process that made the pool")
+        return await self.loop_collectors.wait(target, timeout)
 
     def wait(self, target: Target, timeout: float | None = None) -> bool:
         """As :meth:`Collector.wait`."""
@@ -236,7 +247,7 @@ class Engine:
 
     def needs_collecting(self) -> bool:
         """Whether outcomes must be collected although no thread waits for them."""
-        if self.outstanding or (self.state == CLOSED and not self.idle()):
+        if self.outstanding or self.loop_collectors.held or (self.state == CLOSED and not self.idle()):
             return True
         return self.jobs.needs_collecting()
 
@@ -279,6 +290,25 @@ class Engine:
             return False
         self._release()
         return True
+
+    async def join_async(self, timeout: float | None = None) -> bool:
+        """As `join`, in a task of an event loop."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if not await self.wait_async(self._all_done, timeout):
+            return False
+        self.finished()
+        if not await self.wait_async(self._over_target, None if deadline is None else deadline - time.monotonic()):
+            return False
+        self._release()  # the channel's thread is at its end
+        return True
+
+    async def terminate_async(self) -> None:
+        """As `terminate`, in a task of an event loop; a cancellation leaves the workers ending."""
+        if os.getpid() != self.pid:
+            return
+        self.abandon()
+        await self.wait_async(self._over_target)
+        self._release()
 
     def terminate(self) -> None:
         """End the workers now; unfinished tasks fail."""
@@ -341,6 +371,7 @@ class Engine:
         self._forget_pool()
         self.jobs.abort(self._over)
         self._all_done.wake()
+        self._over_target.wake()
         self.callback_thread.stop()
         self.collector.wake_leader()
         if self._dropped or self._retired:
@@ -396,6 +427,19 @@ class _AllDone(Target):
 
     def is_ready(self) -> bool:
         return self._engine.idle()
+
+
+class _Over(Target):
+    """The channel's end, which no row tells."""
+
+    may_collect = False
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self._engine = engine
+
+    def is_ready(self) -> bool:
+        return self._engine.is_over
 
 
 class _Broken(Target):

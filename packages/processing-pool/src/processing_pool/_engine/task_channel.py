@@ -84,6 +84,9 @@ class TaskChannel(Protocol):
 
     Every task passes through `send`, `send_many`, `send_batch`, `receive` and `tell`: an implementation may have
     functions as attributes of these names, to save a call.
+
+    A channel may have a method ``observe(observer: Observer) -> int``: the next outcome tells the observer the key that
+    it returns, once. Then event loops collect without a thread.
     """
 
     @property

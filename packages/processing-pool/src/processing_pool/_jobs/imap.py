@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator
 from itertools import islice, takewhile
 
 from processing_core import TimeoutError
@@ -19,6 +19,7 @@ from processing_core.annotations import TYPE_CHECKING, Any, Generic, Protocol, T
 from processing_core.lowlevel import checked_timeout
 from processing_pool._engine.collector import Target
 from processing_pool._engine.job_table import JobTable
+from processing_pool._jobs.async_feed import AsyncFeeder
 from processing_pool._jobs.retries import Retries
 from processing_pool._jobs.window import Window
 from processing_pool._messages import CALLS, SPECIAL, WAKE, Failed, Failure, Unread, failure_of
@@ -40,7 +41,17 @@ R = TypeVar("R")
 _GONE = object()
 """In the place of an item that is not in flight."""
 
+_NOT_YET, _OVER = object(), object()
+"""In the place of a result that is not there."""
+
 _COUNTED = frozenset({list, tuple, range, str, bytes, dict, set, frozenset})
+
+
+class Room(Protocol):
+    """What the feeder sleeps on."""
+
+    def release(self) -> object:
+        """Wake it."""
 
 
 class ImapJob(Target):
@@ -55,7 +66,7 @@ class ImapJob(Target):
         table: JobTable,
         channel: TaskChannel,
         function: Callable[..., Any],
-        iterable: Iterable[Any],
+        iterable: Iterable[Any] | AsyncIterable[Any],
         chunksize: int,
         ordered: bool,
         star: bool,
@@ -66,7 +77,8 @@ class ImapJob(Target):
         self._table = table
         self._channel = channel
         self._function = function
-        self._items = iter(iterable)
+        self._async_items = iterable if isinstance(iterable, AsyncIterable) else None
+        self._items = iter(()) if self._async_items is not None else iter(iterable)  # type: ignore[arg-type]
         # For these the number of items is known in advance. The length of any other object may be a guess, such as a
         # progress bar's total.
         self._counted: Collection[Any] | None = iterable if type(iterable) in _COUNTED else None  # type: ignore[assignment]
@@ -89,13 +101,18 @@ class ImapJob(Target):
         self._unwanted = False  # the iterator is gone: results are not kept
         self._pool: object = None  # kept alive if its tasks are to be done
         self._paused = False  # the iterator is gone, and had been advanced: no item is taken until the pool is closed
-        self._room = threading.Semaphore(0)  # its permits are hints that there may be room
+        self._room: Room = threading.Semaphore(0)  # its permits are hints that there may be room
         self._feeder_waits = False
 
     # -- the feeder ---------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start the feeder thread."""
+        """Start the feeder thread; or a task of the running event loop, for an asynchronous iterable."""
+        if self._async_items is not None:
+            feeder = AsyncFeeder(self, self._async_items)
+            self._room, self._async_items, self._feeder_waits = feeder, None, True
+            feeder.start()
+            return
         threading.Thread(target=self._feed, name="processing pool's feeder", daemon=True).start()
 
     def _feed(self) -> None:
@@ -114,11 +131,34 @@ class ImapJob(Target):
             self._items, self._counted = iter(()), None
             self._look()
 
+    # For an `AsyncFeeder`:
+
+    def has_room(self) -> bool:
+        """Whether a further item may be sent."""
+        self._feeder_waits = True
+        self._window.adapt()
+        return self._has_room()
+
+    def is_ended(self) -> bool:
+        """Whether no further item is wanted."""
+        return self._ended
+
+    def send_items(self, items: list[Any]) -> None:
+        """Send items."""
+        self._send(items)
+
+    def end_feeding(self, error: BaseException | None) -> None:
+        """Note that there are no more items, or that the iterable has raised."""
+        if error is not None:
+            self._end(error)
+        self._ended = True
+        self._look()
+
     def _await_room(self) -> None:
         while not self._has_room() and not self._ended:
             self._feeder_waits = True
             if not self._has_room():
-                self._room.acquire()
+                self._room.acquire()  # type: ignore[attr-defined]
             self._feeder_waits = False
             self._window.adapt()
 
@@ -351,6 +391,9 @@ class ImapJob(Target):
 class IteratorOwner(Protocol):
     """The engine, as an iterator sees it."""
 
+    async def wait_async(self, target: Target, timeout: float | None = None) -> bool:
+        """As `wait`, in a task of an event loop."""
+
     drains: bool
     """Whether what was submitted is done before the program ends."""
 
@@ -383,6 +426,12 @@ class IMapIterator(Generic[R]):
     def __next__(self, timeout: float | None = None) -> R:
         return self.next(timeout)
 
+    def __aiter__(self) -> AsyncIterator[R]:
+        return self
+
+    async def __anext__(self) -> R:
+        return await self.next_async()
+
     def close(self) -> None:
         """Drop the rest: no more items are taken from the iterable, and queued ones are not begun. Does not block."""
         if self._abandon.detach() is not None:
@@ -398,17 +447,40 @@ class IMapIterator(Generic[R]):
         :raises StopIteration: if there are no more.
         :raises BaseException: what the task raised; the next call returns the next result.
         """
-        while True:
-            with self._guard:
-                if self._rest:
-                    return _given(self._rest.popleft())  # type: ignore[no-any-return]
-                if self._job.is_ready():
-                    if self._job.is_over():
-                        raise StopIteration
-                    self._rest.extend(self._job.take())
-                    continue
+        while (found := self._next_now()) is _NOT_YET:
             if not self._owner.wait(self._job, checked_timeout(timeout)):
                 raise TimeoutError(f"the next result was not there after {timeout} s")
+        if found is _OVER:
+            raise StopIteration
+        return _given(found)  # type: ignore[no-any-return]
+
+    async def next_async(self, timeout: float | None = None) -> R:
+        """The next result: `next`, awaited in a task of an event loop; ``async for`` calls it.
+
+        A cancelled call has taken none.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        :raises TimeoutError: if it was not there in time.
+        :raises StopAsyncIteration: if there are no more.
+        :raises BaseException: what the task raised; the next call returns the next result.
+        """
+        while (found := self._next_now()) is _NOT_YET:
+            if not await self._owner.wait_async(self._job, checked_timeout(timeout)):
+                raise TimeoutError(f"the next result was not there after {timeout} s")
+        if found is _OVER:
+            raise StopAsyncIteration
+        return _given(found)  # type: ignore[no-any-return]
+
+    def _next_now(self) -> Any:
+        """The next result, taken; `_NOT_YET` if it is not there, `_OVER` if there are no more."""
+        with self._guard:
+            if not self._rest:
+                if not self._job.is_ready():
+                    return _NOT_YET
+                if self._job.is_over():
+                    return _OVER
+                self._rest.extend(self._job.take())
+            return self._rest.popleft() if self._rest else _NOT_YET
 
 
 def _abandon(job: weakref.ref[ImapJob], pool: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 from processing_core import TimeoutError
 from processing_core.annotations import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
         def wait(self, target: Target, timeout: float | None = None) -> bool:
             """Wait until ``target`` is ready; return whether it is in time."""
+
+        async def wait_async(self, target: Target, timeout: float | None = None) -> bool:
+            """Wait in a task of an event loop until ``target`` is ready; return whether it is in time."""
 
         def notify(self, target: Target) -> None:
             """Wake the threads that wait for ``target``, which became ready without a row."""
@@ -89,7 +92,7 @@ class AsyncResult(Target, Generic[R]):
         callback: Callable[[R], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
     ) -> None:
-        self._waiters = []
+        self.waiters = []
         self._owner = owner
         self._pool = pool
         self.task: Any = task
@@ -123,6 +126,36 @@ class AsyncResult(Target, Generic[R]):
             return self._given()
         finally:
             del self  # else the exception and the traceback with this frame would refer to each other
+
+    def __await__(self) -> Generator[Any, None, R]:
+        """The result, awaited in a task of an event loop: `get`.
+
+        A cancelled wait leaves the task running; `cancel` stops it.
+        """
+        return self.get_async().__await__()
+
+    async def get_async(self, timeout: float | None = None) -> R:
+        """The result: `get`, awaited in a task of an event loop.
+
+        A cancelled wait leaves the task running; `cancel` stops it.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        :raises TimeoutError: if it was not there in time.
+        :raises BaseException: as `get`.
+        """
+        if self._outcome is None and not await self._owner.wait_async(self, checked_timeout(timeout)):
+            raise TimeoutError(f"the result was not there after {timeout} s")
+        try:
+            return self._given()
+        finally:
+            del self
+
+    async def wait_async(self, timeout: float | None = None) -> None:
+        """Wait until the result is there, or the time is up: `wait`, awaited in a task of an event loop.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        """
+        await self._owner.wait_async(self, checked_timeout(timeout))
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until the result is there, or the time is up.  Blocks; signal handlers run.

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from processing_core import BaseContext, ClosedError
 from processing_core.annotations import TYPE_CHECKING, Any, NoReturn
-from processing_core.lowlevel import Claims, TaskQueue
+from processing_core.lowlevel import Claims, Observer, TaskQueue
 from processing_pool._messages import CALLS
 from processing_pool._supervision.supervisor import Supervisor
-from processing_pool._worker.functions import ITEM, STAR, FunctionParcel, FunctionParcels, uncallable
+from processing_pool._worker.functions import ITEM, STAR, FunctionParcel, FunctionParcels, runnable, uncallable
 from processing_pool._worker.setup import WorkerConfig, WorkerSetup
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class ProcessChannel:
             self.send_batch = self._then_start(self.send_batch)
         self.receive: Callable[..., Any] = results._receive_many
         self.tell: Callable[[int, int, object], Any] = results._send
+        self.observe: Callable[[Observer], int] = results._observe
         self._config = WorkerConfig(
             tasks, results, Claims(size), initializer, initargs, max_tasks, on_exit, of_executor, setup, idle_timeout
         )
@@ -111,7 +112,7 @@ class ProcessChannel:
 
     def pack(self, function: Callable[..., Any], star: bool) -> FunctionParcel:
         """Pickle the function; the job's id is the cell of the parcel with the pickle."""
-        return FunctionParcel(STAR if star else ITEM, function)
+        return FunctionParcel(STAR if star else ITEM, runnable(function))
 
     def submit(self, call: Call) -> None:
         """Send a call; for a function that is pickled by its name, the message has the id of its parcel instead."""
@@ -122,6 +123,8 @@ class ProcessChannel:
         if packed is not None:
             call.packed = packed
             function = packed.job_id
+        else:
+            function = runnable(function)
         call.ticket = self.send(CALLS, call.index, (function, args, kwds))
 
     def take_back(self, call: Call) -> bool:

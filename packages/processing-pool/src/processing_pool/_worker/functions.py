@@ -13,10 +13,19 @@ from itertools import starmap
 from types import BuiltinFunctionType, FunctionType
 
 from processing_core.annotations import Any
-from processing_core.lowlevel import Parcel, attach, dumps, family, pack_shared, unpack
+from processing_core.lowlevel import (
+    CoroutineTask,
+    Parcel,
+    attach,
+    dumps,
+    family,
+    is_coroutine_function,
+    pack_shared,
+    unpack,
+)
 from processing_pool._messages import unpickling_failed
 
-__all__ = ["CALL", "ITEM", "STAR", "FunctionCache", "FunctionParcels", "FunctionParcel", "uncallable"]
+__all__ = ["CALL", "ITEM", "STAR", "FunctionCache", "FunctionParcels", "FunctionParcel", "runnable", "uncallable"]
 
 Function = Callable[..., Any]
 
@@ -42,6 +51,11 @@ def uncallable(kind: str) -> None:
     :raises TypeError: always.
     """
     raise TypeError(f"{kind!r} object is not callable")
+
+
+def runnable(function: Function) -> Function:
+    """What a worker calls: for an ``async def`` function, one that runs it in an event loop of the worker."""
+    return CoroutineTask(function) if is_coroutine_function(function) else function
 
 
 class FunctionParcel:
@@ -77,7 +91,7 @@ class FunctionParcels:
             return self._add(function)
 
     def _add(self, function: Function) -> FunctionParcel | None:
-        named = b"cloudpickle" not in dumps(function)
+        named = b"cloudpickle" not in dumps(function) and not is_coroutine_function(function)
         packed = FunctionParcel(CALL, function) if named else None
         self._packed[function] = packed
         if len(self._packed) > CACHED_PARCELS:

@@ -1,5 +1,5 @@
 /* The Python type of an observer: see observers.h. */
-#include "arena/observers.h"
+#include "objects/observer_type.h"
 #include "arena/errors.h"
 #include "arena/liveness.h"
 
@@ -17,7 +17,7 @@ static bool observer_open(observer_object *e, bool from_dead)
         word64 *entry = &arena.header->observers[e->slot];
         owner_id tenant = load(entry);
         if (tenant && (!from_dead || member_alive(tenant))) continue;
-        if (!cas64(entry, tenant, e->owner)) continue;
+        if (mailbox_open(e->slot) != OK || !cas64(entry, tenant, e->owner)) continue;
         e->fd = platform_observer_make(&arena.header->family, e->owner, e->slot);
         if (e->fd >= 0) {
             platform_datagrams_require(e->fd, arena.header->family.token);
@@ -68,15 +68,61 @@ static PyObject *py_close(PyObject *self, PyObject *Py_UNUSED(none))
     Py_RETURN_NONE;
 }
 
-static PyObject *py_drain(PyObject *self, PyObject *Py_UNUSED(none))
+/* Every object of the fork's child, and a closed one, has no slot. */
+static bool in_use(observer_object *e) { return e->fd >= 0 && arena_usable() == OK && e->owner == arena.self; }
+
+static PyObject *observer_class;
+
+bool observer_slot(PyObject *observer, uint32_t *slot)
 {
-    if (((observer_object *)self)->fd >= 0) platform_observer_drain(((observer_object *)self)->fd);
+    observer_object *e = (observer_object *)observer;
+    if (Py_TYPE(observer) != (PyTypeObject *)observer_class || !in_use(e)) {
+        PyErr_SetString(PyExc_ValueError, "no open Observer of this process");
+        return false;
+    }
+    *slot = e->slot;
+    return true;
+}
+
+PyObject *observer_watch(PyObject *observer, struct observable *o)
+{
+    uint32_t slot;
+    return observer_slot(observer, &slot) ? PyLong_FromUnsignedLongLong(observable_watch(o, slot)) : NULL;
+}
+
+/* take(all=False): receive the datagrams; the keys that were told, or None if some were not kept. */
+static PyObject *py_take(PyObject *self, PyObject *args)
+{
+    observer_object *e = (observer_object *)self;
+    int all = 0;
+    uint32_t at = 0;
+    if (!PyArg_ParseTuple(args, "|p", &all)) return NULL;
+    PyObject *keys = PyList_New(0);
+    if (!keys || !in_use(e)) return keys;
+    platform_observer_drain(e->fd);
+    bool lost = mailbox_begin(e->slot);
+    for (uint64_t told; keys && (told = mailbox_take(e->slot, all || lost, &at));) {
+        PyObject *key = PyLong_FromUnsignedLongLong(told);
+        if (!key || PyList_Append(keys, key) < 0) Py_CLEAR(keys);
+        Py_XDECREF(key);
+    }
+    if (!lost || !keys) return keys;
+    Py_DECREF(keys);
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_tell(PyObject *self, PyObject *number)
+{
+    uint64_t key = PyLong_AsUnsignedLongLong(number);
+    if (PyErr_Occurred()) return NULL;
+    if (in_use((observer_object *)self)) observer_tell(((observer_object *)self)->slot, key);
     Py_RETURN_NONE;
 }
 
 static PyMethodDef methods[] = {
+    {"tell", py_tell, METH_O, NULL},
+    {"take", py_take, METH_VARARGS, NULL},
     {"fileno", py_fileno, METH_NOARGS, NULL},
-    {"drain", py_drain, METH_NOARGS, NULL},
     {"close", py_close, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
@@ -91,6 +137,8 @@ bool observer_register(PyObject *module)
         .flags = Py_TPFLAGS_DEFAULT,
         .slots = slots,
     };
-    PyObject *type = PyType_FromSpec(&spec);
-    return type && PyModule_AddObjectRef(module, "Observer", type) == 0;
+    observer_class = PyType_FromSpec(&spec);
+    return observer_class && PyModule_AddObjectRef(module, "Observer", observer_class) == 0
+        && PyModule_AddIntMacro(module, OBSERVERS) == 0 && PyModule_AddIntConstant(module, "KEY_JOINED", KEY_JOINED) == 0
+        && PyModule_AddIntConstant(module, "KEY_DIED", KEY_DIED) == 0;
 }

@@ -1,0 +1,81 @@
+"""Waiting in a loop of asyncio, uvloop's included."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from functools import partial
+from weakref import ReferenceType, WeakKeyDictionary, ref
+
+from processing_core._event_loop.waiter import LoopWaiter, Wait
+from processing_core._forks import forget_in_child
+
+__all__ = ["AsyncioWaiter", "waiter_of_loop"]
+
+
+class AsyncioWaiter(LoopWaiter):
+    """The waiter of a loop of asyncio.
+
+    It is closed with the loop: when `asyncio.run` and its like shut the loop's asynchronous generators down, of which
+    it has one for this; or when the loop is no longer referred to.
+
+    :param loop: the running loop.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        loop.add_reader(self.fileno(), self.look)
+        self._guard = _close_at_shutdown(ref(loop), ref(self))
+        try:
+            self._guard.__anext__().send(None)  # run it up to its yield: now the loop knows it
+        except StopIteration:
+            pass
+
+    async def sleep(self, wait: Wait, left: float | None) -> None:
+        """Sleep until the wait is woken, or for ``left`` seconds."""
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        wait.wake = partial(_finish, future)
+        timer = None if left is None else loop.call_later(left, _finish, future)
+        try:
+            await future
+        finally:
+            wait.wake = None
+            if timer is not None:
+                timer.cancel()
+
+
+def _finish(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+_waiters: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncioWaiter] = WeakKeyDictionary()
+forget_in_child(_waiters.clear)
+
+
+def waiter_of_loop() -> AsyncioWaiter:
+    """The running loop's.
+
+    :raises RuntimeError: if no loop runs.
+    """
+    loop = asyncio.get_running_loop()
+    waiter = _waiters.get(loop)
+    if waiter is None:
+        for other in [each for each in _waiters if each.is_closed()]:
+            _waiters.pop(other).close()
+        waiter = _waiters[loop] = AsyncioWaiter(loop)
+    return waiter
+
+
+async def _close_at_shutdown(
+    loop_reference: ReferenceType[asyncio.AbstractEventLoop], reference: ReferenceType[AsyncioWaiter]
+) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        loop, waiter = loop_reference(), reference()
+        if loop is not None and waiter is not None and _waiters.get(loop) is waiter:
+            del _waiters[loop]
+            loop.remove_reader(waiter.fileno())
+            waiter.close()

@@ -1,0 +1,104 @@
+"""What children do while tasks of an event loop wait for them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterable
+from contextvars import ContextVar
+from typing import Any
+
+import processing_core
+
+variable: ContextVar[str] = ContextVar("variable", default="unset")
+
+
+def put_all(queue: Any, items: Iterable[Any]) -> None:
+    """Put each of some objects into a queue."""
+    for item in items:
+        queue.put(item)
+
+
+def put_numbered(queue: Any, name: int, count: int, pause: float = 0.0) -> None:
+    """Put (name, 0), (name, 1), ..."""
+    for number in range(count):
+        queue.put((name, number))
+        if pause:
+            time.sleep(pause)
+
+
+def acquire_and_stay(primitive: Any, acquired: Any) -> None:
+    """Acquire something and keep it for ever."""
+    primitive.acquire()
+    acquired.set()
+    time.sleep(1000)
+
+
+def wait_at(barrier: Any) -> None:
+    """Be a party of a barrier."""
+    barrier.wait()
+
+
+def set_event(event: Any) -> None:
+    """Set an event."""
+    event.set()
+
+
+def notify(condition: Any) -> None:
+    """Notify all that wait for a condition."""
+    with condition:
+        condition.notify_all()
+
+
+def get_and_finish(queue: Any, count: int) -> None:
+    """Get some objects, and report each as finished."""
+    for _ in range(count):
+        queue.get()
+        queue.task_done()
+
+
+def hold_and_release(lock: Any, rounds: int, counter: Any) -> None:
+    """Increment a number under a lock."""
+    for _ in range(rounds):
+        with lock:
+            counter.value += 1
+
+
+async def doubled(number: int) -> tuple[int, str, int]:
+    """Twice a number, what `variable` is, and this process."""
+    await asyncio.sleep(0)
+    return 2 * number, variable.get(), os.getpid()
+
+
+async def put_doubled(queue: Any, number: int) -> None:
+    """Put what `doubled` returns."""
+    await queue.put_async(await doubled(number))
+
+
+async def fail_later() -> None:
+    """:raises LookupError: always."""
+    await asyncio.sleep(0)
+    raise LookupError("later")
+
+
+def square(number: int) -> int:
+    """The square of a number."""
+    return number * number
+
+
+def serve_echo(address: Any, key: bytes) -> None:
+    """Connect, and send back what comes, until the end."""
+    from processing_queues import Client
+
+    with Client(address, authkey=key) as connection:
+        try:
+            while True:
+                connection.send(connection.recv())
+        except EOFError:
+            pass
+
+
+def name_of_process() -> str:
+    """This process's name."""
+    return str(processing_core.current_process().name)
