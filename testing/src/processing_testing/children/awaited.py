@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import time
 from collections.abc import Iterable
 from contextvars import ContextVar
@@ -102,3 +103,25 @@ def serve_echo(address: Any, key: bytes) -> None:
 def name_of_process() -> str:
     """This process's name."""
     return str(processing_core.current_process().name)
+
+
+def put_until(queue: Any, name: int, stop: Any) -> None:
+    """Put (name, 0), (name, 1), ... until an event is set, then (name, None)."""
+    rng = random.Random(name)
+    number = 0
+    while not stop.is_set():
+        queue.put((name, number))
+        number += 1
+        if rng.random() < 0.2:
+            time.sleep(rng.random() * 0.001)
+    queue.put((name, None))
+
+
+def count_until(primitive: Any, total: Any, stop: Any, rounds: Any) -> None:
+    """Increment ``total``, which is not guarded otherwise, while holding the primitive, until an event is set."""
+    mine = 0
+    while not stop.is_set():
+        with primitive:
+            total.value += 1
+        mine += 1
+    rounds.put(mine)
