@@ -440,13 +440,13 @@ class TaskQueue(Channel[_T]):
     def _rouse(self) -> None:
         """Have takers that sleep look whether they are to end (:meth:`Claims.retire`)."""
 
-@final
 OBSERVERS: int
 """How many there may be in the family."""
 KEY_JOINED: int
 """What every observer is told when a member has joined, and when one was reaped, or has left."""
 KEY_DIED: int
 
+@final
 class Observer:
     """A descriptor that becomes readable when one of the objects changes that it was registered with."""
 

@@ -137,7 +137,7 @@ class BasePool(PoolCompatibility):
         :return: whether they have ended.
         :raises ValueError: if it still runs.
         """
-        if self._engine.state == RUNNING and self._engine.broken is None:
+        if self._engine.running and self._engine.broken is None:
             raise ValueError("Pool is still running")
         return await self._engine.join_async(checked_timeout(timeout))
 
