@@ -149,6 +149,7 @@ class BasePool(PoolCompatibility):
             result = AsyncResult(self._engine, None, None, options)
         job = MapJob(self._engine.jobs, self._engine.channel, result, func, items, star, chunksize, options)
         result.job = job
+        _show_progress(job)
         self._engine.enter(job, job.advance)
         return result
 
@@ -170,8 +171,17 @@ class BasePool(PoolCompatibility):
         job = ImapJob(
             self._engine.jobs, self._engine.channel, func, iterable, chunksize, ordered, star, buffersize, options
         )
+        _show_progress(job)
         self._engine.enter(job, job.start)
         return IMapIterator(self._engine, self, job)
+
+
+def _show_progress(job: MapJob | ImapJob) -> None:
+    label = job.options.progress
+    if label is not None:
+        from processing_pool._progress.display import begin
+
+        job.on_end = begin(job, str(label))
 
 
 _UNCHANGING = (range, tuple, str, bytes)

@@ -318,7 +318,15 @@ def _awaited(result: AsyncResult[R]) -> R:
     finally:
         if not result.ready():
             result.cancel()
+        if result.options.progress is not None:
+            _flush_progress()
         del result
+
+
+def _flush_progress() -> None:
+    from processing_pool._progress.display import flush
+
+    flush()
 
 
 register_factory("Pool", Pool, takes_context=True)

@@ -20,6 +20,7 @@ class Retries:
 
     def __init__(self, channel: TaskChannel) -> None:
         self._channel = channel
+        self.count = 0  # of all items
         self._runs: dict[int, tuple[int, Any, bool]] = {}
 
     def again(self, job: Resendable, index: int, value: Any, options: Options) -> bool:
@@ -31,6 +32,7 @@ class Retries:
             return verdict
         verdict = runs < options.retries
         if verdict:
+            self.count += 1
             self._channel.send_later(job, index, options.backoff * 2**runs)
         self._runs[index] = runs + 1, value, verdict
         return verdict
