@@ -51,6 +51,8 @@ class BasePool(PoolCompatibility):
         environment: Environment | None = None,
         directory: str | os.PathLike[str] | None = None,
         affinity: Affinity | None = None,
+        forward_logs: bool | None = None,
+        prefix_output: bool = False,
         **options: Unpack[TaskOptions],
     ) -> None:
         size = (
@@ -67,7 +69,7 @@ class BasePool(PoolCompatibility):
         for name, function in (("initializer", initializer), ("on_exit", on_exit)):
             if function is not None and not callable(function):
                 raise TypeError(f"{name} must be a callable, not {function!r}")
-        setup = make_setup(size, threads_per_worker, environment, directory, affinity)
+        setup = make_setup(size, threads_per_worker, environment, directory, affinity, forward_logs, prefix_output)
         self._options = Options().updated(options)
         ensure_family()
         self._ctx = context_of(context, "context")

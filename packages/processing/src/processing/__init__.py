@@ -39,6 +39,7 @@ from processing_core import current_process as current_process
 from processing_core import currentProcess as currentProcess
 from processing_core import enableLogging as enableLogging
 from processing_core import excepthook as excepthook
+from processing_core import forward_logs as forward_logs
 from processing_core import freeze_support as freeze_support
 from processing_core import freezeSupport as freezeSupport
 from processing_core import get_all_start_methods as get_all_start_methods
@@ -298,6 +299,7 @@ __all__ = [
     # logging
     "get_logger",
     "log_to_stderr",
+    "forward_logs",
     "NOTSET",
     "SUBDEBUG",
     "DEBUG",

@@ -357,6 +357,7 @@ class Supervisor:
         config = self._config._replace(claims=claims)
         process = self._context.Process(target=work, args=(config, worker_id, slot), daemon=True)
         process.name = process.name.replace("Process", "PoolWorker")
+        process._forwards_logs = config.setup.forward_logs
         process._variables = config.setup.variables()
         process._reports_start_failure = False  # the pool's error has it as its cause
         # A worker blocks SIGINT until it ignores it.
