@@ -1,6 +1,6 @@
 /* The arena: one anonymous shared-memory object per family, its layout, and the journal that guards it.
  *
- *     [ header | member table | cell table | page table | heap ]
+ *     [ header | member table | wait records | cell table | page table | heap ]
  *
  * Each member maps the whole arena at an address of its own, so pointers inside the arena are offsets.
  */
@@ -10,7 +10,7 @@
 #include "base/kernel.h"
 
 #define ARENA_MAGIC 0x70726f6365737331ull
-#define LAYOUT_VERSION 2u /* of all that stands here, and of the kinds of cells: another one is refused */
+#define LAYOUT_VERSION 3u /* of all that stands here, and of the kinds of cells: another one is refused */
 #define ARENA_PAGE 4096u
 #define MEMBER_SLOTS 4096u
 #define JOURNAL_ENTRIES 1920u
@@ -21,6 +21,8 @@
 #define NAME_WORDS (NAME_SIZE / 8)
 #define OBSERVERS 64u /* calls in the family that may watch at once, before others look from time to time */
 #define MEMBER_WAITS 8
+#define MEMBER_RECORDS 8 /* of long waits: wait_record.h */
+#define RECORD_SIZE 512u
 
 /* A member's identity: serial << 20 | slot << 8.  The low byte is free for the flags of a word that holds an owner. */
 typedef uint64_t owner_id;
@@ -98,7 +100,8 @@ struct arena_header {
     uint64_t cells_at, cells; /* offset and number of cells */
     uint64_t pages_at, pages; /* offset and number of pages */
     uint64_t heap_at, total;  /* offset of page 0; bytes of the whole file */
-    uint64_t spare[2];
+    uint64_t records_at;      /* offset of the members' wait records; pages that were never written have no memory */
+    uint64_t spare;
 
     _Alignas(64) word64 next_serial;
     word64 fresh_cell;      /* cells from here on were never used */

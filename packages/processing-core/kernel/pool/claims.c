@@ -7,8 +7,9 @@
 
 static PyTypeObject *claims_type;
 
-/* The claims of all workers stand first, then their result buffers. */
-#define WORKER_SIZE (sizeof(struct claim) + RESULT_BUFFER_SIZE)
+/* The claims of all workers stand first, then their result buffers, then their longest items. */
+#define LONGEST_SIZE (LONGEST_ITEMS * sizeof(struct longest))
+#define WORKER_SIZE (sizeof(struct claim) + RESULT_BUFFER_SIZE + LONGEST_SIZE)
 
 static Py_ssize_t workers_of(PyObject *self)
 {
@@ -20,6 +21,13 @@ static struct claim *claims_of(PyObject *self) { return ((handle_object *)self)-
 uint8_t *result_buffer_of(PyObject *claims, struct claim *c)
 {
     return (uint8_t *)(claims_of(claims) + workers_of(claims)) + (c - claims_of(claims)) * RESULT_BUFFER_SIZE;
+}
+
+static struct longest *longest_of(PyObject *claims, struct claim *c)
+{
+    struct longest *all =
+        (struct longest *)(result_buffer_of(claims, claims_of(claims)) + workers_of(claims) * RESULT_BUFFER_SIZE);
+    return all + (c - claims_of(claims)) * LONGEST_ITEMS;
 }
 
 struct claim *claim_at(PyObject *claims, Py_ssize_t worker)
@@ -149,6 +157,7 @@ static PyObject *py_write(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "nKK", &worker, &job_id, &index)) return NULL;
     struct claim *c = claim_at(self, worker);
     if (!c) return NULL;
+    store_relaxed(&c->ready_at, (uint64_t)monotonic_ns());
     set(c, job_id, index, 1); /* of no message: positions begin at 0, and ring_recover_claims leaves this one alone */
     Py_RETURN_NONE;
 }
@@ -160,6 +169,9 @@ static PyObject *py_clear(PyObject *self, PyObject *worker)
     if (!c) return NULL;
     set(c, 0, 0, 0);
     store(&c->leaving, 0);
+    word64 *figures[] = {&c->done, &c->idle, &c->idle_since, &c->ready_at, &c->floor, &c->function};
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) store_relaxed(figures[i], 0);
+    memset(longest_of(self, c), 0, LONGEST_SIZE);
     Py_RETURN_NONE;
 }
 
@@ -187,7 +199,44 @@ static PyObject *claims_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     return handle_create(type, CELL_CLAIMS, (uint64_t)workers * WORKER_SIZE);
 }
 
+/* figures(worker): (done, idle ns, since when it is idle, when it was ready, began, runs, function's cell). */
+static PyObject *py_figures(PyObject *self, PyObject *worker)
+{
+    struct claim *c = parsed_claim(self, worker);
+    if (!c) return NULL;
+    return Py_BuildValue("KKKKKNK", (unsigned long long)load_relaxed(&c->done),
+                         (unsigned long long)load_relaxed(&c->idle), (unsigned long long)load_relaxed(&c->idle_since),
+                         (unsigned long long)load_relaxed(&c->ready_at), (unsigned long long)load_relaxed(&c->began),
+                         PyBool_FromLong((load_relaxed(&c->work) & WORK_RUNNING) != 0),
+                         (unsigned long long)load_relaxed(&c->function));
+}
+
+/* note(worker, ns, text): one of its longest items; whether it was kept. */
+static PyObject *py_note(PyObject *self, PyObject *args)
+{
+    Py_ssize_t worker;
+    unsigned long long ns;
+    const char *text;
+    if (!PyArg_ParseTuple(args, "nKs", &worker, &ns, &text)) return NULL;
+    struct claim *c = claim_at(self, worker);
+    return c ? PyBool_FromLong(longest_write(c, longest_of(self, c), ns, text)) : NULL;
+}
+
+/* longest(worker): [(ns, text), ...], in no order. */
+static PyObject *py_longest(PyObject *self, PyObject *worker)
+{
+    struct claim *c = parsed_claim(self, worker);
+    return c ? longest_rows(longest_of(self, c)) : NULL;
+}
+
+/* listed(): [(number in the message, ns), ...] of the message that this worker has run. */
+static PyObject *py_listed(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none)) { return longest_take(); }
+
 static PyMethodDef methods[] = {
+    {"figures", py_figures, METH_O, NULL},
+    {"note", py_note, METH_VARARGS, NULL},
+    {"longest", py_longest, METH_O, NULL},
+    {"listed", py_listed, METH_NOARGS, NULL},
     {"read", py_read, METH_O, NULL},
     {"look", py_look, METH_O, NULL},
     {"stop", py_stop, METH_VARARGS, NULL},
@@ -200,8 +249,27 @@ static PyMethodDef methods[] = {
 };
 static PyType_Slot slots[] = {{Py_tp_new, claims_new}, {Py_tp_methods, methods}, {0, NULL}};
 
+#define AT(field) {#field, offsetof(struct claim, field)}
+static const struct cell_field fields[] = {AT(job_id),
+                                           AT(index),
+                                           AT(position),
+                                           AT(work),
+                                           AT(began),
+                                           AT(finished),
+                                           AT(done),
+                                           AT(idle),
+                                           AT(leaving),
+                                           AT(idle_since),
+                                           AT(ready_at),
+                                           AT(function),
+                                           {"claim", sizeof(struct claim)},
+                                           {"worker", WORKER_SIZE},
+                                           {NULL, 0}};
+static const struct cell_ops claims_ops = {.fields = fields};
+
 bool claims_register(PyObject *module)
 {
+    cell_ops[CELL_CLAIMS] = &claims_ops;
     claims_type =
         handle_type(module, "processing_core._kernel.Claims", CELL_CLAIMS, sizeof(handle_object), slots, false);
     return claims_type != NULL;

@@ -18,6 +18,9 @@ from processing_pool._jobs.result import AsyncResult as AsyncResult
 from processing_pool._options import TaskOptions as TaskOptions
 from processing_pool._pool import Pool as Pool
 from processing_pool._reusable import reusable_pool as reusable_pool
+from processing_pool._stats import LongTask as LongTask
+from processing_pool._stats import PoolStats as PoolStats
+from processing_pool._stats import WorkerStats as WorkerStats
 from processing_pool._worker.state import WorkerState as WorkerState
 from processing_pool._worker.state import worker_id as worker_id
 
@@ -31,6 +34,9 @@ __all__ = [
     "IMapIterator",
     "reusable_pool",
     "TaskOptions",
+    "PoolStats",
+    "WorkerStats",
+    "LongTask",
     "WorkerState",
     "worker_id",
     "WorkerDied",

@@ -18,6 +18,7 @@ from processing_pool._jobs.result import AsyncResult
 from processing_pool._numbers import positive, real
 from processing_pool._options import Options, TaskOptions
 from processing_pool._platform import usable_cpus
+from processing_pool._stats import PoolStats
 from processing_pool._supervision.process_channel import ProcessChannel
 from processing_pool._worker.setup import Affinity, Environment, make_setup
 
@@ -106,6 +107,25 @@ class BasePool(PoolCompatibility):
         :raises MemoryError: if the arena has no room for further workers.
         """
         self._engine.resize(positive(processes, "processes"))
+
+    def stats(self) -> PoolStats:
+        """What the pool has done so far, per worker and in all: print it.
+
+        Does not block; thread-safe; costs some system calls for each worker. The workers count whether it is called or
+        not.
+
+        :raises NotImplementedError: if what runs the tasks keeps no figures.
+
+        >>> import processing
+        >>> with processing.Pool(2) as pool:  # doctest: +SKIP
+        ...     pool.map(abs, range(100))
+        ...     print(pool.stats())
+        """
+        read = getattr(self._engine.channel, "stats", None)
+        if read is None:
+            raise NotImplementedError("what runs the tasks of this pool keeps no figures")
+        stats: PoolStats = read()
+        return stats._replace(failures=self._engine.jobs.failed, retries=self._engine.jobs.retried)
 
     def close(self) -> None:
         """Take no more tasks; the workers end when all are done.  Does not block."""

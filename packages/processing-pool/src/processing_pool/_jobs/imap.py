@@ -77,7 +77,7 @@ class ImapJob(Target):
         self._packed = channel.pack(function, star)
         self.job_id: int = self._packed.job_id
         self._window = Window(channel.capacity, chunksize, LARGEST_WINDOW)
-        self._retries = Retries(channel)
+        self._retries = Retries(channel, table)
         self._failed = 0
         self.on_end: Callable[[], object] | None = None  # is called once it has left the table
         self._total: int | None = _total_of(iterable) if options.progress is not None else None
@@ -181,6 +181,7 @@ class ImapJob(Target):
         except Exception as error:
             self._arrived[i] = Failed(error)
             self._failed += 1
+            self._table.failed += 1
             self._in_flight.pop(i, None)
             self._look()
 
@@ -229,6 +230,7 @@ class ImapJob(Target):
                 return
             value = failed(ok, value, lambda: self._describe(item))
             self._failed += 1
+            self._table.failed += 1
         self._arrived[index] = value
         self._in_flight.pop(index, None)
         self._retries.forget(index)

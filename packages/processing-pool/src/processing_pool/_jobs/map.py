@@ -62,7 +62,7 @@ class MapJob:
         self._over = False  # no more is sent; set under _guard
         self._filled = 0  # items before this one are there
         self._window = Window(channel.capacity, chunksize)
-        self._retries = Retries(channel)
+        self._retries = Retries(channel, table)
         self._guard = threading.RLock()
         self._refusals: list[tuple[int, BaseException]] = []  # by the kernel, of messages that it left out
         self._sent = [0]  # items that were sent, including those left out; written by the kernel
@@ -102,6 +102,7 @@ class MapJob:
             self._channel.send_later(self, index, 0)
         elif not self._retries.again(self, index, value, self.options):
             self._failed += 1
+            self._table.failed += 1
             self._set(index, failed(ok, value, lambda: self._describe(index)))
 
     def advance(self) -> None:
@@ -238,6 +239,7 @@ class MapJob:
         """Store the error of an argument that cannot be pickled."""
         if not self._there[index]:
             self._failed += 1
+            self._table.failed += 1
             self._set(index, Failed(error))
         self._refused += 1
 

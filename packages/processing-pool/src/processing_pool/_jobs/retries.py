@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from processing_core.annotations import Any
+from processing_pool._engine.job_table import JobTable
 from processing_pool._engine.task_channel import Resendable, TaskChannel
 from processing_pool._options import Options
 
@@ -18,8 +19,9 @@ class Retries:
     It does not know its job: without such a cycle a job's items and results are gone as soon as the user drops them.
     """
 
-    def __init__(self, channel: TaskChannel) -> None:
+    def __init__(self, channel: TaskChannel, table: JobTable) -> None:
         self._channel = channel
+        self._table = table
         self.count = 0  # of all items
         self._runs: dict[int, tuple[int, Any, bool]] = {}
 
@@ -33,6 +35,7 @@ class Retries:
         verdict = runs < options.retries
         if verdict:
             self.count += 1
+            self._table.retried += 1
             self._channel.send_later(job, index, options.backoff * 2**runs)
         self._runs[index] = runs + 1, value, verdict
         return verdict

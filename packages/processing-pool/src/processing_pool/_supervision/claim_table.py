@@ -61,6 +61,14 @@ class ClaimTable:
         claims, index = self._slots[worker_id]
         return claims.saved(index)
 
+    def figures(self, worker_id: int) -> tuple[int, int, int, int, int, bool, int]:
+        claims, index = self._slots[worker_id]
+        return claims.figures(index)
+
+    def longest(self, worker_id: int) -> list[tuple[int, str]]:
+        claims, index = self._slots[worker_id]
+        return claims.longest(index)
+
     def retire(self, worker_id: int) -> None:
         claims, index = self._slots[worker_id]
         claims.retire(index)

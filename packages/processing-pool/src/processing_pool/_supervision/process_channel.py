@@ -13,6 +13,7 @@ from processing_core.annotations import Any, NoReturn
 from processing_core.lowlevel import Claims, TaskQueue
 from processing_pool._engine.task_channel import Call, ChannelOwner, Resendable
 from processing_pool._messages import CALLS
+from processing_pool._stats import PoolStats
 from processing_pool._supervision.backlog import Sending
 from processing_pool._supervision.supervisor import Supervisor
 from processing_pool._worker.functions import ITEM, STAR, FunctionParcel, FunctionParcels, uncallable
@@ -49,6 +50,8 @@ class ProcessChannel:
         tasks: TaskQueue[Any] = TaskQueue()
         results: TaskQueue[Any] = TaskQueue()
         self._tasks: TaskQueue[Any] | None = tasks
+        self._results: TaskQueue[Any] | None = results
+        self._traffic = 0, 0  # bytes sent and received, once the rings are gone
         self._parcels = FunctionParcels()
         self.send: Callable[[int, int, Any], Any] = tasks._send
         self.send_many: Callable[..., Any] = tasks._send_many
@@ -138,9 +141,21 @@ class ProcessChannel:
             tasks._shut()
             self.wake()
 
+    def stats(self) -> PoolStats:
+        """What the workers have done, and what was sent to them and by them."""
+        sent, received = self._bytes()
+        return self.supervisor.stats()._replace(bytes_sent=sent, bytes_received=received)
+
+    def _bytes(self) -> tuple[int, int]:
+        tasks, results = self._tasks, self._results
+        if tasks is None or results is None:
+            return self._traffic
+        return tasks._bytes_put(), results._bytes_put()
+
     def release(self) -> None:
         """Release the shared memory."""
-        self._tasks = None
+        self._traffic = self._bytes()
+        self._tasks = self._results = None
         self._parcels = FunctionParcels()
         self.send = self.send_many = self.send_batch = self.receive = _refuse
         self.tell = _ignore

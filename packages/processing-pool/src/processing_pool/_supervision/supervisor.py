@@ -34,9 +34,11 @@ from processing_pool._errors import PoolBroken
 from processing_pool._messages import CONTROL, INITIALIZER_FAILED, OUT_OF_MEMORY, Death
 from processing_pool._outcomes import ending
 from processing_pool._platform import OutOfMemory
+from processing_pool._stats import PoolStats
 from processing_pool._supervision.backlog import Backlog, Sending
 from processing_pool._supervision.claim_table import ClaimTable
 from processing_pool._supervision.monitor import Monitor
+from processing_pool._supervision.statistics import Statistics
 from processing_pool._worker.worker import WorkerConfig, work
 
 __all__ = ["Supervisor"]
@@ -95,6 +97,7 @@ class Supervisor:
         self._missing = False
         self._start_failed = False  # for want of memory or processes: try again soon
         self._forks = context.get_start_method(allow_none=True) == "fork"
+        self._statistics = Statistics()
         self._unready_deaths = 0
         self._last_ready: float | None = None  # when a worker was last seen to be ready
         self._unfinished: list[Unfinished] = []  # of dead workers, not reported yet
@@ -198,6 +201,11 @@ class Supervisor:
             or any(unfinished.is_waiting(job_id, index) for unfinished in list(self._unfinished))
         )
 
+    def stats(self) -> PoolStats:
+        """What the workers have done."""
+        with self.monitor.guard:
+            return self._statistics.read(self.processes, self._claims_or_none)
+
     def send_later(self, job: Resendable, index: int, delay: float) -> None:
         """Send a task again after ``delay`` seconds."""
         self.monitor.send_later(job, index, delay)
@@ -257,6 +265,7 @@ class Supervisor:
             why = self.monitor.why.pop(worker_id, ()) or self._hint(exitcode)
             if claim is not None and claim[0] != CONTROL:
                 self._unfinished.append(self._unfinished_of(worker_id, Death(pid, exitcode, why)))
+            self._statistics.end(worker_id, process, claims, died=exitcode != 0)
             claims.clear(worker_id)
             self.processes[worker_id] = None
         self._leaving.discard(worker_id)
@@ -353,6 +362,7 @@ class Supervisor:
                     return
 
     def _start_worker(self, worker_id: int) -> None:
+        self._statistics.start(worker_id)
         claims, slot = self.claims.slot(worker_id)
         config = self._config._replace(claims=claims)
         process = self._context.Process(target=work, args=(config, worker_id, slot), daemon=True)
@@ -392,7 +402,11 @@ class Supervisor:
             for process in self.processes:
                 if process is not None:
                     _try_step(end, process)
-        self.processes[:] = [None] * len(self.processes)
+        with self.monitor.guard:
+            for worker_id, process in enumerate(self.processes):
+                if process is not None:
+                    self._statistics.end(worker_id, process, self.claims, died=False)
+            self.processes[:] = [None] * len(self.processes)
 
     @property
     def _config(self) -> WorkerConfig:

@@ -25,7 +25,8 @@ from processing_pool._messages import (
     pickling_failed,
     unpickling_failed,
 )
-from processing_pool._worker.functions import FunctionCache, Initializer
+from processing_pool._outcomes import described
+from processing_pool._worker.functions import STAR, FunctionCache, Initializer
 from processing_pool._worker.setup import WorkerSetup
 from processing_pool._worker.state import begin, end
 
@@ -121,9 +122,11 @@ class _Worker:
         results, claims, slot = self._config.results, self._config.claims, self._slot
         value = self._result(job_id, ok, payload)
         try:
-            results._send(job_id, index, value, claims, slot)
+            long = results._send(job_id, index, value, claims, slot)
         except BaseException as error:  # it is the task's, because the worker ignores Ctrl-C
-            results._send(job_id, index, self._pickling_failure(value, error), claims, slot)
+            long = results._send(job_id, index, self._pickling_failure(value, error), claims, slot)
+        if long:
+            self._note(job_id, [payload])
 
     def _result(self, job_id: int, ok: bool, payload: Any) -> Any:
         try:
@@ -157,7 +160,23 @@ class _Worker:
                     break
                 failure = self._pickling_failure(*unsaved)
             more = results._save(claims, slot, failure, True)  # else it was the last, or this worker is stopped
-        results._flush(claims, slot)
+        if results._flush(claims, slot):
+            self._note(job_id, items)
+
+    def _note(self, job_id: int, items: Sequence[Any]) -> None:
+        """Describe those of the items that are among the longest of this worker."""
+        for number, ns in self._config.claims.listed():
+            self._config.claims.note(self._slot, ns, self._description(job_id, items[number]))
+
+    def _description(self, job_id: int, payload: Any) -> str:
+        try:
+            if job_id == CALLS:
+                function, args, kwds = payload
+                return described(self._functions[function].function if type(function) is int else function, args, kwds)
+            how, function, _ = self._functions[job_id]
+            return described(function, payload if how == STAR else (payload,), {})
+        except Exception:  # what did not unpickle
+            return "a task that could not be unpickled"
 
     def _refuse_batch(self, job_id: int, index: int) -> None:
         """A batch cannot be unpickled: its items must be sent one by one.
