@@ -82,3 +82,17 @@ PyObject *longest_rows(struct longest table[LONGEST_ITEMS])
     }
     return list;
 }
+
+/* The oldest one goes: the others move up, so that a reader finds each under its cell or not at all. */
+void function_note(struct function_name table[FUNCTION_NAMES], uint64_t cell, const char *text)
+{
+    for (int i = FUNCTION_NAMES - 1; i > 0; i--) {
+        store(&table[i].cell, 0);
+        memcpy(table[i].text, table[i - 1].text, sizeof table->text);
+        store(&table[i].cell, load(&table[i - 1].cell));
+    }
+    store(&table[0].cell, 0);
+    memset(table[0].text, 0, sizeof table->text);
+    strncpy(table[0].text, text, sizeof table->text - 1);
+    store(&table[0].cell, cell);
+}

@@ -20,6 +20,15 @@ struct longest {
 };
 _Static_assert(sizeof(struct longest) == 128, "two cache lines");
 
+/* The names of the functions that a worker took last, by the cell of their parcel; the worker writes them. */
+#define FUNCTION_NAMES 4
+struct function_name {
+    word64 cell; /* 0: none, or being written */
+    char text[56];
+};
+
+void function_note(struct function_name table[FUNCTION_NAMES], uint64_t cell, const char *text);
+
 void longest_list(struct claim *c, uint64_t item, int64_t ns);
 /* The item with this number in its message has ended: was it a long one? */
 static inline void longest_consider(struct claim *c, uint64_t item, int64_t now)

@@ -580,6 +580,12 @@ class Claims(Handle):
     def listed(self) -> list[tuple[int, int]]:
         """(number in the message, ns) of the items just run that took longer than this taker's longest; once."""
 
+    def name(self, worker: int, cell: int, text: str, /) -> None:
+        """The name of a function that the taker has taken, by the cell of its parcel."""
+
+    def belong(self, tasks: int, results: int, /) -> None:
+        """The cells of the rings of the pool whose claims these are."""
+
     def note(self, worker: int, ns: int, text: str, /) -> bool:
         """Describe one of its longest items; whether it was one."""
 

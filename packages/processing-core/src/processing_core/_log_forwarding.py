@@ -148,6 +148,7 @@ class _Receiver:
                 self.thread.join(LONGEST_STALL)
 
     def _run(self) -> None:
+        _kernel.set_idle(True)
         while self._handle(*self.queue.get()):
             pass
 

@@ -15,7 +15,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 
 from processing_core.annotations import Any
-from processing_core.lowlevel import at_exit
+from processing_core.lowlevel import at_exit, set_idle
 from processing_pool._progress.counts import Counted, Counts
 from processing_pool._progress.styles import Style, chosen_style
 
@@ -95,6 +95,7 @@ class _Display:
                 pass
 
     def _run(self, style: Style) -> None:
+        set_idle(True)
         drawn: list[threading.Event] = []
         try:
             while self._look(style):

@@ -21,10 +21,14 @@ class Slot(NamedTuple):
 class ClaimTable:
     """The claims of the workers.  Shared memory in use cannot grow, so workers that are added have blocks of their own.
 
+    :param rings: the cells of the rings of tasks and of results, for introspection.
+
     One thread at a time may call `grow`; the others may read meanwhile. What the methods do is described at `Claims`.
     """
 
-    def __init__(self, claims: Claims, size: int) -> None:
+    def __init__(self, claims: Claims, size: int, rings: tuple[int, int]) -> None:
+        self._rings = rings
+        claims.belong(*rings)
         self._slots = [Slot(claims, index) for index in range(size)]
 
     def grow(self, size: int) -> None:
@@ -35,6 +39,7 @@ class ClaimTable:
         n = size - len(self._slots)
         if n > 0:
             block = Claims(n)
+            block.belong(*self._rings)
             self._slots.extend([Slot(block, index) for index in range(n)])
 
     def slot(self, worker_id: int) -> Slot:

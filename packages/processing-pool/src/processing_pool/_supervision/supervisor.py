@@ -21,12 +21,14 @@ from processing_core import BaseContext, ClosedError, get_logger
 from processing_core.annotations import Any, NamedTuple
 from processing_core.lowlevel import (
     READABLE,
+    Handle,
     Poller,
     caused_by,
     follow_main_thread,
     keep_private,
     open_pipe,
     preload_own,
+    set_idle,
     without_forks,
 )
 from processing_pool._engine.task_channel import ChannelOwner, Resendable
@@ -89,7 +91,7 @@ class Supervisor:
         self._config_or_none: WorkerConfig | None = config
         self.size: int = size
         self.processes: list[Any] = [None] * size
-        self._claims_or_none: ClaimTable | None = ClaimTable(config.claims, size)
+        self._claims_or_none: ClaimTable | None = ClaimTable(config.claims, size, (_cell(config.tasks), _cell(config.results)))
         self._leaving: set[int] = set()  # the ids of workers that were told to end
         self._backlog: Backlog | None = None  # if there are priorities
         self._may_idle = config.idle_timeout is not None
@@ -217,6 +219,7 @@ class Supervisor:
         self.wake()
 
     def _run(self) -> None:
+        set_idle(True)
         try:
             while not self._owner.terminating and (any(self.processes) or self._owner.needs_workers()):
                 self._sleep()
@@ -431,6 +434,11 @@ class Supervisor:
         self._config_or_none = None
         self._claims_or_none = self._backlog = None
         self.monitor.release()
+
+
+def _cell(ring: Handle) -> int:
+    index, generation = ring.cell
+    return generation << 32 | index
 
 
 def _terminate(process: Any) -> None:

@@ -15,6 +15,7 @@ from types import BuiltinFunctionType, FunctionType
 from processing_core.annotations import Any, NamedTuple
 from processing_core.lowlevel import Parcel, attach, dumps, family, pack_shared, unpack
 from processing_pool._messages import unpickling_failed
+from processing_pool._outcomes import name_of, plain_text
 
 __all__ = ["CALL", "ITEM", "STAR", "FunctionCache", "Initializer", "FunctionParcels", "FunctionParcel", "uncallable"]
 
@@ -105,10 +106,18 @@ class CachedFunction(NamedTuple):
         return starmap(self.function, items) if self.how == STAR else map(self.function, items)
 
 
-class FunctionCache:
-    """What this worker keeps of the jobs that it saw last."""
+def _forget_name(cell: int, name: str) -> None:
+    pass
 
-    def __init__(self) -> None:
+
+class FunctionCache:
+    """What this worker keeps of the jobs that it saw last.
+
+    :param named: is called with the cell and the function's name, for introspection.
+    """
+
+    def __init__(self, named: Callable[[int, str], object] = _forget_name) -> None:
+        self._named = named
         self._cached: OrderedDict[int, CachedFunction] = OrderedDict()
 
     def __getitem__(self, cell: int) -> CachedFunction:
@@ -133,6 +142,7 @@ class FunctionCache:
         except Exception as error:
             raise unpickling_failed(error, "the function, which did not unpickle in the worker") from error
         cached = self._cached[cell] = CachedFunction(how, function, parcel)
+        self._named(cell, plain_text(name_of(function)))
         if len(self._cached) > CACHED_FUNCTIONS:
             self._cached.popitem(last=False)
         return cached

@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from queue import Empty
 
 from processing_core.annotations import Any, NamedTuple
@@ -25,7 +26,7 @@ from processing_pool._messages import (
     pickling_failed,
     unpickling_failed,
 )
-from processing_pool._outcomes import described
+from processing_pool._outcomes import described, plain_text
 from processing_pool._worker.functions import STAR, FunctionCache, Initializer
 from processing_pool._worker.setup import WorkerSetup
 from processing_pool._worker.state import begin, end
@@ -94,7 +95,7 @@ class _Worker:
     def __init__(self, config: WorkerConfig, slot: int) -> None:
         self._config = config
         self._slot = slot
-        self._functions = FunctionCache()
+        self._functions = FunctionCache(partial(config.claims.name, slot))
 
     def serve(self) -> None:
         """Take messages and run their tasks, until no more will arrive or come in time, or the worker is to end."""
@@ -166,7 +167,7 @@ class _Worker:
     def _note(self, job_id: int, items: Sequence[Any]) -> None:
         """Describe those of the items that are among the longest of this worker."""
         for number, ns in self._config.claims.listed():
-            self._config.claims.note(self._slot, ns, self._description(job_id, items[number]))
+            self._config.claims.note(self._slot, ns, plain_text(self._description(job_id, items[number])))
 
     def _description(self, job_id: int, payload: Any) -> str:
         try:
