@@ -18,7 +18,8 @@ static void lay_out(struct arena_header *h, uint64_t cap)
     h->cap = (h->pages - 1) * ARENA_PAGE;
     h->cells = h->cap / 64 < MAX_CELLS ? h->cap / 64 : MAX_CELLS;
     h->mailboxes_at = MEMBERS_AT + MEMBERS_SIZE;
-    h->cells_at = h->mailboxes_at + OBSERVERS * MAILBOX_SIZE;
+    h->records_at = h->mailboxes_at + OBSERVERS * MAILBOX_SIZE;
+    h->cells_at = h->records_at + (uint64_t)MEMBER_SLOTS * MEMBER_RECORDS * RECORD_SIZE;
     h->pages_at = round_up(h->cells_at + h->cells * sizeof(struct cell), ARENA_PAGE);
     h->heap_at = round_up(h->pages_at + h->pages * sizeof(struct page), ARENA_PAGE);
     h->total = h->heap_at + h->pages * ARENA_PAGE;

@@ -1,6 +1,6 @@
 /* The arena: one anonymous shared-memory object per family, its layout, and the journal that guards it.
  *
- *     [ header | member table | cell table | page table | heap ]
+ *     [ header | member table | wait records | cell table | page table | heap ]
  *
  * Each member maps the whole arena at an address of its own, so pointers inside the arena are offsets.
  */
@@ -22,6 +22,8 @@
 #define OBSERVERS 256u /* event loops, and calls of `wait`, of the family that may observe at once */
 #define OBSERVER_KEYS 1024u
 #define MEMBER_WAITS 8
+#define MEMBER_RECORDS 8 /* of long waits: wait_record.h */
+#define RECORD_SIZE 512u
 
 /* A member's identity: serial << 20 | slot << 8.  The low byte is free for the flags of a word that holds an owner. */
 typedef uint64_t owner_id;
@@ -109,6 +111,7 @@ struct arena_header {
     uint64_t pages_at, pages; /* offset and number of pages */
     uint64_t heap_at, total;  /* offset of page 0; bytes of the whole file */
     uint64_t mailboxes_at;    /* offset of the observers' mailboxes; each has memory once its slot was used */
+    uint64_t records_at;      /* offset of the members' wait records; pages that were never written have no memory */
     uint64_t spare;
 
     _Alignas(64) word64 next_serial;

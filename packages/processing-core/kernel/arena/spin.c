@@ -1,6 +1,7 @@
 /* See spin.h. */
 #include "arena/spin.h"
 #include "arena/liveness.h"
+#include "arena/wait_record.h"
 #include "platform/compiler.h"
 
 static int usable_processors(void)
@@ -122,10 +123,19 @@ outcome park_until(word32 *w, struct spin *spin, attempt_fn attempt, void *ctx, 
     return park_until_alone(w, NULL, spin, attempt, ctx, deadline);
 }
 
+/* A slice of a wait is over. */
+static struct wait_record *record_wait(struct wait_record *record, word32 *w, int64_t deadline)
+{
+    if (!record) return wait_record_open(arena_offset(w), 0, monotonic_ns() - SLICE_NS, deadline);
+    wait_record_look(record);
+    return record;
+}
+
 outcome park_until_alone(word32 *w, word64 *spinner, struct spin *spin, attempt_fn attempt, void *ctx, int64_t deadline)
 {
     outcome o = BUSY;
     bool slice_over = true; /* the first look also tests the owner's life */
+    struct wait_record *record = NULL;
     PyThreadState *thread = PyEval_SaveThread();
     if (spin_pays(spin)) o = spinner ? spin_alone(spinner, spin, attempt, ctx) : spin_for(spin, attempt, ctx);
     while (o == BUSY) {
@@ -134,9 +144,11 @@ outcome park_until_alone(word32 *w, word64 *spinner, struct spin *spin, attempt_
         if (!slice_over) continue;
         PyEval_RestoreThread(thread);
         bool raised = PyErr_CheckSignals() < 0;
+        if (!raised) record = record_wait(record, w, deadline);
         thread = PyEval_SaveThread();
         if (raised) o = E_SIGNAL;
     }
     PyEval_RestoreThread(thread);
+    if (record) wait_record_close(record);
     return o;
 }

@@ -34,6 +34,12 @@ static inline uint32_t word_count(uint64_t w) { return (uint32_t)w; }
 /* Count a reference to a cell: false if there is no such cell. */
 typedef bool (*count_reference)(void *counts, cell_id id);
 
+/* A word of a cell's block: its name and offset. */
+struct cell_field {
+    const char *name;
+    size_t offset;
+};
+
 /* What a kind of cells can do, like the slots of a Python type.  NULL: nothing needs to be done. */
 struct cell_ops {
     const char *name; /* of the Python type, for introspection; NULL: it is not shown */
@@ -48,6 +54,7 @@ struct cell_ops {
     const char *(*verify)(struct cell *cell, count_reference count, void *counts);
     /* Its holders: [((pid, name), alive, permits, None, False), ...]. */
     PyObject *(*holders)(void *block, uint64_t size);
+    const struct cell_field *fields; /* what a reader outside of the family finds in its block; ends with name NULL */
 };
 /* By kind; NULL: the kind has no table.  Filled in when the module is made. */
 extern const struct cell_ops *cell_ops[CELL_KINDS];

@@ -96,6 +96,7 @@ static void save(struct claim *c, uint8_t *at, uint32_t size, bool failed)
     memcpy(at - 4, &marked, 4);
     crash_point();
     store_relaxed(&c->filled, load_relaxed(&c->filled) + 4 + size);
+    claim_count(c, 1);
     store_release(&c->finished, load_relaxed(&c->finished) + 1);
     crash_point();
 }
@@ -119,6 +120,7 @@ static outcome send_alone(PyObject *self, struct claim *c, struct sending *s)
     crash_point();
     store_release(&c->flushed, load_relaxed(&c->finished) + 1); /* first: the result buffer holds nothing */
     crash_point();
+    claim_count(c, 1);
     store_release(&c->finished, load_relaxed(&c->finished) + 1);
     return OK;
 }
@@ -166,6 +168,7 @@ static outcome save_and_begin(PyObject *self, struct claim *c, uint8_t *buffer, 
         if (o != E_SIGNAL) raise_put(o);
         return E_SIGNAL;
     }
+    longest_consider(c, load_relaxed(&c->finished) - 1, now);
     /* What this cannot send without waiting, a later flush will. */
     if (now - (int64_t)load_relaxed(&c->flushed_at) > HOLD_NS) flush(self, c, buffer, now, 0);
     return work_begin(c, now) == OK ? OK : BUSY;
@@ -225,7 +228,7 @@ PyObject *batch_run(PyObject *self, PyObject *args)
     return NULL;
 }
 
-/* flush(claims, worker): send what is saved; the batch is done. */
+/* flush(claims, worker): send what is saved; the batch is done.  Whether some of its items were among the longest. */
 PyObject *batch_flush(PyObject *self, PyObject *args)
 {
     PyObject *claims;
@@ -236,7 +239,7 @@ PyObject *batch_flush(PyObject *self, PyObject *args)
     outcome o = flush(self, c, result_buffer_of(claims, c), monotonic_ns(), NO_DEADLINE);
     if (o != OK) return raise_put(o);
     work_close(c);
-    Py_RETURN_NONE;
+    return PyBool_FromLong(longest_listed());
 }
 
 /* send_saved(job_id, index, n, bytes): what claims.saved() gave. */

@@ -7,8 +7,20 @@
 
 static PyTypeObject *claims_type;
 
-/* The claims of all workers stand first, then their result buffers. */
-#define WORKER_SIZE (sizeof(struct claim) + RESULT_BUFFER_SIZE)
+/* What a worker has done, for introspection. */
+struct worker_notes {
+    struct longest longest[LONGEST_ITEMS];
+    struct function_name functions[FUNCTION_NAMES];
+};
+
+/* Whose claims these are: the cells of the pool's rings; written once, by the process that makes them. */
+struct pool_note {
+    word64 tasks, results;
+    uint64_t spare[6];
+};
+
+/* The claims of all workers stand first, then their result buffers, then their notes, then the pool's. */
+#define WORKER_SIZE (sizeof(struct claim) + RESULT_BUFFER_SIZE + sizeof(struct worker_notes))
 
 static Py_ssize_t workers_of(PyObject *self)
 {
@@ -20,6 +32,18 @@ static struct claim *claims_of(PyObject *self) { return ((handle_object *)self)-
 uint8_t *result_buffer_of(PyObject *claims, struct claim *c)
 {
     return (uint8_t *)(claims_of(claims) + workers_of(claims)) + (c - claims_of(claims)) * RESULT_BUFFER_SIZE;
+}
+
+static struct worker_notes *notes_of(PyObject *claims, struct claim *c)
+{
+    struct claim *first = claims_of(claims);
+    return (struct worker_notes *)(result_buffer_of(claims, first) + workers_of(claims) * RESULT_BUFFER_SIZE)
+         + (c - first);
+}
+
+static struct pool_note *pool_note_of(PyObject *claims)
+{
+    return (struct pool_note *)(notes_of(claims, claims_of(claims)) + workers_of(claims));
 }
 
 struct claim *claim_at(PyObject *claims, Py_ssize_t worker)
@@ -149,6 +173,7 @@ static PyObject *py_write(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "nKK", &worker, &job_id, &index)) return NULL;
     struct claim *c = claim_at(self, worker);
     if (!c) return NULL;
+    store_relaxed(&c->ready_at, (uint64_t)monotonic_ns());
     set(c, job_id, index, 1); /* of no message: positions begin at 0, and ring_recover_claims leaves this one alone */
     Py_RETURN_NONE;
 }
@@ -160,6 +185,9 @@ static PyObject *py_clear(PyObject *self, PyObject *worker)
     if (!c) return NULL;
     set(c, 0, 0, 0);
     store(&c->leaving, 0);
+    word64 *figures[] = {&c->done, &c->idle, &c->idle_since, &c->ready_at, &c->floor, &c->function};
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) store_relaxed(figures[i], 0);
+    memset(notes_of(self, c), 0, sizeof(struct worker_notes));
     Py_RETURN_NONE;
 }
 
@@ -184,10 +212,72 @@ static PyObject *claims_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         PyErr_Format(PyExc_ValueError, "%zd workers: there must be at least one", workers);
         return NULL;
     }
-    return handle_create(type, CELL_CLAIMS, (uint64_t)workers * WORKER_SIZE);
+    return handle_create(type, CELL_CLAIMS, (uint64_t)workers * WORKER_SIZE + sizeof(struct pool_note));
 }
 
+/* figures(worker): (done, idle ns, since when it is idle, when it was ready, began, runs, function's cell). */
+static PyObject *py_figures(PyObject *self, PyObject *worker)
+{
+    struct claim *c = parsed_claim(self, worker);
+    if (!c) return NULL;
+    return Py_BuildValue("KKKKKNK", (unsigned long long)load_relaxed(&c->done),
+                         (unsigned long long)load_relaxed(&c->idle), (unsigned long long)load_relaxed(&c->idle_since),
+                         (unsigned long long)load_relaxed(&c->ready_at), (unsigned long long)load_relaxed(&c->began),
+                         PyBool_FromLong((load_relaxed(&c->work) & WORK_RUNNING) != 0),
+                         (unsigned long long)load_relaxed(&c->function));
+}
+
+/* note(worker, ns, text): one of its longest items; whether it was kept. */
+static PyObject *py_note(PyObject *self, PyObject *args)
+{
+    Py_ssize_t worker;
+    unsigned long long ns;
+    const char *text;
+    if (!PyArg_ParseTuple(args, "nKs", &worker, &ns, &text)) return NULL;
+    struct claim *c = claim_at(self, worker);
+    return c ? PyBool_FromLong(longest_write(c, notes_of(self, c)->longest, ns, text)) : NULL;
+}
+
+/* name(worker, cell, text): the function that a worker has taken. */
+static PyObject *py_name(PyObject *self, PyObject *args)
+{
+    Py_ssize_t worker;
+    unsigned long long cell;
+    const char *text;
+    if (!PyArg_ParseTuple(args, "nKs", &worker, &cell, &text)) return NULL;
+    struct claim *c = claim_at(self, worker);
+    if (!c) return NULL;
+    function_note(notes_of(self, c)->functions, cell, text);
+    Py_RETURN_NONE;
+}
+
+/* belong(tasks, results): the cells of the rings of the pool whose claims these are. */
+static PyObject *py_belong(PyObject *self, PyObject *args)
+{
+    unsigned long long tasks, results;
+    if (!PyArg_ParseTuple(args, "KK", &tasks, &results) || !handle_usable(self)) return NULL;
+    store_relaxed(&pool_note_of(self)->tasks, tasks);
+    store_relaxed(&pool_note_of(self)->results, results);
+    Py_RETURN_NONE;
+}
+
+/* longest(worker): [(ns, text), ...], in no order. */
+static PyObject *py_longest(PyObject *self, PyObject *worker)
+{
+    struct claim *c = parsed_claim(self, worker);
+    return c ? longest_rows(notes_of(self, c)->longest) : NULL;
+}
+
+/* listed(): [(number in the message, ns), ...] of the message that this worker has run. */
+static PyObject *py_listed(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none)) { return longest_take(); }
+
 static PyMethodDef methods[] = {
+    {"figures", py_figures, METH_O, NULL},
+    {"note", py_note, METH_VARARGS, NULL},
+    {"longest", py_longest, METH_O, NULL},
+    {"listed", py_listed, METH_NOARGS, NULL},
+    {"name", py_name, METH_VARARGS, NULL},
+    {"belong", py_belong, METH_VARARGS, NULL},
     {"read", py_read, METH_O, NULL},
     {"look", py_look, METH_O, NULL},
     {"stop", py_stop, METH_VARARGS, NULL},
@@ -200,8 +290,30 @@ static PyMethodDef methods[] = {
 };
 static PyType_Slot slots[] = {{Py_tp_new, claims_new}, {Py_tp_methods, methods}, {0, NULL}};
 
+#define AT(field) {#field, offsetof(struct claim, field)}
+static const struct cell_field fields[] = {AT(job_id),
+                                           AT(index),
+                                           AT(position),
+                                           AT(work),
+                                           AT(began),
+                                           AT(finished),
+                                           AT(done),
+                                           AT(idle),
+                                           AT(idle_since),
+                                           AT(ready_at),
+                                           AT(function),
+                                           {"claim", sizeof(struct claim)},
+                                           {"buffer", RESULT_BUFFER_SIZE},
+                                           {"worker", WORKER_SIZE},
+                                           {"notes", sizeof(struct worker_notes)},
+                                           {"functions", offsetof(struct worker_notes, functions)},
+                                           {"function_name", sizeof(struct function_name)},
+                                           {NULL, 0}};
+static const struct cell_ops claims_ops = {.fields = fields};
+
 bool claims_register(PyObject *module)
 {
+    cell_ops[CELL_CLAIMS] = &claims_ops;
     claims_type =
         handle_type(module, "processing_core._kernel.Claims", CELL_CLAIMS, sizeof(handle_object), slots, false);
     return claims_type != NULL;

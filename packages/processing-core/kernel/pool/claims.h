@@ -4,6 +4,7 @@
 #define PROCESSING_CLAIMS_H
 
 #include "objects/handle.h"
+#include "pool/longest.h"
 #include "queues/claim.h"
 
 /* The claim of a worker, for ring_get; NULL with an exception. */

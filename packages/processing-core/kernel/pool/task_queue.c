@@ -14,13 +14,17 @@ static PyObject *send_one(PyObject *self, unsigned long long job_id, unsigned lo
                           struct claim *c)
 {
     uint64_t header[2] = {job_id, index}, number;
+    if (c) claim_count(c, 1); /* first: a process that has the result finds it counted */
     PyObject *none = queue_put(self, object, header, NO_DEADLINE, &number);
+    if (!none && c) claim_count(c, -1);
     if (!none) return NULL;
     Py_DECREF(none);
     if (c) {
+        longest_consider(c, 0, monotonic_ns());
         store_release(&c->flushed, 1); /* before `finished`: the result buffer holds nothing */
         store_release(&c->finished, 1);
         work_close(c);
+        return PyBool_FromLong(longest_listed());
     }
     return PyLong_FromUnsignedLongLong(number);
 }
@@ -34,7 +38,7 @@ static PyObject *channel_send(PyObject *self, PyObject *args)
 }
 
 /* TaskQueue.send(job_id, index, object, claims=None, worker=0): with a claim, the object is the result of its only
- * item. */
+ * item, and the return value says whether it was one of the longest. */
 static PyObject *task_send(PyObject *self, PyObject *args)
 {
     unsigned long long job_id, index;
@@ -113,6 +117,14 @@ static void discard(struct receiving *r)
     if (r->m.flags & MESSAGE_PARCEL) cell_detach(r->ref);
 }
 
+/* A call's task is (the cell of its function, args, kwds), or has another function, which has no name outside. */
+static void note_function(struct claim *c, PyObject *row)
+{
+    PyObject *task = PyTuple_GetItem(row, 4);
+    PyObject *function = task && PyTuple_Check(task) && PyTuple_Size(task) == 3 ? PyTuple_GetItem(task, 0) : NULL;
+    store_relaxed(&c->function, function && PyLong_CheckExact(function) ? PyLong_AsUnsignedLongLong(function) : 0);
+}
+
 static PyObject *receive_one(PyObject *self, PyObject *timeout, struct claim *claim)
 {
     int64_t deadline;
@@ -129,7 +141,9 @@ static PyObject *receive_one(PyObject *self, PyObject *timeout, struct claim *cl
         discard(&r);
         return raise_outcome(E_CLOSED);
     }
-    return received_row(&r, NULL);
+    PyObject *row = received_row(&r, NULL);
+    if (claim && row && load_relaxed(&claim->job_id) == 0) note_function(claim, row);
+    return row;
 }
 
 /* Channel.receive(timeout=None): raises queue.Empty at the deadline. */
@@ -217,6 +231,14 @@ static PyObject *task_rouse(PyObject *self, PyObject *Py_UNUSED(none))
     Py_RETURN_NONE;
 }
 
+/* _bytes_put(): bytes that were ever put, with what lies between messages; of parcels, KiB. */
+static PyObject *task_bytes_put(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    if (!queue_usable(self)) return NULL;
+    struct ring *r = ring_of(self);
+    return PyLong_FromUnsignedLongLong(load_acquire(&r->tail) + load_relaxed(&r->put_weight));
+}
+
 /* _cancel(job_id, first, last, number=0): how many messages were cancelled. */
 static PyObject *task_cancel(PyObject *self, PyObject *args)
 {
@@ -244,6 +266,7 @@ static PyMethodDef task_methods[] = {
     {"_cancel", task_cancel, METH_VARARGS, NULL},
     {"_recover_claims", task_recover_claims, METH_NOARGS, NULL},
     {"_rouse", task_rouse, METH_NOARGS, NULL},
+    {"_bytes_put", task_bytes_put, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -2,6 +2,7 @@
 #include "arena/errors.h"
 #include "objects/handle.h"
 #include "arena/journal.h"
+#include "arena/wait_record.h"
 #include "family/member.h"
 #include "cells/references.h"
 
@@ -37,6 +38,7 @@ static PyObject *py_fork_in_parent(PyObject *Py_UNUSED(module), PyObject *Py_UNU
 static PyObject *py_fork_in_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 {
     if (arena.self == 0) Py_RETURN_NONE;
+    wait_record_forget();
     owner_id parent = arena.self;
     arena.self = 0;
     if (!fork_state.failed && member_join(fork_state.child) == OK) {

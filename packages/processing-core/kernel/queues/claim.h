@@ -37,7 +37,13 @@ struct claim {
     word64 filled;   /* bytes of the result buffer in use; only the taker reads it */
     word64 flushed_at;
     word64 leaving; /* not 0: the taker is to end, or does; set by any process, and read before each take */
-    uint64_t spare[6];
+    /* What the taker has done, for introspection; written by it alone. */
+    word64 done;       /* items whose results were saved or sent */
+    word64 idle;       /* ns that it has waited for messages */
+    word64 idle_since; /* monotonic ns, while it waits; else 0 */
+    word64 ready_at;   /* when it was ready for its first message, monotonic ns */
+    word64 floor;      /* ns: an item that took longer is one of its longest; see pool/longest.h */
+    word64 function;   /* the cell of the function that the call is of which it took last; 0: not known */
 };
 _Static_assert(sizeof(struct claim) == 128, "two cache lines");
 
@@ -79,6 +85,21 @@ static inline void claim_retire(struct claim *c)
     fetch_or(&c->work, WORK_STOPPED);
 }
 static inline bool claim_leaving(struct claim *c) { return load(&c->leaving) != 0; }
+
+/* The taker waits for a message, and has waited. */
+static inline void claim_idle(struct claim *c, int64_t now) { store_relaxed(&c->idle_since, (uint64_t)now); }
+static inline void claim_busy(struct claim *c, int64_t now)
+{
+    uint64_t since = load_relaxed(&c->idle_since);
+    store_relaxed(&c->idle, load_relaxed(&c->idle) + (uint64_t)now - since);
+    store_relaxed(&c->idle_since, 0);
+}
+
+/* So many items have a result. */
+static inline void claim_count(struct claim *c, int n)
+{
+    store_relaxed(&c->done, load_relaxed(&c->done) + (uint64_t)(int64_t)n);
+}
 
 /* The turn is over: every result was sent. */
 static inline void work_close(struct claim *c) { fetch_and(&c->work, ~WORK_RUNNING); }

@@ -199,8 +199,10 @@ outcome queue_receive(PyObject *self, struct receiving *r, struct claim *claim, 
         o = get_attempt(&a, true);
         PyEval_RestoreThread(thread);
     } else if (o == BUSY) {
+        if (claim) claim_idle(claim, monotonic_ns());
         o = park_until_alone(&a.ring->not_empty.parked, &a.ring->spinner, &((struct queue_object *)self)->get_spin,
                              get_attempt, &a, deadline);
+        if (claim) claim_busy(claim, monotonic_ns());
         ring_pass_on(a.ring);
     }
     if (o != OK || !(r->m.flags & MESSAGE_PARCEL)) reference_return(r->ref);

@@ -275,4 +275,17 @@ static const char *verify(struct cell *cell, count_reference count, void *counts
     return bytes == load_relaxed(&p->bytes) ? NULL : "a priority queue's bytes are off";
 }
 
-const struct cell_ops priority_queue_ops = {.end_step = end_step, .verify = verify};
+static const struct cell_field fields[] = {{"max_items", offsetof(struct priority_queue, max_items)},
+                                           {"max_bytes", offsetof(struct priority_queue, max_bytes)},
+                                           {"ordered", offsetof(struct priority_queue, ordered)},
+                                           {"state", offsetof(struct priority_queue, state)},
+                                           {"n", offsetof(struct priority_queue, n)},
+                                           {"bytes", offsetof(struct priority_queue, bytes)},
+                                           {"number", offsetof(struct priority_queue, number)},
+                                           {"tasks", offsetof(struct priority_queue, tasks)},
+                                           {"finished", offsetof(struct priority_queue, finished)},
+                                           {"not_empty", offsetof(struct priority_queue, not_empty)},
+                                           {"not_full", offsetof(struct priority_queue, not_full)},
+                                           {"all_finished", offsetof(struct priority_queue, all_finished)},
+                                           {NULL, 0}};
+const struct cell_ops priority_queue_ops = {.end_step = end_step, .verify = verify, .fields = fields};

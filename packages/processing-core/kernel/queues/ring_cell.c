@@ -61,5 +61,20 @@ static const char *verify(struct cell *cell, count_reference count, void *counts
     return wrong;
 }
 
+static const struct cell_field fields[] = {{"max_items", offsetof(struct ring, max_items)},
+                                           {"max_bytes", offsetof(struct ring, max_bytes)},
+                                           {"state", offsetof(struct ring, state)},
+                                           {"closed_now", offsetof(struct ring, closed_now)},
+                                           {"tail", offsetof(struct ring, tail)},
+                                           {"head", offsetof(struct ring, head)},
+                                           {"puts", offsetof(struct ring, puts)},
+                                           {"gets", offsetof(struct ring, gets)},
+                                           {"not_empty", offsetof(struct ring, not_empty)},
+                                           {"not_full", offsetof(struct ring, not_full)},
+                                           {"all_finished", offsetof(struct ring, all_finished)},
+                                           {"put_weight", offsetof(struct ring, put_weight)},
+                                           {"got_weight", offsetof(struct ring, got_weight)},
+                                           {"finished", offsetof(struct ring, finished)},
+                                           {NULL, 0}};
 const struct cell_ops ring_ops = {
-    .end_step = end_step, .transfer_done = transfer_done, .blocks = blocks, .verify = verify};
+    .end_step = end_step, .transfer_done = transfer_done, .blocks = blocks, .verify = verify, .fields = fields};

@@ -644,7 +644,12 @@ static PyType_Slot slots[] = {{Py_tp_new, condition_new},
                               {Py_tp_getset, getset},
                               {0, NULL}};
 
-static const struct cell_ops condition_ops = {.name = "Condition"};
+static const struct cell_field fields[] = {{"first", offsetof(struct condition, first)},
+                                           {"chunks", offsetof(struct condition, chunks)},
+                                           {"waiter.parked", offsetof(struct waiter, parked)},
+                                           {"waiter.ticket", offsetof(struct waiter, ticket)},
+                                           {NULL, 0}};
+static const struct cell_ops condition_ops = {.name = "Condition", .fields = fields};
 
 bool condition_register(PyObject *module)
 {

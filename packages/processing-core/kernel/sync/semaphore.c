@@ -367,8 +367,17 @@ static PyType_Slot semaphore_slots[] = {
 static PyType_Slot bounded_slots[] = {
     {Py_tp_new, bounded_new}, {Py_tp_methods, bounded_methods}, {Py_tp_getset, bounded_getset}, {0, NULL}};
 
-static const struct cell_ops semaphore_ops = {.name = "Semaphore", .holders = count_holders};
-static const struct cell_ops bounded_ops = {.name = "BoundedSemaphore", .holders = permit_holders};
+static const struct cell_field count_fields[] = {{"count", offsetof(struct semaphore, count)},
+                                                 {"parked", offsetof(struct semaphore, parked)},
+                                                 {"reclaim", offsetof(struct semaphore, reclaim)},
+                                                 {NULL, 0}};
+static const struct cell_field permit_fields[] = {{"max", offsetof(struct bounded, max)},
+                                                  {"parked", offsetof(struct bounded, parked)},
+                                                  {"permits", offsetof(struct bounded, permits)},
+                                                  {NULL, 0}};
+static const struct cell_ops semaphore_ops = {.name = "Semaphore", .holders = count_holders, .fields = count_fields};
+static const struct cell_ops bounded_ops = {
+    .name = "BoundedSemaphore", .holders = permit_holders, .fields = permit_fields};
 
 bool semaphore_register(PyObject *module)
 {

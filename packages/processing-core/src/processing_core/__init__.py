@@ -45,6 +45,7 @@ from processing_core._logging import NOTSET as NOTSET
 from processing_core._logging import SUBDEBUG as SUBDEBUG
 from processing_core._logging import SUBWARNING as SUBWARNING
 from processing_core._logging import enableLogging as enableLogging
+from processing_core._logging import forward_logs as forward_logs
 from processing_core._logging import get_logger as get_logger
 from processing_core._logging import getLogger as getLogger
 from processing_core._logging import log_to_stderr as log_to_stderr
@@ -79,6 +80,7 @@ __all__ = [
     "allow_connection_pickling",
     "get_logger",
     "log_to_stderr",
+    "forward_logs",
     "getLogger",
     "enableLogging",
     "NOTSET",

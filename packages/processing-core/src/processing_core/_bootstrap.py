@@ -73,6 +73,9 @@ def run(process: BaseProcess, parent: Parent) -> int:
     _kernel.rename(shown_name(process.name))
     detach_stdin()
     _logging.name_records()
+    if process._logs is not None:
+        process._logs.begin()
+        process._logs = None
     code = exit_code(lambda: _call_run(process), parent[3], process)
     _logging.info("process exiting with exitcode %d", code)
     return code

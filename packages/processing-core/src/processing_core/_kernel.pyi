@@ -219,6 +219,28 @@ def tombstone(serial: int) -> tuple[int, str, int | None] | None:
 def stats() -> dict[str, int]:
     """Bytes and cells in use, free, committed; the cap; members."""
 
+def layout() -> tuple[dict[str, int], list[tuple[str, dict[str, int]]]]:
+    """Offsets and sizes of what stands in an arena; and by the number of a kind of cells its name and fields."""
+
+def read_arena(offset: int, n: int, /) -> bytes:
+    """A copy of that many bytes of the arena, which may change meanwhile; fewer at its end."""
+
+def open_wait(waited: float, slot: int, serial: int, left: float, /) -> int:
+    """Record that this thread has waited for so many seconds: for a member, or (serial 0) something outside.
+
+    :param left: seconds that it still waits at the most; negative for no end.
+    :return: what names the record, or -1.
+    """
+
+def look_wait(number: int, /) -> None:
+    """A slice of that wait is over."""
+
+def close_wait(number: int, /) -> None:
+    """The wait is over."""
+
+def set_idle(on: bool, /) -> None:
+    """Whether this thread of the library only waits for orders, and so ends no other thread's wait by itself."""
+
 def verify() -> None:
     """Verify the arena's invariants; :raises AssertionError: naming the first that fails."""
 
@@ -422,7 +444,7 @@ class TaskQueue(Channel[_T]):
         :raises BaseException: what an item raises; the caller must save it.
         """
 
-    def _flush(self, claims: Claims, worker: int, /) -> None:
+    def _flush(self, claims: Claims, worker: int, /) -> bool:
         """Send what was saved; the batch is done."""
 
     def _send_saved(self, job_id: int, index: int, n: int, results: bytes, /) -> None:
@@ -436,6 +458,9 @@ class TaskQueue(Channel[_T]):
 
     def _recover_claims(self) -> None:
         """Repair what dead takers left; afterwards their claims are exact. May wait for the ring's lock."""
+
+    def _bytes_put(self) -> int:
+        """Bytes that were ever put."""
 
     def _rouse(self) -> None:
         """Have takers that sleep look whether they are to end (:meth:`Claims.retire`)."""
@@ -567,6 +592,25 @@ class Claims(Handle):
 
     def write(self, worker: int, job_id: int, index: int, /) -> None:
         """Stand there without having taken anything yet."""
+
+    def figures(self, worker: int, /) -> tuple[int, int, int, int, int, bool, int]:
+        """(items with a result, ns idle, since when it is idle, when it was ready, when its item began, whether one runs,
+        the cell of the function of its last call), for introspection."""
+
+    def listed(self) -> list[tuple[int, int]]:
+        """(number in the message, ns) of the items just run that took longer than this taker's longest; once."""
+
+    def name(self, worker: int, cell: int, text: str, /) -> None:
+        """The name of a function that the taker has taken, by the cell of its parcel."""
+
+    def belong(self, tasks: int, results: int, /) -> None:
+        """The cells of the rings of the pool whose claims these are."""
+
+    def note(self, worker: int, ns: int, text: str, /) -> bool:
+        """Describe one of its longest items; whether it was one."""
+
+    def longest(self, worker: int, /) -> list[tuple[int, str]]:
+        """(ns, description) of its longest items, in no order."""
 
     def retire(self, worker: int, /) -> None:
         """Have the taker end when the item that it runs is done; :meth:`TaskQueue._rouse` wakes it if it sleeps."""

@@ -29,6 +29,8 @@ __all__ = [
     "Setup",
     "debug",
     "enableLogging",
+    "forward_logs",
+    "forwards",
     "getLogger",
     "get_logger",
     "info",
@@ -65,6 +67,7 @@ class _State:
     def __init__(self) -> None:
         self.logger: logging.Logger | None = None
         self.first_level = NOTSET  # of the logger, when there will be one
+        self.forwards = False  # whether children that are started from now on forward their records
         self.enabled = False  # by 0.52's function
         self.handler: logging.Handler | None = None  # the one that was made here
         self.recipe: tuple[Callable[..., logging.Handler] | None, tuple[Any, ...], str | None] = (None, (), None)
@@ -189,6 +192,32 @@ def warn(msg: object, *args: object) -> None:
     """Log at the level ``WARNING``, if there is a logger."""
     if _state.logger is not None:
         _state.logger.log(WARNING, msg, *args, stacklevel=2)
+
+
+def forward_logs(on: bool = True) -> None:
+    """Have the records of :mod:`logging` that children make handled by this process's loggers.
+
+    It holds for the processes that are started from now on and say nothing else (``forward_logs=``), and those that
+    they start.  A child's root logger has then one handler, which sends the records here; they arrive in the order in
+    which the child made them, with its ``processName`` and ``process``, and go to the logger of their name, with its
+    levels, filters and handlers. What cannot be pickled arrives formatted. So do the child's warnings, as ``py.warnings``,
+    and what :mod:`faulthandler` writes if it crashes. A child waits if this process does not handle them fast enough,
+    and drops records after 5 s; a warning says how many. Waiting for the child's end includes its records.
+
+    Does not block; the first such child starts a thread.
+
+    :param on: whether to.
+
+    >>> import processing
+    >>> processing.forward_logs()
+    >>> processing.forward_logs(False)
+    """
+    _state.forwards = on
+
+
+def forwards() -> bool:
+    """Whether `forward_logs` is on."""
+    return _state.forwards
 
 
 def setup() -> Setup | int | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 
-from processing_core import _main_module, _outcome
+from processing_core import _logging, _main_module, _outcome
 from processing_core._aliases import ProcessAliases
 from processing_core._authentication_string import AuthenticationString
 from processing_core._errors import ClosedError, StateError
@@ -47,6 +47,8 @@ class BaseProcess(ProcessAliases):
     :param args: The arguments of ``target``.
     :param kwargs: Its keyword arguments.
     :param daemon: Whether it ends with the process that started it; by default as that one.
+    :param forward_logs: Whether the records of :mod:`logging` that it makes, its warnings and the lines of a crash are
+        handled here, by this process's loggers; by default as `forward_logs` says.
     :raises StateError: if ``group`` is not ``None``.
 
     >>> import processing
@@ -58,6 +60,8 @@ class BaseProcess(ProcessAliases):
     _popen: Child | None
     _variables: dict[str, str] | None = None  # of its own environment, set before it loads the main module
     _reports_start_failure = True  # whether a child prints why it could not become this process
+    _forwards_logs: bool | None = None  # None: as the program says
+    _logs: Any = None  # the `LogSender` of a child that forwards
     _failure: _outcome.Failure | None = None
     _exception: BaseException | None = None
     _names_when_pickled: ClassVar[dict[str, str]] = {"_target": "target", "_args": "args", "_kwargs": "kwargs"}
@@ -72,6 +76,7 @@ class BaseProcess(ProcessAliases):
         args: tuple[*Ts] = ...,
         *,
         daemon: bool | None = None,
+        forward_logs: bool | None = None,
     ) -> None: ...
     @overload
     def __init__(
@@ -82,6 +87,7 @@ class BaseProcess(ProcessAliases):
         args: list[Any] = ...,
         *,
         daemon: bool | None = None,
+        forward_logs: bool | None = None,
     ) -> None: ...
     @overload
     def __init__(
@@ -93,6 +99,7 @@ class BaseProcess(ProcessAliases):
         *,
         kwargs: Mapping[str, Any] | None,
         daemon: bool | None = None,
+        forward_logs: bool | None = None,
     ) -> None: ...
     def __init__(
         self,
@@ -103,6 +110,7 @@ class BaseProcess(ProcessAliases):
         kwargs: Mapping[str, Any] | None = None,
         *,
         daemon: bool | None = None,
+        forward_logs: bool | None = None,
     ) -> None:
         if group is not None:
             raise StateError(f"group must be None, not {group!r}")
@@ -119,6 +127,8 @@ class BaseProcess(ProcessAliases):
         self._name = name or f"{type(self).__name__}-{':'.join(map(str, self._identity))}"
         if daemon is not None:
             self.daemon = daemon
+        if forward_logs is not None:
+            self._forwards_logs = bool(forward_logs)
 
     def run(self) -> None:
         """What the process does; a subclass may override it.  Called in the child."""
@@ -145,9 +155,15 @@ class BaseProcess(ProcessAliases):
             self._target = _runnable(self._target)
         collect_children()
         ensure_family()
+        if self._forwards_logs or (self._forwards_logs is None and _logging.forwards()):
+            from processing_core._log_forwarding import sender  # here, for it imports `logging`
+
+            self._logs = sender()
         try:
             self._popen = self._launch()
         finally:
+            if self._popen is None:
+                self._end_logs(None)
             if self._popen is not None:  # so even if a signal handler raises as soon as the child is there
                 state.children.add(self)
                 # The target may hold this object; drop it, for the cycle would keep the child's descriptors.
@@ -354,6 +370,8 @@ class BaseProcess(ProcessAliases):
         code = self._popen.wait(timeout)
         if code is not None:
             state.children.discard(self)
+            if self._logs is not None:
+                self._end_logs(self._popen.pid)
         if code and self._failure is None:
             serial = self._popen.member_id[1]
             found = _outcome.take(serial)
@@ -361,6 +379,13 @@ class BaseProcess(ProcessAliases):
                 self._failure = found
                 _outcome.forget(serial)
         return code
+
+    def _end_logs(self, pid: int | None) -> None:
+        logs, self._logs = self._logs, None
+        if logs is not None:
+            from processing_core._log_forwarding import ended
+
+            ended(pid)
 
     def _launch(self) -> Child:
         raise NotImplementedError

@@ -101,6 +101,7 @@ from processing_core._kernel import own_methods as own_methods
 from processing_core._kernel import pack as pack
 from processing_core._kernel import primitives as primitives
 from processing_core._kernel import reap as reap
+from processing_core._kernel import set_idle as set_idle
 from processing_core._kernel import set_site_finder as set_site_finder
 from processing_core._kernel import stats as stats
 from processing_core._kernel import sweep as sweep
@@ -249,6 +250,7 @@ __all__ = [
     "register_factory",
     "register_loader",
     "relatives",
+    "set_idle",
     "set_site_finder",
     "set_spawning_popen",
     "signal_name",

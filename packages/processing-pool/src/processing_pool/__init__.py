@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from processing_pool._options import TaskOptions as TaskOptions
     from processing_pool._pool import Pool as Pool
     from processing_pool._reusable import reusable_pool as reusable_pool
+    from processing_pool._stats import LongTask as LongTask
+    from processing_pool._stats import PoolStats as PoolStats
+    from processing_pool._stats import WorkerStats as WorkerStats
     from processing_pool._worker.state import WorkerState as WorkerState
     from processing_pool._worker.state import worker_id as worker_id
 
@@ -32,6 +35,9 @@ __all__ = [
     "IMapIterator",
     "reusable_pool",
     "TaskOptions",
+    "PoolStats",
+    "WorkerStats",
+    "LongTask",
     "WorkerState",
     "worker_id",
     "WorkerDied",
@@ -53,17 +59,20 @@ if not TYPE_CHECKING:  # for a checker would take every name then
         {
             "AsyncResult": "_jobs.result",
             "IMapIterator": "_jobs.imap",
+            "LongTask": "_stats",
             "MaybeEncodingError": "_errors",
             "MemoryExceeded": "_errors",
             "NotUnpicklableError": "_errors",
             "Pool": "_pool",
             "PoolBroken": "_errors",
+            "PoolStats": "_stats",
             "ProcessPoolExecutor": "_executor",
             "TaskCancelled": "_errors",
             "TaskOptions": "_options",
             "TaskTimeout": "_errors",
             "WorkerDied": "_errors",
             "WorkerState": "_worker.state",
+            "WorkerStats": "_stats",
             "reusable_pool": "_reusable",
             "worker_id": "_worker.state",
         },

@@ -20,7 +20,9 @@ from processing_pool._worker.setup import Affinity, Environment, make_setup
 if TYPE_CHECKING:
     from processing_pool._engine.task_channel import TaskChannel
     from processing_pool._futures import Future
-    from processing_pool._jobs.imap import IMapIterator
+    from processing_pool._jobs.imap import IMapIterator, ImapJob
+    from processing_pool._jobs.map import MapJob
+    from processing_pool._stats import PoolStats
 
 __all__ = ["BasePool"]
 
@@ -49,6 +51,8 @@ class BasePool(PoolCompatibility):
         environment: Environment | None = None,
         directory: str | os.PathLike[str] | None = None,
         affinity: Affinity | None = None,
+        forward_logs: bool | None = None,
+        prefix_output: bool = False,
         **options: Unpack[TaskOptions],
     ) -> None:
         size = (
@@ -65,7 +69,7 @@ class BasePool(PoolCompatibility):
         for name, function in (("initializer", initializer), ("on_exit", on_exit)):
             if function is not None and not callable(function):
                 raise TypeError(f"{name} must be a callable, not {function!r}")
-        setup = make_setup(size, threads_per_worker, environment, directory, affinity)
+        setup = make_setup(size, threads_per_worker, environment, directory, affinity, forward_logs, prefix_output)
         self._options = Options().updated(options)
         ensure_family()
         self._ctx = context_of(context, "context")
@@ -110,6 +114,25 @@ class BasePool(PoolCompatibility):
         :raises MemoryError: if the arena has no room for further workers.
         """
         self._engine.resize(positive(processes, "processes"))
+
+    def stats(self) -> PoolStats:
+        """What the pool has done so far, per worker and in all: print it.
+
+        Does not block; thread-safe; costs some system calls for each worker. The workers count whether it is called or
+        not.
+
+        :raises NotImplementedError: if what runs the tasks keeps no figures.
+
+        >>> import processing
+        >>> with processing.Pool(2) as pool:  # doctest: +SKIP
+        ...     pool.map(abs, range(100))
+        ...     print(pool.stats())
+        """
+        read = getattr(self._engine.channel, "stats", None)
+        if read is None:
+            raise NotImplementedError("what runs the tasks of this pool keeps no figures")
+        stats: PoolStats = read()
+        return stats._replace(failures=self._engine.jobs.failed, retries=self._engine.jobs.retried)
 
     def close(self) -> None:
         """Take no more tasks; the workers end when all are done.  Does not block."""
@@ -168,6 +191,7 @@ class BasePool(PoolCompatibility):
 
         job = MapJob(self._engine.jobs, self._engine.channel, result, func, items, star, chunksize, options)
         result.job = job
+        _show_progress(job)
         self._engine.enter(job, job.advance)
         return result
 
@@ -191,8 +215,17 @@ class BasePool(PoolCompatibility):
         job = ImapJob(
             self._engine.jobs, self._engine.channel, func, iterable, chunksize, ordered, star, buffersize, options
         )
+        _show_progress(job)
         self._engine.enter(job, job.start)
         return IMapIterator(self._engine, self, job)
+
+
+def _show_progress(job: MapJob | ImapJob) -> None:
+    label = job.options.progress
+    if label is not None:
+        from processing_pool._progress.display import begin
+
+        job.on_end = begin(job, str(label))
 
 
 _UNCHANGING = (range, tuple, str, bytes)

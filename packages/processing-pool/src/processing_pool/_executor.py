@@ -109,6 +109,7 @@ class ProcessPoolExecutor(ExecutorCompatibility, concurrent.futures.Executor):
         timeout: float | None = None,
         chunksize: int = 1,
         buffersize: int | None = None,
+        progress: bool | str = False,
     ) -> Iterator[T]:
         """Call ``fn`` with one item of each iterable at a time, in the workers, and iterate over the results in order.
 
@@ -118,6 +119,7 @@ class ProcessPoolExecutor(ExecutorCompatibility, concurrent.futures.Executor):
         :param chunksize: items that are sent together.
         :param buffersize: tasks, of ``chunksize`` items each, that may be submitted and not yet given as results, so
             that iterables may be endless; ``None`` reads them to their end at once.
+        :param progress: whether it shows how far it is, or its label: as :class:`TaskOptions`.
         :return: the iterator; it raises the error of the first item that failed, and queued items are not begun then.
         :raises ValueError: if a number is below 1.
         :raises RuntimeError: after a shutdown.
@@ -133,7 +135,8 @@ class ProcessPoolExecutor(ExecutorCompatibility, concurrent.futures.Executor):
         else:
             room = positive(buffersize, "buffersize") * chunksize
         pool = self._pool
-        results = pool._imap(fn, items, chunksize, True, room, pool._options, star=True)
+        options = pool._options.updated({"progress": progress}) if progress else pool._options
+        results = pool._imap(fn, items, chunksize, True, room, options, star=True)
         return _results(results, deadline)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

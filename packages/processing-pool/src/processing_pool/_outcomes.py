@@ -11,7 +11,7 @@ from processing_core.lowlevel import OWN, caused_by, signal_name, text_of
 from processing_pool._errors import MemoryExceeded, TaskCancelled, TaskTimeout, WorkerDied
 from processing_pool._messages import Death, Failed, error_of, unpickling_failed
 
-__all__ = ["described", "ending", "failed", "name_of"]
+__all__ = ["described", "ending", "failed", "name_of", "plain_text"]
 
 LONGEST_ARGUMENTS = 200
 
@@ -87,3 +87,8 @@ def name_of(function: object) -> str:
     """A function's name."""
     name = getattr(function, "__qualname__", None)
     return name if isinstance(name, str) else _short(function)
+
+
+def plain_text(text: str) -> str:
+    """The text as the kernel takes it."""
+    return text.encode(errors="replace").decode().replace("\0", "?")

@@ -68,6 +68,10 @@ class Pool(BasePool, PoolAliases):
         called with the worker's number, in the worker, and gives them: ``CUDA_VISIBLE_DEVICES``, for instance.
     :param directory: the working directory of the workers; ``None`` for the one of this process.
     :param affinity: the processors that each worker may run on, or a function that is called likewise.
+    :param forward_logs: whether the workers' log records, warnings and lines of a crash are handled by this process's
+        loggers; ``None`` for what :func:`processing.forward_logs` says.
+    :param prefix_output: whether each line that a worker writes to ``sys.stdout`` or ``sys.stderr`` begins with the
+        worker's name, and comes whole.
     :param options: ``timeout``, ``retries``, ``backoff`` and ``priority`` of the tasks whose call does not give them:
         :class:`TaskOptions`.
     :raises ValueError: if a number is below 1, or negative where 0 is allowed, or a time is not positive.
@@ -344,7 +348,15 @@ def _awaited(result: AsyncResult[R]) -> R:
     finally:
         if not result.ready():
             result.cancel()
+        if result.options.progress is not None:
+            _flush_progress()
         del result
+
+
+def _flush_progress() -> None:
+    from processing_pool._progress.display import flush
+
+    flush()
 
 
 register_factory("Pool", Pool, takes_context=True)

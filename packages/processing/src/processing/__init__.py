@@ -39,6 +39,7 @@ from processing_core import current_process as current_process
 from processing_core import currentProcess as currentProcess
 from processing_core import enableLogging as enableLogging
 from processing_core import excepthook as excepthook
+from processing_core import forward_logs as forward_logs
 from processing_core import freeze_support as freeze_support
 from processing_core import freezeSupport as freezeSupport
 from processing_core import get_all_start_methods as get_all_start_methods
@@ -90,17 +91,20 @@ if TYPE_CHECKING:
     from processing_managers import Value as Value
     from processing_pool import AsyncResult as AsyncResult
     from processing_pool import IMapIterator as IMapIterator
+    from processing_pool import LongTask as LongTask
     from processing_pool import MaybeEncodingError as MaybeEncodingError
     from processing_pool import MemoryExceeded as MemoryExceeded
     from processing_pool import NotUnpicklableError as NotUnpicklableError
     from processing_pool import Pool as Pool
     from processing_pool import PoolBroken as PoolBroken
+    from processing_pool import PoolStats as PoolStats
     from processing_pool import ProcessPoolExecutor as ProcessPoolExecutor
     from processing_pool import TaskCancelled as TaskCancelled
     from processing_pool import TaskOptions as TaskOptions
     from processing_pool import TaskTimeout as TaskTimeout
     from processing_pool import WorkerDied as WorkerDied
     from processing_pool import WorkerState as WorkerState
+    from processing_pool import WorkerStats as WorkerStats
     from processing_pool import reusable_pool as reusable_pool
     from processing_pool import worker_id as worker_id
     from processing_queues import Client as Client
@@ -187,6 +191,9 @@ _PLACES = {
         "AsyncResult",
         "IMapIterator",
         "TaskOptions",
+        "PoolStats",
+        "WorkerStats",
+        "LongTask",
         "WorkerState",
         "worker_id",
         "WorkerDied",
@@ -295,11 +302,15 @@ __all__ = [
     "AsyncResult",
     "IMapIterator",
     "TaskOptions",
+    "PoolStats",
+    "WorkerStats",
+    "LongTask",
     "WorkerState",
     "worker_id",
     # logging
     "get_logger",
     "log_to_stderr",
+    "forward_logs",
     "NOTSET",
     "SUBDEBUG",
     "DEBUG",

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from processing_core._fds.descriptors import Descriptor, hung_up, open_pidfd, readable
 from processing_core._lifeline import Lifeline
+from processing_core._long_wait import wait_long
 from processing_core._native import _kernel
 from processing_core._platform import exit_code_kept, exit_code_of_zombie, is_child, reap, signal_process
 from processing_core.annotations import signal
@@ -60,7 +61,7 @@ class Child:
         :param timeout: seconds; ``None`` waits for ever.
         :return: the exit code, ``-N`` for signal ``N``; ``None`` if the time was up.
         """
-        if self.returncode is None and readable(self.sentinel, timeout):
+        if self.returncode is None and wait_long(lambda left: readable(self.sentinel, left), timeout, self.member_id):
             self._collect()
             if self._lifeline is not None:
                 self._lifeline.close()

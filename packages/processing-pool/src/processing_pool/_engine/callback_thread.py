@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 
 from processing_core.annotations import Protocol
+from processing_core.lowlevel import set_idle
 from processing_pool._engine.collector import Collector, Target
 
 __all__ = ["CallbackThread"]
@@ -90,7 +91,9 @@ class CallbackThread(Target):
             elif self._thread is not threading.current_thread():
                 return  # this start was interrupted, and done again before this thread was noticed
         while not self._stopped:
+            set_idle(True)
             self._gate.acquire()
+            set_idle(False)
             while self._has_work():
                 self._collector.wait(self)
                 self._run_callbacks()

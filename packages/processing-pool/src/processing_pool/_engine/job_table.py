@@ -25,6 +25,7 @@ class JobTable:
     def __init__(self, changed: Callable[[], object], collect: Callable[[], object]) -> None:
         self.by_id: dict[int, Any] = {}
         self.timed: dict[object, float] = {}  # the jobs and calls with a timeout, and its seconds
+        self.failed = self.retried = 0  # tasks whose outcome is an error; how often one was run again
         self.changed = changed
         self._collect = collect
         self._unwatched: set[Unwatched] = set()

@@ -29,7 +29,7 @@ class Calls:
         self._table = table
         self._channel = channel
         self.pending: dict[int, AsyncResult[Any]] = {}
-        self._retries = Retries(channel)
+        self._retries = Retries(channel, table)
         self._guard = threading.RLock()  # a call is sent again, or cancelled, under it
 
     def put(self, index: int, n: int, ok: bool | list[int], value: Any) -> None:
@@ -44,6 +44,7 @@ class Calls:
         elif self._retries.again(self, index, value, result.options):
             return
         else:
+            self._table.failed += 1
             result.resolve(False, failed(ok is True, value, lambda: described(*result.task)).error)
         self.drop(index)
 

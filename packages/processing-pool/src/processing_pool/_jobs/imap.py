@@ -13,6 +13,7 @@ import weakref
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator
 from itertools import islice, takewhile
+from operator import length_hint
 
 from processing_core import TimeoutError
 from processing_core.annotations import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -25,6 +26,7 @@ from processing_pool._jobs.window import Window
 from processing_pool._messages import CALLS, SPECIAL, WAKE, Failed, Failure, Unread, failure_of
 from processing_pool._options import Options
 from processing_pool._outcomes import described, failed
+from processing_pool._progress.counts import Counts
 
 if TYPE_CHECKING:
     from processing_pool._engine.task_channel import TaskChannel
@@ -89,7 +91,10 @@ class ImapJob(Target):
         self._packed = channel.pack(function, star)
         self.job_id: int = self._packed.job_id
         self._window = Window(channel.capacity, chunksize, LARGEST_WINDOW)
-        self._retries = Retries(channel)
+        self._retries = Retries(channel, table)
+        self._failed = 0
+        self.on_end: Callable[[], object] | None = None  # is called once it has left the table
+        self._total: int | None = _total_of(iterable) if options.progress is not None else None
         self._is_balanced = False  # the channel knows that there are batches
         self._in_flight: dict[int, Any] = {}
         self._arrived: dict[int, Any] = {}
@@ -217,6 +222,8 @@ class ImapJob(Target):
             self._channel.send(self.job_id, i, item)
         except Exception as error:
             self._arrived[i] = Failed(error)
+            self._failed += 1
+            self._table.failed += 1
             self._in_flight.pop(i, None)
             self._look()
 
@@ -231,6 +238,8 @@ class ImapJob(Target):
     def _leave(self) -> None:
         self._table.leave(self)
         self._pool = None
+        if self.on_end is not None:
+            self.on_end()
 
     def _look(self) -> None:
         """Wake the thread that waits for the iterator, because its state has changed without a row."""
@@ -262,6 +271,8 @@ class ImapJob(Target):
             if self._retries.again(self, index, value, self.options):
                 return
             value = failed(ok, value, lambda: self._describe(item))
+            self._failed += 1
+            self._table.failed += 1
         self._arrived[index] = value
         self._in_flight.pop(index, None)
         self._retries.forget(index)
@@ -281,6 +292,10 @@ class ImapJob(Target):
         """Have the feeder send more if there are more workers."""
         self._window.widen(workers)
         self._room.release()
+
+    def counts(self) -> Counts:
+        """How far it is."""
+        return Counts(max(0, self._sent - len(self._in_flight)), self._total, self._failed, self._retries.count)
 
     def timeout_of(self, index: int) -> float | None:
         """Seconds that an item may run."""
@@ -437,6 +452,12 @@ class IMapIterator(Generic[R]):
         if self._abandon.detach() is not None:
             self._job.drop()
 
+    def _flush_progress(self) -> None:
+        if self._job.options.progress is not None:
+            from processing_pool._progress.display import flush
+
+            flush()
+
     def next(self, timeout: float | None = None) -> R:
         """The next result.
 
@@ -451,6 +472,7 @@ class IMapIterator(Generic[R]):
             if not self._owner.wait(self._job, checked_timeout(timeout)):
                 raise TimeoutError(f"the next result was not there after {timeout} s")
         if found is _OVER:
+            self._flush_progress()
             raise StopIteration
         return _given(found)  # type: ignore[no-any-return]
 
@@ -468,6 +490,7 @@ class IMapIterator(Generic[R]):
             if not await self._owner.wait_async(self._job, checked_timeout(timeout)):
                 raise TimeoutError(f"the next result was not there after {timeout} s")
         if found is _OVER:
+            self._flush_progress()
             raise StopAsyncIteration
         return _given(found)  # type: ignore[no-any-return]
 
@@ -481,6 +504,11 @@ class IMapIterator(Generic[R]):
                     return _OVER
                 self._rest.extend(self._job.take())
             return self._rest.popleft() if self._rest else _NOT_YET
+
+
+def _total_of(iterable: Iterable[Any]) -> int | None:
+    length = length_hint(iterable, -1)
+    return length if length >= 0 else None
 
 
 def _abandon(job: weakref.ref[ImapJob], pool: object) -> None:

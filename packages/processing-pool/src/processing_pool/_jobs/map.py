@@ -14,6 +14,7 @@ from processing_pool._jobs.window import Window
 from processing_pool._messages import SPECIAL, Failed, Failure, Unread, failure_of
 from processing_pool._options import Options
 from processing_pool._outcomes import described, failed
+from processing_pool._progress.counts import Counts
 
 if TYPE_CHECKING:
     from processing_pool._engine.task_channel import TaskChannel
@@ -57,12 +58,13 @@ class MapJob:
         self.job_id: int = self._packed.job_id
         self._values: list[Any] = [None] * len(items)
         self._there = bytearray(len(items))
-        self._failed = False
+        self._failed = 0
+        self.on_end: Callable[[], object] | None = None  # is called once it has left the table
         self._is_balanced = False  # the channel knows that there are batches
         self._over = False  # no more is sent; set under _guard
         self._filled = 0  # items before this one are there
         self._window = Window(channel.capacity, chunksize)
-        self._retries = Retries(channel)
+        self._retries = Retries(channel, table)
         self._guard = threading.RLock()
         self._refusals: list[tuple[int, BaseException]] = []  # by the kernel, of messages that it left out
         self._sent = [0]  # items that were sent, including those left out; written by the kernel
@@ -101,7 +103,8 @@ class MapJob:
         if type(value) is Unread:
             self._channel.send_later(self, index, 0)
         elif not self._retries.again(self, index, value, self.options):
-            self._failed = True
+            self._failed += 1
+            self._table.failed += 1
             self._set(index, failed(ok, value, lambda: self._describe(index)))
 
     def advance(self) -> None:
@@ -137,6 +140,11 @@ class MapJob:
             self._over = True
         self._channel.cancel_queued(self.job_id)
 
+    def counts(self) -> Counts:
+        """How far it is."""
+        done = self._filled + self._there.count(1, self._filled)
+        return Counts(done, len(self._items), self._failed, self._retries.count)
+
     def timeout_of(self, index: int) -> float | None:
         """Seconds that an item may run."""
         return self.options.timeout
@@ -156,6 +164,8 @@ class MapJob:
 
     def _leave(self) -> None:
         self._table.leave(self)
+        if self.on_end is not None:
+            self.on_end()
 
     def _is_full(self) -> bool:
         filled = self._there.find(0, self._filled)
@@ -230,7 +240,8 @@ class MapJob:
     def _refuse(self, index: int, error: BaseException) -> None:
         """Store the error of an argument that cannot be pickled."""
         if not self._there[index]:
-            self._failed = True
+            self._failed += 1
+            self._table.failed += 1
             self._set(index, Failed(error))
         self._refused += 1
 

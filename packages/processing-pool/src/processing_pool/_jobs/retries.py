@@ -6,6 +6,7 @@ from processing_core.annotations import TYPE_CHECKING, Any
 from processing_pool._options import Options
 
 if TYPE_CHECKING:
+    from processing_pool._engine.job_table import JobTable
     from processing_pool._engine.task_channel import Resendable, TaskChannel
 
 __all__ = ["Retries"]
@@ -20,8 +21,10 @@ class Retries:
     It does not know its job: without such a cycle a job's items and results are gone as soon as the user drops them.
     """
 
-    def __init__(self, channel: TaskChannel) -> None:
+    def __init__(self, channel: TaskChannel, table: JobTable) -> None:
         self._channel = channel
+        self._table = table
+        self.count = 0  # of all items
         self._runs: dict[int, tuple[int, Any, bool]] = {}
 
     def again(self, job: Resendable, index: int, value: Any, options: Options) -> bool:
@@ -33,6 +36,8 @@ class Retries:
             return verdict
         verdict = runs < options.retries
         if verdict:
+            self.count += 1
+            self._table.retried += 1
             self._channel.send_later(job, index, options.backoff * 2**runs)
         self._runs[index] = runs + 1, value, verdict
         return verdict

@@ -17,10 +17,14 @@ Slot: TypeAlias = "tuple[Claims, int]"
 class ClaimTable:
     """The claims of the workers.  Shared memory in use cannot grow, so workers that are added have blocks of their own.
 
+    :param rings: the cells of the rings of tasks and of results, for introspection.
+
     One thread at a time may call `grow`; the others may read meanwhile. What the methods do is described at `Claims`.
     """
 
-    def __init__(self, claims: Claims, size: int) -> None:
+    def __init__(self, claims: Claims, size: int, rings: tuple[int, int]) -> None:
+        self._rings = rings
+        claims.belong(*rings)
         self._slots = [(claims, index) for index in range(size)]
 
     def grow(self, size: int) -> None:
@@ -31,6 +35,7 @@ class ClaimTable:
         n = size - len(self._slots)
         if n > 0:
             block = Claims(n)
+            block.belong(*self._rings)
             self._slots.extend([(block, index) for index in range(n)])
 
     def slot(self, worker_id: int) -> Slot:
@@ -56,6 +61,14 @@ class ClaimTable:
     def saved(self, worker_id: int) -> tuple[int, int, bytes]:
         claims, index = self._slots[worker_id]
         return claims.saved(index)
+
+    def figures(self, worker_id: int) -> tuple[int, int, int, int, int, bool, int]:
+        claims, index = self._slots[worker_id]
+        return claims.figures(index)
+
+    def longest(self, worker_id: int) -> list[tuple[int, str]]:
+        claims, index = self._slots[worker_id]
+        return claims.longest(index)
 
     def retire(self, worker_id: int) -> None:
         claims, index = self._slots[worker_id]

@@ -18,6 +18,7 @@ from processing_pool._worker.setup import WorkerConfig, WorkerSetup
 
 if TYPE_CHECKING:
     from processing_pool._engine.task_channel import Call, ChannelOwner, Resendable
+    from processing_pool._stats import PoolStats
 
 __all__ = ["ProcessChannel"]
 
@@ -49,6 +50,8 @@ class ProcessChannel:
         tasks: TaskQueue[Any] = TaskQueue()
         results: TaskQueue[Any] = TaskQueue()
         self._tasks: TaskQueue[Any] | None = tasks
+        self._results: TaskQueue[Any] | None = results
+        self._traffic = 0, 0  # bytes sent and received, once the rings are gone
         self._parcels = FunctionParcels()
         self.send: Callable[[int, int, Any], Any] = tasks._send
         self.send_many: Callable[..., Any] = tasks._send_many
@@ -143,9 +146,21 @@ class ProcessChannel:
             tasks._shut()
             self.wake()
 
+    def stats(self) -> PoolStats:
+        """What the workers have done, and what was sent to them and by them."""
+        sent, received = self._bytes()
+        return self.supervisor.stats()._replace(bytes_sent=sent, bytes_received=received)
+
+    def _bytes(self) -> tuple[int, int]:
+        tasks, results = self._tasks, self._results
+        if tasks is None or results is None:
+            return self._traffic
+        return tasks._bytes_put(), results._bytes_put()
+
     def release(self) -> None:
         """Release the shared memory."""
-        self._tasks = None
+        self._traffic = self._bytes()
+        self._tasks = self._results = None
         self._parcels = FunctionParcels()
         self.send = self.send_many = self.send_batch = self.receive = _refuse
         self.tell = _ignore

@@ -21,11 +21,13 @@ from processing_core import BaseContext, ClosedError, get_logger
 from processing_core.annotations import TYPE_CHECKING, Any, NamedTuple, signal
 from processing_core.lowlevel import (
     READABLE,
+    Handle,
     Poller,
     caused_by,
     follow_main_thread,
     keep_private,
     open_pipe,
+    set_idle,
     without_forks,
 )
 from processing_pool._errors import PoolBroken
@@ -34,10 +36,12 @@ from processing_pool._outcomes import ending
 from processing_pool._platform import OutOfMemory
 from processing_pool._supervision.claim_table import ClaimTable
 from processing_pool._supervision.monitor import Monitor
+from processing_pool._supervision.statistics import Statistics
 from processing_pool._worker import MODULE, work
 
 if TYPE_CHECKING:
     from processing_pool._engine.task_channel import ChannelOwner, Resendable
+    from processing_pool._stats import PoolStats
     from processing_pool._supervision.backlog import Backlog, Sending
     from processing_pool._worker.setup import WorkerConfig
 
@@ -89,7 +93,9 @@ class Supervisor:
         self._config_or_none: WorkerConfig | None = config
         self.size: int = size
         self.processes: list[Any] = [None] * size
-        self._claims_or_none: ClaimTable | None = ClaimTable(config.claims, size)
+        self._claims_or_none: ClaimTable | None = ClaimTable(
+            config.claims, size, (_cell(config.tasks), _cell(config.results))
+        )
         self._leaving: set[int] = set()  # the ids of workers that were told to end
         self._backlog: Backlog | None = None  # if there are priorities
         self._may_idle = config.idle_timeout is not None
@@ -97,6 +103,7 @@ class Supervisor:
         self._missing = False
         self._start_failed = False  # for want of memory or processes: try again soon
         self._forks = context.get_start_method(allow_none=True) == "fork"
+        self._statistics = Statistics()
         self._unready_deaths = 0
         self._last_ready: float | None = None  # when a worker was last seen to be ready
         self._unfinished: list[Unfinished] = []  # of dead workers, not reported yet
@@ -202,6 +209,11 @@ class Supervisor:
             or any(unfinished.is_waiting(job_id, index) for unfinished in list(self._unfinished))
         )
 
+    def stats(self) -> PoolStats:
+        """What the workers have done."""
+        with self.monitor.guard:
+            return self._statistics.read(self.processes, self._claims_or_none)
+
     def send_later(self, job: Resendable, index: int, delay: float) -> None:
         """Send a task again after ``delay`` seconds."""
         self.monitor.send_later(job, index, delay)
@@ -213,6 +225,7 @@ class Supervisor:
         self.wake()
 
     def _run(self) -> None:
+        set_idle(True)
         try:
             while not self._owner.terminating and (any(self.processes) or self._owner.needs_workers()):
                 self._sleep()
@@ -261,6 +274,7 @@ class Supervisor:
             why = self.monitor.why.pop(worker_id, ()) or self._hint(exitcode)
             if claim is not None and claim[0] != CONTROL:
                 self._unfinished.append(self._unfinished_of(worker_id, Death(pid, exitcode, why)))
+            self._statistics.end(worker_id, process, claims, died=exitcode != 0)
             claims.clear(worker_id)
             self.processes[worker_id] = None
         self._leaving.discard(worker_id)
@@ -357,10 +371,12 @@ class Supervisor:
                     return
 
     def _start_worker(self, worker_id: int) -> None:
+        self._statistics.start(worker_id)
         claims, slot = self.claims.slot(worker_id)
         config = self._config._replace(claims=claims)
         process = self._context.Process(target=work, args=(config, worker_id, slot), daemon=True)
         process.name = process.name.replace("Process", "PoolWorker")
+        process._forwards_logs = config.setup.forward_logs
         process._variables = config.setup.variables()
         process._reports_start_failure = False  # the pool's error has it as its cause
         # A worker blocks SIGINT until it ignores it.
@@ -395,7 +411,11 @@ class Supervisor:
             for process in self.processes:
                 if process is not None:
                     _try_step(end, process)
-        self.processes[:] = [None] * len(self.processes)
+        with self.monitor.guard:
+            for worker_id, process in enumerate(self.processes):
+                if process is not None:
+                    self._statistics.end(worker_id, process, self.claims, died=False)
+            self.processes[:] = [None] * len(self.processes)
 
     @property
     def _config(self) -> WorkerConfig:
@@ -420,6 +440,11 @@ class Supervisor:
         self._config_or_none = None
         self._claims_or_none = self._backlog = None
         self.monitor.release()
+
+
+def _cell(ring: Handle) -> int:
+    index, generation = ring.cell
+    return generation << 32 | index
 
 
 def _terminate(process: Any) -> None:

@@ -24,6 +24,7 @@ from processing_core.lowlevel import (
     unpack,
 )
 from processing_pool._messages import unpickling_failed
+from processing_pool._outcomes import name_of, plain_text
 
 __all__ = ["CALL", "ITEM", "STAR", "FunctionCache", "FunctionParcels", "FunctionParcel", "runnable", "uncallable"]
 
@@ -121,10 +122,18 @@ class CachedFunction:
         return starmap(self.function, items) if self.how == STAR else map(self.function, items)
 
 
-class FunctionCache:
-    """What this worker keeps of the jobs that it saw last."""
+def _forget_name(cell: int, name: str) -> None:
+    pass
 
-    def __init__(self) -> None:
+
+class FunctionCache:
+    """What this worker keeps of the jobs that it saw last.
+
+    :param named: is called with the cell and the function's name, for introspection.
+    """
+
+    def __init__(self, named: Callable[[int, str], object] = _forget_name) -> None:
+        self._named = named
         self._cached: OrderedDict[int, CachedFunction] = OrderedDict()
 
     def __getitem__(self, cell: int) -> CachedFunction:
@@ -149,6 +158,7 @@ class FunctionCache:
         except Exception as error:
             raise unpickling_failed(error, "the function, which did not unpickle in the worker") from error
         cached = self._cached[cell] = CachedFunction(how, function, parcel)
+        self._named(cell, plain_text(name_of(function)))
         if len(self._cached) > CACHED_FUNCTIONS:
             self._cached.popitem(last=False)
         return cached

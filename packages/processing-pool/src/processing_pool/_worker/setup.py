@@ -11,6 +11,8 @@ from processing_core.annotations import TYPE_CHECKING, Any, Literal, NamedTuple,
 from processing_core.lowlevel import set_title
 from processing_pool._numbers import integer, positive
 from processing_pool._platform import usable_cpus
+from processing_pool._worker.output import prefix_output
+from processing_sync import Lock
 
 if TYPE_CHECKING:
     from processing_core.lowlevel import Claims, TaskQueue
@@ -49,6 +51,8 @@ class WorkerSetup(NamedTuple):
     :param program: what the program is called, for the worker's title.
     :param titles: whether ``setproctitle`` is installed.
     :param shares: whether ``threads`` is the worker's share of the processors.
+    :param forward_logs: whether its log records are handled by the parent; ``None`` leaves that to `forward_logs`.
+    :param prefix: guards the writing of lines with a prefix; ``None``: they have none.
     """
 
     threads: int | None
@@ -58,6 +62,8 @@ class WorkerSetup(NamedTuple):
     program: str
     titles: bool
     shares: bool
+    forward_logs: bool | None = None
+    prefix: Lock | None = None
 
     def shared_by(self, workers: int) -> WorkerSetup:
         """The same where there are that many workers."""
@@ -83,6 +89,8 @@ class WorkerSetup(NamedTuple):
             os.chdir(self.directory)
         if self.affinity is not None:
             os.sched_setaffinity(0, self.affinity(worker_id) if callable(self.affinity) else self.affinity)
+        if self.prefix is not None:
+            prefix_output(self.prefix)
         if not (self.titles and _set_whole_title(title_of(worker_id, self.program))):
             set_title(f"worker {worker_id} of {self.program}")
 
@@ -111,6 +119,8 @@ def make_setup(
     environment: Environment | None,
     directory: str | os.PathLike[str] | None,
     affinity: Affinity | None,
+    forward_logs: bool | None = None,
+    prefix_output: bool = False,
 ) -> WorkerSetup:
     """Check what a program gives, and complete it.
 
@@ -130,7 +140,8 @@ def make_setup(
         if not affinity:
             raise ValueError("affinity must have a processor at least")
     place = None if directory is None else os.path.abspath(os.fspath(directory))
-    return WorkerSetup(threads, environment, place, affinity, _program(), _has_titles(), shares)
+    lock = Lock() if prefix_output else None
+    return WorkerSetup(threads, environment, place, affinity, _program(), _has_titles(), shares, forward_logs, lock)
 
 
 def _checked_variables(variables: Mapping[Any, Any]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from processing_core.annotations import Any, signal
 from processing_pool._messages import (
@@ -22,7 +23,7 @@ from processing_pool._messages import (
     pickling_failed,
     unpickling_failed,
 )
-from processing_pool._worker.functions import FunctionCache
+from processing_pool._worker.functions import STAR, FunctionCache
 from processing_pool._worker.setup import WorkerConfig
 from processing_pool._worker.state import begin, end
 
@@ -85,7 +86,7 @@ class _Worker:
     def __init__(self, config: WorkerConfig, slot: int) -> None:
         self._config = config
         self._slot = slot
-        self._functions = FunctionCache()
+        self._functions = FunctionCache(partial(config.claims.name, slot))
 
     def serve(self) -> None:
         """Take messages and run their tasks, until no more will arrive or come in time, or the worker is to end."""
@@ -112,9 +113,11 @@ class _Worker:
         results, claims, slot = self._config.results, self._config.claims, self._slot
         value = self._result(job_id, ok, payload)
         try:
-            results._send(job_id, index, value, claims, slot)
+            long = results._send(job_id, index, value, claims, slot)
         except BaseException as error:  # it is the task's, because the worker ignores Ctrl-C
-            results._send(job_id, index, self._pickling_failure(value, error), claims, slot)
+            long = results._send(job_id, index, self._pickling_failure(value, error), claims, slot)
+        if long:
+            self._note(job_id, [payload])
 
     def _result(self, job_id: int, ok: bool, payload: Any) -> Any:
         try:
@@ -148,7 +151,27 @@ class _Worker:
                     break
                 failure = self._pickling_failure(*unsaved)
             more = results._save(claims, slot, failure, True)  # else it was the last, or this worker is stopped
-        results._flush(claims, slot)
+        if results._flush(claims, slot):
+            self._note(job_id, items)
+
+    def _note(self, job_id: int, items: Sequence[Any]) -> None:
+        """Describe those of the items that are among the longest of this worker."""
+        from processing_pool._outcomes import plain_text
+
+        for number, ns in self._config.claims.listed():
+            self._config.claims.note(self._slot, ns, plain_text(self._description(job_id, items[number])))
+
+    def _description(self, job_id: int, payload: Any) -> str:
+        from processing_pool._outcomes import described
+
+        try:
+            if job_id == CALLS:
+                function, args, kwds = payload
+                return described(self._functions[function].function if type(function) is int else function, args, kwds)
+            how, function, _ = self._functions[job_id]
+            return described(function, payload if how == STAR else (payload,), {})
+        except Exception:  # what did not unpickle
+            return "a task that could not be unpickled"
 
     def _refuse_batch(self, job_id: int, index: int) -> None:
         """A batch cannot be unpickled: its items must be sent one by one.

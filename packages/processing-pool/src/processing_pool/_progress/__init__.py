@@ -1,0 +1,1 @@
+"""How far jobs are, shown to a person: bars, or a line now and then."""

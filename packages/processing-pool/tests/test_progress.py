@@ -1,0 +1,197 @@
+"""`progress=` among the options of tasks: how far maps are, shown to a person."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from processing_pool import Pool, ProcessPoolExecutor
+from processing_pool._progress import display, styles
+from processing_pool._progress.counts import Counts
+from processing_testing.children import tasks
+
+
+class Stream:
+    """What the program writes to ``sys.stderr``, which is no terminal."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self._text = ""
+
+    def getvalue(self) -> str:
+        """All of it."""
+        self._text += self._capsys.readouterr().err
+        return self._text
+
+
+@pytest.fixture
+def stream(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Stream:
+    """The stream, where the environment says nothing."""
+    monkeypatch.delenv("PROCESSING_PROGRESS", raising=False)
+    return Stream(capsys)
+
+
+@pytest.fixture
+def plain(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> Stream:
+    """The same, where the environment asks for lines."""
+    monkeypatch.setenv("PROCESSING_PROGRESS", "plain")
+    return stream
+
+
+def starts_of(stream: Stream) -> list[str]:
+    """Each line up to the rate."""
+    return [line.rpartition(")")[0] + ")" for line in stream.getvalue().splitlines()]
+
+
+def _executor_map(pool: Pool) -> list[int]:
+    executor = ProcessPoolExecutor._over(pool)
+    pool._engine.drains = False  # of the shared pool
+    return list(executor.map(abs, range(50), progress="m"))
+
+
+CALLS: dict[str, Callable[[Pool], Any]] = {
+    "map": lambda pool: pool.map(abs, range(-50, 0), progress="m"),
+    "starmap": lambda pool: pool.starmap(pow, [(2, i) for i in range(50)], progress="m"),
+    "map_async": lambda pool: pool.map_async(abs, [*range(50)], progress="m").get(30),
+    "imap": lambda pool: list(pool.imap(abs, range(50), progress="m")),
+    "imap_unordered": lambda pool: list(pool.imap_unordered(abs, range(50), 4, progress="m")),
+    "Executor.map": _executor_map,
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_the_last_line_has_all_items(pool: Pool, plain: Stream, call: str) -> None:
+    assert len(CALLS[call](pool)) == 50
+    display.flush()
+    assert starts_of(plain) == ["m: 50 of 50 (100 %)"]
+
+
+class TestCounts:
+    def test_failures_and_retries(self, pool: Pool, plain: Stream, tmp_path: Path) -> None:
+        pool.map(tasks.fail_if_odd, [2, 1, 4], retries=2, return_exceptions=True, progress=True)
+        (line,) = plain.getvalue().splitlines()
+        assert line.startswith("map: 3 of 3 (100 %)")
+        assert line.endswith(", 1 failed, 2 retried")
+
+    def test_what_cannot_be_pickled_has_failed(self, pool: Pool, plain: Stream) -> None:
+        pool.map(type, [1, threading.Lock(), 2], return_exceptions=True, progress="p")
+        assert plain.getvalue().endswith(", 1 failed\n")
+
+    def test_a_worker_that_dies(self, own_pool: Pool, plain: Stream) -> None:
+        results = own_pool.map(tasks.die_if_seven, [1, 7, 2, 3], return_exceptions=True, progress="d")
+        assert len(results) == 4
+        assert "d: 4 of 4" in plain.getvalue()
+        assert plain.getvalue().endswith(", 1 failed\n")
+
+    def test_an_iterable_without_a_length(self, pool: Pool, plain: Stream) -> None:
+        assert len(list(pool.imap(abs, (i for i in range(7)), progress="g"))) == 7
+        assert plain.getvalue().startswith("g: 7 done, ")
+
+
+class TestWhoSeesIt:
+    def test_nothing_without_a_terminal(self, pool: Pool, stream: Stream) -> None:
+        pool.map(abs, range(5), progress=True)
+        assert stream.getvalue() == ""
+
+    def test_the_environment_turns_it_off(self, own_pool: Pool, plain: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PROCESSING_PROGRESS", "off")
+        own_pool.map(abs, range(5), progress=True)
+        assert plain.getvalue() == ""
+
+    def test_without_rich_a_terminal_gets_lines(
+        self, pool: Pool, stream: Stream, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        monkeypatch.setitem(sys.modules, "rich", None)
+        monkeypatch.setitem(sys.modules, "rich.progress", None)
+        pool.map(abs, range(5), progress="lines")
+        assert starts_of(stream) == ["lines: 5 of 5 (100 %)"]
+
+    def test_bars(self, pool: Pool, stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+        pytest.importorskip("rich")
+        monkeypatch.setenv("PROCESSING_PROGRESS", "bar")
+        results = [pool.map_async(abs, range(n), progress=f"bar {n}") for n in (20, 30)]
+        assert [len(result.get(30)) for result in results] == [20, 30]
+        display.flush()
+        assert "bar 20" in stream.getvalue()
+        assert "30/30" in stream.getvalue()
+
+    def test_a_stream_that_is_closed_disturbs_nothing(
+        self, pool: Pool, plain: Stream, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stderr", io.StringIO())
+        sys.stderr.close()
+        assert pool.map(abs, range(5), progress=True) == [*range(5)]
+
+
+class TestOptions:
+    def test_of_the_pool(self, context: Any, plain: Stream) -> None:
+        with Pool(1, context=context, progress="all") as pool:
+            pool.map(abs, [1, 2])
+            pool.map(abs, [1, 2], progress=False)
+            assert pool.apply(abs, (-1,)) == 1
+        pool.join()
+        assert starts_of(plain) == ["all: 2 of 2 (100 %)"]
+
+    def test_a_wrong_type(self, pool: Pool) -> None:
+        with pytest.raises(TypeError, match="progress must be a bool or a label, not 1"):
+            pool.map(abs, [1], progress=1)  # type: ignore[call-overload]
+
+    def test_submit_passes_it_on(self, pool: Pool) -> None:
+        assert pool.submit(dict, progress=True).result(30) == {"progress": True}
+
+
+def test_several_maps_one_in_another(pool: Pool, plain: Stream) -> None:
+    for _ in pool.imap(abs, range(2), progress="outer"):
+        pool.map(abs, range(3), progress="inner")
+    assert sorted(starts_of(plain)) == [*["inner: 3 of 3 (100 %)"] * 2, "outer: 2 of 2 (100 %)"]
+
+
+def test_a_bar_ends_with_what_is_cancelled(own_pool: Pool, plain: Stream) -> None:
+    results = own_pool.imap(abs, iter(int, 1), progress="endless")
+    assert next(results) == 0
+    results.close()
+    display.flush()
+    assert plain.getvalue().startswith("endless: ")
+    assert display._display()._thread is None
+
+
+def test_nothing_is_imported_without_it() -> None:
+    program = (
+        "import sys, processing_pool\n"
+        "processing_pool.Pool\n"
+        "print([m for m in sys.modules if m.startswith(('rich', 'processing_pool._progress.display'))])"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    assert result.stdout == "[]\n"
+
+
+def test_lines_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(styles.time, "monotonic", lambda: now[0])
+    text = io.StringIO()
+    lines = styles.PlainLines(text)
+    line = lines.begin("slow", Counts(0, 100, 0, 0))
+    for second in range(20):
+        now[0] = float(second)
+        lines.show(line, Counts(5 * second, 100, 0, 0), over=False)
+    assert text.getvalue().splitlines() == [
+        "slow: 10 of 100 (10 %), 5.00/s, 18 s left",
+        "slow: 30 of 100 (30 %), 5.00/s, 14 s left",
+        "slow: 70 of 100 (70 %), 5.00/s, 6 s left",
+    ]
+
+
+def test_tqdm_goes_on_working(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    tqdm = pytest.importorskip("tqdm")
+    monkeypatch.setattr(tqdm.tqdm, "monitor_interval", 0)  # a thread that stays
+    text = io.StringIO()
+    assert len(list(tqdm.tqdm(pool.imap(abs, range(9)), total=9, file=text))) == 9
+    assert "9/9" in text.getvalue()
