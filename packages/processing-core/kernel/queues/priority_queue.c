@@ -284,8 +284,8 @@ static const struct cell_field fields[] = {{"max_items", offsetof(struct priorit
                                            {"number", offsetof(struct priority_queue, number)},
                                            {"tasks", offsetof(struct priority_queue, tasks)},
                                            {"finished", offsetof(struct priority_queue, finished)},
-                                           {"not_empty", offsetof(struct priority_queue, not_empty)},
-                                           {"not_full", offsetof(struct priority_queue, not_full)},
-                                           {"all_finished", offsetof(struct priority_queue, all_finished)},
+                                           {"not_empty", offsetof(struct priority_queue, not_empty.parked)},
+                                           {"not_full", offsetof(struct priority_queue, not_full.parked)},
+                                           {"all_finished", offsetof(struct priority_queue, all_finished.parked)},
                                            {NULL, 0}};
 const struct cell_ops priority_queue_ops = {.end_step = end_step, .verify = verify, .fields = fields};

@@ -126,7 +126,7 @@ static PyMethodDef methods[] = {
 static PyType_Slot slots[] = {{Py_tp_new, event_new}, {Py_tp_methods, methods}, {0, NULL}};
 
 static const struct cell_field fields[] = {
-    {"word", offsetof(struct event, word)}, {"parked", offsetof(struct event, parked)}, {NULL, 0}};
+    {"word", offsetof(struct event, word)}, {"parked", offsetof(struct event, raised.parked)}, {NULL, 0}};
 static const struct cell_ops event_ops = {.name = "Event", .fields = fields};
 
 bool event_register(PyObject *module)

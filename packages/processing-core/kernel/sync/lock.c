@@ -492,7 +492,7 @@ static PyType_Slot lock_slots[] = {{Py_tp_new, lock_new}, {Py_tp_methods, method
 static PyType_Slot rlock_slots[] = {{Py_tp_new, rlock_new}, {Py_tp_methods, methods}, {0, NULL}};
 
 static const struct cell_field fields[] = {{"state", offsetof(struct lock, state)},
-                                           {"parked", offsetof(struct lock, parked)},
+                                           {"parked", offsetof(struct lock, released.parked)},
                                            {"since", offsetof(struct lock, since)},
                                            {NULL, 0}};
 static const struct cell_ops lock_ops = {.name = "Lock", .holders = lock_holders, .fields = fields};

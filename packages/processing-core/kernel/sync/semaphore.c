@@ -368,11 +368,11 @@ static PyType_Slot bounded_slots[] = {
     {Py_tp_new, bounded_new}, {Py_tp_methods, bounded_methods}, {Py_tp_getset, bounded_getset}, {0, NULL}};
 
 static const struct cell_field count_fields[] = {{"count", offsetof(struct semaphore, count)},
-                                                 {"parked", offsetof(struct semaphore, parked)},
+                                                 {"parked", offsetof(struct semaphore, given.parked)},
                                                  {"reclaim", offsetof(struct semaphore, reclaim)},
                                                  {NULL, 0}};
 static const struct cell_field permit_fields[] = {{"max", offsetof(struct bounded, max)},
-                                                  {"parked", offsetof(struct bounded, parked)},
+                                                  {"parked", offsetof(struct bounded, given.parked)},
                                                   {"permits", offsetof(struct bounded, permits)},
                                                   {NULL, 0}};
 static const struct cell_ops semaphore_ops = {.name = "Semaphore", .holders = count_holders, .fields = count_fields};

@@ -117,7 +117,7 @@ class _Worker:
         except BaseException as error:  # it is the task's, because the worker ignores Ctrl-C
             long = results._send(job_id, index, self._pickling_failure(value, error), claims, slot)
         if long:
-            self._note(job_id, [payload])
+            self._note(job_id, [payload] if ok else [])
 
     def _result(self, job_id: int, ok: bool, payload: Any) -> Any:
         try:
@@ -159,19 +159,21 @@ class _Worker:
         from processing_pool._outcomes import plain_text
 
         for number, ns in self._config.claims.listed():
-            self._config.claims.note(self._slot, ns, plain_text(self._description(job_id, items[number])))
+            text = self._description(job_id, items[number]) if items else "a task that could not be unpickled"
+            self._config.claims.note(self._slot, ns, plain_text(text))
 
     def _description(self, job_id: int, payload: Any) -> str:
+        from processing_pool._errors import MaybeEncodingError
         from processing_pool._outcomes import described
 
         try:
             if job_id == CALLS:
                 function, args, kwds = payload
                 return described(self._functions[function].function if type(function) is int else function, args, kwds)
-            how, function, _ = self._functions[job_id]
-            return described(function, payload if how == STAR else (payload,), {})
-        except Exception:  # what did not unpickle
-            return "a task that could not be unpickled"
+            cached = self._functions[job_id]
+            return described(cached.function, payload if cached.how == STAR else (payload,), {})
+        except MaybeEncodingError as error:  # the function did not unpickle
+            return str(error)
 
     def _refuse_batch(self, job_id: int, index: int) -> None:
         """A batch cannot be unpickled: its items must be sent one by one.
