@@ -67,6 +67,10 @@ class Pool(BasePool, PoolAliases):
         called with the worker's number, in the worker, and gives them: ``CUDA_VISIBLE_DEVICES``, for instance.
     :param directory: the working directory of the workers; ``None`` for the one of this process.
     :param affinity: the processors that each worker may run on, or a function that is called likewise.
+    :param backend: what runs the tasks instead of worker processes of this pool: an executor of
+        :mod:`concurrent.futures`, or an object with ``submit``, ``workers`` and ``close``
+        (:class:`processing_pool.backends.Backend`). ``processes`` is then how many tasks it is to run at the same time,
+        and of the other parameters those that are for processes cannot be given.
     :param options: ``timeout``, ``retries``, ``backoff`` and ``priority`` of the tasks whose call does not give them:
         :class:`TaskOptions`.
     :raises ValueError: if a number is below 1, or negative where 0 is allowed, or a time is not positive.

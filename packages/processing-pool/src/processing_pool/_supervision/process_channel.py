@@ -12,6 +12,7 @@ from processing_core import BaseContext, ClosedError
 from processing_core.annotations import Any, NoReturn
 from processing_core.lowlevel import Claims, TaskQueue
 from processing_pool._engine.task_channel import Call, ChannelOwner, Resendable
+from processing_pool._jobs.window import HALF_WINDOW_TIME
 from processing_pool._messages import CALLS
 from processing_pool._supervision.backlog import Sending
 from processing_pool._supervision.supervisor import Supervisor
@@ -31,6 +32,9 @@ class ProcessChannel:
     :param size: how many there are at first.
     :param max_memory: resident bytes that each may have; ``None`` for no limit.
     """
+
+    pace = HALF_WINDOW_TIME
+    grain = 1
 
     def __init__(
         self,
