@@ -106,8 +106,8 @@ class Driver:
 
         return isinstance(error, WorkerDied)
 
-    def close(self) -> None:
-        """As `Backend.close`."""
+    def end(self, pool: str) -> None:
+        """As `Backend.close`; the pool has this id in the workers."""
         self._backend.close()
 
 

@@ -264,7 +264,7 @@ class BackendChannel:
         except queue.Empty:
             message = self._oldest()
             if message is not None and self._take_back_to_help(message):
-                self._settle(message, remote.run(self._task(message, set()), *self._encoder.parts_of(message)))
+                self._settle(message, remote.run(self._task(message, set()), self._encoder.parts_of(message)))
 
     def _oldest(self) -> Message | None:
         with self._guard:
@@ -341,7 +341,7 @@ class BackendChannel:
             self._messages.clear()
         try:
             self._driver.give_up([message.future for message in submitted])
-            self._driver.close()
+            self._driver.end(self._encoder.pool)
         except Exception as error:
             self._owner.break_down(_broken(error))
 

@@ -101,12 +101,12 @@ def versions() -> tuple[int, str, str]:
 _versions: tuple[int, str, str] | None = None
 
 
-def run(task: bytes, *shared: Part) -> bytes:
+def run(task: bytes, parts: Iterable[Part] = ()) -> bytes:
     """Run a task.
 
-    :param shared: parts that the engine keeps itself.
+    :param parts: those that do not come with the task.
     """
-    return pickle.dumps(_outcome(Task(*pickle.loads(task)), shared), 5)
+    return pickle.dumps(_outcome(Task(*pickle.loads(task)), parts), 5)
 
 
 def inside() -> bool:
@@ -122,6 +122,12 @@ def revoke(tickets: list[str]) -> list[str]:
     with _record:
         for ticket in tickets:
             _remember(_revoked, ticket)
+        return [ticket for ticket in tickets if ticket in _begun]
+
+
+def begun(tickets: list[str]) -> list[str]:
+    """Those of these tasks that were begun here."""
+    with _record:
         return [ticket for ticket in tickets if ticket in _begun]
 
 
@@ -273,11 +279,11 @@ def _call(item: Any) -> Any:
     return function(*args, **kwds)
 
 
-def _outcome(task: Any, shared: Iterable[Part]) -> tuple[Any, ...]:
+def _outcome(task: Any, more: Iterable[Part]) -> tuple[Any, ...]:
     if tuple(task.versions) != versions():
         return MISMATCH, versions()
     place = _place(task.pool)
-    place.add([*task.parts, *shared])
+    place.add([*task.parts, *more])
     try:
         parts = place.parts(task)
         if not _begin(task.ticket):
