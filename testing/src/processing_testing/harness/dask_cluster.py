@@ -58,10 +58,9 @@ class DaskCluster:
     def _start(self, program: str, *options: str) -> subprocess.Popen[Any]:
         common = ["--no-dashboard", "--protocol", self._scheme, "--host", "127.0.0.1", "--scheduler-file", self._file]
         command = [sys.executable, "-m", f"distributed.cli.{program}", *common, *self._tls, *options]
-        return subprocess.Popen(command, env={**os.environ, **QUIET}, stdout=subprocess.DEVNULL, stderr=self._log())
-
-    def _log(self) -> Any:
-        return open(Path(self._folder.name) / "log", "ab")
+        environment = {**os.environ, **QUIET}
+        with open(Path(self._folder.name) / "log", "ab") as log:
+            return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def log(self) -> str:
         """What its processes have written."""

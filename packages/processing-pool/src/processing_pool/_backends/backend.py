@@ -49,8 +49,11 @@ class Driver:
     ships_modules: bool = True
     """Whether workers may lack the program's modules."""
 
-    largest_inline: int = 1 << 62
-    """Bytes of a part above which `store` is used."""
+    stores: bool = False
+    """Whether `store` is there for large parts."""
+
+    largest_bundle: int = 1
+    """Short tasks that may be submitted together; if more than one, `take_back` must be exact for each of them."""
 
     dynamic: bool = True
     """Whether the number of workers may change."""
@@ -64,25 +67,28 @@ class Driver:
         count: int = self._backend.workers
         return count
 
-    def submit_many(self, tasks: Sequence[tuple[bytes, tuple[Any, ...]]], tickets: Sequence[str]) -> list[Any]:
-        """Submit tasks, each with the parts that are stored; return their futures."""
-        return [self._backend.submit(task) for task, _ in tasks]
+    def submit_many(self, bundles: Sequence[tuple[bytes, list[Any]]], tickets: Sequence[str]) -> list[Any]:
+        """Submit bundles, each with the parts that are stored; return their futures.
+
+        :param tickets: of the first task of each: names that no others have.
+        """
+        return [self._backend.submit(bundle) for bundle, _ in bundles]
 
     def store(self, part: Part) -> Any:
         """Keep a part where all workers get it; what is returned is given to `submit_many`."""
         raise NotImplementedError
 
     def is_running(self, future: Any, ticket: str) -> bool:
-        """Whether a worker has begun it, and not ended it."""
+        """Whether a worker has begun a task, and not ended it."""
         running: bool = future.running()
         return running
 
     def take_back(self, futures: Sequence[Any], tickets: Sequence[str]) -> list[bool]:
-        """Cancel what was not begun; return of which that is so."""
-        return [future.cancel() for future in futures]
+        """Have the tasks that were not begun never begun; return of which that is so."""
+        return [not future.running() and future.cancel() for future in futures]
 
     def give_up(self, futures: Sequence[Any]) -> None:
-        """Have the tasks end soon if that can be done; their outcomes are not wanted."""
+        """Have the tasks end soon if that can be done; no outcome of them is wanted."""
         for future in futures:
             future.cancel()
 

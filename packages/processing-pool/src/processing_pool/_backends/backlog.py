@@ -10,6 +10,10 @@ from processing_pool._backends.encoding import Message
 __all__ = ["Backlog"]
 
 
+LARGEST_IN_GROUP = 64 << 10
+"""Bytes of a message that ends its group."""
+
+
 class Backlog:
     """Ordered by priority, then by age.  Not thread-safe."""
 
@@ -27,17 +31,32 @@ class Backlog:
         """Take a message out; return whether it was here."""
         return self._levels.get(message.priority, OrderedDict()).pop(message, self) is None
 
-    def take(self, n: int) -> list[Message]:
-        """Take out the next messages, ``n`` at the most."""
-        taken: list[Message] = []
-        while n > len(taken) and self._levels:
+    def take(self, n: int, together: int = 1) -> list[list[Message]]:
+        """Take out the next messages.
+
+        :param n: groups at the most.
+        :param together: messages of a group at the most.
+        """
+        groups: list[list[Message]] = []
+        while n > len(groups) and (group := self._group(together)):
+            groups.append(group)
+        return groups
+
+    def _group(self, together: int) -> list[Message]:
+        group: list[Message] = []
+        while self._levels and len(group) < together:
             highest = max(self._levels)
             level = self._levels[highest]
-            while level and len(taken) < n:
-                taken.append(level.popitem(last=False)[0])
+            if level:
+                group.append(level.popitem(last=False)[0])
+                if len(group[-1].payload) > LARGEST_IN_GROUP:
+                    break
             if not level:
                 del self._levels[highest]
-        return taken
+        return group
+
+    def __len__(self) -> int:
+        return sum(map(len, self._levels.values()))
 
     def all(self) -> Iterator[Message]:
         """Each message."""

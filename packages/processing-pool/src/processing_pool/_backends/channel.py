@@ -6,7 +6,8 @@ first takes it out: an outcome that comes later is ignored. So each item has one
 task twice.
 
 One thread, the supervisor, submits, examines what the engine's futures bring, and looks at the clock. A future's
-callback only appends to a deque and wakes it. No lock is held while the backend is called.
+callback only appends to a deque and wakes it. While the supervisor submits, it holds `_submission`, so that another
+thread finds a message either in the backlog or with its future; no other lock is held while the backend is called.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from processing_core import ClosedError
@@ -24,7 +25,7 @@ from processing_core.annotations import Any
 from processing_pool._backends import remote
 from processing_pool._backends.backend import Driver
 from processing_pool._backends.backlog import Backlog
-from processing_pool._backends.encoding import Encoder, Message, PackedFunction, Setup, outcome_of, rows_of
+from processing_pool._backends.encoding import Bundle, Encoder, Message, PackedFunction, Setup, outcome_of, rows_of
 from processing_pool._engine.task_channel import Call, ChannelOwner, Resendable
 from processing_pool._errors import PoolBroken
 from processing_pool._messages import CALLS, CANCELLED, CONTROL, INITIALIZER_FAILED, RESIZED, Death, Row, Unread
@@ -38,6 +39,8 @@ LARGEST_SHARE = 64 << 10
 """Bytes that an item of a batch may have on the average; larger ones are sent by themselves."""
 PATIENCE = 0.1
 """Seconds without an outcome after which a pool that was made inside a task runs one of its own tasks."""
+INLINE = 8 << 10
+"""Bytes of a part up to which it comes with each bundle."""
 LOOK = 1.0
 """Seconds between two looks at the number of workers."""
 
@@ -55,13 +58,15 @@ class BackendChannel:
         self.grain: int = 1 if setup.processes is None else max(16, 4 * setup.processes)
         self.capacity: int = self._count()
         self._encoder = Encoder(setup, driver.ships_modules)
-        self._stored: dict[str, Any] = {}  # parts in the engine's store; used by the supervisor alone
+        self._stored: dict[str, Any] = {}  # large parts in the engine's store; used by the supervisor alone
+        self._submission = threading.RLock()  # held while messages are submitted and have no future yet
         self._guard = threading.RLock()  # guards _messages, _backlog, _due and _in_engine
         self._messages: dict[tuple[int, int], Message] = {}
         self._backlog = Backlog()
         self._due: dict[tuple[int, int], tuple[float, Resendable]] = {}
-        self._in_engine: set[Message] = set()  # those submitted whose futures are not done
-        self._finished: deque[tuple[Message, Any]] = deque()  # with the futures that are done
+        self._in_engine: set[Bundle] = set()  # those submitted whose futures are not done
+        self._finished: deque[Bundle] = deque()  # those whose futures are done
+        self._each: float | None = None  # seconds that a message takes in a worker, or took at first
         self._outcomes: deque[Row | tuple[Message, tuple[Any, ...]]] = deque()
         self._hints: queue.SimpleQueue[None] = queue.SimpleQueue()  # that there may be outcomes
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()  # that the supervisor has something to do
@@ -170,11 +175,9 @@ class BackendChannel:
 
     def is_running(self, job_id: int, index: int) -> bool:
         message = self._messages.get((job_id, index))
-        return (
-            message is not None
-            and message.future is not None
-            and self._driver.is_running(message.future, message.ticket)
-        )
+        with self._submission:
+            bundle = None if message is None else message.bundle
+        return message is not None and bundle is not None and self._driver.is_running(bundle.future, message.ticket)
 
     def take_back(self, call: Call) -> bool:
         message = self._messages.get((CALLS, call.index))
@@ -186,27 +189,41 @@ class BackendChannel:
     def _take_back(self, messages: list[Message]) -> list[Message]:
         """Take those that no worker has begun out of `_messages`; return them."""
         taken, submitted = [], []
-        with self._guard:
+        with self._submission, self._guard:
             for message in messages:
-                if message.future is None and self._backlog.discard(message):
-                    self._leave(message)
-                    taken.append(message)
-                elif message.future is not None:
+                if message.bundle is not None:
                     submitted.append(message)
-        if submitted:
-            futures, tickets = [m.future for m in submitted], [m.ticket for m in submitted]
-            for message, is_taken in zip(submitted, self._driver.take_back(futures, tickets), strict=True):
-                if is_taken:
-                    self._leave(message)
+                elif self._backlog.discard(message):
                     taken.append(message)
+        taken += self._take_back_submitted(submitted)
+        for message in taken:
+            self._leave(message)
+        self._give_up_unwanted([message.bundle for message in taken])
         return taken
+
+    def _take_back_submitted(self, messages: list[Message]) -> list[Message]:
+        if not messages:
+            return []
+        futures = [message.bundle.future for message in messages if message.bundle is not None]
+        taken = self._driver.take_back(futures, [message.ticket for message in messages])
+        return [message for message, is_taken in zip(messages, taken, strict=True) if is_taken]
+
+    def _give_up_unwanted(self, bundles: Iterable[Bundle | None]) -> None:
+        """Have the engine drop the bundles of which no outcome is wanted any more."""
+        unwanted = {bundle for bundle in bundles if bundle is not None and not self._wanted(bundle)}
+        self._driver.give_up([bundle.future for bundle in unwanted])
+
+    def _wanted(self, bundle: Bundle) -> list[Message]:
+        """The messages of a bundle about which nothing is decided yet."""
+        return [m for m in bundle.messages if m.bundle is bundle and self._messages.get(m.key) is m]
 
     def cancel_running(self, job_id: int, index: int | None = None) -> None:
         chosen = [m for key, m in list(self._messages.items()) if key[0] == job_id and index in (None, key[1])]
-        running = [message for message in chosen if message.future is not None]
+        with self._submission:
+            running = [message for message in chosen if message.bundle is not None]
         for message in running:
             self._end_all(message, Death(None, None, (CANCELLED,)))
-        self._driver.give_up([message.future for message in running])
+        self._give_up_unwanted([message.bundle for message in running])
 
     def _leave(self, message: Message) -> bool:
         """Take a message out of `_messages`; return whether nothing was decided about it before."""
@@ -262,26 +279,26 @@ class BackendChannel:
         try:
             self._hints.get(True, PATIENCE if left is None else min(left, PATIENCE))
         except queue.Empty:
-            message = self._oldest()
-            if message is not None and self._take_back_to_help(message):
-                self._settle(message, remote.run(self._task(message, set()), self._encoder.parts_of(message)))
+            message = self._next_to_help()
+            if message is not None:
+                pickled = self._encoder.bundle([message], [self._timeout_of(message)], set())
+                self._settle([message], remote.run(pickled, self._encoder.parts_of([message]).items()))
 
-    def _oldest(self) -> Message | None:
-        with self._guard:
-            return next(iter(self._messages.values()), None) if self._messages else None
-
-    def _take_back_to_help(self, message: Message) -> bool:
-        """Take a message from the backlog or the engine, so that it has no future whose end would be examined."""
-        with self._guard:
-            future, message.future = message.future, None
-            if future is None:
-                return self._backlog.discard(message)
-        if self._driver.take_back([future], [message.ticket])[0]:
-            return True
-        message.future = future
-        if future.done():
-            self._note(message, future)
-        return False
+    def _next_to_help(self) -> Message | None:
+        """Take a message from the backlog or the engine, so that this thread alone decides about it."""
+        with self._submission, self._guard:
+            message = next(iter(self._messages.values()), None)
+            if message is None:
+                return None
+            bundle, message.bundle = message.bundle, None
+            if bundle is None:
+                return message if self._backlog.discard(message) else None
+        if self._driver.take_back([bundle.future], [message.ticket])[0]:
+            return message
+        message.bundle = bundle
+        if bundle.future.done():
+            self._note(bundle)  # it may have been examined meanwhile, without this message
+        return None
 
     # -- the supervisor -----------------------------------------------------------------------------
 
@@ -317,6 +334,7 @@ class BackendChannel:
                 if self._driver.dynamic and time.monotonic() - looked > LOOK:
                     looked = time.monotonic()
                     self._recount()
+                    self._spread()
             except Exception as error:
                 self._break_down(error)
         self._stop()
@@ -337,10 +355,10 @@ class BackendChannel:
     def _stop(self) -> None:
         with self._guard:
             self._ended = True
-            submitted = list(self._in_engine)
+            bundles = list(self._in_engine)
             self._messages.clear()
         try:
-            self._driver.give_up([message.future for message in submitted])
+            self._give_up_unwanted(bundles)
             self._driver.end(self._encoder.pool)
         except Exception as error:
             self._owner.break_down(_broken(error))
@@ -351,92 +369,139 @@ class BackendChannel:
             self.capacity = count
             self.tell(CONTROL, RESIZED, None)
 
+    def _spread(self) -> None:
+        """Take messages back that wait in bundles behind long ones, so that other workers get them."""
+        now, each = time.monotonic(), self._each or 0.0
+        late = [
+            message
+            for bundle in list(self._in_engine)
+            if len(bundle.messages) > 1 and now - bundle.began > max(LOOK, 4 * each * len(bundle.messages))
+            for message in self._wanted(bundle)
+        ]
+        if late:
+            self._each = self.pace  # so that none is behind another
+            self._again(self._take_back_submitted(late))
+
     def _room(self) -> int:
         """How many messages may be submitted now."""
         limited = self._prioritized or (self._limit is not None and self._limit < self._driver.workers)
         return (self.capacity if limited else AHEAD * self.capacity) - len(self._in_engine)
 
     def _submit(self) -> None:
-        """Submit from the backlog as many as there is room for."""
-        with self._guard:
-            chosen = self._backlog.take(self._room())
-            self._in_engine.update(chosen)
-        if not chosen:
-            return
-        tasks = [self._prepared(message) for message in chosen]
-        futures = self._driver.submit_many(tasks, [message.ticket for message in chosen])
-        for message, future in zip(chosen, futures, strict=True):
-            message.future = future
-            future.add_done_callback(partial(self._note, message))
-            if self._messages.get(message.key) is not message:
-                self._driver.give_up([future])  # it was cancelled meanwhile
+        """Submit from the backlog as much as there is room for."""
+        made: list[Bundle] = []
+        with self._submission:
+            with self._guard:
+                groups = self._backlog.take(self._room(), self._messages_together())
+            if groups:
+                prepared = [self._prepared(messages) for messages in groups]
+                futures = self._driver.submit_many(prepared, [messages[0].ticket for messages in groups])
+                made = [Bundle(messages, future) for messages, future in zip(groups, futures, strict=True)]
+            for bundle in made:
+                self._in_engine.add(bundle)
+                for message in bundle.messages:
+                    message.bundle = bundle
+        for bundle in made:
+            bundle.future.add_done_callback(partial(self._note, bundle))
+        self._give_up_unwanted(made)  # they may have been cancelled meanwhile
 
-    def _prepared(self, message: Message) -> tuple[bytes, tuple[Any, ...]]:
-        stored = {part for part in self._encoder.parts_of(message) if len(part[1]) > self._driver.largest_inline}
-        if self._driver.workers < 1:
-            stored.clear()  # there is no place for them: the worker that comes will ask for them
-        for part in stored:
-            if part[0] not in self._stored:
-                self._stored[part[0]] = self._driver.store(part)
-        task = self._task(message, {part for part, _ in stored})
-        return task, tuple(self._stored[part] for part, _ in stored)
+    def _messages_together(self) -> int:
+        """How many messages to submit together: many if they are short and many are waiting."""
+        if self._prioritized or self._each is None:
+            return 1
+        share = len(self._backlog) // (2 * self.capacity)
+        return max(1, min(self._driver.largest_bundle, share, int(self.pace / max(self._each, 1e-6))))
 
-    def _task(self, message: Message, stored: set[str]) -> bytes:
-        return self._encoder.task(message, self._owner.jobs.timeout_of(*message.key), stored)
+    def _prepared(self, messages: list[Message]) -> tuple[bytes, list[Any]]:
+        """The bytes of a bundle, and its parts in the engine's store. Large parts that are not there are left out."""
+        large = {p: content for p, content in self._encoder.parts_of(messages).items() if len(content) > INLINE}
+        if self._driver.stores and self._driver.workers:
+            for part, content in large.items():
+                if part not in self._stored:
+                    self._stored[part] = self._driver.store((part, content))
+        stored = set(large) & set(self._stored)
+        without = stored | set(large).difference(*(message.parts for message in messages))
+        pickled = self._encoder.bundle(messages, [self._timeout_of(message) for message in messages], without)
+        return pickled, [self._stored[part] for part in stored]
 
-    def _note(self, message: Message, future: Any) -> None:
+    def _timeout_of(self, message: Message) -> float | None:
+        return self._owner.jobs.timeout_of(*message.key)
+
+    def _note(self, bundle: Bundle, _: object = None) -> None:
         """Called by the engine, in any thread: a future is done."""
-        self._finished.append((message, future))
+        self._finished.append(bundle)
         self._wakes.put(None)
 
     def _examine_finished(self) -> None:
         while self._finished:
-            message, future = self._finished.popleft()
+            bundle = self._finished.popleft()
             with self._guard:
-                self._in_engine.discard(message)
-            if message.future is future and self._messages.get(message.key) is message:
-                self._examine(message, future)
+                self._in_engine.discard(bundle)
+            if self._wanted(bundle):
+                self._examine(bundle)
 
-    def _examine(self, message: Message, future: Any) -> None:
+    def _examine(self, bundle: Bundle) -> None:
         try:
-            outcome = future.result()
+            outcome = bundle.future.result()
         except BaseException as error:
-            self._fail(message, error)
+            self._fail(bundle, error)
         else:
-            self._settle(message, outcome)
+            self._settle(bundle.messages, outcome, bundle)
 
-    def _fail(self, message: Message, error: BaseException) -> None:
-        """The engine did not run a message to its end."""
-        if message.count > 1 and self._driver.is_lost(error):
-            self._end_all(message, Unread())
+    def _fail(self, bundle: Bundle, error: BaseException) -> None:
+        """The engine did not run a bundle to its end."""
+        messages = self._wanted(bundle)
+        if not messages:
             return
-        outcome = self._driver.judge(error)
-        if isinstance(outcome, BaseException):
-            self._break_down(outcome)
+        if len(bundle.messages) > 1 and self._driver.is_lost(error):
+            self._each = None  # they are run again, each by itself: one of them may be the cause
+            self._again(messages)
+        elif messages[0].count > 1 and self._driver.is_lost(error):
+            self._end_all(messages[0], Unread())
         else:
-            self._end_all(message, outcome)
+            outcome = self._driver.judge(error)
+            if isinstance(outcome, BaseException):
+                self._break_down(outcome)
+                return
+            for message in messages:
+                self._end_all(message, outcome)
 
-    def _settle(self, message: Message, pickled: bytes) -> None:
+    def _settle(self, messages: list[Message], pickled: bytes, bundle: Bundle | None = None) -> None:
+        """Examine the outcome of messages.
+
+        :param bundle: in which they were submitted; those that have left it since are not concerned.
+        """
         outcome = pickle.loads(pickled)
+        concerned = [message for message in messages if message.bundle is bundle]
         match outcome:
+            case (remote.DONE, seconds, outcomes):
+                each = seconds / len(messages)
+                self._each = each if self._each is None else max(each, (each + self._each) / 2)
+                for message, one in zip(messages, outcomes, strict=True):
+                    if message.bundle is bundle:
+                        self._settle_one(message, one)
             case (remote.MISSING, parts):
-                message.parts.update(parts)
-                self._again(message)
-            case (remote.REVOKED,):
-                self._end_all(message, Death(None, None, (CANCELLED,)))
+                for message in concerned:
+                    message.parts |= set(parts)
+                self._again(concerned)
             case (remote.BROKEN, entry):
                 self.tell(CONTROL, INITIALIZER_FAILED, outcome_of(entry))
                 self._owner.await_initializer_failure()
             case (remote.MISMATCH, versions):
                 self._break_down(PoolBroken(_mismatch(versions)))
-            case _:
-                self._end(message, [(message, outcome)])
 
-    def _again(self, message: Message) -> None:
+    def _settle_one(self, message: Message, outcome: tuple[Any, ...]) -> None:
+        if outcome[0] == remote.REVOKED:
+            self._end_all(message, Death(None, None, (CANCELLED,)))
+        else:
+            self._end(message, [(message, outcome)])
+
+    def _again(self, messages: Iterable[Message]) -> None:
         with self._guard:
-            message.future = None
-            if self._messages.get(message.key) is message:
-                self._backlog.add(message, first=True)
+            for message in messages:
+                message.bundle = None
+                if self._messages.get(message.key) is message:
+                    self._backlog.add(message, first=True)
         self.wake()
 
     def _break_down(self, error: BaseException) -> None:

@@ -18,8 +18,6 @@ __all__ = ["DaskDriver"]
 
 PATIENCE = 5.0
 """Seconds that all workers have to say which tasks they have begun."""
-LARGEST_INLINE = 256 << 10
-"""Bytes of a part up to which it goes through the scheduler with each task whose worker lacks it."""
 LOOK = 1.0
 """Seconds between two questions about the workers."""
 
@@ -40,7 +38,8 @@ class DaskDriver(Driver):
     """
 
     pace = 0.25  # a task costs the scheduler and the network some milliseconds
-    largest_inline = LARGEST_INLINE
+    stores = True
+    largest_bundle = 512
 
     def __init__(self, client: Client, processes: int | None = None) -> None:
         self._client = client
@@ -68,17 +67,17 @@ class DaskDriver(Driver):
             return  # there is no connection: `workers` says so
         self._known = sum(threads.values())
 
-    def submit_many(self, tasks: Sequence[tuple[bytes, tuple[Any, ...]]], tickets: Sequence[str]) -> list[Any]:
-        """Submit tasks; those without stored parts by one message."""
+    def submit_many(self, bundles: Sequence[tuple[bytes, list[Any]]], tickets: Sequence[str]) -> list[Any]:
+        """Submit bundles; those without stored parts by one message."""
         if self._client.status != "running":
             raise _lost(self._client)
-        if any(stored for _, stored in tasks):
+        if any(stored for _, stored in bundles):
             made = [
-                self._client.submit(remote.run, task, list(stored), key=ticket, pure=False)
-                for (task, stored), ticket in zip(tasks, tickets, strict=True)
+                self._client.submit(remote.run, bundle, stored, key=ticket, pure=False)
+                for (bundle, stored), ticket in zip(bundles, tickets, strict=True)
             ]
         else:
-            made = self._client.map(remote.run, [task for task, _ in tasks], key=list(tickets), pure=False)
+            made = self._client.map(remote.run, [bundle for bundle, _ in bundles], key=list(tickets), pure=False)
         return [self._watched(future) for future in made]
 
     def _watched(self, task: Any) -> _Future:
@@ -111,9 +110,7 @@ class DaskDriver(Driver):
         """Have every worker refuse the tasks that it has not begun. Blocks until all have answered."""
         open_ones = [ticket for future, ticket in zip(futures, tickets, strict=True) if not future.done()]
         begun = self._ask(remote.revoke, open_ones)
-        free = [not future.done() and ticket not in begun for future, ticket in zip(futures, tickets, strict=True)]
-        self.give_up([future for future, is_free in zip(futures, free, strict=True) if is_free])
-        return free
+        return [not future.done() and ticket not in begun for future, ticket in zip(futures, tickets, strict=True)]
 
     def _ask(self, question: Any, tickets: list[str]) -> set[str]:
         """The tickets for which a worker says yes; all, if the workers do not answer in time."""

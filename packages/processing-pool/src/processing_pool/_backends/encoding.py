@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import _pickle as pickle
 import itertools
+import time
 import uuid
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from processing_core.annotations import Any, NamedTuple
 from processing_core.lowlevel import described
@@ -14,16 +15,13 @@ from processing_pool._backends import remote, shipping
 from processing_pool._errors import MaybeEncodingError, NotUnpicklableError
 from processing_pool._messages import CALLS, TIMED_OUT, Death, Failure, Row, Unread, failure_of
 
-__all__ = ["Encoder", "Message", "PackedFunction", "rows_of"]
-
-INLINE = 8 << 10
-"""Bytes of a part up to which it comes with each task."""
+__all__ = ["Bundle", "Encoder", "Message", "PackedFunction", "rows_of"]
 
 
 class Message:
     """Items of one job that are sent together, until their outcome was received."""
 
-    __slots__ = ("count", "function", "future", "how", "index", "job_id", "parts", "payload", "priority", "ticket")
+    __slots__ = ("bundle", "count", "function", "index", "job_id", "parts", "payload", "priority", "ticket")
 
     def __init__(self, job_id: int, index: int, count: int, payload: bytes, function: PackedFunction | None) -> None:
         self.job_id = job_id
@@ -33,8 +31,8 @@ class Message:
         self.function = function  # None: of a call
         self.priority = 0
         self.ticket = ""
-        self.parts: set[str] = set()  # large ones that a worker lacked
-        self.future: Any = None  # of the backend, once it was submitted
+        self.parts: frozenset[str] = frozenset()  # large ones that a worker lacked
+        self.bundle: Bundle | None = None  # once it was submitted
 
     @property
     def key(self) -> tuple[int, int]:
@@ -44,6 +42,17 @@ class Message:
     def indexes(self) -> range:
         """Those of its items."""
         return range(self.index, self.index + max(1, self.count))
+
+
+class Bundle:
+    """Messages that are submitted together."""
+
+    __slots__ = ("began", "future", "messages")
+
+    def __init__(self, messages: list[Message], future: Any) -> None:
+        self.messages = messages
+        self.future = future  # of the backend
+        self.began = time.monotonic()  # when it was submitted
 
 
 class PackedFunction:
@@ -117,40 +126,26 @@ class Encoder:
             payload = pickle.dumps([shipping.dumps(item) for item in items], 5)
         return Message(job_id, index, len(items), payload, self._packed[job_id])
 
-    def parts_of(self, message: Message) -> Iterator[remote.Part]:
-        """What a worker must have beside the message."""
-        function = message.function
-        for part in (None if function is None else function.part, self._setup, self._modules):
-            if part is not None:
-                yield part
+    def parts_of(self, messages: Iterable[Message]) -> dict[str, bytes]:
+        """What a worker must have beside the messages."""
+        functions = (message.function.part for message in messages if message.function is not None)
+        return dict(part for part in (*functions, self._setup, self._modules) if part is not None)
 
-    def task(self, message: Message, timeout: float | None, stored: set[str]) -> bytes:
-        """The bytes that a backend gets.
+    def bundle(self, messages: list[Message], timeouts: list[float | None], without: set[str]) -> bytes:
+        """The bytes that a backend gets for messages; each gets a new ticket.
 
-        :param stored: the ids of parts that the worker gets otherwise.
+        :param without: the ids of parts that do not come with it.
         """
-        message.ticket = f"{self.pool}-{next(self._tickets)}"
-        function, setup, modules = message.function, self._setup, self._modules
-        inline = [
-            (part, content)
-            for part, content in self.parts_of(message)
-            if part not in stored and (len(content) <= INLINE or part in message.parts)
-        ]
-        task = remote.Task(
-            remote.versions(),
-            self.pool,
-            message.ticket,
-            remote.CALL if function is None else function.how,
-            None if function is None else function.part[0],
-            None if setup is None else setup[0],
-            None if modules is None else modules[0],
-            message.count,
-            message.payload,
-            timeout,
-            self._processes,
-            inline,
-        )
-        return pickle.dumps(tuple(task), 5)
+        tasks = []
+        for message, timeout in zip(messages, timeouts, strict=True):
+            message.ticket = f"{self.pool}-{next(self._tickets)}"
+            function = message.function
+            how, part = (remote.CALL, None) if function is None else (function.how, function.part[0])
+            tasks.append((message.ticket, how, part, message.count, message.payload, timeout))
+        parts = [(part, content) for part, content in self.parts_of(messages).items() if part not in without]
+        setup, modules = (None if part is None else part[0] for part in (self._setup, self._modules))
+        head = remote.versions(), self.pool, setup, modules, self._processes, parts
+        return pickle.dumps((head, tasks), 5)
 
 
 def rows_of(message: Message, outcome: tuple[Any, ...]) -> list[Row]:

@@ -16,6 +16,7 @@ import _pickle as pickle
 import os
 import sys
 import threading
+import time
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Iterable
 
@@ -32,6 +33,16 @@ WIRE = 1
 ITEM, STAR, CALL = range(3)
 """What a payload is: the function's argument; the tuple of its arguments; (function, args, kwds)."""
 
+# Outcomes of bundles.
+DONE = "done"
+"""(this, seconds, outcomes of the tasks)"""
+MISSING = "missing"
+"""(this, ids): nothing was begun, because these parts are not here."""
+BROKEN = "broken"
+"""(this, entry): the initializer failed."""
+MISMATCH = "mismatch"
+"""(this, versions): the worker has other versions."""
+
 # Outcomes of tasks.
 ONE = "one"
 """(this, entry): of an item by itself."""
@@ -41,12 +52,6 @@ EACH = "each"
 """(this, entries): of a batch; an entry for each item."""
 UNREAD = "unread"
 """(this,): a batch cannot be unpickled; nothing of it was begun."""
-MISSING = "missing"
-"""(this, ids): nothing was begun, because these parts are not here."""
-BROKEN = "broken"
-"""(this, entry): the initializer failed."""
-MISMATCH = "mismatch"
-"""(this, versions): the worker has other versions."""
 REVOKED = "revoked"
 """(this,): the task was cancelled before it was begun."""
 
@@ -72,20 +77,28 @@ _PLAIN_TYPES = frozenset({int, float, str, bytes, bool, type(None), complex})
 Task = namedtuple(
     "Task",
     [
-        "versions",  # (wire, Python, processing-pool)
-        "pool",  # the pool's id
         "ticket",  # this task's id
         "how",
         "function",  # the part's id; of CALL, None
-        "setup",  # the part's id, or None
-        "modules",  # the part's id, or None
         "count",  # items of a batch; 0 for an item by itself
         "payload",
         "timeout",  # seconds that an item may run, or None
-        "processes",  # None: the items are run here; else how many processes below run them, 0 for one a processor
-        "parts",  # those that come with the task
     ],
 )
+
+Bundle = namedtuple(
+    "Bundle",
+    [
+        "versions",  # (wire, Python, processing-pool)
+        "pool",  # the pool's id
+        "setup",  # the part's id, or None
+        "modules",  # the part's id, or None
+        "processes",  # None: the items are run here; else how many processes below run them, 0 for one a processor
+        "parts",  # those that come with the bundle
+        "tasks",
+    ],
+)
+"""Tasks that are sent together, and run one after another."""
 
 
 def versions() -> tuple[int, str, str]:
@@ -101,12 +114,14 @@ def versions() -> tuple[int, str, str]:
 _versions: tuple[int, str, str] | None = None
 
 
-def run(task: bytes, parts: Iterable[Part] = ()) -> bytes:
-    """Run a task.
+def run(bundle: bytes, parts: Iterable[Part] = ()) -> bytes:
+    """Run a bundle of tasks.
 
-    :param parts: those that do not come with the task.
+    :param parts: those that do not come with the bundle.
+    :return: the pickled outcome: DONE, MISSING, BROKEN or MISMATCH.
     """
-    return pickle.dumps(_outcome(Task(*pickle.loads(task)), parts), 5)
+    head, tasks = pickle.loads(bundle)
+    return pickle.dumps(_outcome(Bundle(*head, [Task(*task) for task in tasks]), parts), 5)
 
 
 def inside() -> bool:
@@ -192,36 +207,44 @@ class _Place:
         self._failure: Any = None
         self._below: Any = None
 
-    def add(self, parts: Iterable[Part]) -> None:
+    def add(self, parts: dict[str, bytes]) -> None:
         """Keep parts."""
-        for part, content in parts:
-            with self._guard:
+        with self._guard:
+            for part, content in parts.items():
                 self._parts[part] = content
+                self._parts.move_to_end(part)
                 if len(self._parts) > LARGEST_PLACE:
                     self._parts.popitem(last=False)
 
-    def parts(self, task: Any) -> list[Part]:
-        """The parts of a task.
+    def parts(self, bundle: Any, given: dict[str, bytes]) -> dict[str, bytes]:
+        """The parts of a bundle.
 
+        :param given: those that came with it.
         :raises _Missing: if some are not here.
         """
-        wanted = [part for part in (task.setup, task.function, task.modules) if part is not None]
+        named = {bundle.setup, bundle.modules, *(task.function for task in bundle.tasks)}
         with self._guard:
-            missing = [part for part in wanted if part not in self._parts]
-            if missing:
-                raise _Missing(*missing)
-            return [(part, self._parts[part]) for part in wanted]
+            found = {part: given.get(part) or self._parts.get(part) for part in named if part is not None}
+        missing = [part for part, content in found.items() if content is None]
+        if missing:
+            raise _Missing(*missing)
+        return {part: content for part, content in found.items() if content is not None}
 
-    def prepare(self, task: Any) -> Callable[[Any], Any]:
-        """Have the program's modules and call the initializer if that was not done.
+    def prepare(self, bundle: Any, parts: dict[str, bytes]) -> None:
+        """Have the program's modules, and call the initializer if that was not done.
 
-        :return: what does one item.
+        :raises _Broken: if it fails, or has failed.
         """
-        parts = dict(self.parts(task))
-        if task.modules is not None:
-            _offered.offer(task.modules, parts[task.modules])
-        if task.setup is not None:
-            self._set_up(parts[task.setup])
+        if bundle.modules is not None:
+            _offered.offer(bundle.modules, parts[bundle.modules])
+        if bundle.setup is not None:
+            self._set_up(parts[bundle.setup])
+
+    def function(self, task: Any, parts: dict[str, bytes]) -> Callable[[Any], Any]:
+        """What does one item of a task.
+
+        :raises _NotLoaded: if it cannot be unpickled.
+        """
         if task.how == CALL:
             return _call
         function = self._function(task.function, parts[task.function])
@@ -279,40 +302,44 @@ def _call(item: Any) -> Any:
     return function(*args, **kwds)
 
 
-def _outcome(task: Any, more: Iterable[Part]) -> tuple[Any, ...]:
-    if tuple(task.versions) != versions():
+def _outcome(bundle: Any, more: Iterable[Part]) -> tuple[Any, ...]:
+    if tuple(bundle.versions) != versions():
         return MISMATCH, versions()
-    place = _place(task.pool)
-    place.add([*task.parts, *more])
+    place = _place(bundle.pool)
+    given = dict([*bundle.parts, *more])
+    place.add(given)
+    began = time.perf_counter()
     try:
-        parts = place.parts(task)
-        if not _begin(task.ticket):
-            return (REVOKED,)
-        if task.processes is not None:
-            return _below(place, task, parts)
-        return _here(place, task)
+        parts = place.parts(bundle, given)
+        outcomes = _here(place, bundle, parts) if bundle.processes is None else _below(place, bundle, parts)
     except _Missing as missing:
         return MISSING, list(missing.args)
     except _Broken as broken:
         return BROKEN, broken.args[0]
+    return DONE, time.perf_counter() - began, outcomes
 
 
 # -- in this process -------------------------------------------------------------------------------
 
 
-def _here(place: _Place, task: Any) -> tuple[Any, ...]:
+def _here(place: _Place, bundle: Any, parts: dict[str, bytes]) -> list[tuple[Any, ...]]:
     _thread.depth = getattr(_thread, "depth", 0) + 1
     try:
-        try:
-            function = place.prepare(task)
-        except _NotLoaded as reason:
-            entry = NOT_LOADED, _shown(reason.args[1]), reason.args[0]
-            return (EACH, [entry] * task.count) if task.count else (ONE, entry)
-        if not task.count:
-            return ONE, _entry(function, task.payload, task.timeout)
-        return _batch(function, task)
+        place.prepare(bundle, parts)
+        return [_task_outcome(place, task, parts) if _begin(task.ticket) else (REVOKED,) for task in bundle.tasks]
     finally:
         _thread.depth -= 1
+
+
+def _task_outcome(place: _Place, task: Any, parts: dict[str, bytes]) -> tuple[Any, ...]:
+    try:
+        function = place.function(task, parts)
+    except _NotLoaded as reason:
+        entry = NOT_LOADED, _shown(reason.args[1]), reason.args[0]
+        return (EACH, [entry] * task.count) if task.count else (ONE, entry)
+    if not task.count:
+        return ONE, _entry(function, task.payload, task.timeout)
+    return _batch(function, task)
 
 
 def _entry(function: Callable[[Any], Any], payload: bytes, timeout: float | None) -> Any:
@@ -417,37 +444,43 @@ def _shown(obj: object) -> str:
 # -- in processes below this one -------------------------------------------------------------------
 
 
-def _below(place: _Place, task: Any, parts: list[Part]) -> tuple[Any, ...]:
+def _below(place: _Place, bundle: Any, parts: dict[str, bytes]) -> list[tuple[Any, ...]]:
     """Run the items in processes of this machine. If one dies, the item fails that it ran."""
-    pool = place.below(task.processes)
+    pool = place.below(bundle.processes)
+    outcomes = [_begun_below(pool, bundle, task, parts) if _begin(task.ticket) else None for task in bundle.tasks]
+    return [(REVOKED,) if outcome is None else outcome() for outcome in outcomes]
+
+
+def _begun_below(pool: Any, bundle: Any, task: Any, parts: dict[str, bytes]) -> Callable[[], tuple[Any, ...]]:
     items = pickle.loads(task.payload) if task.count else [task.payload]
-    if task.timeout is None:
-        results = pool.map(Below(task, parts), items, return_exceptions=True)
-    else:
-        results = pool.map(Below(task, parts), items, return_exceptions=True, timeout=task.timeout)
-    entries = [_entry_of_below(result) for result in results]
-    for entry in entries:
-        if type(entry) is tuple and entry[0] is BROKEN:
-            raise _Broken(entry[1])
-    return (EACH, entries) if task.count else (ONE, entries[0])
+    options = {} if task.timeout is None else {"timeout": task.timeout}
+    result = pool.map_async(Below(bundle, task, parts), items, return_exceptions=True, **options)
+
+    def finish() -> tuple[Any, ...]:
+        entries = [_entry_of_below(one) for one in result.get()]
+        for entry in entries:
+            if type(entry) is tuple and entry[0] == BROKEN:
+                raise _Broken(entry[1])
+        return (EACH, entries) if task.count else (ONE, entries[0])
+
+    return finish
 
 
 class Below:
     """The function of the map that runs a task's items in other processes: it gets pickled items, and gives entries."""
 
-    def __init__(self, task: Any, parts: list[Part]) -> None:
-        self._task: tuple[Any, ...] = tuple(task._replace(payload=b"", parts=[], processes=None, timeout=None))
+    def __init__(self, bundle: Any, task: Any, parts: dict[str, bytes]) -> None:
+        self._bundle: tuple[Any, ...] = tuple(bundle._replace(parts=[], tasks=[]))
+        self._task: tuple[Any, ...] = tuple(task._replace(payload=b""))
         self._parts = parts
 
     def __call__(self, item: bytes) -> Any:
         """Do one item."""
-        task = Task(*self._task)
-        place = _place(task.pool)
+        bundle, task = Bundle(*self._bundle), Task(*self._task)
+        place = _place(bundle.pool)
         try:
-            function = place.prepare(task)
-        except _Missing:
-            place.add(self._parts)
-            return self(item)
+            place.prepare(bundle, self._parts)
+            function = place.function(task, self._parts)
         except _Broken as broken:
             return BROKEN, broken.args[0]
         except _NotLoaded as reason:
