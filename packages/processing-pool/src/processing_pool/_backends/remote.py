@@ -427,11 +427,21 @@ def _raised(error: BaseException) -> tuple[Any, ...]:
         text = "".join(traceback.format_exception(error))
     except Exception:
         text = f"{type(error).__name__}\n"
+    _drop_tracebacks(error)
     try:
         pickled = _dumps(error)
     except BaseException as reason:
         return RAISED, None, _shown(error), text, _shown(reason)
     return RAISED, pickled, _shown(error), text, None
+
+
+def _drop_tracebacks(error: BaseException | None) -> None:
+    """Have tracebacks of no exception of a chain: an engine may have made them picklable, with the frames they name."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        BaseException.with_traceback(error, None)
+        error = error.__cause__ or error.__context__
 
 
 def _shown(obj: object) -> str:
