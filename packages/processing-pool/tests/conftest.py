@@ -13,7 +13,7 @@ from processing_core import lowlevel
 from processing_pool import Pool
 from processing_pool.pool import RUN
 from processing_testing.children import functions as children
-from processing_testing.harness import leaks, pool_state
+from processing_testing.harness import backends, leaks, pool_state
 from processing_testing.harness.rendezvous import Rendezvous
 from processing_testing.harness.thread_channel import ThreadPool
 
@@ -71,7 +71,7 @@ class Shared:
     def __init__(
         self,
         context: processing_core.BaseContext | None,
-        kind: type[Pool] = Pool,
+        kind: Callable[..., Pool] = Pool,
         is_ready: Callable[[Pool], bool] = pool_state.is_ready,
     ) -> None:
         self._context = context
@@ -105,10 +105,21 @@ class Shared:
 
 
 @pytest.fixture(scope="module")
-def shared(method: str) -> Iterator[Shared]:
+def make_on_backend(method: str) -> Iterator[backends.Make]:
+    """Makes pools whose tasks an executor or an engine runs."""
+    reason = backends.why_not(method)
+    if reason:
+        pytest.skip(reason)
+    with backends.maker(method) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def shared(method: str, request: pytest.FixtureRequest) -> Iterator[Shared]:
     """What the tests of a module share."""
-    if method == "threads":
-        shared = Shared(None, ThreadPool, lambda _: True)
+    if method == "threads" or method in backends.NAMES:
+        make = request.getfixturevalue("make_on_backend") if method in backends.NAMES else ThreadPool
+        shared = Shared(None, lambda size, context: make(size), lambda _: True)
         yield shared
         shared.end()
         return

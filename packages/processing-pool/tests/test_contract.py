@@ -1,6 +1,6 @@
-"""A pool whose workers do not die, whatever runs its tasks: the processes of each start method, or threads.
+"""A pool whose workers do not die, whatever runs its tasks: the processes of each start method, threads, executors, Dask.
 
-The threads are behind the same `TaskChannel`: what the engine and the jobs promise does not depend on processes.
+All are behind the same `TaskChannel`: what the engine and the jobs promise does not depend on processes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,14 @@ import processing_core
 from processing_core import ClosedError
 from processing_pool import AsyncResult, Pool, RemoteTraceback, TaskCancelled, TaskTimeout
 from processing_testing.children import pooling, tasks
+from processing_testing.harness import backends
 from processing_testing.harness.rendezvous import Peer, Rendezvous
 from processing_testing.harness.thread_channel import ThreadPool
 
 Make = Callable[..., Pool]
 
 
-@pytest.fixture(scope="module", params=[*processing_core.get_all_start_methods(), "threads"])
+@pytest.fixture(scope="module", params=[*processing_core.get_all_start_methods(), "threads", *backends.NAMES])
 def method(request: pytest.FixtureRequest) -> str:
     """What runs the tasks."""
     return str(request.param)
@@ -38,15 +39,20 @@ def method(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def make(method: str, request: pytest.FixtureRequest) -> Iterator[Make]:
     """Makes a pool that the test may end."""
-    if method == "threads":
-        kind: Make = ThreadPool
-    else:
-        kind = partial(Pool, context=request.getfixturevalue("context"))
-    pools: list[Pool] = []
-    yield lambda size: pools.append(kind(size)) or pools[-1]
-    for pool in pools:
-        pool.terminate()
-        pool.join()
+    with ExitStack() as stack:
+        if method in backends.EXECUTORS:
+            kind: Make = stack.enter_context(backends.maker(method))
+        elif method in backends.NAMES:
+            kind = request.getfixturevalue("make_on_backend")
+        elif method == "threads":
+            kind = ThreadPool
+        else:
+            kind = partial(Pool, context=request.getfixturevalue("context"))
+        pools: list[Pool] = []
+        yield lambda size: pools.append(kind(size)) or pools[-1]
+        for pool in pools:
+            pool.terminate()
+            pool.join()
 
 
 def release_and_await_end(peer: Peer) -> None:

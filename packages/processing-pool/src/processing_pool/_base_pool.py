@@ -53,8 +53,23 @@ class BasePool(PoolCompatibility):
         affinity: Affinity | None = None,
         forward_logs: bool | None = None,
         prefix_output: bool = False,
+        backend: Any = None,
         **options: Unpack[TaskOptions],
     ) -> None:
+        if backend is not None:
+            of_workers = (
+                maxtasksperchild,
+                context,
+                max_memory,
+                idle_timeout,
+                on_exit,
+                environment,
+                directory,
+                affinity,
+            )
+            _check_nothing_given((*of_workers, forward_logs, prefix_output or None))
+            self._run_on(backend, processes, initializer, tuple(initargs), Options().updated(options))
+            return
         size = (
             usable_cpus()
             if processes is None
@@ -66,9 +81,8 @@ class BasePool(PoolCompatibility):
             max_memory = positive(max_memory, "max_memory")
         if idle_timeout is not None:
             idle_timeout = _positive_seconds(idle_timeout)
-        for name, function in (("initializer", initializer), ("on_exit", on_exit)):
-            if function is not None and not callable(function):
-                raise TypeError(f"{name} must be a callable, not {function!r}")
+        _check_callable("initializer", initializer)
+        _check_callable("on_exit", on_exit)
         setup = make_setup(size, threads_per_worker, environment, directory, affinity, forward_logs, prefix_output)
         self._options = Options().updated(options)
         ensure_family()
@@ -81,6 +95,24 @@ class BasePool(PoolCompatibility):
         from processing_pool._engine.engine import Engine  # here, for a forkserver starts meanwhile
 
         self._engine = Engine(channel)
+        self._engine.start(self)
+
+    def _run_on(
+        self,
+        backend: Any,
+        size: int | None,
+        initializer: Callable[..., object] | None,
+        initargs: tuple[Any, ...],
+        options: Options,
+    ) -> None:
+        """Have the tasks run by something else than processes of this pool's."""
+        from processing_pool._backends.choice import channel_to
+        from processing_pool._engine.engine import Engine
+
+        _check_callable("initializer", initializer)
+        self._options = options
+        self._ctx = context_of(None, "context")
+        self._engine = Engine(channel_to(backend, size, initializer, initargs))
         self._engine.start(self)
 
     def _channel(self, workers: Any, size: int, *settings: Any) -> TaskChannel:
@@ -229,6 +261,19 @@ def _show_progress(job: MapJob | ImapJob) -> None:
 
 
 _UNCHANGING = (range, tuple, str, bytes)
+
+
+def _check_callable(name: str, function: object) -> None:
+    if function is not None and not callable(function):
+        raise TypeError(f"{name} must be a callable, not {function!r}")
+
+
+def _check_nothing_given(of_workers: Iterable[object]) -> None:
+    if any(value is not None for value in of_workers):
+        raise ValueError(
+            "with a backend, a pool starts no workers: maxtasksperchild, context, max_memory, idle_timeout, on_exit, "
+            "environment, directory, affinity, forward_logs and prefix_output cannot be given"
+        )
 
 
 def _positive_seconds(number: float) -> float:

@@ -72,6 +72,10 @@ class Pool(BasePool, PoolAliases):
         loggers; ``None`` for what :func:`processing.forward_logs` says.
     :param prefix_output: whether each line that a worker writes to ``sys.stdout`` or ``sys.stderr`` begins with the
         worker's name, and comes whole.
+    :param backend: what runs the tasks instead of worker processes of this pool: an executor of
+        :mod:`concurrent.futures`, or an object with ``submit``, ``workers`` and ``close``
+        (:class:`processing_pool.backends.Backend`). ``processes`` is then how many tasks it is to run at the same time,
+        and of the other parameters those that are for processes cannot be given.
     :param options: ``timeout``, ``retries``, ``backoff`` and ``priority`` of the tasks whose call does not give them:
         :class:`TaskOptions`.
     :raises ValueError: if a number is below 1, or negative where 0 is allowed, or a time is not positive.

@@ -59,6 +59,9 @@ class ThreadChannel:
     :param initializer: what each calls first.
     """
 
+    pace = 0.005
+    grain = 1
+
     def __init__(self, size: int, initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> None:
         self.capacity = size
         self._executor = ThreadPoolExecutor(size, "processing pool's worker", initializer, initargs)

@@ -93,6 +93,14 @@ class TaskChannel(Protocol):
     def capacity(self) -> int:
         """The largest number of tasks that run at the same time."""
 
+    @property
+    def pace(self) -> float:
+        """Seconds that half of a job's window should take at least, so that sending costs little beside the tasks."""
+
+    @property
+    def grain(self) -> int:
+        """Items that a message of a map should have at first."""
+
     def start(self, owner: ChannelOwner) -> None:
         """Begin to run the tasks that are sent.
 

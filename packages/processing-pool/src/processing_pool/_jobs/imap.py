@@ -90,7 +90,7 @@ class ImapJob(Target):
         self.options = options
         self._packed = channel.pack(function, star)
         self.job_id: int = self._packed.job_id
-        self._window = Window(channel.capacity, chunksize, LARGEST_WINDOW)
+        self._window = Window(channel.capacity, chunksize, LARGEST_WINDOW, channel.pace)
         self._retries = Retries(channel, table)
         self._failed = 0
         self.on_end: Callable[[], object] | None = None  # is called once it has left the table

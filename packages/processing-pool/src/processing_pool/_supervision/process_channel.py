@@ -11,6 +11,7 @@ from collections.abc import Callable
 from processing_core import BaseContext, ClosedError
 from processing_core.annotations import TYPE_CHECKING, Any, NoReturn
 from processing_core.lowlevel import Claims, Observer, TaskQueue
+from processing_pool._jobs.window import HALF_WINDOW_TIME
 from processing_pool._messages import CALLS
 from processing_pool._supervision.supervisor import Supervisor
 from processing_pool._worker.functions import ITEM, STAR, FunctionParcel, FunctionParcels, runnable, uncallable
@@ -32,6 +33,9 @@ class ProcessChannel:
     :param size: how many there are at first.
     :param max_memory: resident bytes that each may have; ``None`` for no limit.
     """
+
+    pace = HALF_WINDOW_TIME
+    grain = 1
 
     def __init__(
         self,

@@ -1,0 +1,156 @@
+"""Dask's ``distributed`` as what runs a pool's tasks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+from distributed import Client, KilledWorker
+
+from processing_core.annotations import Any
+from processing_pool._backends import remote
+from processing_pool._backends.backend import Driver
+from processing_pool._errors import PoolBroken, WorkerDied
+from processing_pool._messages import Death, Failure, failure_of
+
+__all__ = ["DaskDriver"]
+
+PATIENCE = 5.0
+"""Seconds that all workers have to say which tasks they have begun."""
+LOOK = 1.0
+"""Seconds between two questions about the workers."""
+
+
+class _Future(Future[bytes]):
+    """A future of Dask's as one of the standard library's. Cancelling it alone does not concern the engine."""
+
+    task: Any
+
+
+class DaskDriver(Driver):
+    """How a pool uses a Dask cluster.
+
+    The workers' threads are its workers. The number is asked for in the background.
+
+    :param client: the connection to the scheduler; it stays its maker's.
+    :param processes: as `Setup`.
+    """
+
+    pace = 0.25  # a task costs the scheduler and the network some milliseconds
+    stores = True
+    largest_bundle = 512
+
+    def __init__(self, client: Client, processes: int | None = None) -> None:
+        self._client = client
+        self.processes = processes
+        self._known = sum(client.nthreads().values())
+        self._looked = time.monotonic()
+
+    @property
+    def workers(self) -> int:
+        """How many threads the workers have, as it was a second ago.
+
+        :raises PoolBroken: if there is no connection to the scheduler.
+        """
+        if self._client.status != "running":
+            raise _lost(self._client)
+        if time.monotonic() - self._looked > LOOK:
+            self._looked = time.monotonic()
+            self._client.loop.add_callback(self._count)
+        return self._known
+
+    async def _count(self) -> None:
+        try:
+            threads = await self._client.nthreads(asynchronous=True)
+        except Exception:
+            return  # there is no connection: `workers` says so
+        self._known = sum(threads.values())
+
+    def submit_many(self, bundles: Sequence[tuple[bytes, list[Any]]], tickets: Sequence[str]) -> list[Any]:
+        """Submit bundles; those without stored parts by one message."""
+        if self._client.status != "running":
+            raise _lost(self._client)
+        if any(stored for _, stored in bundles):
+            made = [
+                self._client.submit(remote.run, bundle, stored, key=ticket, pure=False)
+                for (bundle, stored), ticket in zip(bundles, tickets, strict=True)
+            ]
+        else:
+            made = self._client.map(remote.run, [bundle for bundle, _ in bundles], key=list(tickets), pure=False)
+        return [self._watched(future) for future in made]
+
+    def _watched(self, task: Any) -> _Future:
+        future = _Future()
+        future.task = task
+        self._client.loop.add_callback(self._watch, future)
+        return future
+
+    async def _watch(self, future: _Future) -> None:
+        """In the client's thread: fetch the outcome when it is there."""
+        try:
+            outcome = await self._client.gather(future.task, asynchronous=True)
+        except BaseException as error:
+            end = future.set_exception, error
+        else:
+            end = future.set_result, outcome
+        future.task.release()
+        if future.set_running_or_notify_cancel():
+            end[0](end[1])
+
+    def store(self, part: remote.Part) -> Any:
+        """Have a worker keep a part; others get it from there."""
+        return self._client.scatter(part, hash=False, timeout=10)
+
+    def is_running(self, future: Any, ticket: str) -> bool:
+        """Whether a worker says so."""
+        return not future.done() and bool(self._ask(remote.begun, [ticket]))
+
+    def take_back(self, futures: Sequence[Any], tickets: Sequence[str]) -> list[bool]:
+        """Have every worker refuse the tasks that it has not begun. Blocks until all have answered."""
+        open_ones = [ticket for future, ticket in zip(futures, tickets, strict=True) if not future.done()]
+        begun = self._ask(remote.revoke, open_ones)
+        return [not future.done() and ticket not in begun for future, ticket in zip(futures, tickets, strict=True)]
+
+    def _ask(self, question: Any, tickets: list[str]) -> set[str]:
+        """The tickets for which a worker says yes; all, if the workers do not answer in time."""
+        try:
+            answers = self._client.run(question, tickets, on_error="ignore", callback_timeout=PATIENCE)
+        except Exception:
+            return set(tickets)
+        return {ticket for answer in answers.values() for ticket in answer}
+
+    def give_up(self, futures: Sequence[Any]) -> None:
+        """Have the scheduler drop the tasks; those that run go on to their ends."""
+        for future in futures:
+            future.cancel()
+            future.task.release()
+
+    def judge(self, error: BaseException) -> Death | Failure | BaseException:
+        """As `Driver.judge`; a lost connection is the end of the pool."""
+        if isinstance(error, KilledWorker):
+            return failure_of(WorkerDied(f"the engine's workers died that ran it: {error}"))
+        if self._client.status != "running" or getattr(error, "reason", "") == "scheduler-connection-lost":
+            return _lost(self._client)
+        return super().judge(error)
+
+    def is_lost(self, error: BaseException) -> bool:
+        """Whether workers died that ran the task."""
+        return isinstance(error, KilledWorker)
+
+    def end(self, pool: str) -> None:
+        """Have the workers forget the pool.  Does not block."""
+        if self._client.status == "running":
+            self._client.loop.add_callback(self._forget, pool)
+
+    async def _forget(self, pool: str) -> None:
+        try:
+            await self._client.run(remote.forget, pool, wait=False, on_error="ignore", asynchronous=True)
+        except Exception:
+            return  # workers forget the pool by themselves, for later ones
+
+
+def _lost(client: Client) -> PoolBroken:
+    return PoolBroken(
+        f"the connection to the scheduler is lost: {client.scheduler.address if client.scheduler else ''}"
+    )

@@ -1,0 +1,145 @@
+"""A Ray cluster as what runs a pool's tasks, and its queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from queue import Empty, Full
+
+import ray
+import ray.exceptions
+import ray.util.queue
+
+from processing_core import TimeoutError
+from processing_core.annotations import Any, TypeVar
+from processing_core.lowlevel import loads
+from processing_pool._backends import cluster, remote, shipping
+from processing_pool._backends.backend import Driver
+from processing_pool._backends.cluster import Cluster, ClusterLost, check_versions
+from processing_pool._errors import PoolBroken, WorkerDied
+from processing_pool._messages import Death, Failure, failure_of
+
+__all__ = ["RayCluster", "connect"]
+
+R = TypeVar("R")
+
+LOST = (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.ObjectLostError)
+
+
+def connect(address: str, security: Any, timeout: float) -> RayCluster:
+    """As :func:`processing_pool.cluster.connect`."""
+    if security is not None:
+        raise ValueError("Ray takes its certificates from the environment (RAY_USE_TLS), not from security=")
+    try:
+        ray.init(address, logging_level="error", log_to_driver=False)
+    except (ConnectionError, OSError) as error:
+        raise TimeoutError(f"no scheduler answered at {address} within {timeout:g} s: {error}") from error
+    return RayCluster(address)
+
+
+def _run(bundle: bytes, *parts: remote.Part) -> bytes:
+    return remote.run(bundle, parts)
+
+
+class RayDriver(Driver):
+    """How a pool uses a Ray cluster. Its processors are its workers.
+
+    :param processes: as `Setup`.
+    """
+
+    pace = 0.05
+    stores = True
+
+    def __init__(self, processes: int | None) -> None:
+        self.processes = processes
+        # Not tried again by the engine: what is repeated is the pool's choice.
+        self._function: Any = ray.remote(max_retries=0)(_run)
+
+    @property
+    def workers(self) -> int:
+        """How many processors the cluster has."""
+        return int(ray.cluster_resources().get("CPU", 0))
+
+    def submit_many(self, bundles: Sequence[tuple[bytes, list[Any]]], tickets: Sequence[str]) -> list[Any]:
+        """Submit bundles."""
+        return [self._function.remote(bundle, *stored).future() for bundle, stored in bundles]
+
+    def store(self, part: remote.Part) -> Any:
+        """Put a part into the store."""
+        return ray.put(part)
+
+    def judge(self, error: BaseException) -> Death | Failure | BaseException:
+        """As `Driver.judge`."""
+        if isinstance(error, LOST):
+            return failure_of(WorkerDied(f"the engine's worker died that ran it: {error}"))
+        if isinstance(error, ConnectionError):
+            return PoolBroken(f"the connection to the cluster is lost: {error}")
+        return super().judge(error)
+
+    def is_lost(self, error: BaseException) -> bool:
+        """Whether a worker died."""
+        return isinstance(error, LOST)
+
+    def end(self, pool: str) -> None:
+        """Do nothing: workers forget pools by themselves."""
+
+
+class RayCluster(Cluster):
+    """A cluster of Ray's.
+
+    :raises ImportError: if its workers have other versions than this process.
+    """
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        try:
+            answer: Any = ray.get(ray.remote(remote.versions).remote())
+        except Exception as error:
+            answer = error
+        check_versions(address, {"that was asked": answer})
+
+    def Queue(self, maxsize: int = 0) -> Queue:
+        return Queue(ray.util.queue.Queue(maxsize))
+
+    def _driver(self, processes: int | None) -> RayDriver:
+        return RayDriver(processes)
+
+    def _disconnect(self) -> None:
+        ray.shutdown()
+
+
+class Queue(cluster.Queue):
+    """As `cluster.Queue`; an actor has the objects."""
+
+    def __init__(self, of_engine: Any) -> None:
+        self._of_engine = of_engine
+
+    def put(self, obj: Any, block: bool = True, timeout: float | None = None) -> None:
+        data = shipping.dumps(obj)
+        try:
+            _tried(lambda: self._of_engine.put(data, block, timeout))
+        except ray.util.queue.Full:
+            raise Full from None
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        try:
+            data: bytes = _tried(lambda: self._of_engine.get(block, timeout))
+        except ray.util.queue.Empty:
+            raise Empty from None
+        return loads(data)
+
+    def qsize(self) -> int:
+        size: int = _tried(self._of_engine.qsize)
+        return size
+
+    def full(self) -> bool:
+        return bool(_tried(self._of_engine.full))
+
+    def close(self) -> None:
+        _tried(self._of_engine.shutdown)
+
+
+def _tried(call: Callable[[], R]) -> R:
+    try:
+        return call()
+    except (ConnectionError, ray.exceptions.RayActorError) as error:
+        raise ClusterLost(f"the cluster's queue is lost: {error}") from error

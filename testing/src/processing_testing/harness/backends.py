@@ -1,0 +1,50 @@
+"""What runs the tasks of a pool in the contract's tests, where it is neither our processes nor a channel of the tests."""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from processing_pool import Pool, ProcessPoolExecutor, cluster
+
+Make = Callable[[int], Pool]
+
+EXECUTORS: dict[str, Callable[[int], Executor]] = {
+    "executor of threads": ThreadPoolExecutor,
+    "executor of processes": ProcessPoolExecutor,
+}
+NAMES = [*EXECUTORS, "dask"]
+
+
+def why_not(name: str) -> str | None:
+    """Why it cannot be tested here; ``None`` if it can."""
+    missing = name == "dask" and importlib.util.find_spec("distributed") is None
+    return "distributed is not installed" if missing else None
+
+
+@contextmanager
+def maker(name: str) -> Iterator[Make]:
+    """What makes pools of a number of workers. The pools must have ended at the end of the ``with`` block."""
+    with ExitStack() as stack:
+        if name == "dask":
+            from processing_testing.harness.dask_cluster import DaskCluster
+
+            engine = stack.enter_context(DaskCluster())
+            machines = stack.enter_context(cluster.connect(engine.address, timeout=50))
+            client: Any = machines._client  # type: ignore[attr-defined]
+            client.wait_for_workers(2, timeout=50)
+            yield machines.Pool
+        else:
+            yield lambda size: Pool(size, backend=_with_all_workers(stack.enter_context(EXECUTORS[name](size)), size))
+
+
+def _with_all_workers(executor: Executor, size: int) -> Executor:
+    if isinstance(executor, ThreadPoolExecutor):
+        together = threading.Barrier(size)  # it starts a thread only if none is idle
+        for future in [executor.submit(together.wait, 30) for _ in range(size)]:
+            future.result(30)
+    return executor

@@ -1,0 +1,81 @@
+"""A Dask cluster of command-line processes on 127.0.0.1, without a dashboard."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from processing_core.annotations import Self
+
+QUIET = {
+    "DASK_LOGGING__DISTRIBUTED": "critical",
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "10s",
+}
+
+
+class DaskCluster:
+    """A scheduler and its workers, each with one thread, killed at the end of a ``with`` block.
+
+    :param workers: how many there are at first.
+    :param tls: certificate files, by ``ca``, ``cert`` and ``key``.
+    """
+
+    def __init__(self, workers: int = 2, tls: dict[str, str] | None = None, threads: int = 1) -> None:
+        self._count = workers
+        self._threads = threads
+        self._tls = [] if tls is None else [f"--tls-{'ca-file' if kind == 'ca' else kind}={tls[kind]}" for kind in tls]
+        self._scheme = "tcp" if tls is None else "tls"
+        self.scheduler: subprocess.Popen[Any]
+        self.workers: list[subprocess.Popen[Any]] = []
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="processing-dask-")
+        folder = Path(self._folder.name)
+        self._file = folder / "scheduler.json"
+        self.scheduler = self._start("dask_scheduler", "--port", "0")
+        self._wait(self._file.exists)
+        import json
+
+        self.address: str = json.loads(self._file.read_text())["address"]
+        for _ in range(self._count):
+            self.add_worker()
+        return self
+
+    def add_worker(self) -> subprocess.Popen[Any]:
+        """Start a further worker; it joins soon."""
+        # It is its own nanny, so that its death is nothing but a death.
+        options = ["--no-nanny", f"--nthreads={self._threads}", f"--local-directory={self._folder.name}"]
+        self.workers.append(self._start("dask_worker", *options))
+        return self.workers[-1]
+
+    def _start(self, program: str, *options: str) -> subprocess.Popen[Any]:
+        common = ["--no-dashboard", "--protocol", self._scheme, "--host", "127.0.0.1", "--scheduler-file", self._file]
+        command = [sys.executable, "-m", f"distributed.cli.{program}", *common, *self._tls, *options]
+        environment = {**os.environ, **QUIET}
+        with open(Path(self._folder.name) / "log", "ab") as log:
+            return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def log(self) -> str:
+        """What its processes have written."""
+        return (Path(self._folder.name) / "log").read_text(errors="replace")
+
+    def _wait(self, is_done: Any) -> None:
+        deadline = time.monotonic() + 50
+        while not is_done():
+            assert time.monotonic() < deadline and self.scheduler.poll() is None, self.log()
+            time.sleep(0.01)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in [*self.workers, self.scheduler]:
+            process.kill()
+            process.wait()
+        self._folder.cleanup()
