@@ -1,4 +1,4 @@
-"""Python 3.15 may import modules when their names are first used: at a program's wish, or everywhere."""
+"""What a program does not use is not imported; and Python 3.15 may import everything when its name is first used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,67 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.version_info < (3, 15), reason="lazy imports are new in Python 3.15")
+SLOW = ["enum", "signal", "re", "socket", "selectors", "subprocess", "typing", "logging", "traceback", "queue", "heapq"]
+SLOW += ["pathlib", "inspect", "asyncio", "concurrent.futures", "ctypes", "multiprocessing", "cloudpickle"]
+"""Modules of the standard library, and one of others, whose import would be felt, and whose use is rare."""
+
+RARE = ["core._bootstrap", "sync._condition", "sync._event", "sync._semaphore", "sync._introspection"]
+RARE += ["queues._connection", "queues._pipe", "queues._reader", "queues._exceptions", "managers.managers"]
+RARE += ["managers._shared.shared_array", "managers._shared.raw", "pool._executor", "pool._futures", "pool._reusable"]
+RARE += ["pool._jobs.imap", "pool._worker.worker", "pool._worker.state", "pool._supervision.backlog"]
+"""Modules of ours that a program with a process, a lock, a queue, a value and a pool may need later, or never."""
+
+PARTS = "import processing; processing.Process, processing.Lock, processing.Queue, processing.Value, processing.Pool"
+
+SHORT = """
+import sys
+import processing
+
+def loaded(_):
+    return [name for name in sys.modules if name in {names}]
+
+if __name__ == "__main__":
+    with processing.Pool(2) as pool:
+        workers = pool.map(loaded, range(4))
+    print(sorted(set(sum(workers, []))), sorted(loaded(0)))
+"""
+
+
+def present(code: str, names: list[str]) -> set[str]:
+    """Those of the modules that a fresh interpreter has after some code."""
+    show = f"{code}\nimport sys; print(*[name for name in {names!r} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True, timeout=50)
+    return set(run.stdout.split())
+
+
+def loaded(code: str, *names: str) -> set[str]:
+    """Those of the modules that it has because of the code: `site` may import some, in a virtual environment."""
+    return present(code, list(names)) - present("pass", list(names))
+
+
+def test_the_parts_import_nothing_slow() -> None:
+    assert loaded(PARTS, *SLOW) == set()
+
+
+def test_the_parts_import_nothing_rare() -> None:
+    assert loaded(PARTS, *(f"processing_{name}" for name in RARE)) == set()
+
+
+def test_a_context_imports_what_it_is_asked_for() -> None:
+    code = "import processing; processing.get_context('spawn').Condition; processing.get_context('spawn').Pool"
+    names = "processing_sync._condition", "processing_pool._pool", "concurrent.futures", "processing_queues._queue"
+    assert loaded(code, *names) == {"processing_sync._condition", "processing_pool._pool"}
+
+
+def test_a_short_program(tmp_path: Path) -> None:
+    """By the default start method neither the parent nor a worker imports what is slow; a worker no pool, either."""
+    ours = ["processing_pool._engine.engine", "processing_pool._pool"]
+    names = [*(set(SLOW) - present("pass", SLOW)), *ours]
+    path = tmp_path / "program.py"
+    path.write_text(SHORT.format(names=names))
+    run = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=50)
+    assert (run.stdout, run.stderr) == (f"[] {ours}\n", "")
+
 
 PROGRAM = """
 import sys
@@ -33,6 +93,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="lazy imports are new in Python 3.15")
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 @pytest.mark.parametrize("kind", ["named", "all"])
 def test_the_packages_may_be_imported_lazily(tmp_path: Path, method: str, kind: str) -> None:

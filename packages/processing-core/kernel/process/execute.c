@@ -9,10 +9,7 @@ struct command {
     int n;
 };
 
-static int by_number(const void *one, const void *other)
-{
-    return *(const int *)one - *(const int *)other;
-}
+static int by_number(const void *one, const void *other) { return *(const int *)one - *(const int *)other; }
 
 /* The bytes of `words` stay theirs. */
 static bool command_read(struct command *c, PyObject *words, PyObject *descriptors)

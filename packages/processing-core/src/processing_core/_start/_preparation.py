@@ -175,20 +175,27 @@ def _ignore_child_signal(ignored: bool) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 
+# A spare sets again what its main module may have changed: what is the same is not written, because that copies pages.
+
+
 def _set_name(name: str) -> None:
-    current_process().name = name
+    if current_process().name != name:
+        current_process().name = name
 
 
 def _set_authkey(authkey: bytes) -> None:
-    current_process().authkey = authkey
+    if current_process().authkey != authkey:
+        current_process().authkey = authkey
 
 
 def _set_path(path: list[str]) -> None:
-    sys.path[:] = path
+    if sys.path != path:
+        sys.path[:] = path
 
 
 def _set_argv(argv: list[str]) -> None:
-    sys.argv[:] = argv
+    if sys.argv != argv:
+        sys.argv[:] = argv
 
 
 def _set_directory(directory: str | None) -> None:

@@ -59,6 +59,7 @@ def warm_up(prepared: _preparation.Preparation) -> None:
     _forks.nothing_to_forget()
     for _ in range(_TIMES):
         _forget_threads()
+        _preparation.apply_surroundings(prepared)
         process = Process(target=os.getpid)
         changes = {"signal_mask": prepared["signal_mask"], "name": prepared["name"]}
         run_parcel(_kernel.pack((changes, _kernel.pack(process))), -1, prepared)
