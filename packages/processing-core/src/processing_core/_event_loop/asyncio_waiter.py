@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from functools import partial
-from weakref import ReferenceType, WeakKeyDictionary, ref
+from weakref import ReferenceType, WeakValueDictionary, ref
 
 from processing_core._event_loop.waiter import LoopWaiter, Wait
 from processing_core._forks import forget_in_child
@@ -17,13 +17,14 @@ class AsyncioWaiter(LoopWaiter):
     """The waiter of a loop of asyncio.
 
     It is closed with the loop: when `asyncio.run` and its like shut the loop's asynchronous generators down, of which
-    it has one for this; or when the loop is no longer referred to.
+    it has one for this; or when the loop and the tasks that wait are no longer referred to, for only they keep it.
 
     :param loop: the running loop.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
+        self.loop = ref(loop)
         loop.add_reader(self.fileno(), self.look)
         self._guard = _close_at_shutdown(ref(loop), ref(self))
         try:
@@ -50,7 +51,7 @@ def _finish(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-_waiters: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncioWaiter] = WeakKeyDictionary()
+_waiters: WeakValueDictionary[int, AsyncioWaiter] = WeakValueDictionary()  # by the id of the loop
 forget_in_child(_waiters.clear)
 
 
@@ -60,12 +61,18 @@ def waiter_of_loop() -> AsyncioWaiter:
     :raises RuntimeError: if no loop runs.
     """
     loop = asyncio.get_running_loop()
-    waiter = _waiters.get(loop)
-    if waiter is None:
-        for other in [each for each in _waiters if each.is_closed()]:
-            _waiters.pop(other).close()
-        waiter = _waiters[loop] = AsyncioWaiter(loop)
+    waiter = _waiters.get(id(loop))
+    if waiter is None or waiter.loop() is not loop:
+        _close_those_of_closed_loops()
+        waiter = _waiters[id(loop)] = AsyncioWaiter(loop)
     return waiter
+
+
+def _close_those_of_closed_loops() -> None:
+    for waiter in list(_waiters.values()):
+        loop = waiter.loop()
+        if loop is None or loop.is_closed():
+            waiter.close()
 
 
 async def _close_at_shutdown(
@@ -75,7 +82,7 @@ async def _close_at_shutdown(
         yield
     finally:
         loop, waiter = loop_reference(), reference()
-        if loop is not None and waiter is not None and _waiters.get(loop) is waiter:
-            del _waiters[loop]
+        if loop is not None and waiter is not None:
+            _waiters.pop(id(loop), None)
             loop.remove_reader(waiter.fileno())
             waiter.close()
