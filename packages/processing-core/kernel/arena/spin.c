@@ -123,14 +123,6 @@ outcome park_until(word32 *w, struct spin *spin, attempt_fn attempt, void *ctx, 
     return park_until_alone(w, NULL, spin, attempt, ctx, deadline);
 }
 
-/* A slice of a wait is over. */
-static struct wait_record *record_wait(struct wait_record *record, word32 *w, int64_t deadline)
-{
-    if (!record) return wait_record_open(arena_offset(w), 0, monotonic_ns() - SLICE_NS, deadline);
-    wait_record_look(record);
-    return record;
-}
-
 outcome park_until_alone(word32 *w, word64 *spinner, struct spin *spin, attempt_fn attempt, void *ctx, int64_t deadline)
 {
     outcome o = BUSY;
@@ -144,7 +136,7 @@ outcome park_until_alone(word32 *w, word64 *spinner, struct spin *spin, attempt_
         if (!slice_over) continue;
         PyEval_RestoreThread(thread);
         bool raised = PyErr_CheckSignals() < 0;
-        if (!raised) record = record_wait(record, w, deadline);
+        if (!raised) record = wait_record_slice(record, w, SLICE_NS, deadline);
         thread = PyEval_SaveThread();
         if (raised) o = E_SIGNAL;
     }

@@ -153,6 +153,13 @@ void wait_record_look(struct wait_record *r)
     end_write(r);
 }
 
+struct wait_record *wait_record_slice(struct wait_record *r, word32 *w, int64_t slice, int64_t deadline)
+{
+    if (!r) return wait_record_open(arena_offset(w), 0, monotonic_ns() - slice, deadline);
+    wait_record_look(r);
+    return r;
+}
+
 void wait_record_close(struct wait_record *r)
 {
     begin_write(r);
@@ -179,16 +186,25 @@ static struct wait_record *numbered(PyObject *number)
     return r && load_relaxed(&r->taken) == arena.self ? r : NULL;
 }
 
-/* open_wait(seconds, slot, serial, deadline): this thread has waited for so long; a number, or -1. */
+/* Where a cell's block is, by which readers find the cell; 0: it is gone. */
+static uint64_t block_of(uint32_t index, uint32_t generation)
+{
+    if (index == 0 || index >= load_acquire(&arena.header->fresh_cell)) return 0;
+    struct cell *c = arena_cell(index);
+    return ((uint32_t)(load_acquire(&c->word) >> 32) & 0xffffff) == generation ? load_acquire(&c->offset) : 0;
+}
+
+/* open_wait(seconds, slot, serial, index, generation, left): this thread has waited for so long; a number, or -1. */
 static PyObject *py_open_wait(PyObject *Py_UNUSED(module), PyObject *args)
 {
     double waited, left;
-    unsigned int slot;
+    unsigned int slot, index, generation;
     unsigned long long serial;
-    if (!PyArg_ParseTuple(args, "dIKd", &waited, &slot, &serial, &left)) return NULL;
+    if (!PyArg_ParseTuple(args, "dIKIId", &waited, &slot, &serial, &index, &generation, &left)) return NULL;
+    if (arena_usable() != OK) return PyLong_FromLong(-1);
     int64_t now = monotonic_ns(), deadline = left < 0 || left > 1e9 ? NO_DEADLINE : now + (int64_t)(left * 1e9);
-    struct wait_record *r =
-        wait_record_open(0, serial ? make_owner(serial, slot) : 0, now - (int64_t)(waited * 1e9), deadline);
+    struct wait_record *r = wait_record_open(block_of(index, generation), serial ? make_owner(serial, slot) : 0,
+                                             now - (int64_t)(waited * 1e9), deadline);
     return PyLong_FromLong(r ? (long)(r - records_of(owner_slot(arena.self))) : -1);
 }
 

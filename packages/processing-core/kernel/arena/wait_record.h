@@ -28,6 +28,8 @@ _Static_assert(sizeof(struct wait_record) == RECORD_SIZE, "layout of the wait re
 
 /* All with the GIL.  NULL: there is no free record, or no memory, or the thread is one that waits for orders. */
 struct wait_record *wait_record_open(uint64_t at, owner_id target, int64_t since, int64_t deadline);
+/* A slice of a wait for a word is over: open a record if there is none, else look. */
+struct wait_record *wait_record_slice(struct wait_record *r, word32 *w, int64_t slice, int64_t deadline);
 void wait_record_look(struct wait_record *r);
 void wait_record_close(struct wait_record *r);
 void wait_record_forget(void); /* in a fork's child */

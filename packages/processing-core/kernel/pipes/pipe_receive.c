@@ -1,6 +1,7 @@
 /* What comes out of an end of a pipe, and waiting for it: see pipe_end.h. */
 #include "queues/messages.h"
 #include "pipes/pipe_receive.h"
+#include "arena/wait_record.h"
 #include "arena/errors.h"
 #include "objects/arguments.h"
 
@@ -31,6 +32,7 @@ static int64_t sooner(int64_t deadline, int64_t ns)
 /* OK, BUSY at the deadline, E_CLOSED at the end or when another thread closed this end, E_SIGNAL. */
 static outcome wait_for(pipe_object *p, struct ring *r, attempt_fn attempt, void *ctx, int64_t deadline)
 {
+    struct wait_record *record = NULL;
     PyThreadState *thread = PyEval_SaveThread();
     outcome o = park_spin(&p->receive_spin, attempt, ctx);
     if (o == BUSY) o = park_briefly(&r->not_empty.parked, attempt, ctx, sooner(deadline, BRIEF_NS));
@@ -46,10 +48,12 @@ static outcome wait_for(pipe_object *p, struct ring *r, attempt_fn attempt, void
         if (heard & DOORBELL_READABLE) continue;
         PyEval_RestoreThread(thread);
         bool raised = PyErr_CheckSignals() < 0;
+        if (!raised && heard == 0) record = wait_record_slice(record, &r->not_empty, SLICE_NS, deadline);
         thread = PyEval_SaveThread();
         if (raised) o = E_SIGNAL;
     }
     PyEval_RestoreThread(thread);
+    if (record) wait_record_close(record);
     return o;
 }
 

@@ -9,6 +9,8 @@ static PyTypeObject *claims_type;
 
 /* What a worker has done, for introspection. */
 struct worker_notes {
+    word64 worker; /* owner_id of the process */
+    uint64_t spare[7];
     struct longest longest[LONGEST_ITEMS];
     struct function_name functions[FUNCTION_NAMES];
 };
@@ -173,6 +175,7 @@ static PyObject *py_write(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "nKK", &worker, &job_id, &index)) return NULL;
     struct claim *c = claim_at(self, worker);
     if (!c) return NULL;
+    store_relaxed(&notes_of(self, c)->worker, arena.self);
     store_relaxed(&c->ready_at, (uint64_t)monotonic_ns());
     set(c, job_id, index, 1); /* of no message: positions begin at 0, and ring_recover_claims leaves this one alone */
     Py_RETURN_NONE;
@@ -306,6 +309,7 @@ static const struct cell_field fields[] = {AT(job_id),
                                            {"buffer", RESULT_BUFFER_SIZE},
                                            {"worker", WORKER_SIZE},
                                            {"notes", sizeof(struct worker_notes)},
+                                           {"notes.worker", offsetof(struct worker_notes, worker)},
                                            {"functions", offsetof(struct worker_notes, functions)},
                                            {"function_name", sizeof(struct function_name)},
                                            {NULL, 0}};

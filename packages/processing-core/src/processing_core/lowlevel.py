@@ -113,6 +113,7 @@ from processing_core._logging import debug as debug
 from processing_core._logging import info as info
 from processing_core._logging import sub_debug as sub_debug
 from processing_core._logging import sub_warning as sub_warning
+from processing_core._long_wait import LongWait as LongWait
 from processing_core._main_module import START_DIRECTORY as START_DIRECTORY
 from processing_core._main_module import code_of_file as code_of_file
 from processing_core._main_module import code_of_module as code_of_module
@@ -186,6 +187,7 @@ __all__ = [
     "Lent",
     "Lock",
     "LockedScalar",
+    "LongWait",
     "Parcel",
     "PipeEnd",
     "Poller",

@@ -38,7 +38,7 @@ __all__ = ["Barrier"]
 
 _T = TypeVar("_T")
 
-_SLICE = 0.5
+_SLICE = 0.4
 """Seconds between two tests whether the parties are alive."""
 
 _GATHERING, _LEAVING, _RESETTING, _BROKEN = range(4)
@@ -202,13 +202,18 @@ class Barrier(AwaitableBarrier, threading.Barrier):
         self._change(_LEAVING)
 
     def _await_others(self, deadline: float | None) -> None:
+        with lowlevel.LongWait(self._condition.cell, deadline) as waiting:
+            self._await_in_slices(deadline, waiting)
+        self._require(_LEAVING)
+
+    def _await_in_slices(self, deadline: float | None, waiting: lowlevel.LongWait) -> None:
         while self._phase == _GATHERING:
             left = _SLICE if deadline is None else min(_SLICE, deadline - time.monotonic())
             if left <= 0:
                 self._change(_BROKEN)
             elif not self._pause(left):
                 self._look_after()
-        self._require(_LEAVING)
+                waiting.look()
 
     def _require(self, phase: int) -> None:
         if self._phase != phase:

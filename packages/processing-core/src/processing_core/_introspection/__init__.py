@@ -1,0 +1,1 @@
+"""What an arena says of its family: read as bytes, of this family or from outside."""
