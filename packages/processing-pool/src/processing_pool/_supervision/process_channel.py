@@ -145,7 +145,7 @@ class ProcessChannel:
         """Release the shared memory."""
         self._tasks = None
         self._parcels = FunctionParcels()
-        self.send = self.send_many = self.send_batch = self.receive = _refuse
+        self.send = self.send_many = self.send_batch = self.receive = self.observe = _refuse
         self.tell = _ignore
         self._release_supervisor()
 
