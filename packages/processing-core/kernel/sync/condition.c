@@ -22,7 +22,7 @@
  *
  * What a SIGKILL leaves: an owner with ticket 0 (the entry is taken but not in use yet, or no longer in use), which is
  * freed when entries run short; or a waiting entry with a dead owner, which notifiers skip and clear. */
-#include "sync/lock.h"
+#include "sync/condition.h"
 #include "family/member.h"
 #include "sync/wait.h"
 #include "arena/errors.h"
@@ -32,40 +32,6 @@
 #include "arena/liveness.h"
 
 #include <string.h>
-
-#define NOTIFIED 1ull
-
-struct waiter {
-    word64 owner;   /* owner_id, 0: free; CAS from 0 by its taker, from a dead owner by any member */
-    word64 ticket;  /* from 0 by the owner under the lock; else see the rule above */
-    word64 horizon; /* written before NOTIFIED, in the same section; read in sections */
-    word32 parked;  /* event count of the one thread that waits here */
-    word32 observer; /* its slot + 1, where a task waits instead; 0: none.  Taken by the notifier */
-};
-
-#define FIRST_WAITERS 7
-struct condition {
-    word64 next_ticket; /* added to under the lock; read by notifiers, who hold it */
-    word64 chunks;      /* offset of the newest chunk of further entries; release, pairs with the walk's acquire */
-    uint64_t spare[2];
-    struct waiter first[FIRST_WAITERS];
-};
-
-#define CHUNK_WAITERS 63
-struct waiter_chunk {
-    word64 next; /* the chunk made before it: these are the cell's chain of blocks */
-    uint64_t spare[3];
-    struct waiter waiters[CHUNK_WAITERS];
-};
-_Static_assert(sizeof(struct waiter_chunk) == 2048, "a chunk of waiters is a slab object");
-
-typedef struct {
-    handle_object handle;
-    PyObject *lock; /* a Lock or RLock; NULL while unpickling */
-} condition_object;
-
-static struct condition *condition_of(PyObject *self) { return ((handle_object *)self)->block; }
-static PyObject *lock_of(PyObject *self) { return ((condition_object *)self)->lock; }
 
 /* -- walking over the entries: chunks are only ever added -- */
 
@@ -207,7 +173,7 @@ static void pass_on(struct condition *c, struct waiter *from, uint64_t seen, boo
 }
 
 /* Pass on what dead processes were notified of. */
-static void pass_on_dead(struct condition *c, bool has_gil)
+void condition_pass_on_dead(struct condition *c, bool has_gil)
 {
     struct walk walk = walk_begin(c);
     for (struct waiter *w; (w = walk_next(&walk));) {
@@ -232,7 +198,7 @@ static struct waiter *waiter_free(struct condition *c)
 static bool clear_dead(struct condition *c)
 {
     bool any = false;
-    pass_on_dead(c, true);
+    condition_pass_on_dead(c, true);
     struct walk walk = walk_begin(c);
     for (struct waiter *w; (w = walk_next(&walk));) {
         uint64_t seen = load_acquire(&w->ticket);
@@ -261,7 +227,7 @@ static outcome chunk_add(PyObject *self)
     return o;
 }
 
-static outcome waiter_take(PyObject *self, struct waiter **w)
+outcome waiter_take(PyObject *self, struct waiter **w)
 {
     struct condition *c = condition_of(self);
     while (!(*w = waiter_free(c))) {
@@ -279,7 +245,7 @@ static outcome waiter_take(PyObject *self, struct waiter **w)
 /* How the wait ended, by `o` and finally by the ticket: OK if notified, BUSY if not. A word that was read outside a
  * section may have been undone since (the process that passed a notification on was killed): then it returns E_STALE,
  * and the waiter has not left. */
-static outcome waiter_leave(struct waiter *w, outcome o)
+outcome waiter_leave(struct waiter *w, outcome o)
 {
     uint64_t seen;
     do {
@@ -292,7 +258,7 @@ static outcome waiter_leave(struct waiter *w, outcome o)
 }
 
 /* Leave with an exception: a notification passes on. */
-static void waiter_abandon(struct condition *c, struct waiter *w)
+void waiter_abandon(struct condition *c, struct waiter *w)
 {
     for (uint64_t seen; (seen = load_acquire(&w->ticket));) {
         if (seen & NOTIFIED) pass_on(c, w, seen, true);
@@ -300,6 +266,15 @@ static void waiter_abandon(struct condition *c, struct waiter *w)
     }
     crash_point();
     store_release(&w->owner, 0);
+}
+
+struct waiter *waiter_find(PyObject *self, uint64_t offset)
+{
+    struct walk walk = walk_begin(condition_of(self));
+    for (struct waiter *w; (w = walk_next(&walk));)
+        if (arena_offset(w) == offset && load_relaxed(&w->owner) == arena.self) return w;
+    PyErr_SetString(PyExc_ValueError, "no waiter of this process");
+    return NULL;
 }
 
 /* -- waiting -- */
@@ -316,7 +291,7 @@ static outcome wait_attempt(void *ctx, bool look)
     struct wait_state *state = ctx;
     if (load(&state->waiter->ticket) & NOTIFIED) return OK;
     if (!look) return BUSY;
-    pass_on_dead(state->condition, false);
+    condition_pass_on_dead(state->condition, false);
     if (load(&state->waiter->ticket) & NOTIFIED) return OK;
     return lock_abandoned(state->lock) ? E_OWNER_DIED : BUSY;
 }
@@ -353,14 +328,14 @@ static outcome wait_out(PyObject *self, struct wait_state *state, int64_t deadli
 }
 
 /* Ready to wait or notify: the lock is there and held. */
-static bool condition_held(PyObject *self, const char *what)
+bool condition_held(PyObject *self, const char *what)
 {
     if (!handle_usable(self)) return false;
-    if (!lock_of(self)) {
+    if (!condition_lock(self)) {
         PyErr_SetString(PyExc_ValueError, "a condition without a lock: it was not unpickled as a whole");
         return false;
     }
-    if (!lock_held(lock_of(self))) {
+    if (!lock_held(condition_lock(self))) {
         if (PyErr_Occurred()) return false;
         PyErr_Format(error_not_held, "cannot %s on a condition whose lock is not acquired", what);
         return false;
@@ -378,71 +353,12 @@ static PyObject *py_wait(PyObject *self, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:wait", names, &timeout) || !parse_timeout(timeout, &deadline)
         || !condition_held(self, "wait"))
         return NULL;
-    struct wait_state state = {condition_of(self), NULL, Py_NewRef(lock_of(self))};
+    struct wait_state state = {condition_of(self), NULL, Py_NewRef(condition_lock(self))};
     outcome o = waiter_take(self, &state.waiter);
     if (o != OK) raise_outcome(o);
     else o = wait_out(self, &state, deadline);
     Py_DECREF(state.lock);
     return o < 0 ? NULL : PyBool_FromLong(o == OK);
-}
-
-/* -- a task's wait, in steps: the waiter is named by its offset -- */
-
-static struct waiter *waiter_at(PyObject *self, PyObject *offset)
-{
-    uint64_t at = PyLong_AsUnsignedLongLong(offset);
-    if (PyErr_Occurred() || !handle_usable(self)) return NULL;
-    struct walk walk = walk_begin(condition_of(self));
-    for (struct waiter *w; (w = walk_next(&walk));)
-        if (arena_offset(w) == at && load_relaxed(&w->owner) == arena.self) return w;
-    PyErr_SetString(PyExc_ValueError, "no waiter of this process");
-    return NULL;
-}
-
-/* _wait_begin(): the waiter, which is also the key that its observer is told; the lock is held. */
-static PyObject *py_wait_begin(PyObject *self, PyObject *Py_UNUSED(none))
-{
-    struct waiter *w;
-    if (!condition_held(self, "wait")) return NULL;
-    outcome o = waiter_take(self, &w);
-    return o == OK ? PyLong_FromUnsignedLongLong(arena_offset(w)) : raise_outcome(o);
-}
-
-/* _wait_observe(waiter, observer): whether it is notified; if not, the observer will be told. */
-static PyObject *py_wait_observe(PyObject *self, PyObject *args)
-{
-    PyObject *offset, *observer;
-    uint32_t slot;
-    if (!PyArg_ParseTuple(args, "OO", &offset, &observer) || !observer_slot(observer, &slot)) return NULL;
-    struct waiter *w = waiter_at(self, offset);
-    if (!w) return NULL;
-    store(&w->observer, slot + 1);
-    fence_full();
-    pass_on_dead(condition_of(self), true);
-    return PyBool_FromLong((load(&w->ticket) & NOTIFIED) != 0);
-}
-
-/* _wait_end(waiter, notified): the lock is held again; whether the wait ended by a notification.  None: it did not, as
- * what was seen has been undone. */
-static PyObject *py_wait_end(PyObject *self, PyObject *args)
-{
-    PyObject *offset;
-    int notified;
-    if (!PyArg_ParseTuple(args, "Op", &offset, &notified)) return NULL;
-    struct waiter *w = waiter_at(self, offset);
-    if (!w) return NULL;
-    outcome o = waiter_leave(w, notified ? OK : BUSY);
-    if (o == E_STALE) Py_RETURN_NONE;
-    return PyBool_FromLong(o == OK);
-}
-
-/* _wait_abandon(waiter): a notification passes on. */
-static PyObject *py_wait_abandon(PyObject *self, PyObject *offset)
-{
-    struct waiter *w = waiter_at(self, offset);
-    if (!w) return NULL;
-    waiter_abandon(condition_of(self), w);
-    Py_RETURN_NONE;
 }
 
 /* -- notifying -- */
@@ -507,7 +423,7 @@ static PyObject *py_notify(PyObject *self, PyObject *args, PyObject *kwargs)
     if (overflow < 0 || (!overflow && n < 0))
         return PyErr_Format(PyExc_ValueError, "notify of n = %R: it must not be negative", object);
     if (!condition_held(self, "notify")) return NULL;
-    pass_on_dead(condition_of(self), true);
+    condition_pass_on_dead(condition_of(self), true);
     notify_oldest(condition_of(self), overflow ? UINT64_MAX : (uint64_t)n);
     Py_RETURN_NONE;
 }
@@ -526,7 +442,7 @@ static PyObject *py_acquire(PyObject *self, PyObject *const *args, Py_ssize_t na
     int64_t deadline = NO_DEADLINE;
     bool failed = true, taken = false;
     if ((nargs || kwnames) && !parse_blocking("acquire", args, nargs, kwnames, 0, &deadline)) return NULL;
-    if (lock_of(self)) taken = lock_take(lock_of(self), deadline, &failed);
+    if (condition_lock(self)) taken = lock_take(condition_lock(self), deadline, &failed);
     else PyErr_SetString(PyExc_ValueError, "a condition without a lock: it was not unpickled as a whole");
     return failed ? NULL : PyBool_FromLong(taken);
 }
@@ -535,7 +451,7 @@ static PyObject *py_enter(PyObject *self, PyObject *Py_UNUSED(none)) { return py
 
 static PyObject *py_release(PyObject *self, PyObject *Py_UNUSED(none))
 {
-    if (lock_of(self)) return lock_give(lock_of(self));
+    if (condition_lock(self)) return lock_give(condition_lock(self));
     PyErr_SetString(PyExc_ValueError, "a condition without a lock: it was not unpickled as a whole");
     return NULL;
 }
@@ -548,7 +464,7 @@ static PyObject *py_exit(PyObject *self, PyObject *const *Py_UNUSED(args), Py_ss
 static PyObject *py_setstate(PyObject *self, PyObject *lock)
 {
     if (!lock_check(lock)) return PyErr_Format(PyExc_TypeError, "lock %R: a condition needs a Lock or an RLock", lock);
-    PyObject *old = lock_of(self);
+    PyObject *old = condition_lock(self);
     ((condition_object *)self)->lock = Py_NewRef(lock);
     Py_XDECREF(old);
     Py_RETURN_NONE;
@@ -556,7 +472,7 @@ static PyObject *py_setstate(PyObject *self, PyObject *lock)
 
 static PyObject *get_lock(PyObject *self, void *Py_UNUSED(closure))
 {
-    return Py_NewRef(lock_of(self) ? lock_of(self) : Py_None);
+    return Py_NewRef(condition_lock(self) ? condition_lock(self) : Py_None);
 }
 
 static PyObject *get_waiters(PyObject *self, void *Py_UNUSED(closure))
@@ -592,7 +508,7 @@ static void condition_dealloc(PyObject *self)
 /* The handle's own pickle, with the lock as its state: the references of both are recorded when they are pickled. */
 static PyObject *condition_reduce(PyObject *self, PyObject *Py_UNUSED(none))
 {
-    return handle_reduce_with(self, lock_of(self));
+    return handle_reduce_with(self, condition_lock(self));
 }
 
 static const char acquire_doc[] = "acquire($self, /, block=True, timeout=None)\n--\n\nThe lock's acquire.";
@@ -623,10 +539,6 @@ static PyMethodDef methods[] = {
     {"__enter__", py_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)(void (*)(void))py_exit, METH_FASTCALL, NULL},
     {"wait", (PyCFunction)(void (*)(void))py_wait, METH_VARARGS | METH_KEYWORDS, wait_doc},
-    {"_wait_begin", py_wait_begin, METH_NOARGS, NULL},
-    {"_wait_observe", py_wait_observe, METH_VARARGS, NULL},
-    {"_wait_end", py_wait_end, METH_VARARGS, NULL},
-    {"_wait_abandon", py_wait_abandon, METH_O, NULL},
     {"notify", (PyCFunction)(void (*)(void))py_notify, METH_VARARGS | METH_KEYWORDS, notify_doc},
     {"notify_all", py_notify_all, METH_NOARGS, notify_all_doc},
     {"__reduce__", condition_reduce, METH_NOARGS, NULL},

@@ -148,6 +148,15 @@ class _TrioTask(Background):
         return value
 
 
+def _warm_up() -> None:
+    """Run uvloop's loop once: it makes a pipe then that the process keeps, and tests count descriptors."""
+    if find_spec("uvloop") is not None:
+        EventLoop("uvloop").run(lambda loop: loop.sleep(0))
+
+
+_warm_up()
+
+
 @pytest.fixture(params=LOOPS)
 def loop(request: pytest.FixtureRequest) -> EventLoop:
     """Each kind of event loop that is installed."""

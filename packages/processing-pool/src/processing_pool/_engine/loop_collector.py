@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
-from processing_core.annotations import TYPE_CHECKING
+from processing_core.annotations import TYPE_CHECKING, Any
 from processing_core.lowlevel import BUSY, LoopAlarm, LoopWatch, current_waiter, until
 from processing_pool._engine.collector import Collector, Target
 
@@ -82,7 +82,7 @@ class LoopCollectors:
 
     def __init__(self, collector: Collector, channel: TaskChannel, look: Callable[[], object]) -> None:
         self._collector = collector
-        self._observe: Callable[[Observer], int] | None = getattr(channel, "observe", None)
+        self._channel: Any = channel
         self._look = look
         self.held: list[Target] = []  # what tasks await and the background thread collects
         self._of_loops: WeakKeyDictionary[LoopWaiter, LoopCollector] = WeakKeyDictionary()
@@ -92,13 +92,16 @@ class LoopCollectors:
 
         :raises RuntimeError: if none runs.
         """
-        if self._observe is None:
+        if not hasattr(self._channel, "observe"):
             return None
         waiter = current_waiter()
         found = self._of_loops.get(waiter)
         if found is None:
             found = self._of_loops[waiter] = LoopCollector(waiter, self._collector, self._observe)
         return found
+
+    def _observe(self, observer: Observer) -> int:
+        return self._channel.observe(observer)  # type: ignore[no-any-return]
 
     async def wait(self, target: Target, timeout: float | None = None) -> bool:
         """Wait until ``target`` is ready, in a task: whether it is, in time."""

@@ -166,7 +166,7 @@ class ProcessChannel:
         self._traffic = self._bytes()
         self._tasks = self._results = None
         self._parcels = FunctionParcels()
-        self.send = self.send_many = self.send_batch = self.receive = _refuse
+        self.send = self.send_many = self.send_batch = self.receive = self.observe = _refuse
         self.tell = _ignore
         self._release_supervisor()
 
