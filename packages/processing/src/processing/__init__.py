@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from processing import dummy as dummy
     from processing import forkserver as forkserver
     from processing import heap as heap
+    from processing import introspection as introspection
     from processing import logger as logger
     from processing import managers as managers
     from processing import pool as pool
@@ -214,6 +215,7 @@ _SUBMODULES = frozenset(
         "dummy",
         "forkserver",
         "heap",
+        "introspection",
         "logger",
         "managers",
         "pool",

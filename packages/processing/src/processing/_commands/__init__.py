@@ -23,6 +23,9 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "run": Command("processing._commands._run", "run a program that uses multiprocessing on this package"),
+    "top": Command("processing._commands._top", "show what the processes of a running program do"),
+    "stacks": Command("processing._commands._stacks", "print where the processes of a running program wait"),
+    "timeline": Command("processing._commands._timeline", "make a page of a recorded trace"),
     "check": Command("processing._commands._check", "try whether everything works on this machine"),
 }
 

@@ -1,0 +1,41 @@
+"""Seeing inside: the processes of this family, what they run and wait for, and what they share.
+
+Nothing has to be prepared, and no process is stopped or slowed down: all is read from the shared memory, while the
+processes use it.  ``python -m processing top`` shows the same of any program of this user.
+"""
+
+from __future__ import annotations
+
+from processing_core.introspection import Arena as Arena
+from processing_core.introspection import Deadlock as Deadlock
+from processing_core.introspection import Family as Family
+from processing_core.introspection import Leak as Leak
+from processing_core.introspection import Member as Member
+from processing_core.introspection import NotReadable as NotReadable
+from processing_core.introspection import Pool as Pool
+from processing_core.introspection import Primitive as Primitive
+from processing_core.introspection import Queue as Queue
+from processing_core.introspection import Task as Task
+from processing_core.introspection import Wait as Wait
+from processing_core.introspection import deadlocks as deadlocks
+from processing_core.introspection import families as families
+from processing_core.introspection import family as family
+from processing_core.introspection import leaks as leaks
+
+__all__ = [
+    "Arena",
+    "Deadlock",
+    "Family",
+    "Leak",
+    "Member",
+    "NotReadable",
+    "Pool",
+    "Primitive",
+    "Queue",
+    "Task",
+    "Wait",
+    "deadlocks",
+    "families",
+    "family",
+    "leaks",
+]
