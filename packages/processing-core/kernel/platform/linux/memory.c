@@ -4,14 +4,25 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/memfd.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+
+#ifndef F_ADD_SEALS /* of <linux/fcntl.h>, which glibc's <fcntl.h> excludes, and had not before 2.27 */
+#define F_ADD_SEALS (1024 + 9)
+#define F_SEAL_SHRINK 2
+#define F_SEAL_GROW 4
+#endif
+
+/* glibc has the function since 2.27 only. */
+static int unnamed_file(void) { return (int)syscall(SYS_memfd_create, "processing", MFD_CLOEXEC | MFD_ALLOW_SEALING); }
 
 /* The file is sparse: its size is only the room, memory comes with `platform_memory_commit`. */
 int platform_memory_create(uint64_t size)
 {
-    int fd = platform_descriptor_above_standard(memfd_create("processing", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    int fd = platform_descriptor_above_standard(unnamed_file());
     if (fd < 0) return -1;
     struct rlimit limit;
     bool too_large = getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < size;
