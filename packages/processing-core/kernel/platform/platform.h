@@ -114,7 +114,8 @@ uint64_t platform_start_time(uint64_t pid);
 bool platform_process_runs(uint64_t pid, uint64_t start_time);
 /* A descriptor that becomes readable when the process has ended; -1 with errno. */
 int platform_sentinel(uint64_t pid);
-/* A copy of this process, with only the calling thread: its pid; 0 in the child; -1 with errno. */
+/* A copy of this process, with only the calling thread: its pid; 0 in the child; -1 with errno: ENOSYS if the system has
+ * no forks. */
 int64_t platform_fork(void);
 /* End a process of this user's at once: no code of it runs any more. */
 void platform_kill(uint64_t pid);
@@ -194,7 +195,8 @@ struct descriptors {
     size_t n;
 };
 
-/* Two ends of a stream that carries such messages both ways; false with errno. */
+/* Two ends of a stream that carries such messages both ways; false with errno: ENOSYS if the system has no such
+ * messages. Only a forkserver needs them. */
 bool platform_channel_make(int ends[2]);
 /* One message, with copies of these descriptors; how many bytes were sent, or -1 with errno. EINTR: a signal handler
  * ran, and nothing was sent. EPIPE: no process can receive it; no signal is raised. */

@@ -9,6 +9,9 @@
 
 #define LONGEST 200 /* seconds; a process that hangs ends then, and its parent's checks fail */
 
+const bool descriptors_are_bounded = true;
+const bool messages_carry_any = true;
+
 void prepare_process(void)
 {
     signal(SIGPIPE, SIG_IGN);
