@@ -156,6 +156,10 @@ int platform_doorbell_sleep(int reading, int64_t deadline_ns);
  * closes the descriptors of a killed process one after another. */
 bool platform_doorbell_no_readers(int writing, int reading);
 
+/* End this process at once, as `platform_kill` does, when this doorbell hangs up, or if it has: whatever the process's
+ * threads do. Nobody rings it. The descriptor must stay open. False with errno. */
+bool platform_die_with(int reading);
+
 /* == observers (observer.c): a descriptor that any process of a family can make readable by name == */
 
 /* The name consists of the family, the owner and a place. A descriptor, or -1 with errno: EADDRINUSE if another
