@@ -34,6 +34,7 @@ class Target:
 
 TARGETS = {
     "native": Target(os.environ.get("CC", "cc"), packages={"cc": "gcc libc6-dev"}),
+    "posix-minimal": Target(os.environ.get("CC", "cc"), system="posix-minimal", packages={"cc": "gcc libc6-dev"}),
     "sanitized": Target(
         "gcc",
         ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
@@ -100,7 +101,9 @@ def sources(system: str) -> list[Path]:
             listed.append(KERNEL / text)
     if not listed:
         raise ValueError(f"kernel/SOURCES lists nothing for {system!r}")
-    return [*listed, *sorted((KERNEL / "platform/tests").glob("*.c"))]
+    other = "posix" if system == "windows" else "windows"
+    tests = sorted((KERNEL / "platform/tests").glob("*.c"))
+    return [*listed, *(path for path in tests if not path.stem.endswith(f"_{other}"))]
 
 
 def build(name: str, target: Target, folder: Path) -> Path:

@@ -32,4 +32,8 @@ void platform_observer_drain(int fd)
     errno = saved;
 }
 
-void platform_datagrams_require(int fd, uint64_t token) { (void)fd, (void)token; }
+bool platform_datagrams_require(int fd, uint64_t token)
+{
+    (void)fd, (void)token;
+    return false;
+}

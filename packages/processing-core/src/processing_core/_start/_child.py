@@ -9,7 +9,8 @@ from contextlib import suppress
 from processing_core._fds.descriptors import Descriptor, hung_up, open_pidfd, readable
 from processing_core._lifeline import Lifeline
 from processing_core._native import _kernel
-from processing_core._platform import exit_code_kept, exit_code_of_zombie, is_child, reap, signal_process
+from processing_core._platform import SIGKILL, exit_code_kept, exit_code_of_zombie, is_child, reap, signal_process
+from processing_core._platform import kill_newborn as kill_newborn_of_system
 
 __all__ = [
     "UNKNOWN_EXIT",
@@ -81,7 +82,7 @@ class Child:
         except ProcessLookupError:
             pass  # it has ended; its exit code was not collected yet
         except PermissionError:
-            if self._lifeline is None or signum not in (signal.SIGTERM, signal.SIGKILL):
+            if self._lifeline is None or signum not in (signal.SIGTERM, SIGKILL):
                 raise
             self._lifeline.close()
 
@@ -164,9 +165,7 @@ def exit_code_left(member_id: MemberId) -> int | None:
 
 def kill_newborn(pid: int) -> None:
     """End a child whose start has failed after it was made: the program does not get its pid."""
-    with suppress(ProcessLookupError):  # it has ended, and was reaped, as above
-        os.kill(pid, signal.SIGKILL)
-    reap_by_number(pid)
+    kill_newborn_of_system(pid)
     _kernel.sweep()
 
 

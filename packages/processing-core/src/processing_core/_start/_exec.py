@@ -8,9 +8,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from processing_core import _own_child
 from processing_core._family import shown_name
 from processing_core._native import _kernel
+from processing_core._platform import start_program
 from processing_core._start import _frozen, _settings
 from processing_core._start._child import MemberId
 
@@ -57,18 +57,19 @@ def reserved(name: str) -> Iterator[tuple[MemberId, int]]:
     _kernel.close_token(token)
 
 
-def execute(module: str, member_id: MemberId, token: int, *descriptors: int) -> int:
+def execute(module: str, member_id: MemberId, token: int, *descriptors: int, also: Iterable[int] = ()) -> int:
     """Run ``main`` of ``module`` in a fresh interpreter, which inherits ``descriptors``.
 
     ``main`` is called with the arena, the token, the slot, the serial, and the descriptors, those
     that are -1 included.
 
+    :param also: descriptors that it inherits besides.
     :return: its pid.
     :raises OSError: if the system refuses.
     """
     arguments = (_kernel.arena_fd(), token, *member_id, *descriptors)
-    inherited = [fd for fd in (arguments[0], token, *descriptors) if fd >= 0]
-    return _own_child.run(_command(module, arguments), pass_fds=inherited)
+    inherited = [fd for fd in (arguments[0], token, *descriptors, *also) if fd >= 0]
+    return start_program(_command(module, arguments), inherited)
 
 
 @contextmanager

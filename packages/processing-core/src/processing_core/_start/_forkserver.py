@@ -220,7 +220,7 @@ def start(process: BaseProcess) -> Child:
     for _ in range(_ATTEMPTS):
         status = _environment.status()
         server = running_server(status)
-        with _preparation.packed(process, server.prepare(process, status.umask)) as (parcel, inherited):
+        with _preparation.packed(process, server.prepare(process, status.umask)) as (parcel, inherited, _):
             child = server.request(parcel, end, inherited)
         if child is not None:
             break
