@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 
+from processing_core._native import _kernel
 from processing_core.annotations import TYPE_CHECKING
 
 if sys.platform == "linux":
@@ -34,7 +35,29 @@ if sys.platform == "linux":
     from processing_core._platform._linux import signal_process as signal_process
     from processing_core._platform._linux import start_program as start_program
     from processing_core._platform._linux import umask_and_identity as umask_and_identity
-    from processing_core._platform._linux import unused_address as unused_address
+elif sys.platform == "darwin":
+    from processing_core._platform._macos import HUNG_UP as HUNG_UP
+    from processing_core._platform._macos import KEEPS_NUMBERS as KEEPS_NUMBERS
+    from processing_core._platform._macos import READABLE as READABLE
+    from processing_core._platform._macos import WRITABLE as WRITABLE
+    from processing_core._platform._macos import SIGKILL as SIGKILL
+    from processing_core._platform._macos import Poller as Poller
+    from processing_core._platform._macos import close as close
+    from processing_core._platform._macos import exit_code_kept as exit_code_kept
+    from processing_core._platform._macos import exit_code_of_zombie as exit_code_of_zombie
+    from processing_core._platform._macos import follow_main_thread as follow_main_thread
+    from processing_core._platform._macos import is_child as is_child
+    from processing_core._platform._macos import kill_newborn as kill_newborn
+    from processing_core._platform._macos import kill_when_hung_up as kill_when_hung_up
+    from processing_core._platform._macos import memory_size as memory_size
+    from processing_core._platform._macos import open_ends as open_ends
+    from processing_core._platform._macos import open_process as open_process
+    from processing_core._platform._macos import reap as reap
+    from processing_core._platform._macos import register_at_fork as register_at_fork
+    from processing_core._platform._macos import set_title as set_title
+    from processing_core._platform._macos import signal_process as signal_process
+    from processing_core._platform._macos import start_program as start_program
+    from processing_core._platform._macos import umask_and_identity as umask_and_identity
 elif sys.platform == "win32":
     from processing_core._platform._windows import HUNG_UP as HUNG_UP
     from processing_core._platform._windows import KEEPS_NUMBERS as KEEPS_NUMBERS
@@ -58,9 +81,15 @@ elif sys.platform == "win32":
     from processing_core._platform._windows import signal_process as signal_process
     from processing_core._platform._windows import start_program as start_program
     from processing_core._platform._windows import umask_and_identity as umask_and_identity
-    from processing_core._platform._windows import unused_address as unused_address
 else:
     raise ImportError(f"processing_core does not support {sys.platform} yet")
+
+if sys.platform == "win32":
+    from processing_core._platform._windows import unused_address as unused_address
+elif sys.platform == "linux" and not _kernel.SOCKET_FILES:
+    from processing_core._platform._linux import unused_address as unused_address
+else:
+    from processing_core._platform._posix import unused_address as unused_address
 
 if TYPE_CHECKING:
     from processing_core._platform import _scm_rights as scm_rights
@@ -97,6 +126,10 @@ if not TYPE_CHECKING:
     def __getattr__(name: str) -> object:
         if name != "scm_rights":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if _kernel.SOCKET_FILES:
+            from processing_core._platform import _posix_messages
+
+            return _posix_messages
         from processing_core._platform import _scm_rights
 
         return _scm_rights

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import threading
 import weakref
 
@@ -20,6 +19,7 @@ from processing_core._fds.descriptors import Descriptor, readable
 from processing_core._forks import keep_private, without_forks
 from processing_core._lifeline import Lifeline
 from processing_core._native import _kernel
+from processing_core._platform import scm_rights
 from processing_core._process import BaseProcess
 from processing_core._start import _environment, _preparation, _settings
 from processing_core._start import _forkserver_protocol as protocol
@@ -48,7 +48,7 @@ class ForkServer:
             "child_signal_ignored": False,
         }
         with without_forks():
-            ours, theirs = (Descriptor(end.detach()) for end in sockets.pair(socket.SOCK_SEQPACKET))
+            ours, theirs = (Descriptor(end.detach()) for end in sockets.pair(scm_rights.MESSAGES))
             self._control = keep_private(ours)
         try:
             self._process = self._execute(theirs.fileno())

@@ -8,6 +8,8 @@ __all__ = ["METHODS", "check"]
 
 if sys.platform == "win32":
     METHODS: tuple[str, ...] = ("spawn",)
+elif sys.platform == "darwin":  # a forkserver sends its children's sentinels, and a kqueue cannot be sent
+    METHODS = ("spawn", "fork")
 else:
     METHODS = ("forkserver", "fork", "spawn")
 """The default first."""
