@@ -42,8 +42,8 @@ class Target:
 
     zig: str
     """zig's name of it, with the oldest version of the C library, or of the system, that it must run on."""
-    system: str
-    """The section of ``kernel/SOURCES``, and how wheels are inspected."""
+    platform: str
+    """``sys.platform`` there."""
     tag: str
     """The platform tags of its wheel."""
     triplet: str
@@ -59,11 +59,13 @@ def linux(processor: str, library: str, tag: str, newest: tuple[int, ...] | None
 
 def macos(processor: str, name: str, oldest: tuple[int, ...]) -> Target:
     zig = f"{processor}-macos.{'.'.join(map(str, oldest))}"
-    expected = Expected(MACH_O, processor, frozenset({"/usr/lib/libSystem.B.dylib"}), oldest)
-    return Target(zig, "macos", f"macosx_{oldest[0]}_{oldest[1]}_{name}", "darwin", expected)
+    expected = Expected(MACH_O, processor, frozenset({"/usr/lib/libSystem.B.dylib"}), oldest, NEWER_THAN_THE_OLDEST)
+    return Target(zig, "darwin", f"macosx_{oldest[0]}_{oldest[1]}_{name}", "darwin", expected)
 
 
 GLIBC = (2, 17)
+NEWER_THAN_THE_OLDEST = frozenset({"os_sync_wait_on_address_with_timeout", "os_sync_wake_by_address_any"})
+"""Functions without which the kernel must load, too: macOS has them from 14.4 on."""
 TARGETS = {
     f"{library}linux_{processor}": linux(processor, *rest)
     for processor in ("x86_64", "aarch64")
@@ -102,11 +104,12 @@ def compile_kernel(target: Target, headers: Path, macros: list[str], output: Pat
     """
     build = hook()
     flags = [*build.POSIX_COMPILE, "-fPIC", "-shared", "-s", f"-I{KERNEL}", f"-I{headers}"]
-    if target.system == "linux":
+    if target.platform == "linux":
         flags += ["-flto"]
     else:
         flags += ["-Wl,-undefined,dynamic_lookup"]
-    sources = map(str, build.sources_for_platform(KERNEL, target.system))
+    macros = [*macros, *(f"-D{name}={value}" for name, value in build.MACROS.get(target.platform, ()))]
+    sources = map(str, build.sources_for_platform(KERNEL, target.platform))
     zig = [sys.executable, "-m", "ziglang", "cc", "-target", target.zig]
     subprocess.run([*zig, *flags, *macros, "-o", str(output), *sources], check=True)
 
@@ -114,7 +117,7 @@ def compile_kernel(target: Target, headers: Path, macros: list[str], output: Pat
 def rewritten(wheel: Path, target: Target, extension: Path, python_tag: str, folder: Path) -> Path:
     """A copy of *wheel* in *folder* with another kernel, and the tags that belong to it."""
     name, version = wheel.name.split("-")[:2]
-    tests_only = target.system != "linux"
+    tests_only = target.platform != "linux"
     parts = [name, version, *([TESTS_ONLY_TAG] if tests_only else []), python_tag, target.tag]
     made = folder / ("-".join(parts) + ".whl")
     folder.mkdir(parents=True, exist_ok=True)
@@ -179,7 +182,7 @@ def main(arguments: list[str]) -> int:
         headers = copied_headers(place, Path(scratch) / "include")
 
         def one(name: str) -> Path:
-            folder = options.folder / (TESTS_ONLY if TARGETS[name].system != "linux" else "")
+            folder = options.folder / (TESTS_ONLY if TARGETS[name].platform != "linux" else "")
             return make(name, options.wheel, headers, bool(options.free_threaded), folder)
 
         for made in pool.map(one, options.targets or list(TARGETS)):

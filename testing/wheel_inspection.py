@@ -25,6 +25,8 @@ class Expected:
     """What it may be linked with; Python's functions come from the process that loads it."""
     version: tuple[int, ...] | None
     """The newest version of glibc whose symbols it may use, or the oldest macOS that it must load on."""
+    weak: frozenset[str] = frozenset()
+    """Functions that it must use only where the system has them."""
 
 
 @dataclass
@@ -37,6 +39,8 @@ class Found:
     versions: set[tuple[int, ...]] = field(default_factory=set)
     """Of glibc's symbols that it uses, or the oldest macOS."""
     exported: set[str] = field(default_factory=set)
+    weak: set[str] = field(default_factory=set)
+    """Functions that may be missing where it is loaded."""
     debugging: bool = False
     """Whether it has a table of private symbols, or information for debuggers."""
     path: str | None = None
@@ -67,6 +71,8 @@ def differences(found: Found, expected: Expected) -> Iterator[str]:
         yield f"it needs {'.'.join(map(str, max(found.versions)))}, not {'.'.join(map(str, expected.version))}"
     if found.exported != {ENTRY}:
         yield f"it exports {', '.join(sorted(found.exported)) or 'nothing'}"
+    if not expected.weak <= found.weak:
+        yield f"it does not load without {', '.join(sorted(expected.weak - found.weak))}"
     if found.debugging:
         yield "it is not stripped"
     if found.path:
@@ -121,7 +127,8 @@ MACH_HEADER_64 = 0xFEEDFACF
 PROCESSORS_OF_MACH_O = {0x01000007: "x86_64", 0x0100000C: "aarch64"}
 LC_SYMTAB, LC_LOAD_DYLIB, LC_LOAD_WEAK_DYLIB, LC_RPATH = 0x2, 0xC, 0x80000018, 0x8000001C
 LC_VERSION_MIN_MACOSX, LC_BUILD_VERSION = 0x24, 0x32
-N_STAB, N_PEXT, N_TYPE, N_UNDF, N_EXT = 0xE0, 0x10, 0x0E, 0x0, 0x01
+MADE_BY_THE_LINKER = {"_dso_handle", "__dso_handle", "_mh_dylib_header"}
+N_STAB, N_PEXT, N_TYPE, N_UNDF, N_EXT, N_WEAK_REF = 0xE0, 0x10, 0x0E, 0x0, 0x01, 0x40
 
 
 def look_at_mach_o(content: bytes) -> Found:
@@ -141,6 +148,7 @@ def look_at_mach_o(content: bytes) -> Found:
             found.versions.add((version >> 16, version >> 8 & 0xFF))
         elif command == LC_SYMTAB:
             read_symbols(content, words[2], words[3], words[4], found)
+            found.exported -= MADE_BY_THE_LINKER
         place += size
     return found
 
@@ -151,13 +159,13 @@ def text_at(content: bytes, place: int) -> str:
 
 
 def read_symbols(content: bytes, place: int, count: int, strings: int, found: Found) -> None:
-    """The exported symbols of a Mach-O file, and whether it has others of its own."""
+    """The exported symbols of a Mach-O file, and what it says for debuggers; zig's linker keeps the private names."""
     for number in range(count):
-        name, kind, _, _, _ = struct.unpack_from("<IBBHQ", content, place + 16 * number)
+        name, kind, _, description, _ = struct.unpack_from("<IBBHQ", content, place + 16 * number)
         if kind & N_STAB:
             found.debugging = True
+        elif description & N_WEAK_REF and kind & N_TYPE == N_UNDF:
+            found.weak.add(text_at(content, strings + name).removeprefix("_"))
         elif kind & N_TYPE != N_UNDF:
             if kind & N_EXT and not kind & N_PEXT:
                 found.exported.add(text_at(content, strings + name).removeprefix("_"))
-            else:
-                found.debugging = True
