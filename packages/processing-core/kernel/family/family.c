@@ -117,7 +117,7 @@ static bool parse_exitcode(PyObject *exitcode, uint64_t *code)
 {
     *code = UNKNOWN_EXIT;
     if (exitcode == Py_None) return true;
-    long value = PyLong_AsLong(exitcode);
+    long long value = PyLong_AsLongLong(exitcode);
     if (value == -1 && PyErr_Occurred()) return false;
     *code = (uint64_t)((int64_t)value + (1ll << 32));
     return true;

@@ -94,6 +94,9 @@ void platform_yield(void);
  * process may call it again; it must do so after it has closed any descriptor of the memory, because that may have
  * ended the showing. */
 bool platform_life_hold(int memory, uint32_t slot);
+/* Whether the platform shows life by itself.  If not, `platform_life_hold` does nothing, `platform_life_held` is always
+ * false, and `platform_process_runs` decides. */
+extern const bool platform_life_shown;
 /* Whether ANOTHER process shows life for the slot. True is proof. False proves a death only if that process never
  * closed a descriptor of the memory; else `platform_process_runs` decides. A zombie shows no life. */
 bool platform_life_held(int memory, uint32_t slot);
@@ -114,7 +117,8 @@ uint64_t platform_start_time(uint64_t pid);
 bool platform_process_runs(uint64_t pid, uint64_t start_time);
 /* A descriptor that becomes readable when the process has ended; -1 with errno. */
 int platform_sentinel(uint64_t pid);
-/* A copy of this process, with only the calling thread: its pid; 0 in the child; -1 with errno. */
+/* A copy of this process, with only the calling thread: its pid; 0 in the child; -1 with errno: ENOSYS if the system has
+ * no forks. */
 int64_t platform_fork(void);
 /* Run a program in a new process, without a copy of this one: its pid; -1 with errno if it cannot be run, and then no
  * process is left. It inherits the environment, the directory, the standard streams, the caller's signal mask, and of
@@ -160,6 +164,10 @@ int platform_doorbell_sleep(int reading, int64_t deadline_ns);
  * closes the descriptors of a killed process one after another. */
 bool platform_doorbell_no_readers(int writing, int reading);
 
+/* End this process at once, as `platform_kill` does, when this doorbell hangs up, or if it has: whatever the process's
+ * threads do. Nobody rings it. The descriptor must stay open. False with errno. */
+bool platform_die_with(int reading);
+
 /* == observers (observer.c): a descriptor that any process of a family can make readable by name == */
 
 /* The name consists of the family, the owner and a place. A descriptor, or -1 with errno: EADDRINUSE if another
@@ -171,8 +179,8 @@ void platform_observer_notify(const struct platform_family *family, uint64_t own
 void platform_observer_drain(int fd);
 /* Have the system drop datagrams to this socket, such as an observer, that do not begin with the token's 8 bytes, the
  * highest first, as a family's notifications do: then another program cannot fill its queue, wake a thread, or leave a
- * descriptor to be closed. If the system cannot do that, all datagrams still arrive. Keeps errno. */
-void platform_datagrams_require(int fd, uint64_t token);
+ * descriptor to be closed. False: the system cannot do that, and all datagrams still arrive. Keeps errno. */
+bool platform_datagrams_require(int fd, uint64_t token);
 
 /* == descriptors (descriptor.c) == */
 
@@ -199,7 +207,8 @@ struct descriptors {
     size_t n;
 };
 
-/* Two ends of a stream that carries such messages both ways; false with errno. */
+/* Two ends of a stream that carries such messages both ways; false with errno: ENOSYS if the system has no such
+ * messages. Only a forkserver needs them. */
 bool platform_channel_make(int ends[2]);
 /* One message, with copies of these descriptors; how many bytes were sent, or -1 with errno. EINTR: a signal handler
  * ran, and nothing was sent. EPIPE: no process can receive it; no signal is raised. */

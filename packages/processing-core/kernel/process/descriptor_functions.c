@@ -41,11 +41,64 @@ static PyObject *py_identity(PyObject *Py_UNUSED(module), PyObject *number)
     return Py_BuildValue("KK", (unsigned long long)present.device, (unsigned long long)present.inode);
 }
 
+/* A doorbell of its own, beside no ring: (reading end, writing end). */
+static PyObject *py_doorbell_pair(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    int ends[2];
+    return platform_doorbell_make(ends) ? Py_BuildValue("ii", ends[0], ends[1]) : raise_errno();
+}
+
+static PyObject *py_doorbell_ring(PyObject *Py_UNUSED(module), PyObject *number)
+{
+    long fd = PyLong_AsLong(number);
+    if (fd == -1 && PyErr_Occurred()) return NULL;
+    platform_doorbell_ring((int)fd);
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_doorbell_drain(PyObject *Py_UNUSED(module), PyObject *number)
+{
+    long fd = PyLong_AsLong(number);
+    if (fd == -1 && PyErr_Occurred()) return NULL;
+    platform_doorbell_drain((int)fd);
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_die_with(PyObject *Py_UNUSED(module), PyObject *number)
+{
+    long fd = PyLong_AsLong(number);
+    if (fd == -1 && PyErr_Occurred()) return NULL;
+    if (!platform_die_with((int)fd)) return raise_errno();
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_open_process(PyObject *Py_UNUSED(module), PyObject *number)
+{
+    long long pid = PyLong_AsLongLong(number);
+    if (pid == -1 && PyErr_Occurred()) return NULL;
+    int process = platform_sentinel((uint64_t)pid);
+    return process < 0 ? raise_errno() : PyLong_FromLong(process);
+}
+
+static PyObject *py_close_descriptor(PyObject *Py_UNUSED(module), PyObject *number)
+{
+    long fd = PyLong_AsLong(number);
+    if (fd == -1 && PyErr_Occurred()) return NULL;
+    platform_close((int)fd);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
     {"above_standard", py_above_standard, METH_O, NULL},
+    {"close_descriptor", py_close_descriptor, METH_O, NULL},
     {"descriptor_scarcity", py_scarcity, METH_O, NULL},
+    {"die_with", py_die_with, METH_O, NULL},
+    {"doorbell_drain", py_doorbell_drain, METH_O, NULL},
+    {"doorbell_pair", py_doorbell_pair, METH_NOARGS, NULL},
+    {"doorbell_ring", py_doorbell_ring, METH_O, NULL},
     {"duplicate", py_duplicate, METH_O, NULL},
     {"file_identity", py_identity, METH_O, NULL},
+    {"open_process", py_open_process, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 

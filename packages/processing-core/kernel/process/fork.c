@@ -94,6 +94,12 @@ static PyObject *newborns_report(struct newborn *newborns, int n, const int64_t 
     return list ? Py_BuildValue("Ni", list, error) : NULL;
 }
 
+#ifndef HAVE_FORK /* where the system has no forks, Python has no hooks */
+static void PyOS_BeforeFork(void) {}
+static void PyOS_AfterFork_Parent(void) {}
+static void PyOS_AfterFork_Child(void) {}
+#endif
+
 /* fork_several(n): ([(pid, slot, serial), ...], errno), or None in a child.
  *
  * Each page that the parent writes to between two forks is copied, which takes 3 us: 75 pages if Python code runs in

@@ -8,6 +8,7 @@ import os
 from processing_core import _forks
 from processing_core._errors import StateError
 from processing_core._native import _kernel
+from processing_core._platform import memory_size
 
 __all__ = ["ensure_family", "set_arena_limit", "shown_name"]
 
@@ -72,7 +73,7 @@ def _arena_limit() -> int:
         return _limit
     written = os.environ.get(_LIMIT_VARIABLE)
     if written is None:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4 * 3
+        return memory_size() // 4 * 3
     try:
         limit = int(written)
     except ValueError:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from processing_core import _exit
 from processing_core._forks import without_forks
+from processing_core._platform import register_at_fork
 from processing_core.annotations import Any, TypeVar
 
 __all__ = ["Finalize", "after_fork", "finalizers", "numbers", "register_after_fork", "run_finalizers", "watch_forks"]
@@ -132,7 +133,7 @@ def watch_forks() -> None:
 
 @functools.cache
 def _register_hook() -> None:
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _after_fork_in_child() -> None:

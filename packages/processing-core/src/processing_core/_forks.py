@@ -8,13 +8,13 @@ but a fork copies it.
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from processing_core._native import _kernel
+from processing_core._platform import register_at_fork
 from processing_core.annotations import Protocol, TypeVar
 
 __all__ = [
@@ -116,7 +116,7 @@ def register() -> None:
         # These are C functions where possible: if a signal handler raises in a hook, the exception and the rest of the
         # hook are lost. The hook that is registered last runs first before a fork, and last after it.
         kernel, guard = _kernel, _state.guard
-        os.register_at_fork(
+        register_at_fork(
             before=kernel.fork_before, after_in_parent=kernel.fork_in_parent, after_in_child=_after_in_child
         )
-        os.register_at_fork(before=guard.acquire, after_in_parent=guard.release)
+        register_at_fork(before=guard.acquire, after_in_parent=guard.release)

@@ -14,6 +14,7 @@ from _typeshed import ReadableBuffer, WriteableBuffer
 _T = TypeVar("_T")
 _H = TypeVar("_H", bound=Handle)
 
+SOCKET_FILES: bool
 VERSION: int
 """The version of the shared layouts; members of one family must agree on it."""
 CRASH_POINTS: bool

@@ -16,6 +16,7 @@ from processing_core._authentication_string import AuthenticationString
 from processing_core._errors import ClosedError, StateError
 from processing_core._family import ensure_family
 from processing_core._fds.descriptors import limit_named
+from processing_core._platform import SIGKILL
 from processing_core._process_state import collect_children, state
 from processing_core.annotations import TYPE_CHECKING, Any, ClassVar, Self, TypeVarTuple, overload, signal
 
@@ -179,7 +180,7 @@ class BaseProcess(ProcessAliases):
 
     def kill(self) -> None:
         """Send it SIGKILL, which ends it.  Does not block."""
-        self._send_signal(signal.SIGKILL)
+        self._send_signal(SIGKILL)
 
     def join(self, timeout: float | None = None) -> None:
         """Wait until the process has ended.

@@ -70,6 +70,7 @@ from processing_core._forks import keep_private as keep_private
 from processing_core._forks import without_forks as without_forks
 from processing_core._kernel import PIPE_BYTES as PIPE_BYTES
 from processing_core._kernel import PIPE_MESSAGES as PIPE_MESSAGES
+from processing_core._kernel import SOCKET_FILES as SOCKET_FILES
 from processing_core._kernel import Block as Block
 from processing_core._kernel import BoundedSemaphore as BoundedSemaphore
 from processing_core._kernel import Channel as Channel
@@ -128,6 +129,7 @@ from processing_core._platform import WRITABLE as WRITABLE
 from processing_core._platform import Poller as Poller
 from processing_core._platform import follow_main_thread as follow_main_thread
 from processing_core._platform import set_title as set_title
+from processing_core._platform._folder import socket_folder as socket_folder
 from processing_core._process import BaseProcess as BaseProcess
 from processing_core._process import checked_timeout as checked_timeout
 from processing_core._process import signal_name as signal_name
@@ -165,6 +167,7 @@ __all__ = [
     "PIPE_BYTES",
     "PIPE_MESSAGES",
     "READABLE",
+    "SOCKET_FILES",
     "WRITABLE",
     "BaseProcess",
     "Block",
@@ -251,6 +254,7 @@ __all__ = [
     "register_after_fork",
     "register_factory",
     "register_loader",
+    "socket_folder",
     "relatives",
     "set_idle",
     "set_site_finder",

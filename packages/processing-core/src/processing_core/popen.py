@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from processing_core import _outcome
 from processing_core._family import ensure_family
+from processing_core._platform import SIGKILL
 from processing_core._process import BaseProcess, checked_timeout
 from processing_core._start._select import start_method
 from processing_core.annotations import ClassVar, signal
@@ -87,7 +88,7 @@ class Popen:
 
     def kill(self) -> None:
         """Send it SIGKILL.  Does not block."""
-        self._child.send_signal(signal.SIGKILL)
+        self._child.send_signal(SIGKILL)
 
     def close(self) -> None:
         """Release the descriptors.  Does not block."""

@@ -4,16 +4,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-bool platform_doorbell_make(int ends[2])
-{
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) return false;
-    for (int i = 0; i < 2; i++) ends[i] = platform_descriptor_above_standard(ends[i]);
-    if (ends[0] >= 0 && ends[1] >= 0) return true;
-    for (int i = 0; i < 2; i++)
-        if (ends[i] >= 0) platform_close(ends[i]);
-    return false;
-}
-
 const char platform_doorbell_place[] = "/proc/self/fd";
 
 static int open_for_writing(int reading)

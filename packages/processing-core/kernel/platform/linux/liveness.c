@@ -29,6 +29,8 @@ static bool held(int fd, off_t at)
     return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
+const bool platform_life_shown = true;
+
 bool platform_life_hold(int memory, uint32_t slot)
 {
     struct flock lock = byte_lock(F_WRLCK, LIFE + slot);

@@ -4,14 +4,25 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/memfd.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+
+#ifndef F_ADD_SEALS /* of <linux/fcntl.h>, which glibc's <fcntl.h> excludes, and had not before 2.27 */
+#define F_ADD_SEALS (1024 + 9)
+#define F_SEAL_SHRINK 2
+#define F_SEAL_GROW 4
+#endif
+
+/* glibc has the function since 2.27 only. */
+static int unnamed_file(void) { return (int)syscall(SYS_memfd_create, "processing", MFD_CLOEXEC | MFD_ALLOW_SEALING); }
 
 /* The file is sparse: its size is only the room, memory comes with `platform_memory_commit`. */
 int platform_memory_create(uint64_t size)
 {
-    int fd = platform_descriptor_above_standard(memfd_create("processing", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    int fd = platform_descriptor_above_standard(unnamed_file());
     if (fd < 0) return -1;
     struct rlimit limit;
     bool too_large = getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < size;
@@ -47,9 +58,14 @@ bool platform_memory_commit(int memory, uint64_t offset, uint64_t n)
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
+/* madvise(2) wants the beginning of a page, which may have 4, 16 or 64 KiB, and rounds the size up. */
+static uint64_t down(uint64_t address) { return address / (uint64_t)sysconf(_SC_PAGESIZE) * (uint64_t)sysconf(_SC_PAGESIZE); }
+static uint64_t up(uint64_t address) { return down(address + (uint64_t)sysconf(_SC_PAGESIZE) - 1); }
+
 bool platform_memory_commit_mapped(void *at, uint64_t n)
 {
-    return madvise(at, n, MADV_POPULATE_WRITE) == 0 || errno == EINVAL;
+    uint64_t begin = down((uintptr_t)at), end = up((uintptr_t)at + n);
+    return madvise((void *)begin, end - begin, MADV_POPULATE_WRITE) == 0 || errno == EINVAL;
 }
 
 void platform_memory_release(int memory, uint64_t offset, uint64_t n)
@@ -57,8 +73,12 @@ void platform_memory_release(int memory, uint64_t offset, uint64_t n)
     fallocate(memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)n);
 }
 
-/* It fails where the program has locked its memory. */
-bool platform_memory_release_mapped(void *at, uint64_t n) { return madvise(at, n, MADV_REMOVE) == 0; }
+/* Whole pages, and no neighbour's bytes. It fails where the program has locked its memory. */
+bool platform_memory_release_mapped(void *at, uint64_t n)
+{
+    uint64_t begin = up((uintptr_t)at), end = down((uintptr_t)at + n);
+    return begin >= end || madvise((void *)begin, end - begin, MADV_REMOVE) == 0;
+}
 
 /* The entry of /proc/self/map_files for the mapping that holds an address. The system lets root open it, and a process
  * that has CAP_CHECKPOINT_RESTORE. */

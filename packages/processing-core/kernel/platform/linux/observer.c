@@ -55,7 +55,7 @@ void platform_observer_drain(int fd)
     errno = saved;
 }
 
-void platform_datagrams_require(int fd, uint64_t token)
+bool platform_datagrams_require(int fd, uint64_t token)
 {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), /* a shorter datagram is dropped */
@@ -67,6 +67,7 @@ void platform_datagrams_require(int fd, uint64_t token)
     };
     struct sock_fprog program = {.len = sizeof code / sizeof *code, .filter = code};
     int saved = errno;
-    setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+    bool done = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
     errno = saved;
+    return done;
 }

@@ -1,8 +1,16 @@
 /* POSIX: a byte in a pipe(7), and poll(2) for it. */
-#include "platform/posix/system.h"
+#include "platform/posix/poll.h"
+#include "platform/posix/sockets.h"
 
-#include <poll.h>
-#include <time.h>
+bool platform_doorbell_make(int ends[2])
+{
+    if (!posix_pipe(ends)) return false;
+    for (int i = 0; i < 2; i++) ends[i] = platform_descriptor_above_standard(ends[i]);
+    if (ends[0] >= 0 && ends[1] >= 0) return true;
+    for (int i = 0; i < 2; i++)
+        if (ends[i] >= 0) platform_close(ends[i]);
+    return false;
+}
 
 /* EAGAIN: it is full of bytes; one more makes no difference. EPIPE: there is no reader left. */
 void platform_doorbell_ring(int writing)
@@ -19,18 +27,10 @@ void platform_doorbell_drain(int reading)
     errno = saved;
 }
 
-static struct timespec time_left(int64_t deadline_ns)
-{
-    int64_t left = deadline_ns - monotonic_ns();
-    if (left < 0) left = 0;
-    return (struct timespec){.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
-}
-
 int platform_doorbell_sleep(int reading, int64_t deadline_ns)
 {
     struct pollfd p = {.fd = reading, .events = POLLIN};
-    struct timespec left = time_left(deadline_ns);
-    int n = ppoll(&p, 1, &left, NULL);
+    int n = posix_poll(&p, deadline_ns);
     if (n < 0) return DOORBELL_INTERRUPTED;
     return (p.revents & POLLIN ? DOORBELL_READABLE : 0) | (p.revents & POLLHUP ? DOORBELL_HUNG_UP : 0)
          | (p.revents & POLLNVAL ? DOORBELL_CLOSED : 0);

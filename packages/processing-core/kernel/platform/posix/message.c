@@ -1,8 +1,7 @@
 /* POSIX: unix(7) sockets, and SCM_RIGHTS for the descriptors. */
-#include "platform/posix/system.h"
+#include "platform/posix/sockets.h"
 
 #include <string.h>
-#include <sys/socket.h>
 
 union ancillary {
     struct cmsghdr align;
@@ -11,7 +10,7 @@ union ancillary {
 
 bool platform_channel_make(int ends[2])
 {
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) return false;
+    if (!posix_stream_pair(ends)) return false;
     for (int i = 0; i < 2; i++) ends[i] = platform_descriptor_above_standard(ends[i]);
     if (ends[0] >= 0 && ends[1] >= 0) return true;
     for (int i = 0; i < 2; i++)
@@ -33,7 +32,7 @@ ptrdiff_t platform_message_send(int fd, const void *bytes, size_t size, const st
         c->cmsg_len = CMSG_LEN(with->n * sizeof(int));
         memcpy(CMSG_DATA(c), with->fds, with->n * sizeof(int));
     }
-    return sendmsg(fd, &message, MSG_NOSIGNAL);
+    return posix_send_message(fd, &message);
 }
 
 static void close_all(struct descriptors *with)
@@ -62,7 +61,7 @@ ptrdiff_t platform_message_receive(int fd, void *bytes, size_t size, struct desc
     struct msghdr message = {
         .msg_iov = &data, .msg_iovlen = 1, .msg_control = &ancillary, .msg_controllen = sizeof ancillary};
     with->n = 0;
-    ssize_t n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    ssize_t n = posix_receive_message(fd, &message);
     int saved = errno;
     if (n >= 0) keep(&message, with);
     errno = saved;

@@ -59,7 +59,7 @@ _Noreturn void stay(void)
 /* clang-format off */
 #define ROLES(R) \
     R(writer) R(holder_of_memory) R(waiter) R(partner) R(interrupted) R(living) R(renewing) R(with_token) R(dying) \
-    R(staying) R(ringer) R(sleeper_at_doorbell) R(notifier) R(without_streams) R(exhausted) R(sender) R(limited) \
+    R(staying) R(ringer) R(sleeper_at_doorbell) R(bound) R(notifier) R(without_streams) R(exhausted) R(sender) R(limited) \
     R(of_the_system)
 /* clang-format on */
 

@@ -41,6 +41,11 @@ _Noreturn void stay(void);                  /* until killed */
 
 /* -- children (child_<system>.c) -- */
 
+/* Whether a process runs out of descriptors before the machine runs out of memory. */
+extern const bool descriptors_are_bounded;
+/* Whether messages between processes carry descriptors; if not, `platform_channel_make` fails. */
+extern const bool messages_carry_any;
+
 struct child {
     uint64_t pid;
     int sentinel;

@@ -71,6 +71,27 @@ static void it_is_given_back(void)
     platform_memory_release(memory, FAR, PIECE);
 }
 
+/* Blocks of the arena begin at any 4 KiB, whatever the system's pages are: the neighbours of what is given back keep
+ * their bytes, and what is committed can be written. */
+static void neighbours_keep_theirs(void)
+{
+    enum { STEP = 4096, BLOCKS = 64 };
+    CHECK(platform_memory_commit(memory, FAR, BLOCKS * STEP));
+    for (int first = 0; first < 33; first += 11) {
+        uint64_t begin = FAR + (uint64_t)first * STEP, n = 17 * STEP, end = begin + n;
+        for (uint64_t i = FAR; i < FAR + BLOCKS * STEP; i += 512) *at(i) = (uint8_t)(i >> 9 | 1);
+        for (int way = 0; way < 2; way++) {
+            if (way) platform_memory_release(memory, begin, n);
+            else (void)platform_memory_release_mapped(at(begin), n);
+            for (uint64_t i = FAR; i < FAR + BLOCKS * STEP; i += 512)
+                if ((i < begin || i >= end) && *at(i) != (uint8_t)(i >> 9 | 1)) CHECK(!"a neighbour has lost its bytes");
+        }
+        CHECK(platform_memory_commit_mapped(at(begin), n));
+        for (uint64_t i = begin; i < end; i += 512) *at(i) = 7;
+    }
+    platform_memory_release(memory, FAR, BLOCKS * STEP);
+}
+
 /* The system need not give another descriptor, but if it does, then of the same memory. */
 static void it_is_opened_again(void)
 {
@@ -92,6 +113,7 @@ void test_memory(void)
     it_reads_zeros();
     others_see_it();
     it_is_given_back();
+    neighbours_keep_theirs();
     it_is_opened_again();
 }
 

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from processing_core._native import _kernel
-from processing_core._platform import READABLE, DescriptorSet, Poller, open_process
+from processing_core._platform import READABLE, DescriptorSet, Poller, open_ends, open_process
+from processing_core._platform import close as close_descriptor
 from processing_core.annotations import TYPE_CHECKING, ParamSpec, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ __all__ = [
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_NOT_INHERITED: int = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
 
 _STANDARD = 2
 """The descriptors of the standard streams end with this one."""
@@ -84,12 +87,12 @@ class Descriptor:
     def close(self) -> None:
         """Close it; a second call does nothing."""
         if self.is_open():
-            os.close(self.detach())
+            close_descriptor(self.detach())
         self._fd = -1
 
     def __del__(
         self,
-        _close: Callable[[int], None] = os.close,
+        _close: Callable[[int], None] = close_descriptor,
         _identity: Callable[[int], object] = _kernel.file_identity,
     ) -> None:
         if self._fd >= 0 and self._identity in (None, _identity(self._fd)):
@@ -195,17 +198,17 @@ duplicate: Callable[[int], int] = _kernel.duplicate
 def open_file(path: str, flags: int, mode: int = 0o777) -> int:
     """Open a file, as ``os.open`` does."""
     with limit_named():
-        return _kernel.above_standard(os.open(path, flags | os.O_CLOEXEC, mode))
+        return _kernel.above_standard(os.open(path, flags | _NOT_INHERITED, mode))
 
 
 def open_pipe() -> tuple[Descriptor, Descriptor]:
     """The ends of a new pipe, for reading and for writing."""
     with limit_named():
-        reading, writing = os.pipe()
+        reading, writing = open_ends()
         try:
             read_end = Descriptor(reading)
         except BaseException:
-            os.close(writing)
+            close_descriptor(writing)
             raise
         return read_end, Descriptor(writing)
 

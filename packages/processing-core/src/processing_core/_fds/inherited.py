@@ -11,7 +11,7 @@ child inherits::
     inherited.close()                                  process = unpack(parcel)
 
 So a start passes on one further descriptor, however many are sent, and the forkserver does not open those of its
-children.
+children.  Where the system keeps the numbers (`KEEPS_NUMBERS`), there is no socket: the child inherits them all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from contextvars import ContextVar
 
 from processing_core._fds import pairs
 from processing_core._fds.descriptors import Descriptor, duplicate, scarcity
-from processing_core._platform import scm_rights
+from processing_core._platform import KEEPS_NUMBERS, scm_rights
 
 __all__ = ["InheritedFds", "being_packed", "is_packing", "put", "take", "unpacking"]
 
@@ -50,7 +50,11 @@ class InheritedFds:
     def put(self, fd: int) -> int:
         """Send a copy of a descriptor; the number by which the child finds it."""
         self._packed.append(Descriptor(duplicate(fd)))
-        return len(self._packed) - 1
+        return self._packed[-1].fileno() if KEEPS_NUMBERS else len(self._packed) - 1
+
+    def by_number(self) -> list[int]:
+        """The descriptors that the child must inherit beside its end of the socket."""
+        return [descriptor.fileno() for descriptor in self._packed]
 
     def child_end(self) -> int:
         """The descriptor that the child must inherit; -1 if no descriptor is sent."""
@@ -64,7 +68,7 @@ class InheritedFds:
 
     def _send_all(self) -> None:
         """Send them: from now on the system holds them, in the socket."""
-        if not self._packed:
+        if not self._packed or KEEPS_NUMBERS:
             return
         ours, theirs = pairs.pair()
         self._child_end = Descriptor(theirs.detach())
@@ -125,6 +129,8 @@ def take(number: int) -> Descriptor:
 
     :raises OSError: if it did not arrive, for the system lets this process open no more.
     """
+    if KEEPS_NUMBERS:
+        return Descriptor(number)
     if number >= len(_arrived):
         error = scarcity()
         error.strerror = f"a descriptor sent with this process did not arrive: {error.strerror}"

@@ -123,6 +123,7 @@ class _FdServer:
         if _FdServer.current is self:
             _FdServer.current = None
         self._socket.close()
+        scm_rights.forget_address(self.address)
         self._reserve.close()
         while self._deposits:
             self._deposits.popitem()[1].descriptor.close()

@@ -5,27 +5,39 @@ Their modules are imported when the first descriptor is sent: most programs need
 
 from __future__ import annotations
 
+import importlib
+
 from processing_core._fds.descriptors import Deposits, Reduced, limit_named, register_transport
+from processing_core._platform import KEEPS_NUMBERS
+from processing_core.annotations import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 __all__ = ["recall", "share"]
 
 
 def _send(fd: int) -> Reduced:
     with limit_named():
-        from processing_core._fds import inherited, server
+        from processing_core._fds import inherited
 
     number = inherited.put(fd)
     if number is not None:
         return inherited.take, (number,)
-    return server.fetch, server.deposit(fd)
+    running = _to_running()
+    return running.fetch, running.deposit(fd)
+
+
+def _to_running() -> ModuleType:
+    """The module that sends descriptors to processes that run already."""
+    with limit_named():
+        return importlib.import_module("processing_core._fds." + ("handles" if KEEPS_NUMBERS else "server"))
 
 
 def recall(before: int) -> None:
     """Take back what this thread has deposited since ``Deposits.made`` was ``before``, for its pickle is not used."""
     if Deposits.made != before:
-        from processing_core._fds import server
-
-        server.recall(before)
+        _to_running().recall(before)
 
 
 def share(before: int) -> object:
@@ -35,9 +47,7 @@ def share(before: int) -> object:
     """
     if Deposits.made == before:
         return None
-    from processing_core._fds import server
-
-    return server.Shared(before)
+    return _to_running().Shared(before)
 
 
 register_transport(_send)

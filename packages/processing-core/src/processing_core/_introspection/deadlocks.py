@@ -129,7 +129,9 @@ class _Search:
 
     def is_idle_worker(self, serial: int) -> bool:
         """Whether a member is a pool's worker that waits for tasks."""
-        return any(worker.serial == serial and worker.task is None for pool in self._of.pools for worker in pool.workers)
+        return any(
+            worker.serial == serial and worker.task is None for pool in self._of.pools for worker in pool.workers
+        )
 
 
 def records_key(records: list[Record]) -> list[tuple[int, int, int, int]]:
@@ -171,7 +173,9 @@ def _circles(graph: dict[int, set[int]]) -> list[set[int]]:
 
 
 def _text(snapshot: Snapshot, part: set[int]) -> str:
-    return "; ".join(_clause(snapshot, serial, record) for serial in sorted(part) for record in snapshot.records[serial])
+    return "; ".join(
+        _clause(snapshot, serial, record) for serial in sorted(part) for record in snapshot.records[serial]
+    )
 
 
 def _clause(snapshot: Snapshot, serial: int, record: Record) -> str:
@@ -190,7 +194,9 @@ def _state(snapshot: Snapshot, row: CellRow | None) -> str:
     if row.kind in ("Lock", "RLock", "BoundedSemaphore"):
         found = snapshot._one(row)
         if found is not None and found.holders:
-            holders = " and ".join(dict.fromkeys(snapshot.names.get(holder, "one that is gone") for holder in found.holders))
+            holders = " and ".join(
+                dict.fromkeys(snapshot.names.get(holder, "one that is gone") for holder in found.holders)
+            )
             since = f" since {found.held:.0f} s" if found.held is not None else ""
             parts.append(f"held by {holders}{since}")
     return f" ({', '.join(parts)})" if parts else ""

@@ -6,22 +6,30 @@ import os
 import select
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 
 from processing_core.annotations import signal
 
 __all__ = [
     "HUNG_UP",
     "DescriptorSet",
+    "KEEPS_NUMBERS",
     "READABLE",
+    "SIGKILL",
     "WRITABLE",
     "Poller",
+    "close",
     "exit_code_kept",
     "exit_code_of_zombie",
     "follow_main_thread",
     "is_child",
+    "kill_newborn",
     "kill_when_hung_up",
+    "memory_size",
+    "open_ends",
     "open_process",
     "reap",
+    "register_at_fork",
     "set_title",
     "signal_process",
     "umask_and_identity",
@@ -37,11 +45,31 @@ DescriptorSet = select.epoll
 READABLE, WRITABLE, HUNG_UP = select.POLLIN, select.POLLOUT, select.POLLHUP
 """What a `Poller` may be told to wait for, and says; it always waits for `HUNG_UP`."""
 
+close = os.close
+"""Close a descriptor."""
+
+open_ends = os.pipe
+"""The ends of a new pipe, for reading and for writing."""
+
+KEEPS_NUMBERS = False
+"""Whether an inherited descriptor has the number in the child that it has in its parent, whatever that is."""
+
+SIGKILL = signal.SIGKILL
+"""Ends a process, whatever it does."""
+
+register_at_fork = os.register_at_fork
+"""Call functions at every fork through Python."""
+
 open_process = os.pidfd_open
 """A new descriptor of the process with this id."""
 
 signal_process = signal.pidfd_send_signal
 """Send a signal to the process of a descriptor."""
+
+
+def memory_size() -> int:
+    """The bytes of physical memory."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def set_title(title: str) -> None:
@@ -73,6 +101,14 @@ def exit_code_of_zombie(process: int) -> int:
     status = os.waitid(os.P_PIDFD, process, os.WEXITED | os.WNOWAIT)
     assert status is not None
     return status.si_status if status.si_code == os.CLD_EXITED else -status.si_status
+
+
+def kill_newborn(pid: int) -> None:
+    """End a child that was just made, and reap it."""
+    with suppress(ProcessLookupError):  # it has ended, and was reaped
+        os.kill(pid, signal.SIGKILL)
+    with suppress(ChildProcessError):  # the program ignores SIGCHLD, or its handler was first
+        os.waitpid(pid, 0)
 
 
 def reap(process: int) -> None:

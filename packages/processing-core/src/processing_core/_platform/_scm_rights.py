@@ -14,7 +14,19 @@ from collections.abc import Sequence
 from processing_core._native import _kernel
 from processing_core.annotations import NamedTuple
 
-__all__ = ["Sender", "ask_for_senders", "receive", "receive_from", "send"]
+__all__ = [
+    "MESSAGES",
+    "Sender",
+    "ask_for_senders",
+    "descriptors_in",
+    "forget_address",
+    "receive",
+    "receive_from",
+    "send",
+]
+
+MESSAGES: int = getattr(_socket, "SOCK_SEQPACKET", _socket.SOCK_STREAM)
+"""The kind of socket that carries a forkserver's messages."""
 
 _INT = struct.Struct("i")
 _CREDENTIALS = struct.Struct("3i")
@@ -58,7 +70,11 @@ def receive_from(connection: _socket.socket, size: int, most: int) -> tuple[byte
         if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_CREDENTIALS):
             pid, uid, _ = _CREDENTIALS.unpack(data[: _CREDENTIALS.size])
             sender = Sender(pid, uid)
-    return message, _descriptors(ancillary), sender
+    return message, descriptors_in(ancillary), sender
+
+
+def forget_address(address: bytes) -> None:
+    """Nothing: an abstract address is gone with its socket."""
 
 
 def receive(connection: _socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:
@@ -71,7 +87,7 @@ def receive(connection: _socket.socket, size: int, most: int) -> tuple[bytes, li
     :return: an empty message if the sender is gone; fewer descriptors than were sent if this process may not open more.
     """
     message, ancillary = _receive(connection, size, most)
-    return message, _descriptors(ancillary)
+    return message, descriptors_in(ancillary)
 
 
 def _receive(connection: _socket.socket, size: int, most: int) -> tuple[bytes, list[tuple[int, int, bytes]]]:
@@ -81,7 +97,8 @@ def _receive(connection: _socket.socket, size: int, most: int) -> tuple[bytes, l
     return message, ancillary
 
 
-def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
+def descriptors_in(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
+    """The descriptors in the ancillary data of a message, none of which is a standard stream's."""
     descriptors = array.array("i")
     for level, kind, data in ancillary:
         if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS):

@@ -9,7 +9,8 @@ from processing_core._fds.descriptors import Descriptor, hung_up, open_pidfd, re
 from processing_core._lifeline import Lifeline
 from processing_core._long_wait import wait_long
 from processing_core._native import _kernel
-from processing_core._platform import exit_code_kept, exit_code_of_zombie, is_child, reap, signal_process
+from processing_core._platform import SIGKILL, exit_code_kept, exit_code_of_zombie, is_child, reap, signal_process
+from processing_core._platform import kill_newborn as kill_newborn_of_system
 from processing_core.annotations import signal
 
 __all__ = [
@@ -82,7 +83,7 @@ class Child:
         except ProcessLookupError:
             pass  # it has ended; its exit code was not collected yet
         except PermissionError:
-            if self._lifeline is None or signum not in (signal.SIGTERM, signal.SIGKILL):
+            if self._lifeline is None or signum not in (signal.SIGTERM, SIGKILL):
                 raise
             self._lifeline.close()
 
@@ -165,9 +166,7 @@ def exit_code_left(member_id: MemberId) -> int | None:
 
 def kill_newborn(pid: int) -> None:
     """End a child whose start has failed after it was made: the program does not get its pid."""
-    with suppress(ProcessLookupError):  # it has ended, and was reaped, as above
-        os.kill(pid, signal.SIGKILL)
-    reap_by_number(pid)
+    kill_newborn_of_system(pid)
     _kernel.sweep()
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import types
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from processing_core._family import shown_name
 from processing_core._native import _kernel
+from processing_core._platform import start_program
 from processing_core._start import _frozen, _settings
 from processing_core._start._child import MemberId
 from processing_core.annotations import signal
@@ -57,30 +57,21 @@ def reserved(name: str) -> Iterator[tuple[MemberId, int]]:
     _kernel.close_token(token)
 
 
-def execute(born: list[int], module: str, member_id: MemberId, token: int, *descriptors: int) -> None:
+def execute(
+    born: list[int], module: str, member_id: MemberId, token: int, *descriptors: int, also: Iterable[int] = ()
+) -> None:
     """Run ``main`` of ``module`` in a fresh interpreter, which inherits ``descriptors``.
 
     ``main`` is called with the arena, the token, the slot, the serial, and the descriptors, those
     that are -1 included.
 
     :param born: gets its pid, even if a signal handler raises.
+    :param also: descriptors that it inherits besides.
     :raises OSError: if the system refuses.
     """
     arguments = (_kernel.arena_fd(), token, *member_id, *descriptors)
-    inherited = [fd for fd in (arguments[0], token, *descriptors) if fd >= 0]
-    command = _command(module, arguments)
-    if _is_followed():
-        from processing_core import _own_child  # here, for it imports `subprocess`
-
-        born.append(_own_child.run(command, pass_fds=inherited))
-    else:
-        _kernel.execute([os.fsencode(part) for part in command], inherited, born)
-
-
-def _is_followed() -> bool:
-    """Whether a debugger has replaced the function by which `subprocess` starts programs, to debug them too."""
-    start = getattr(sys.modules.get("_posixsubprocess"), "fork_exec", None)
-    return start is not None and not isinstance(start, types.BuiltinFunctionType)
+    inherited = [fd for fd in (arguments[0], token, *descriptors, *also) if fd >= 0]
+    start_program(_command(module, arguments), inherited, born)
 
 
 @contextmanager

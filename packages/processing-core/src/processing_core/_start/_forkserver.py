@@ -6,7 +6,6 @@ children by this method has one server, which ends with it; :mod:`processing_cor
 
 from __future__ import annotations
 
-import _socket
 import os
 import threading
 import weakref
@@ -19,6 +18,7 @@ from processing_core._fds.descriptors import Descriptor, readable
 from processing_core._forks import keep_private, without_forks
 from processing_core._lifeline import Lifeline
 from processing_core._native import _kernel
+from processing_core._platform import scm_rights
 from processing_core._process import BaseProcess
 from processing_core._start import _environment, _preparation, _settings
 from processing_core._start import _forkserver_protocol as protocol
@@ -48,7 +48,7 @@ class ForkServer:
             "child_signal_ignored": False,
         }
         with without_forks():
-            ours, theirs = (Descriptor(end.detach()) for end in pairs.pair(_socket.SOCK_SEQPACKET))
+            ours, theirs = (Descriptor(end.detach()) for end in pairs.pair(scm_rights.MESSAGES))
             self._control = keep_private(ours)
         try:
             self._process = self._execute(theirs.fileno())
@@ -220,7 +220,7 @@ def start(process: BaseProcess) -> Child:
     for _ in range(_ATTEMPTS):
         status = _environment.status()
         server = running_server(status)
-        with _preparation.packed(process, server.prepare(process, status.umask)) as (parcel, inherited):
+        with _preparation.packed(process, server.prepare(process, status.umask)) as (parcel, inherited, _):
             child = server.request(parcel, end, inherited)
         if child is not None:
             break

@@ -9,6 +9,9 @@ __all__ = ["DEFAULT", "METHODS", "check"]
 if sys.platform == "win32":
     METHODS: tuple[str, ...] = ("spawn",)
     DEFAULT = "spawn"
+elif sys.platform == "darwin":  # a forkserver sends its children's sentinels, and a kqueue cannot be sent
+    METHODS = ("spawn", "fork")
+    DEFAULT = "spawn"
 else:
     METHODS = ("fork", "spawn", "forkserver")
     DEFAULT = "forkserver"

@@ -63,13 +63,16 @@ else:
     Preparation = dict
 
 
+_CHILD_SIGNAL: signal.Signals | None = getattr(signal, "SIGCHLD", None)  # where children leave zombies
+
+
 def prepare(process: BaseProcess) -> Preparation:
     """The state that ``process`` needs, except what an executed program inherits."""
     _main_module.name_for_children()
     source = _main_module.source()
     return {
         "signal_mask": _kernel.signal_mask(),
-        "child_signal_ignored": signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN,
+        "child_signal_ignored": _CHILD_SIGNAL is not None and signal.getsignal(_CHILD_SIGNAL) is signal.SIG_IGN,
         "name": process.name,
         "reports_start_failure": process._reports_start_failure,
         "authkey": bytes(process.authkey),
@@ -111,10 +114,11 @@ def parent() -> Parent:
 
 
 @contextmanager
-def packed(process: BaseProcess, prepared: Preparation) -> Iterator[tuple[_kernel.Parcel, int]]:
+def packed(process: BaseProcess, prepared: Preparation) -> Iterator[tuple[_kernel.Parcel, int, list[int]]]:
     """The startup data of a child that has to unpickle ``process``, and its end of the socket with its descriptors.
 
-    The latter is -1 if there are none. The descriptors are kept open until the end of the body.
+    The latter is -1 if there are none, or the child inherits them by number, which are the last item.  The descriptors
+    are kept open until the end of the body.
 
     There are two parcels, the second inside the first: unpickling the second may need the main module and ``sys.path``,
     which the first contains.
@@ -123,7 +127,7 @@ def packed(process: BaseProcess, prepared: Preparation) -> Iterator[tuple[_kerne
     try:
         with inherited.packing():
             parcel = _kernel.pack(_with_tracker(process))
-        yield _kernel.pack((prepared, parcel)), inherited.child_end()
+        yield _kernel.pack((prepared, parcel)), inherited.child_end(), inherited.by_number()
     finally:
         inherited.close()
 
@@ -171,8 +175,8 @@ def run_main_ahead(prepared: Preparation) -> None:
 
 
 def _ignore_child_signal(ignored: bool) -> None:
-    if ignored and signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL:  # unless the main module has set a handler
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    if ignored and _CHILD_SIGNAL is not None and signal.getsignal(_CHILD_SIGNAL) is signal.SIG_DFL:
+        signal.signal(_CHILD_SIGNAL, signal.SIG_IGN)  # unless the main module has set a handler
 
 
 # A spare sets again what its main module may have changed: what is the same is not written, because that copies pages.

@@ -29,7 +29,7 @@ from processing_core import _bootstrap, _lifeline, _logging, _main_module
 from processing_core._fds import pairs
 from processing_core._fds.descriptors import open_pidfd
 from processing_core._native import _kernel
-from processing_core._platform import HUNG_UP, READABLE, Poller, reap, signal_process
+from processing_core._platform import HUNG_UP, READABLE, Poller, reap, scm_rights, signal_process
 from processing_core._start import _forkserver_protocol as protocol
 from processing_core._start import _preload, _preparation, _spare, _warm_up
 from processing_core._start._child import MemberId, exit_code, reap_by_number
@@ -153,7 +153,7 @@ class _Server:
         with suppress(OSError, ValueError):  # two descriptors a child: raise the limit as far as the system allows
             resource.setrlimit(resource.RLIMIT_NOFILE, (self._limit[1], self._limit[1]))
         _spare.bound_waiting(control)
-        self._server_socket, self._server_socket_of_spares = pairs.pair(_socket.SOCK_SEQPACKET)
+        self._server_socket, self._server_socket_of_spares = pairs.pair(scm_rights.MESSAGES)
         self._server_socket.setblocking(False)
         self._forked: dict[int, _Forked] = {}  # by pidfd
         # The report sockets of children that are no spares, by pid; None if the socket did not arrive because this

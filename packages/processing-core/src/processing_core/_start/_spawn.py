@@ -29,12 +29,12 @@ def start(process: BaseProcess) -> Child:
     born: list[int] = []
     try:
         with (
-            _preparation.packed(process, prepared) as (parcel, inherited),
+            _preparation.packed(process, prepared) as (parcel, inherited, by_number),
             reserved(process.name) as (member_id, token),
         ):
             _kernel.set_startup_data(parcel, *member_id)
             end = -1 if lifeline is None else lifeline.child_end()
-            execute(born, __name__, member_id, token, end, inherited)
+            execute(born, __name__, member_id, token, end, inherited, also=by_number)
         process._popen = DirectChild(born[0], member_id, lifeline)
     except BaseException:  # also of a signal handler: the program cannot end a child whose pid it does not get
         process._popen = None

@@ -10,14 +10,17 @@ from __future__ import annotations
 import sys
 
 from processing_core.annotations import TYPE_CHECKING
+from processing_core.lowlevel import SOCKET_FILES
 from processing_managers._platform._names import Names as Names
 
 __all__ = ["Names", "names", "private_address"]
 
-if sys.platform == "linux":
-    from processing_managers._platform._linux_addresses import private_address as private_address
-else:
+if sys.platform not in ("linux", "darwin"):
     raise ImportError(f"processing_managers does not support {sys.platform} yet")
+if SOCKET_FILES:
+    from processing_managers._platform._posix_addresses import private_address as private_address
+else:
+    from processing_managers._platform._linux_addresses import private_address as private_address
 
 if TYPE_CHECKING:
     names: Names
@@ -26,7 +29,15 @@ else:
     def __getattr__(name: str) -> object:
         if name != "names":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from processing_managers._platform._linux import LinuxNames
-
-        globals()["names"] = found = LinuxNames()
+        globals()["names"] = found = _names()
         return found
+
+    def _names() -> Names:
+        if sys.platform == "linux":
+            from processing_managers._platform._linux import LinuxNames
+
+            return LinuxNames()
+        from processing_core.lowlevel import socket_folder
+        from processing_managers._platform._files import FileNames
+
+        return FileNames(socket_folder())

@@ -11,6 +11,10 @@ if sys.platform == "linux":
     from processing_pool._platform._linux import OutOfMemory as OutOfMemory
     from processing_pool._platform._linux import resident as resident
     from processing_pool._platform._linux import usable_cpus as usable_cpus
+elif sys.platform == "darwin":
+    from processing_pool._platform._macos import OutOfMemory as OutOfMemory
+    from processing_pool._platform._macos import resident as resident
+    from processing_pool._platform._macos import usable_cpus as usable_cpus
 else:
     raise ImportError(f"processing_pool does not support {sys.platform} yet")
 

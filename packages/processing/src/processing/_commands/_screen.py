@@ -56,7 +56,14 @@ class Screen:
 
     def text(self) -> str:
         """All of it."""
-        parts = self._deadlocks(), self._members(), self._pools(), self._shared_queues(), self._primitives(), self._arena()
+        parts = (
+            self._deadlocks(),
+            self._members(),
+            self._pools(),
+            self._shared_queues(),
+            self._primitives(),
+            self._arena(),
+        )
         return "\n".join(line for part in parts for line in part) + "\n"
 
     def _deadlocks(self) -> Iterator[str]:
@@ -96,7 +103,9 @@ class Screen:
             yield f"\n{'POOL':>5} {'BUSY':>5} {'IDLE':>5} {'DONE':>10} {'QUEUED':>8} {'RATE':>10}"
         for pool in self._family.pools:
             before = self._done.get(pool.tasks)
-            rate = f"{max(0, pool.done - before) / self._interval:,.0f}/s" if before is not None and self._interval else ""
+            rate = (
+                f"{max(0, pool.done - before) / self._interval:,.0f}/s" if before is not None and self._interval else ""
+            )
             idle = pool.workers - pool.busy
             yield f"{pool.tasks[0]:5} {pool.busy:5} {idle:5} {pool.done:10,} {pool.queued:8,} {rate:>10}"
 

@@ -1,0 +1,47 @@
+/* What only Windows has: handlers of Ctrl-C in a thread of their own, a table of sleepers that can be full. */
+#include "platform/tests/suite.h"
+#include "platform/windows/system.h"
+
+enum { SLEEPERS = 26, AWAKE, GO }; /* words */
+#define MOST 40                    /* more than the places near a word */
+
+int role_of_the_system(void) { return platform_fork() == -1 && errno == ENOSYS ? 0 : 1; }
+
+static DWORD WINAPI sleep_at_word(void *unused)
+{
+    (void)unused;
+    fetch_add(&shared->words[SLEEPERS], 1);
+    while (load(&shared->words[GO]) == 0) platform_park(&shared->words[GO], 0, SOON);
+    fetch_add(&shared->words[AWAKE], 1);
+    return 0;
+}
+
+static void many_sleep_at_one_word(void)
+{
+    HANDLE threads[MOST];
+    for (int i = 0; i < MOST; i++) threads[i] = CreateThread(NULL, 0, sleep_at_word, NULL, 0, NULL);
+    CHECK(becomes(&shared->words[SLEEPERS], MOST));
+    pause_ms(200);
+    store(&shared->words[GO], 1);
+    CHECK(platform_wake(&shared->words[GO], MOST) <= MOST);
+    CHECK(becomes(&shared->words[AWAKE], MOST));
+    for (int i = 0; i < MOST; i++) CloseHandle(threads[i]);
+    uint64_t offset;
+    CHECK(load(&room_at(shared, &offset)->crowded) == 0);
+}
+
+/* Memory that was not committed reads as zeros. */
+static void memory_is_committed_when_touched(void)
+{
+    CHECK(load((word64 *)at(100ull << 20)) == 0);
+    store((word64 *)at(101ull << 20), 5);
+    CHECK(load((word64 *)at(101ull << 20)) == 5);
+}
+
+void test_system(void)
+{
+    struct child c = child_start("of_the_system", 0, NULL);
+    CHECK(child_ends(&c) && child_collect(&c) == 0);
+    many_sleep_at_one_word();
+    memory_is_committed_when_touched();
+}

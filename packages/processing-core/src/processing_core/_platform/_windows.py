@@ -1,0 +1,265 @@
+"""Windows: a descriptor is a handle; one of a process is signalled from its death on."""
+
+from __future__ import annotations
+
+import _winapi
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+
+from processing_core._native import _kernel
+from processing_core._platform._windows_poller import HUNG_UP, READABLE, WRITABLE, Poller
+from processing_core._platform._windows_poller import is_socket as _is_socket
+
+__all__ = [
+    "HUNG_UP",
+    "KEEPS_NUMBERS",
+    "READABLE",
+    "SIGKILL",
+    "WRITABLE",
+    "Poller",
+    "close",
+    "exit_code_kept",
+    "exit_code_of_zombie",
+    "follow_main_thread",
+    "is_child",
+    "kill_newborn",
+    "kill_when_hung_up",
+    "memory_size",
+    "open_ends",
+    "open_process",
+    "reap",
+    "register_at_fork",
+    "set_title",
+    "signal_process",
+    "start_program",
+    "umask_and_identity",
+    "unused_address",
+]
+
+KEEPS_NUMBERS = True
+"""Whether an inherited descriptor has the number in the child that it has in its parent, whatever that is."""
+
+SIGKILL = 9
+"""Ends a process, whatever it does; Windows has no such name."""
+
+_BY_SIGNAL = 0x10000
+"""Added to a signal's number, the exit code of a process that was terminated in its place; nothing added: by SIGTERM, as
+multiprocessing does."""
+
+_CONSOLE_EVENTS = {signal.SIGINT: signal.CTRL_C_EVENT, signal.SIGBREAK: signal.CTRL_BREAK_EVENT}
+
+
+def close(descriptor: int) -> None:
+    """Close a handle, or a socket."""
+    if _is_socket(descriptor):
+        import socket
+
+        socket.close(descriptor)
+    else:
+        _kernel.close_descriptor(descriptor)
+
+
+def open_ends() -> tuple[int, int]:
+    """The ends of a new pipe, for reading and for writing."""
+    return _kernel.doorbell_pair()
+
+
+# -- processes --
+
+_started: dict[int, int] = {}
+"""Handles of processes that were started and not opened yet: as long as one is open, the pid stands for the process.
+Changed by single operations of a dictionary."""
+
+
+def open_process(pid: int) -> int:
+    """A new handle of the process with this id.
+
+    :raises ProcessLookupError: if it has ended.
+    """
+    started = _started.pop(pid, None)
+    return _kernel.open_process(pid) if started is None else started
+
+
+def _exit_code(process: int) -> int:
+    code = _winapi.GetExitCodeProcess(process)
+    if code == _BY_SIGNAL:
+        return -signal.SIGTERM
+    return _BY_SIGNAL - code if _BY_SIGNAL < code < _BY_SIGNAL + signal.NSIG else code
+
+
+def is_child(process: int) -> bool:
+    """Whether a handle is one of a process: Windows has no other that a parent collects."""
+    return _winapi.GetExitCodeProcess(process) is not None
+
+
+def exit_code_of_zombie(process: int) -> int:
+    """The exit code of a dead process."""
+    return _exit_code(process)
+
+
+def exit_code_kept(process: int) -> int | None:
+    """The exit code of a dead process, which the system keeps as long as the handle is open."""
+    return _exit_code(process)
+
+
+def kill_newborn(pid: int) -> None:
+    """End a process that was just started."""
+    process = open_process(pid)
+    try:
+        signal_process(process, SIGKILL)
+    except ProcessLookupError:
+        pass  # it has ended
+    finally:
+        close(process)
+
+
+def register_at_fork(**functions: Callable[[], object]) -> None:
+    """Nothing: there are no forks."""
+
+
+def reap(process: int) -> None:
+    """Nothing: there are no zombies."""
+
+
+def signal_process(process: int, signum: int) -> None:
+    """Terminate a process, by SIGTERM or SIGKILL, or interrupt all of this console's, by SIGINT or SIGBREAK.
+
+    :raises ProcessLookupError: if it has ended.
+    :raises ValueError: for other signals, which Windows does not have.
+    """
+    if signum in _CONSOLE_EVENTS:
+        os.kill(0, _CONSOLE_EVENTS[signal.Signals(signum)])
+        return
+    if signum not in (signal.SIGTERM, SIGKILL):
+        raise ValueError(f"signal {signum} cannot be sent on Windows")
+    try:
+        _winapi.TerminateProcess(process, _BY_SIGNAL + signum)
+    except PermissionError:
+        if _winapi.WaitForSingleObject(process, 0) == _winapi.WAIT_OBJECT_0:
+            raise ProcessLookupError(f"the process has ended with {_exit_code(process)}") from None
+        raise
+
+
+def kill_when_hung_up(descriptor: int) -> None:
+    """Let the system end this process when the far end of a pipe closes."""
+    _kernel.die_with(descriptor)
+
+
+_starting = threading.Lock()
+"""Held while handles are inheritable, so that no two starts pass on each other's."""
+
+
+def start_program(command: Sequence[str], descriptors: Sequence[int], born: list[int]) -> None:
+    """Start a program that inherits these handles and the standard streams, and no others.
+
+    :param born: gets its pid; `open_process` gets a handle of it even if it has ended.
+    :raises OSError: if the system refuses.
+    """
+    startup = subprocess.STARTUPINFO()
+    copies = _standard_streams(startup)
+    startup.lpAttributeList = {"handle_list": [*descriptors, *copies]}
+    try:
+        with _starting:
+            born.append(_start(command, descriptors, startup))
+    finally:
+        for handle in copies:
+            _winapi.CloseHandle(handle)
+
+
+def _start(command: Sequence[str], descriptors: Sequence[int], startup: subprocess.STARTUPINFO) -> int:
+    for handle in descriptors:
+        os.set_handle_inheritable(handle, True)
+    try:
+        executable, environment = _interpreter(command[0])
+        program = subprocess.Popen(
+            [executable, *command[1:]], startupinfo=startup, env=environment, creationflags=_flags()
+        )
+    finally:
+        for handle in descriptors:
+            os.set_handle_inheritable(handle, False)
+    program.returncode = 0  # so that `subprocess` does not wait for it
+    _started[program.pid] = program._handle.Detach()  # type: ignore[attr-defined]
+    return program.pid
+
+
+def _flags() -> int:
+    """A child of a program that has no console gets no window of its own."""
+    return 0 if _winapi.GetStdHandle(_winapi.STD_OUTPUT_HANDLE) else subprocess.CREATE_NO_WINDOW
+
+
+def _interpreter(executable: str) -> tuple[str, dict[str, str] | None]:
+    """The program and its environment: a virtual environment's python.exe only starts another, whose pid is needed."""
+    base = getattr(sys, "_base_executable", None)
+    if base is None or base == sys.executable or executable != sys.executable:
+        return executable, None
+    return base, {**os.environ, "__PYVENV_LAUNCHER__": sys.executable}
+
+
+def _standard_streams(startup: subprocess.STARTUPINFO) -> list[int]:
+    """Inheritable copies of the standard streams' handles, of which ``startup`` is told."""
+    startup.dwFlags |= subprocess.STARTF_USESTDHANDLES
+    copies: list[int] = []
+    for name, number in (
+        ("hStdInput", _winapi.STD_INPUT_HANDLE),
+        ("hStdOutput", _winapi.STD_OUTPUT_HANDLE),
+        ("hStdError", _winapi.STD_ERROR_HANDLE),
+    ):
+        copy = _inheritable_copy(_winapi.GetStdHandle(number))
+        if copy is not None:
+            setattr(startup, name, copy)
+            copies.append(copy)
+    return copies
+
+
+def _inheritable_copy(handle: int | None) -> int | None:
+    me = _winapi.GetCurrentProcess()
+    try:
+        return _winapi.DuplicateHandle(me, handle or 0, me, 0, True, _winapi.DUPLICATE_SAME_ACCESS)
+    except OSError:
+        return None  # the program has closed the stream, or never had it
+
+
+# -- what other systems have --
+
+
+def set_title(title: str) -> None:
+    """Nothing: the system shows a process's program."""
+
+
+def umask_and_identity(read: Callable[[str], bytes]) -> tuple[int | None, object]:
+    """Nothing: children inherit both."""
+    return None, None
+
+
+def unused_address() -> bytes:
+    """An address for a pipe that no other has."""
+    return rf"\\.\pipe\processing-{os.urandom(16).hex()}".encode()
+
+
+def follow_main_thread() -> None:
+    """Nothing: the priority and the processors are the process's."""
+
+
+class _MemoryStatus:
+    """What GlobalMemoryStatusEx tells; asked once, by ctypes."""
+
+    @staticmethod
+    def total() -> int:
+        import ctypes
+
+        fields = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong), ("physical", ctypes.c_ulonglong)]
+        kind = type("Status", (ctypes.Structure,), {"_fields_": [*fields, ("rest", ctypes.c_ulonglong * 6)]})
+        status = kind()
+        status.length = ctypes.sizeof(kind)
+        if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
+            raise ctypes.WinError()
+        return int(status.physical)
+
+
+def memory_size() -> int:
+    """The bytes of physical memory."""
+    return _MemoryStatus.total()
