@@ -474,7 +474,10 @@ class IMapIterator(Generic[R]):
         if found is _OVER:
             self._flush_progress()
             raise StopIteration
-        return _given(found)  # type: ignore[no-any-return]
+        try:
+            return _given(found)  # type: ignore[no-any-return]
+        finally:
+            found = None  # an error's traceback refers to this frame
 
     async def next_async(self, timeout: float | None = None) -> R:
         """The next result: `next`, awaited in a task of an event loop; ``async for`` calls it.
@@ -492,7 +495,10 @@ class IMapIterator(Generic[R]):
         if found is _OVER:
             self._flush_progress()
             raise StopAsyncIteration
-        return _given(found)  # type: ignore[no-any-return]
+        try:
+            return _given(found)  # type: ignore[no-any-return]
+        finally:
+            found = None  # an error's traceback refers to this frame
 
     def _next_now(self) -> Any:
         """The next result, taken; `_NOT_YET` if it is not there, `_OVER` if there are no more."""
