@@ -25,7 +25,7 @@ from benchmarks.rows import ROWS, subject_of
 
 TIME_LIMIT = 200.0
 SIZES = {"lock": 20000, "lock-with": 20000, "value": 20000, "queue-small": 20000, "queue-record": 20000}
-SIZES |= {"ping-pong": 3000, "pool-map": 20000, "pool-apply": 1500, "manager-call": 1500}
+SIZES |= {"ping-pong": 3000, "pool-map": 6000, "pool-apply": 300, "manager-call": 300}
 SIZES |= {"queue-large": 60, "pool-arrays": 48, "start-join": 40, "start-join-pauses": 40, "import": 3}
 """The larger number of operations; the smaller is a third."""
 PYTHON, KERNEL = re.compile(r"libpython|/bin/python"), re.compile(r"/_kernel\.")

@@ -186,8 +186,11 @@ class ImapJob(Target):
         failures: list[tuple[int, BaseException]] = []
         while (begin := progress[0] - first) < len(items):
             try:
+                if len(items) == 1:  # no list is passed on
+                    self._channel.send(self.job_id, first, items[0])
+                    return
                 self._channel.send_many(self.job_id, progress[0], items[begin:], progress, failures)
-            except Exception as error:  # not of its pickling
+            except Exception as error:  # of sending; of pickling, if it is one
                 failures.append((progress[0], error))
                 progress[0] += 1
         for i, reason in failures:
