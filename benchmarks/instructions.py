@@ -112,6 +112,11 @@ def parse_perf(report: str) -> int:
 
 
 def _by_callgrind(command: Sequence[str], variables: Mapping[str, str]) -> int:
+    return parse_callgrind(*callgrind_reports(command, variables))
+
+
+def callgrind_reports(command: Sequence[str], variables: Mapping[str, str]) -> tuple[set[int], dict[int, str]]:
+    """The processes that a command has begun, and what callgrind writes of each of them at its end."""
     # A process that did not end in time may still write there.
     with tempfile.TemporaryDirectory(prefix="callgrind-", ignore_cleanup_errors=True) as folder:
         options = [
@@ -124,8 +129,7 @@ def _by_callgrind(command: Sequence[str], variables: Mapping[str, str]) -> int:
         _run([*one_processor(), "valgrind", *options, *command], variables)
         begun = {int(path.suffix[1:]) for path in Path(folder).glob("log.*")}
         _wait_for(begun)
-        counts = {int(path.suffix[1:]): path.read_text(errors="replace") for path in Path(folder).glob("count.*")}
-        return parse_callgrind(begun, counts)
+        return begun, {int(path.suffix[1:]): path.read_text(errors="replace") for path in Path(folder).glob("count.*")}
 
 
 def _wait_for(pids: Iterable[int]) -> None:

@@ -24,6 +24,7 @@ SUBJECTS = [
     "threads",
     "manager",
     "start_join",
+    "short_program",
     "import_time",
 ]
 

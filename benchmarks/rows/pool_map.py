@@ -1,9 +1,10 @@
-"""Many tasks that do nothing, each sent alone (``chunksize=1``), by two workers."""
+"""Many tasks that do nothing, each sent alone (``chunksize=1``), by two workers; all results, or as they come."""
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -31,6 +32,23 @@ def ours(n: int) -> float:
 
     with processing.Pool(WORKERS) as pool:
         return timed(lambda count: pool.map(identity, range(count), chunksize=1), n)
+
+
+def ours_unordered(items: Callable[[int], Iterable[int]], n: int) -> float:
+    import processing
+
+    with processing.Pool(WORKERS) as pool:
+        return timed(lambda count: sorted(pool.imap_unordered(identity, items(count))), n)
+
+
+def mp_unordered(items: Callable[[int], Iterable[int]], n: int) -> float:
+    with fork.Pool(WORKERS) as pool:
+        return timed(lambda count: sorted(pool.imap_unordered(identity, items(count))), n)
+
+
+def generated(count: int) -> Iterable[int]:
+    """Items of which nothing is known before they are taken."""
+    return (number for number in range(count))
 
 
 def mp(n: int) -> float:
@@ -80,5 +98,21 @@ ROWS = [
             Peer("pebble", pebble, requires="pebble"),
         ),
         first=100,
-    )
+    ),
+    Row(
+        "pool-imap-unordered",
+        "pool.imap_unordered, chunksize 1",
+        "task",
+        partial(ours_unordered, range),
+        (Peer("mp.Pool", partial(mp_unordered, range), 7), Peer("processing's map", ours)),
+        first=100,
+    ),
+    Row(
+        "pool-imap-generator",
+        "the same, of a generator",
+        "task",
+        partial(ours_unordered, generated),
+        (Peer("mp.Pool", partial(mp_unordered, generated), 7),),
+        first=100,
+    ),
 ]

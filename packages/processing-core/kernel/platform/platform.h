@@ -186,6 +186,8 @@ bool platform_datagrams_require(int fd, uint64_t token);
 
 /* Keeps errno. */
 void platform_close(int fd);
+/* Close those from `first` to `last` that are open. It may be called between a fork and an execution. */
+void platform_descriptors_close(unsigned first, unsigned last);
 /* The descriptor; or, if it is 0, 1 or 2, a copy that is not, and the descriptor is closed. -1 with errno, and the
  * descriptor is closed. For -1 it returns -1. */
 int platform_descriptor_above_standard(int fd);

@@ -5,15 +5,11 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
-#endif
-#ifndef SYS_close_range
-#define SYS_close_range 436
 #endif
 
 int platform_sentinel(uint64_t pid)
@@ -56,13 +52,4 @@ bool platform_single_threaded(void)
 {
     struct stat tasks;
     return stat("/proc/self/task", &tasks) == 0 && tasks.st_nlink == 2 + 1;
-}
-
-/* Linux 5.9 has close_range(2). */
-void system_close_range(unsigned first, unsigned last)
-{
-    struct rlimit limit;
-    if (syscall(SYS_close_range, first, last, 0) == 0) return;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur <= last) last = (unsigned)limit.rlim_cur;
-    for (unsigned fd = first; fd <= last; fd++) close((int)fd);
 }

@@ -66,7 +66,7 @@ bool platform_single_threaded(void)
         && info.pti_threadnum == 1;
 }
 
-void system_close_range(unsigned first, unsigned last)
+void platform_descriptors_close(unsigned first, unsigned last)
 {
     unsigned end = (unsigned)getdtablesize();
     for (unsigned fd = first; fd <= last && fd < end; fd++) close((int)fd);

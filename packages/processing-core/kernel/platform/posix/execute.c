@@ -37,10 +37,10 @@ static void keep_only(const int *given, int n)
 {
     unsigned first = STDERR_FILENO + 1;
     for (int i = 0; i < n; i++) {
-        if ((unsigned)given[i] > first) system_close_range(first, (unsigned)given[i] - 1);
+        if ((unsigned)given[i] > first) platform_descriptors_close(first, (unsigned)given[i] - 1);
         first = (unsigned)given[i] + 1;
     }
-    system_close_range(first, INT_MAX);
+    platform_descriptors_close(first, INT_MAX);
 }
 
 static _Noreturn void become(struct execution *e)

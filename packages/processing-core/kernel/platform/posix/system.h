@@ -10,7 +10,4 @@
 #include <errno.h>
 #include <unistd.h>
 
-/* Close the descriptors from `first` to `last`, those that are open. Safe in a child of vfork(2). */
-void system_close_range(unsigned first, unsigned last);
-
 #endif

@@ -155,6 +155,34 @@ static int limits_are_taken_over(void)
     return memcmp(&before, &lowered, sizeof before) == 0 ? 7 : 6;
 }
 
+/* -- programs -- */
+
+/* The program has the descriptor that it is given, not one that others would inherit; the broken pipe's signal acts. */
+static int a_program_is_executed(void)
+{
+    int given[2], other[2], status = 0;
+    char command[200], letter = 0;
+    if (!platform_channel_make(given) || pipe(other) < 0) return 2;
+    snprintf(command, sizeof command,
+             "(printf x >&%d) 2>/dev/null && exit 3; printf y >&%d; trap - PIPE; kill -s PIPE $$", other[1], given[1]);
+    char *argv[] = {"sh", "-c", command, NULL};
+    signal(SIGPIPE, SIG_IGN);
+    int64_t pid = platform_execute(argv, &given[1], 1);
+    if (pid <= 0 || waitpid((pid_t)pid, &status, 0) != (pid_t)pid) return 4;
+    platform_close(given[1]);
+    if (read(given[0], &letter, 1) != 1 || letter != 'y') return 5;
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE ? 7 : 6;
+}
+
+/* No process is left, and the signal mask is the same. */
+static int no_program_is_executed(void)
+{
+    char *argv[] = {"/no/such/program", NULL};
+    uint64_t mask = platform_signal_mask();
+    if (platform_execute(argv, NULL, 0) != -1 || errno != ENOENT) return 2;
+    return platform_signal_mask() == mask && waitpid(-1, NULL, 0) < 0 && errno == ECHILD ? 7 : 3;
+}
+
 void test_system(void)
 {
     life_is_the_last_threads();
@@ -173,4 +201,6 @@ void test_system(void)
     CHECK(forked(masks_are_kept) == 7);
     CHECK(forked(interrupts_wait) == -SIGINT);
     CHECK(forked(limits_are_taken_over) == 7);
+    CHECK(forked(a_program_is_executed) == 7);
+    CHECK_UNLESS_EMULATED(forked(no_program_is_executed) == 7);
 }

@@ -35,6 +35,9 @@ __all__ = ["IMapIterator", "ImapJob"]
 
 LARGEST_WINDOW = 256
 
+LARGEST_HANDOVER = 64
+"""Messages of one item each that are sent at a time, if the items are taken from what cannot block."""
+
 LARGEST_TAKE = 64
 """Results that are taken at a time, if the program has not limited how many may wait."""
 
@@ -92,6 +95,7 @@ class ImapJob(Target):
         self.job_id: int = self._packed.job_id
         self._window = Window(channel.capacity, chunksize, LARGEST_WINDOW, channel.pace)
         self._retries = Retries(channel, table)
+        self._retried = options.retries > 0
         self._failed = 0
         self.on_end: Callable[[], object] | None = None  # is called once it has left the table
         self._total: int | None = _total_of(iterable) if options.progress is not None else None
@@ -187,9 +191,14 @@ class ImapJob(Target):
         return self._unbounded or (not self._paused and self._sent - self._taken <= self._full())
 
     def _next_size(self) -> int:
+        """How many items are taken and sent at a time.
+
+        Of an iterator that may block, no more than a message has: it may wait for the results of the items before.
+        """
+        size = LARGEST_HANDOVER if self._window.chunk == 1 and self._counted is not None else self._window.chunk
         if self._unbounded:
-            return self._window.chunk
-        return max(1, min(self._window.chunk, self._largest_in_flight() - (self._sent - self._taken)))
+            return size
+        return max(1, min(size, self._largest_in_flight() - (self._sent - self._taken)))
 
     def _send(self, items: list[Any]) -> None:
         with self._guard:
@@ -198,10 +207,10 @@ class ImapJob(Target):
             first = self._sent
             self._in_flight.update(enumerate(items, first))
             self._sent += len(items)
-        if len(items) > 1 and self._send_batch(first, items):
-            return
-        for i, item in enumerate(items, first):
-            self._send_one(i, item)
+        if self._window.chunk == 1 or not self._send_batch(first, items):
+            self._send_each(first, items)
+        if self._ended:  # by another thread, which could not cancel what was sent since
+            self._channel.cancel_queued(self.job_id)
 
     def _send_batch(self, first: int, items: list[Any]) -> bool:
         if not self._is_balanced:
@@ -217,14 +226,24 @@ class ImapJob(Target):
             return True
         return False
 
-    def _send_one(self, i: int, item: Any) -> None:
-        try:
-            self._channel.send(self.job_id, i, item)
-        except Exception as error:
-            self._arrived[i] = Failed(error)
+    def _send_each(self, first: int, items: list[Any]) -> None:
+        progress = [first]
+        failures: list[tuple[int, BaseException]] = []
+        while (begin := progress[0] - first) < len(items):
+            try:
+                if len(items) == 1:  # no list is passed on
+                    self._channel.send(self.job_id, first, items[0])
+                    return
+                self._channel.send_many(self.job_id, progress[0], items[begin:], progress, failures)
+            except Exception as error:  # of sending; of pickling, if it is one
+                failures.append((progress[0], error))
+                progress[0] += 1
+        for i, reason in failures:
+            self._arrived[i] = Failed(reason)
             self._failed += 1
             self._table.failed += 1
             self._in_flight.pop(i, None)
+        if failures:
             self._look()
 
     def _end(self, error: BaseException) -> None:
@@ -253,9 +272,16 @@ class ImapJob(Target):
 
     def put(self, index: int, n: int, ok: bool | list[int], value: Any) -> None:
         """Store the results of one row."""
-        if not n:
+        if not n and ok is True and type(value) not in SPECIAL and not self._retried and not self._unwanted:
+            if index in self._in_flight:
+                self._arrived[index] = value
+                self._in_flight.pop(index, None)
+        elif not n:
             self._put_one(index, ok is True and type(value) not in SPECIAL, bool(ok), value)
-            return
+        else:
+            self._put_batch(index, ok, value)
+
+    def _put_batch(self, index: int, ok: bool | list[int], value: Any) -> None:
         bad = () if ok is True else frozenset(ok or ())
         for i, one in enumerate(value):
             self._put_one(index + i, i not in bad, type(one) is Failure, one)
