@@ -33,7 +33,14 @@ async def until(
     :param one: whether the change may serve only one wait.
     :return: what the attempt returned; `BUSY` when the time was up.
     """
-    return await _tried(attempt, lambda waiter: observe(waiter.observer), timeout, one)
+    if "trio" in sys.modules:
+        await checkpoint(False)
+    result = attempt()
+    if result is BUSY and (timeout is None or timeout > 0):
+        return await _tried_again(attempt, lambda waiter: observe(waiter.observer), timeout, one)
+    if "trio" in sys.modules:
+        await checkpoint(True)
+    return result
 
 
 async def until_ready(
@@ -44,7 +51,12 @@ async def until_ready(
     :param fileno: the descriptor, asked for before each sleep.
     :param mask: what of it.
     """
-    return await _tried(attempt, lambda waiter: waiter.watch_descriptor(fileno(), mask), timeout, False)
+    await checkpoint(False)
+    result = attempt()
+    if result is BUSY and (timeout is None or timeout > 0):
+        return await _tried_again(attempt, lambda waiter: waiter.watch_descriptor(fileno(), mask), timeout, False)
+    await checkpoint(True)
+    return result
 
 
 async def shielded(attempt: Callable[[], Any], observe: Callable[[_kernel.Observer], int]) -> Any:
@@ -121,23 +133,10 @@ def _is_cancellation(error: BaseException) -> bool:
     return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
-async def _tried(
+async def _tried_again(
     attempt: Callable[[], Any], watch: Callable[[LoopWaiter], int], timeout: float | None, one: bool
 ) -> Any:
     deadline = None if timeout is None else time.monotonic() + timeout
-    if "trio" in sys.modules:
-        await checkpoint(False)
-    result = attempt()
-    if result is BUSY and (timeout is None or timeout > 0):
-        return await _tried_again(attempt, watch, deadline, one)
-    if "trio" in sys.modules:
-        await checkpoint(True)
-    return result
-
-
-async def _tried_again(
-    attempt: Callable[[], Any], watch: Callable[[LoopWaiter], int], deadline: float | None, one: bool
-) -> Any:
     waiter = current_waiter()
     wait = Wait(one)
     key = watch(waiter)

@@ -63,6 +63,7 @@ class LoopWaiter:
         self._serials: set[int] = set()  # of the members that are watched
         self._blind = False  # whether some member is not
         self._numbers = itertools.count(1)
+        self._only_told = False  # whether the last look was at the observer alone
         with without_forks():
             self.observer = _kernel.Observer()
             self._set = open_set()
@@ -135,6 +136,12 @@ class LoopWaiter:
 
     def look(self) -> None:
         """Wake the waits for what has changed; does not block."""
+        keys = self.observer.take()
+        if keys != []:
+            self._told(keys)
+            self._only_told = not self._only_told
+            if self._only_told:
+                return  # usually that is all; if not, the loop calls again, and then the others have their turn
         for fd, _ in self._set.poll(0):
             if fd == self.observer.fileno():
                 self._told(self.observer.take())
