@@ -10,8 +10,6 @@ import sys
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context
-from functools import partial
-from types import FunctionType, MethodType
 
 from processing_core._exit import at_exit
 from processing_core._forks import forget_in_child
@@ -21,17 +19,7 @@ from processing_core.annotations import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["CoroutineTask", "is_coroutine_function"]
-
-_CO_COROUTINE = 0x80  # inspect.CO_COROUTINE
-
-
-def is_coroutine_function(function: object) -> bool:
-    """Whether it is an ``async def`` function, or a method or partial of one."""
-    while isinstance(function, (partial, MethodType)):
-        function = function.func if isinstance(function, partial) else function.__func__
-    return isinstance(function, FunctionType) and bool(function.__code__.co_flags & _CO_COROUTINE)
-
+__all__ = ["CoroutineTask"]
 
 class CoroutineTask:
     """A function that runs an ``async def`` function in this thread's event loop, with the variables of its maker.

@@ -88,6 +88,10 @@ class LoopWaiter:
 
     # -- waits
 
+    def new_wait(self, one: bool) -> Wait:
+        """As `Wait`, for callers that import this module only when they wait."""
+        return Wait(one)
+
     def add(self, key: int, wait: Wait) -> None:
         """Enter a wait, behind those for the same key."""
         self._waits.setdefault(key, {})[wait] = None
