@@ -176,6 +176,8 @@ def install(
 
 TEST_REQUIREMENTS = [
     "pytest>=8",
+    "trio>=0.22",
+    "uvloop; implementation_name == 'cpython' and sys_platform == 'linux' and python_version < '3.15'",
     "hypothesis",
     "numpy",
     "loguru",
@@ -568,6 +570,6 @@ def bench(session: nox.Session) -> None:
         session.run("python", "-m", "benchmarks", *session.posargs)
         return
     install(session, "numpy")
-    for peer in ["faster-fifo", "loky", "mpire", "pebble"]:
+    for peer in ["aioprocessing", "faster-fifo", "loky", "mpire", "pebble"]:
         session.run("python", "-m", "pip", "install", "--quiet", peer, success_codes=[0, 1])
     session.run("python", "-m", "benchmarks", *session.posargs)

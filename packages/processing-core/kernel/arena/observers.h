@@ -55,7 +55,7 @@ static inline void observable_wake(struct observable *o, int n)
     fence_after_write();
     if (load(&o->parked) & 1) observable_wake_slow(o, n, NULL);
 }
-/* As park_wake_unless (spin.h). */
+/* Wake one, unless a consumer spins: see park_until_alone (spin.h), which passes on what it does not take. */
 static inline void observable_wake_unless(struct observable *o, word64 *spinner)
 {
     fence_after_write();
