@@ -524,7 +524,9 @@ def platform(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the packages by mypy, their public types by pyright, and a user's program by both."""
-    install(session, "mypy", "pyright[nodejs]", "pytest", "hypothesis", "numpy", "joblib", "tqdm", testing=True)
+    install(
+        session, "mypy", "pyright[nodejs]", "pytest", "hypothesis", "numpy", "joblib", "tqdm", "trio", "uvloop", testing=True
+    )
     for name, source in zip(IMPORT_NAMES, SOURCES, strict=True):
         session.run("mypy", str(source / "src" / name))
     session.run("mypy", "testing/src/processing_testing")

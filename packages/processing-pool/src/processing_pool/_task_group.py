@@ -148,7 +148,7 @@ class TaskGroup:
         """Raise what the block and the tasks raised."""
         if error is not None and not isinstance(error, (Exception, BaseExceptionGroup)):
             raise error  # a cancellation, or the end of the program
-        errors = [] if error is None else [error]
+        errors: list[BaseException] = [] if error is None else [error]
         errors += [_error_of(result) for result in self._results if _has_failed(result)]
         try:
             if errors:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from types import TracebackType
 
 from processing_core.annotations import Any, TypeVar
 from processing_core.lowlevel import BUSY, Observer, checked_timeout, shielded, task_number, until
@@ -67,6 +68,12 @@ class AwaitableCondition(AwaitableContext):
             await self.wait_async(left)
             result = predicate()
         return result
+
+    async def __aexit__(
+        self: Any, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not GeneratorExit or self._lock._is_owned():  # else the coroutine was dropped while it waited
+            self.release()
 
     async def _wait_in_task(self: Any, timeout: float | None, look: Callable[[], bool] | None = None) -> bool:
         """As `wait_async`.
