@@ -525,7 +525,17 @@ def platform(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the packages by mypy, their public types by pyright, and a user's program by both."""
     install(
-        session, "mypy", "pyright[nodejs]", "pytest", "hypothesis", "numpy", "joblib", "tqdm", "trio", "uvloop", testing=True
+        session,
+        "mypy",
+        "pyright[nodejs]",
+        "pytest",
+        "hypothesis",
+        "numpy",
+        "joblib",
+        "tqdm",
+        "trio",
+        "uvloop",
+        testing=True,
     )
     for name, source in zip(IMPORT_NAMES, SOURCES, strict=True):
         session.run("mypy", str(source / "src" / name))

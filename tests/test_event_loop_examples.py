@@ -45,7 +45,18 @@ def test_service(monkeypatch: pytest.MonkeyPatch) -> None:
             async with server:
                 port = server.sockets[0].getsockname()[1]
                 answers = await asyncio.gather(*[get(port, f"/{number}") for number in range(1, 11)])
-                assert [answer.split()[-1] for answer in answers] == "2 3 5 7 11 13 17 19 23 29".split()
+                assert [answer.split()[-1] for answer in answers] == [
+                    "2",
+                    "3",
+                    "5",
+                    "7",
+                    "11",
+                    "13",
+                    "17",
+                    "19",
+                    "23",
+                    "29",
+                ]
                 assert "404" in await get(port, "/none")
                 monkeypatch.setattr(service, "LIMIT", 0.1)
                 assert "503" in await get(port, "/100000000")

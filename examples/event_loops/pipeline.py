@@ -1,7 +1,7 @@
 """A pipeline: an asynchronous generator, a pool, a queue, and an asynchronous consumer; in asyncio or in trio.
 
-    python examples/event_loops/pipeline.py asyncio
-    python examples/event_loops/pipeline.py trio
+python examples/event_loops/pipeline.py asyncio
+python examples/event_loops/pipeline.py trio
 """
 
 from __future__ import annotations

@@ -79,9 +79,7 @@ def test_every_item_is_got_once_and_in_order(maxsize: int) -> None:
     async def main() -> None:
         items: Queue[Any] = Queue(maxsize)
         stop = Event()
-        producers = [
-            processing_core.Process(target=children.put_until, args=(items, name, stop)) for name in range(3)
-        ]
+        producers = [processing_core.Process(target=children.put_until, args=(items, name, stop)) for name in range(3)]
         for producer in producers:
             producer.start()
         consumers = Consumers(items, seed=maxsize)

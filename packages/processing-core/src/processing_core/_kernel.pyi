@@ -448,10 +448,10 @@ class Observer:
     def tell(self, key: int, /) -> None:
         """Be told a key; from any thread of the process."""
 
-    def take(self, all: bool = False) -> list[int] | None:
+    def take(self, every: bool = False, /) -> list[int] | None:
         """The keys of what has changed since; ``None`` if there were too many to be kept.
 
-        :param all: look at those, too, of which a killed process has not said that they are there.
+        :param every: look at those, too, of which a killed process has not said that they are there.
         """
 
     def fileno(self) -> int:

@@ -31,12 +31,12 @@ from processing_core._context import default_context as default_context
 from processing_core._context import force_start_method as force_start_method
 from processing_core._context import register_factory as register_factory
 from processing_core._context import register_loader as register_loader
+from processing_core._event_loop.current import current_waiter as current_waiter
+from processing_core._event_loop.current import has_loop as has_loop
 from processing_core._event_loop.current import in_trio as in_trio
 from processing_core._event_loop.current import is_coroutine_function as is_coroutine_function
 from processing_core._event_loop.current import start_task as start_task
 from processing_core._event_loop.current import task_number as task_number
-from processing_core._event_loop.current import current_waiter as current_waiter
-from processing_core._event_loop.current import has_loop as has_loop
 from processing_core._event_loop.until import BUSY as BUSY
 from processing_core._event_loop.until import shielded as shielded
 from processing_core._event_loop.until import until as until

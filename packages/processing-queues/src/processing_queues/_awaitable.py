@@ -65,9 +65,7 @@ class AwaitableQueue(Generic[T]):
         """
         await _put(self, lambda: self.put(obj, False), block, timeout, one=not self._max_bytes)
 
-    async def put_many_async(
-        self: Any, objs: Iterable[T], block: bool = True, timeout: float | None = None
-    ) -> None:
+    async def put_many_async(self: Any, objs: Iterable[T], block: bool = True, timeout: float | None = None) -> None:
         """Put several objects: `put_many`, awaited.
 
         :param objs: an iterable.

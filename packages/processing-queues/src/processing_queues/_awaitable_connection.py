@@ -199,7 +199,9 @@ class AwaitablePipe:
 
     async def poll_async(self: Any, timeout: float | None = 0.0) -> bool:
         """Whether there is something to receive, or the end."""
-        result = await until_ready(lambda: self._watch() or self._ready() or BUSY, self._doorbell, checked_timeout(timeout))
+        result = await until_ready(
+            lambda: self._watch() or self._ready() or BUSY, self._doorbell, checked_timeout(timeout)
+        )
         return result is True
 
     def _doorbell(self: Any) -> int:

@@ -105,7 +105,6 @@ class Inbox:
         self._incoming = _Incoming(self._source)
         return message
 
-
     def receive_now(self, fd: int, longest: int | None, ready: Callable[[int], bool]) -> bytes:
         """The same without waiting; what has come of a message stays.
 
@@ -185,7 +184,6 @@ class Outbox:
             outgoing.keep()
             raise
         self._unfinished = None
-
 
     def begin(self, message: memoryview) -> Callable[[int, _Sink], None]:
         """Begin a message that is sent without waiting: the function to be called until it does not raise.

@@ -102,7 +102,9 @@ class AwaitableRLock(AwaitableContext):
         :raises OwnerDied: if its owner died and nobody has repaired what it guards.
         """
         task = task_number()
-        return bool(await until(lambda: self._acquire_as(task) or BUSY, self._observe, patience(block, timeout)) is True)
+        return bool(
+            await until(lambda: self._acquire_as(task) or BUSY, self._observe, patience(block, timeout)) is True
+        )
 
 
 class AwaitableEvent:

@@ -1,8 +1,8 @@
 """What `Condition` offers to tasks of an event loop.
 
-A wait has an entry in the condition, as a thread's has. It ends in one of two ways, both with the lock held: it consumes
-its notification, or it leaves, and then a notification that it has got passes on. So a cancelled wait takes the lock
-again, which cannot be cancelled, and passes its notification on; then it raises.
+A wait has an entry in the condition, as a thread's has. It ends in one of two ways, both with the lock held: it
+consumes its notification, or it leaves, and then a notification that it has got passes on. So a cancelled wait takes
+the lock again, which cannot be cancelled, and passes its notification on; then it raises.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CoroutineTask"]
 
+
 class CoroutineTask:
     """A function that runs an ``async def`` function in this thread's event loop, with the variables of its maker.
 

@@ -22,9 +22,7 @@ class LoopWatch:
     :param changed: is called after each, once for several; also if another process has died.
     """
 
-    def __init__(
-        self, waiter: LoopWaiter, observe: Callable[[Observer], int], changed: Callable[[], object]
-    ) -> None:
+    def __init__(self, waiter: LoopWaiter, observe: Callable[[Observer], int], changed: Callable[[], object]) -> None:
         self._waiter = waiter
         self._observe = observe
         self._wait = Wait(one=False)

@@ -13,9 +13,9 @@ from processing_core.annotations import TYPE_CHECKING
 
 if sys.platform == "linux":
     from processing_core._platform._linux import HUNG_UP as HUNG_UP
-    from processing_core._platform._linux import DescriptorSet as DescriptorSet
     from processing_core._platform._linux import READABLE as READABLE
     from processing_core._platform._linux import WRITABLE as WRITABLE
+    from processing_core._platform._linux import DescriptorSet as DescriptorSet
     from processing_core._platform._linux import Poller as Poller
     from processing_core._platform._linux import exit_code_kept as exit_code_kept
     from processing_core._platform._linux import exit_code_of_zombie as exit_code_of_zombie

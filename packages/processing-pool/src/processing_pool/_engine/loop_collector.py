@@ -1,8 +1,8 @@
 """Collecting in an event loop: without a thread, beside those that `collector` describes.
 
-The loop is told of rows in the ring of results by its waiter (`processing_core._event_loop`). It receives and dispatches
-what is there, if no thread leads; if one does, that thread dispatches the rows, and wakes the targets' waiters. A leader
-that ends wakes a waiter of `Collector.waiters`, and the loop has an entry there, too.
+The loop is told of rows in the ring of results by its waiter (`processing_core._event_loop`). It receives and
+dispatches what is there, if no thread leads; if one does, that thread dispatches the rows, and wakes the targets'
+waiters. A leader that ends wakes a waiter of `Collector.waiters`, and the loop has an entry there, too.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from processing_pool._engine.collector import Collector, Target
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from processing_core.lowlevel import Observer
-    from processing_core.lowlevel import LoopWaiter
+    from processing_core.lowlevel import LoopWaiter, Observer
     from processing_pool._engine.task_channel import TaskChannel
 
 __all__ = ["LoopCollector", "LoopCollectors"]

@@ -16,7 +16,17 @@ from processing_core.annotations import Any, NamedTuple
 from processing_core.lowlevel import Parcel, attach, dumps, family, is_coroutine_function, pack_shared, unpack
 from processing_pool._messages import unpickling_failed
 
-__all__ = ["CALL", "ITEM", "STAR", "FunctionCache", "Initializer", "FunctionParcels", "FunctionParcel", "runnable", "uncallable"]
+__all__ = [
+    "CALL",
+    "ITEM",
+    "STAR",
+    "FunctionCache",
+    "Initializer",
+    "FunctionParcels",
+    "FunctionParcel",
+    "runnable",
+    "uncallable",
+]
 
 Function = Callable[..., Any]
 Initializer = Callable[..., object]
