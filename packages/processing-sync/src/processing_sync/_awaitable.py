@@ -62,7 +62,7 @@ class AwaitableLock(AwaitableContext):
         :param block: whether to wait.
         :param timeout: seconds; ``None`` waits for ever.
         :return: whether it was taken; false when the time was up.
-        :raises OwnerDied: if its owner died and nobody has repaired what it guards.
+        :raises OwnerDied: if its owner died and no process has repaired what it guards.
         """
         return await _acquire(self, patience(block, timeout))
 
@@ -99,7 +99,7 @@ class AwaitableRLock(AwaitableContext):
         :param block: whether to wait.
         :param timeout: seconds; ``None`` waits for ever.
         :return: whether it was taken; false when the time was up.
-        :raises OwnerDied: if its owner died and nobody has repaired what it guards.
+        :raises OwnerDied: if its owner died and no process has repaired what it guards.
         """
         task = task_number()
         return bool(

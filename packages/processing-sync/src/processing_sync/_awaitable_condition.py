@@ -46,7 +46,7 @@ class AwaitableCondition(AwaitableContext):
         :param timeout: seconds; ``None`` waits for ever.
         :return: whether it was notified; false when the time was up.
         :raises NotHeldError: if the task does not hold the lock.
-        :raises OwnerDied: if the lock's owner died and nobody has repaired what it guards; then it is not held.
+        :raises OwnerDied: if the lock's owner died and no process has repaired what it guards; then it is not held.
         """
         return await self._wait_in_task(checked_timeout(timeout))  # type: ignore[no-any-return]
 

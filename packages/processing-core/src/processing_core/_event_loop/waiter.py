@@ -18,7 +18,7 @@ took nothing. A woken wait that fails has registered before it tried, so it will
 there is nothing that another wait could take either. A wait that does not say `one`, such as an event's, keeps nothing
 from the next, which is woken too.
 
-A process that is killed between a change and its notification notifies nobody; so at each death all waits try again.
+A process that is killed between a change and its notification tells no observer; so at each death all waits try again.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class LoopWaiter:
         return -1 - fd
 
     def most(self, left: float | None) -> float | None:
-        """How many seconds a wait may sleep that has so many left."""
+        """How many seconds a wait may sleep if it has ``left`` seconds."""
         if not self._blind:
             return left
         return _SLICE if left is None else min(left, _SLICE)
@@ -212,7 +212,7 @@ class LoopWaiter:
             pidfd = open_pidfd(pid)
             self._set.register(pidfd.fileno(), READABLE)
         except ProcessLookupError:
-            return  # it has ended: whoever waits for it finds that
+            return  # it has ended: a task that waits for it finds that
         except OSError:
             self._blind = True
             return
