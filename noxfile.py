@@ -176,6 +176,8 @@ def install(
 
 TEST_REQUIREMENTS = [
     "pytest>=8",
+    "trio>=0.22",
+    "uvloop; implementation_name == 'cpython' and sys_platform == 'linux' and python_version < '3.15'",
     "hypothesis",
     "sybil>=9",
     "numpy",
@@ -543,7 +545,19 @@ def platform(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the packages by mypy, their public types by pyright, and a user's program by both."""
-    install(session, "mypy", "pyright[nodejs]", "pytest", "hypothesis", "numpy", "joblib", "tqdm", testing=True)
+    install(
+        session,
+        "mypy",
+        "pyright[nodejs]",
+        "pytest",
+        "hypothesis",
+        "numpy",
+        "joblib",
+        "tqdm",
+        "trio",
+        "uvloop",
+        testing=True,
+    )
     for name, source in zip(IMPORT_NAMES, SOURCES, strict=True):
         session.run("mypy", str(source / "src" / name))
     session.run("mypy", "testing/src/processing_testing")
@@ -620,6 +634,6 @@ def bench(session: nox.Session) -> None:
         session.run("python", "-m", "benchmarks", *session.posargs)
         return
     install(session, "numpy")
-    for peer in ["faster-fifo", "loky", "mpire", "pebble"]:
+    for peer in ["aioprocessing", "faster-fifo", "loky", "mpire", "pebble"]:
         session.run("python", "-m", "pip", "install", "--quiet", peer, success_codes=[0, 1])
     session.run("python", "-m", "benchmarks", *session.posargs)

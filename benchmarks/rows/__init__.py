@@ -15,6 +15,7 @@ SUBJECTS = [
     "value",
     "shared_memory",
     "waking",
+    "event_loop",
     "making",
     "pool_map",
     "pool_scaling",

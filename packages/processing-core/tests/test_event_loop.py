@@ -80,7 +80,7 @@ class TestObserver:
         for observer in observers:
             observer.close()
 
-    def test_the_family_has_room_for_so_many(self) -> None:
+    def test_how_many_the_family_has_room_for(self) -> None:
         lowlevel.ensure_family()
         observers = []
         while (observer := Observer()).fileno() >= 0:

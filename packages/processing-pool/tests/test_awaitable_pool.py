@@ -281,12 +281,17 @@ class TestTaskGroup:
     def test_the_first_failure_cancels_the_others(self, loop: EventLoop, own_pool: Pool) -> None:
         async def main(loop: EventLoop) -> None:
             began = time.monotonic()
-            with pytest.raises(ExceptionGroup) as caught:
+            others = []
+
+            async def body() -> None:
                 async with own_pool.task_group() as group:
-                    others = [group.submit(time.sleep, 100)]
+                    others.append(group.submit(time.sleep, 100))
                     group.submit(divmod, 1, 0)
                     others.append(group.submit(time.sleep, 100))
                     await loop.sleep(100)
+
+            with pytest.raises(ExceptionGroup) as caught:
+                await body()
             assert [type(error) for error in caught.value.exceptions] == [ZeroDivisionError]
             assert all(other.cancelled() for other in others)
             assert time.monotonic() - began < 50
@@ -295,12 +300,17 @@ class TestTaskGroup:
 
     def test_the_body_raises(self, loop: EventLoop, own_pool: Pool) -> None:
         async def main(loop: EventLoop) -> None:
-            with pytest.raises(ExceptionGroup) as caught:
+            others = []
+
+            async def body() -> None:
                 async with own_pool.task_group() as group:
-                    other = group.submit(time.sleep, 100)
+                    others.append(group.submit(time.sleep, 100))
                     raise LookupError
+
+            with pytest.raises(ExceptionGroup) as caught:
+                await body()
             assert [type(error) for error in caught.value.exceptions] == [LookupError]
-            assert other.cancelled()
+            assert others[0].cancelled()
 
         loop.run(main)
 
@@ -334,16 +344,27 @@ class TestTaskGroup:
         with own_pool.task_group() as group:
             results = [group.submit(children.square, number) for number in range(5)]
         assert [result.get(0) for result in results] == [0, 1, 4, 9, 16]
-        with pytest.raises(ExceptionGroup) as caught, own_pool.task_group() as group:
-            others = [group.submit(time.sleep, 100)]
-            group.submit(divmod, 1, 0)
-            others.append(group.submit(time.sleep, 100))
+        others = []
+
+        def fail() -> None:
+            with own_pool.task_group() as group:
+                others.append(group.submit(time.sleep, 100))
+                group.submit(divmod, 1, 0)
+                others.append(group.submit(time.sleep, 100))
+
+        with pytest.raises(ExceptionGroup) as caught:
+            fail()
         assert [type(error) for error in caught.value.exceptions] == [ZeroDivisionError]
         for other in others:
             with pytest.raises(TaskCancelled):
                 other.get(0)
-        with pytest.raises(ExceptionGroup) as caught, own_pool.task_group() as group:
-            other = group.submit(time.sleep, 100)
-            raise LookupError
+
+        def fail_itself() -> None:
+            with own_pool.task_group() as group:
+                others.append(group.submit(time.sleep, 100))
+                raise LookupError
+
+        with pytest.raises(ExceptionGroup) as caught:
+            fail_itself()
         assert [type(error) for error in caught.value.exceptions] == [LookupError]
-        assert other.cancelled()
+        assert others[-1].cancelled()

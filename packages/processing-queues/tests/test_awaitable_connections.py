@@ -151,8 +151,7 @@ class TestSend:
 
         async def main(loop: EventLoop) -> None:
             with pytest.raises(BrokenPipeError):
-                for _ in range(3):
-                    await sender.send_async(1)
+                await sender.send_bytes_async(b"x" * 10_000_000)
 
         loop.run(main)
 

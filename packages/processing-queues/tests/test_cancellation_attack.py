@@ -44,7 +44,7 @@ class Consumers:
             await asyncio.sleep(0)
 
     async def attack(self, cancellations: int) -> None:
-        """Until so many waits have been cancelled."""
+        """Until that number of waits have been cancelled."""
         while self.cancelled < cancellations:
             victim = self._rng.randrange(len(self._tasks))
             await asyncio.sleep(self._rng.random() * 2e-3)

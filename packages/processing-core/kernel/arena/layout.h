@@ -95,11 +95,11 @@ struct page {
 
 /* What an observer is told, between two of its looks: see observers.h for the protocol. */
 struct mailbox {
-    word64 told;                     /* the owner_id that was notified since its last look; any member exchanges it */
-    word32 overflow;                 /* a key was not kept */
-    word32 next;                     /* where a teller begins to look for room */
+    word64 told;                      /* the owner_id that was notified since its last look; any member exchanges it */
+    word32 overflow;                  /* a key was not kept */
+    word32 next;                      /* where a teller begins to look for room */
     word64 marks[OBSERVER_KEYS / 64]; /* a bit for each key: set after the key, cleared before the key is taken */
-    word64 keys[OBSERVER_KEYS];      /* 0: free */
+    word64 keys[OBSERVER_KEYS];       /* 0: free */
 };
 
 struct arena_header {

@@ -15,7 +15,7 @@
  * another waker has cleared bit 0 in between, and that one's exchange, which comes after its clearing, sees the bit. In
  * that second case the other waker tells the observer after the clearing, and so after the change of the first waker, if
  * that one has seen bit 0; if it has not seen it, then the clearing came before, and the bit was still to be taken by an
- * exchange that comes after the change. Each registration is told at most once: who goes on waiting registers again
+ * exchange that comes after the change. Each registration is told at most once: an observer that goes on waiting registers again
  * *before* it tries again.
  *
  * To tell is to put the key (the observable's offset) into the observer's mailbox, and to send a datagram to its address
@@ -55,7 +55,7 @@ static inline void observable_wake(struct observable *o, int n)
     fence_after_write();
     if (load(&o->parked) & 1) observable_wake_slow(o, n, NULL);
 }
-/* As park_wake_unless (spin.h). */
+/* Wake one, unless a consumer spins: see park_until_alone (spin.h), which passes on what it does not take. */
 static inline void observable_wake_unless(struct observable *o, word64 *spinner)
 {
     fence_after_write();

@@ -34,7 +34,7 @@ outcome park_briefly(word32 *w, attempt_fn attempt, void *ctx, int64_t until);
 
 /* `park_until` for many waiters and items of which each serves one waiter: only one waiter spins, and has put its owner
  * id in `spinner`; the others park.  A producer need not wake a parked waiter if there is a spinner
- * (`park_wake_unless`): when the spinner has taken an item, it wakes a parked waiter if there is another item
+ * (`observable_wake_unless`, observers.h): when the spinner has taken an item, it wakes a parked waiter if there is another item
  * (`ring_pass_on`).  (Measured on 2 processors: a call to a pool of 4 to 16 workers takes 5 us, and 8 to 10 us when all
  * spin; of two workers, 5.0 and 4.7 us.)
  *
@@ -44,11 +44,6 @@ outcome park_briefly(word32 *w, attempt_fn attempt, void *ctx, int64_t until);
  * most a slice, the parked waiters sleep on. */
 outcome park_until_alone(word32 *w, word64 *spinner, struct spin *spin, attempt_fn attempt, void *ctx,
                          int64_t deadline);
-static inline void park_wake_unless(word32 *w, word64 *spinner)
-{
-    fence_after_write();
-    if (load(w) & 1 && load(spinner) == 0) park_wake_slow(w, 1);
-}
 void park_look(word64 *spinner);
 
 #endif

@@ -139,6 +139,7 @@ bool observer_register(PyObject *module)
     };
     observer_class = PyType_FromSpec(&spec);
     return observer_class && PyModule_AddObjectRef(module, "Observer", observer_class) == 0
-        && PyModule_AddIntMacro(module, OBSERVERS) == 0 && PyModule_AddIntConstant(module, "KEY_JOINED", KEY_JOINED) == 0
+        && PyModule_AddIntMacro(module, OBSERVERS) == 0
+        && PyModule_AddIntConstant(module, "KEY_JOINED", KEY_JOINED) == 0
         && PyModule_AddIntConstant(module, "KEY_DIED", KEY_DIED) == 0;
 }

@@ -7,10 +7,10 @@
 #define NOTIFIED 1ull
 
 struct waiter {
-    word64 owner;   /* owner_id, 0: free; CAS from 0 by its taker, from a dead owner by any member */
-    word64 ticket;  /* from 0 by the owner under the lock; else see the rule above */
-    word64 horizon; /* written before NOTIFIED, in the same section; read in sections */
-    word32 parked;  /* event count of the one thread that waits here */
+    word64 owner;    /* owner_id, 0: free; CAS from 0 by its taker, from a dead owner by any member */
+    word64 ticket;   /* from 0 by the owner under the lock; else see the rule above */
+    word64 horizon;  /* written before NOTIFIED, in the same section; read in sections */
+    word32 parked;   /* event count of the one thread that waits here */
     word32 observer; /* its slot + 1, where a task waits instead; 0: none.  Taken by the notifier */
 };
 

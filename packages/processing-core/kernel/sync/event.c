@@ -11,7 +11,7 @@
 #include "objects/arguments.h"
 
 struct event {
-    word32 word;   /* changed by any member by CAS, sequentially consistent: pairs with park_prepare */
+    word32 word;              /* changed by any member by CAS, sequentially consistent: pairs with park_prepare */
     struct observable raised; /* processes that wait for the flag */
 };
 

@@ -37,7 +37,7 @@ struct lock {
     word64 state;
     word64 thread;
     word32 depth;
-    uint32_t reentrant;        /* constant */
+    uint32_t reentrant;         /* constant */
     struct observable released; /* processes that wait for the lock */
     word64 since;       /* when the lock was taken, by coarse_ns; written by the holder; 0 while free or just taken */
     word64 died;        /* when its holder was found dead; written by the process that found it; 0 before */

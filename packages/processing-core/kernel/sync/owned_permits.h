@@ -8,10 +8,10 @@
 #define SEMAPHORE_MAX 0x7fffffffll /* multiprocessing's SEM_VALUE_MAX */
 
 struct semaphore {
-    word32 count;     /* permits; changed by any member, sequentially consistent: pairs with park_prepare */
+    word32 count;            /* permits; changed by any member, sequentially consistent: pairs with park_prepare */
     struct observable given; /* processes that wait for a permit */
-    uint64_t reclaim; /* constant: whether the permits are owned words in chunks instead */
-    word64 chunks;    /* offset of the newest chunk; set in a section, release, pairs with the walk's acquire */
+    uint64_t reclaim;        /* constant: whether the permits are owned words in chunks instead */
+    word64 chunks;           /* offset of the newest chunk; set in a section, release, pairs with the walk's acquire */
     uint64_t spare;
 };
 

@@ -18,7 +18,7 @@
 #include "arena/liveness.h"
 
 struct bounded {
-    uint64_t max;  /* constant: the number of permits */
+    uint64_t max;            /* constant: the number of permits */
     struct observable given; /* processes that wait for a permit */
     word64 permits[]; /* owner_id, 0: free; changed by any member, sequentially consistent: pairs with park_prepare */
 };

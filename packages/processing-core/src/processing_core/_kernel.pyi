@@ -340,8 +340,11 @@ class Queue(Handle, Generic[_T]):
     def is_shutdown(self) -> bool: ...
     @property
     def _max_bytes(self) -> int: ...
-    def _watch(self) -> bool:
-        """Whether a get would not wait; if it would, the next put or shutdown notifies every :class:`Observer`, once."""
+    def _watch(self, observer: Observer | None = None, /) -> bool:
+        """Whether a get would not wait; if it would, the next put or shutdown tells the observer, once."""
+
+    def _observe(self, observer: Observer, what: int = 0, /) -> int:
+        """Register an observer for a get (0), a put (1) or a join (2) that becomes possible: its key."""
 
     def _task_done(self) -> None:
         """Report that one of the messages that were put is finished; also after :meth:`close`.
@@ -480,10 +483,10 @@ class Observer:
     def tell(self, key: int, /) -> None:
         """Be told a key; from any thread of the process."""
 
-    def take(self, all: bool = False) -> list[int] | None:
+    def take(self, every: bool = False, /) -> list[int] | None:
         """The keys of what has changed since; ``None`` if there were too many to be kept.
 
-        :param all: look at those, too, of which a killed process has not said that they are there.
+        :param every: look at those, too, of which a killed process has not said that they are there.
         """
 
     def fileno(self) -> int:
@@ -520,6 +523,15 @@ class PipeEnd:
     def poll(self, timeout: float | None = 0.0) -> bool: ...
     def fileno(self) -> int: ...
     def close(self) -> None: ...
+    def _send_now(self, obj: Any, /) -> None:
+        """Send without waiting: :raises BlockingIOError: if there is no room."""
+
+    def _send_bytes_now(self, buf: Any, offset: int = 0, size: int | None = None) -> None: ...
+    def _recv_now(self) -> Any:
+        """Receive without waiting: :raises BlockingIOError: if there is no message."""
+
+    def _recv_bytes_now(self, maxlength: int | None = None) -> bytes: ...
+    def _recv_bytes_into_now(self, buf: Any, offset: int = 0) -> int: ...
     def _watch(self) -> bool:
         """Whether there is a message; if not, the next one, or the end, makes the doorbell readable."""
 
@@ -548,8 +560,11 @@ class PriorityQueue(Handle, Generic[_T]):
         """
 
     def _get(self, block: bool = True, timeout: float | None = None, *, copy: bool = False) -> _T: ...
-    def _watch(self) -> bool:
-        """As a queue's."""
+    def _watch(self, observer: Observer | None = None, /) -> bool:
+        """As that of :class:`Queue`."""
+
+    def _observe(self, observer: Observer, what: int = 0, /) -> int:
+        """As that of :class:`Queue`."""
 
     def _fail_next(self, error: BaseException, /) -> None:
         """Let the next get of this handle raise this."""
@@ -630,6 +645,21 @@ class _Lock(Handle):
     def __exit__(self, *exc_info: object) -> None: ...
     def locked(self) -> bool: ...
     def _is_owned(self) -> bool: ...
+    def _observe(self, observer: Observer, /) -> int:
+        """Register an observer, which is told once when the wait for this may be over: its key."""
+
+    def _abandoned(self) -> bool:
+        """Whether its owner is dead."""
+
+    def _acquire_as(self, task: int, /) -> bool:
+        """Whether the task of that number holds the RLock now; does not wait."""
+
+    def _release_all(self) -> int:
+        """Let it go altogether; how deep it was held."""
+
+    def _restore(self, depth: int, /) -> None:
+        """Hold the lock, once it was acquired again, as deep as before."""
+
     def _release_owned(self) -> None: ...
     def _holders(self) -> list[HolderRow]: ...
     def _holder(self) -> tuple[int, str, str, int]:
@@ -656,6 +686,9 @@ class Semaphore(Handle):
     def __init__(self, value: int = 1, *, reclaim: bool = False, ctx: object = None) -> None: ...
     @property
     def reclaim(self) -> bool: ...
+    def _observe(self, observer: Observer, /) -> int:
+        """Register an observer, which is told once when the wait for this may be over: its key."""
+
     def _holders(self) -> list[HolderRow]: ...
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool: ...
     def release(self, n: int = 1) -> None: ...
@@ -665,6 +698,9 @@ class Semaphore(Handle):
 
 class BoundedSemaphore(Handle):
     def __init__(self, value: int = 1, *, ctx: object = None) -> None: ...
+    def _observe(self, observer: Observer, /) -> int:
+        """Register an observer, which is told once when the wait for this may be over: its key."""
+
     def _holders(self) -> list[HolderRow]: ...
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool: ...
     def release(self, n: int = 1) -> None: ...
@@ -678,6 +714,15 @@ class Event(Handle):
     def __init__(self, *, ctx: object = None) -> None: ...
     def set(self) -> None: ...
     def clear(self) -> None: ...
+    def _observe(self, observer: Observer, /) -> int:
+        """Register an observer, which is told once when the wait for this may be over: its key."""
+
+    def _sets(self) -> int:
+        """How often it was set."""
+
+    def _passed(self, sets: int, /) -> bool:
+        """Whether it is set, or was since it had been set so often."""
+
     def is_set(self) -> bool: ...
     def wait(self, timeout: float | None = None) -> bool: ...
 
@@ -691,6 +736,18 @@ class Condition(Handle):
     def notify(self, n: int = 1) -> None: ...
     def notify_all(self) -> None: ...
     def __setstate__(self, lock: Lock | RLock, /) -> None: ...
+    def _wait_begin(self) -> int:
+        """Wait, by a waiter of this name, which is also what its observer is told; the lock is held."""
+
+    def _wait_observe(self, waiter: int, observer: Observer, /) -> bool:
+        """Whether the waiter is notified; if not, the observer will be told."""
+
+    def _wait_end(self, waiter: int, notified: bool, /) -> bool | None:
+        """End the wait, with the lock held: whether it was notified; ``None``: it goes on."""
+
+    def _wait_abandon(self, waiter: int, /) -> None:
+        """End the wait; a notification passes on."""
+
     @property
     def _lock(self) -> Lock | RLock: ...
     @property

@@ -14,6 +14,7 @@ from processing_core import _logging, _main_module, _outcome
 from processing_core._aliases import ProcessAliases
 from processing_core._authentication_string import AuthenticationString
 from processing_core._errors import ClosedError, StateError
+from processing_core._event_loop.current import is_coroutine_function
 from processing_core._family import ensure_family
 from processing_core._fds.descriptors import limit_named
 from processing_core._platform import SIGKILL
@@ -424,9 +425,11 @@ class BaseProcess(ProcessAliases):
 
 def _runnable(target: Callable[..., object]) -> Callable[..., object]:
     """The target; for an ``async def`` function, one that runs it in an event loop."""
-    from processing_core._event_loop.coroutine import CoroutineTask, is_coroutine_function
+    if not is_coroutine_function(target):
+        return target
+    from processing_core._event_loop.coroutine import CoroutineTask
 
-    return CoroutineTask(target) if is_coroutine_function(target) else target
+    return CoroutineTask(target)
 
 
 def checked_timeout(timeout: float | None) -> float | None:

@@ -32,21 +32,16 @@ from processing_core._context import force_start_method as force_start_method
 from processing_core._context import prepare_start as prepare_start
 from processing_core._context import register_factory as register_factory
 from processing_core._context import register_loader as register_loader
-from processing_core._event_loop.coroutine import CoroutineTask as CoroutineTask
-from processing_core._event_loop.coroutine import is_coroutine_function as is_coroutine_function
 from processing_core._event_loop.current import current_waiter as current_waiter
 from processing_core._event_loop.current import has_loop as has_loop
 from processing_core._event_loop.current import in_trio as in_trio
+from processing_core._event_loop.current import is_coroutine_function as is_coroutine_function
 from processing_core._event_loop.current import start_task as start_task
 from processing_core._event_loop.current import task_number as task_number
-from processing_core._event_loop.scope import BodyScope as BodyScope
 from processing_core._event_loop.until import BUSY as BUSY
-from processing_core._event_loop.until import LoopAlarm as LoopAlarm
-from processing_core._event_loop.until import LoopWatch as LoopWatch
 from processing_core._event_loop.until import shielded as shielded
 from processing_core._event_loop.until import until as until
 from processing_core._event_loop.until import until_ready as until_ready
-from processing_core._event_loop.waiter import LoopWaiter as LoopWaiter
 from processing_core._excepthook import offer_excepthook as offer_excepthook
 from processing_core._exit import at_exit as at_exit
 from processing_core._exit import exiting as exiting
@@ -146,6 +141,13 @@ from processing_core.annotations import TYPE_CHECKING
 
 if sys.version_info < (3, 13):
     from processing_core._errors import ShutDown as ShutDown
+
+if TYPE_CHECKING:
+    from processing_core._event_loop.coroutine import CoroutineTask as CoroutineTask
+    from processing_core._event_loop.scope import BodyScope as BodyScope
+    from processing_core._event_loop.waiter import LoopWaiter as LoopWaiter
+    from processing_core._event_loop.watch import LoopAlarm as LoopAlarm
+    from processing_core._event_loop.watch import LoopWatch as LoopWatch
 
 __all__ = [
     "BUSY",
@@ -277,6 +279,15 @@ __all__ = [
     "text_of",
 ]
 
+_OF_EVENT_LOOPS = {
+    "BodyScope": "scope",
+    "CoroutineTask": "coroutine",
+    "LoopAlarm": "watch",
+    "LoopWaiter": "waiter",
+    "LoopWatch": "watch",
+}
+"""What only programs with event loops need: its module."""
+
 _EARLIER_NAMES = {
     "Ear": "Observer",
     "Pile": "PriorityQueue",
@@ -290,7 +301,13 @@ _EARLIER_NAMES = {
 if not TYPE_CHECKING:  # a checker would take it for any name
 
     def __getattr__(name: str) -> object:
-        """What had another name in earlier versions."""
+        """What few programs need, and what had another name in earlier versions."""
+        if name in _OF_EVENT_LOOPS:
+            from importlib import import_module
+
+            module = import_module(f"processing_core._event_loop.{_OF_EVENT_LOOPS[name]}")
+            globals()[name] = getattr(module, name)
+            return globals()[name]
         if name in _EARLIER_NAMES:
             return globals()[_EARLIER_NAMES[name]]
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

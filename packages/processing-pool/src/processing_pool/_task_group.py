@@ -69,7 +69,7 @@ class TaskGroup:
 
     def __enter__(self) -> Self:
         self._check_new()
-        self._alarm = _Finish(self._is_settled)
+        self._alarm = _Finish(self._is_over)
         return self
 
     def __exit__(
@@ -93,8 +93,8 @@ class TaskGroup:
         self._alarm = alarm = LoopAlarm()
         self._scope = BodyScope()
         self._scope.enter()
-        self._watch = LoopWatch(current_waiter(), alarm.observe, self._look_in_loop)
-        self._watch.again()
+        self._reports = LoopWatch(current_waiter(), alarm.observe, self._look_in_loop)
+        self._reports.again()
         return self
 
     async def __aexit__(
@@ -105,12 +105,12 @@ class TaskGroup:
         try:
             if error is None:
                 try:
-                    await until(lambda: self._is_settled() or BUSY, alarm.observe, one=False)
+                    await until(lambda: self._is_over() or BUSY, alarm.observe, one=False)
                 except BaseException as raised:
                     error = raised
             self._look()
         finally:
-            self._watch.stop()
+            self._reports.stop()
             self._cancel_all()
             self._alarm = None
         if scope.exit(error):  # it was the group's own cancellation
@@ -119,7 +119,7 @@ class TaskGroup:
         return True
 
     def _look_in_loop(self) -> None:
-        self._watch.again()
+        self._reports.again()
         self._look()
         if self._failed and self._scope is not None:
             self._scope.cancel()
@@ -130,7 +130,7 @@ class TaskGroup:
         if self._alarm is not None or self._results:
             raise RuntimeError(f"{self!r} has been entered already")
 
-    def _is_settled(self) -> bool:
+    def _is_over(self) -> bool:
         """Whether all tasks have ended, or one has failed."""
         return all(map(AsyncResult.ready, self._results)) or any(map(_has_failed, self._results))
 
@@ -148,7 +148,7 @@ class TaskGroup:
         """Raise what the block and the tasks raised."""
         if error is not None and not isinstance(error, (Exception, BaseExceptionGroup)):
             raise error  # a cancellation, or the end of the program
-        errors = [] if error is None else [error]
+        errors: list[BaseException] = [] if error is None else [error]
         errors += [_error_of(result) for result in self._results if _has_failed(result)]
         try:
             if errors:
@@ -160,13 +160,13 @@ class TaskGroup:
 class _Finish(Target):
     """What the thread waits for in ``__exit__``; results wake it as if it were a thread."""
 
-    def __init__(self, is_settled: Callable[[], bool]) -> None:
+    def __init__(self, is_over: Callable[[], bool]) -> None:
         super().__init__()
-        self._is_settled = is_settled
+        self._is_over = is_over
 
     def is_ready(self) -> bool:
         """Whether the wait is over."""
-        return self._is_settled()
+        return self._is_over()
 
     def release(self) -> None:
         """A result is there."""

@@ -3,8 +3,8 @@
 An object with a descriptor is waited for by its descriptor. That of a local pipe is its doorbell, which a sender rings
 only if a process has asked for it: so each pipe is asked (`PipeEnd._watch`) before the sleep. An encrypted connection
 is asked, too, because it may have a message although its descriptor is not readable. A queue has no descriptor: the
-sleeping process has an `Observer`, which the queues notify that it has registered with. If a producer is killed between its put and its notification, the
-process finds the item when it looks once a slice.
+sleeping process has an `Observer`, which is registered with each queue. If a producer is killed between its put and its
+notification, the process finds the item when it looks once a slice.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from processing_core.annotations import TYPE_CHECKING, Any, Protocol
+from processing_core.annotations import Any, Protocol
 from processing_core.lowlevel import BUSY, Observer, checked_timeout, task_number, until
 
 __all__ = [
@@ -40,20 +40,12 @@ class AwaitableContext:
 
     __slots__ = ()
 
-    if TYPE_CHECKING:
-
-        async def acquire_async(self, block: bool = True, timeout: float | None = None) -> bool: ...
-        def release(self) -> None: ...
-        def _is_owned(self) -> bool: ...
-
-    async def __aenter__(self) -> bool:
-        return await self.acquire_async()
+    async def __aenter__(self: Any) -> bool:
+        return await self.acquire_async()  # type: ignore[no-any-return]
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self: Any, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is GeneratorExit and not self._is_owned():
-            return  # the coroutine was dropped while it waited
         self.release()
 
 
@@ -70,7 +62,7 @@ class AwaitableLock(AwaitableContext):
         :param block: whether to wait.
         :param timeout: seconds; ``None`` waits for ever.
         :return: whether it was taken; false when the time was up.
-        :raises OwnerDied: if its owner died and nobody has repaired what it guards.
+        :raises OwnerDied: if its owner died and no process has repaired what it guards.
         """
         return await _acquire(self, patience(block, timeout))
 
@@ -107,7 +99,7 @@ class AwaitableRLock(AwaitableContext):
         :param block: whether to wait.
         :param timeout: seconds; ``None`` waits for ever.
         :return: whether it was taken; false when the time was up.
-        :raises OwnerDied: if its owner died and nobody has repaired what it guards.
+        :raises OwnerDied: if its owner died and no process has repaired what it guards.
         """
         task = task_number()
         return bool(

@@ -52,7 +52,7 @@ class AwaitableBarrier:
                 await self._await_others_async(None if timeout is None else time.monotonic() + timeout)
         finally:
             self._go(place)
-        return index
+        return int(index)
 
     async def _await_others_async(self: Any, deadline: float | None) -> None:
         while self._is_gathering():

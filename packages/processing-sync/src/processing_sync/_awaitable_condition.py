@@ -1,14 +1,15 @@
 """What `Condition` offers to tasks of an event loop.
 
-A wait has an entry in the condition, as a thread's has. It ends in one of two ways, both with the lock held: it consumes
-its notification, or it leaves, and then a notification that it has got passes on. So a cancelled wait takes the lock
-again, which cannot be cancelled, and passes its notification on; then it raises.
+A wait has an entry in the condition, as a thread's has. It ends in one of two ways, both with the lock held: it
+consumes its notification, or it leaves, and then a notification that it has got passes on. So a cancelled wait takes
+the lock again, which cannot be cancelled, and passes its notification on; then it raises.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from types import TracebackType
 
 from processing_core.annotations import Any, TypeVar
 from processing_core.lowlevel import BUSY, Observer, checked_timeout, shielded, task_number, until
@@ -45,7 +46,7 @@ class AwaitableCondition(AwaitableContext):
         :param timeout: seconds; ``None`` waits for ever.
         :return: whether it was notified; false when the time was up.
         :raises NotHeldError: if the task does not hold the lock.
-        :raises OwnerDied: if the lock's owner died and nobody has repaired what it guards; then it is not held.
+        :raises OwnerDied: if the lock's owner died and no process has repaired what it guards; then it is not held.
         """
         return await self._wait_in_task(checked_timeout(timeout))  # type: ignore[no-any-return]
 
@@ -67,6 +68,12 @@ class AwaitableCondition(AwaitableContext):
             await self.wait_async(left)
             result = predicate()
         return result
+
+    async def __aexit__(
+        self: Any, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not GeneratorExit or self._lock._is_owned():  # else the coroutine was dropped while it waited
+            self.release()
 
     async def _wait_in_task(self: Any, timeout: float | None, look: Callable[[], bool] | None = None) -> bool:
         """As `wait_async`.

@@ -10,8 +10,6 @@ import sys
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context
-from functools import partial
-from types import FunctionType, MethodType
 
 from processing_core._exit import at_exit
 from processing_core._forks import forget_in_child
@@ -21,16 +19,7 @@ from processing_core.annotations import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["CoroutineTask", "is_coroutine_function"]
-
-_CO_COROUTINE = 0x80  # inspect.CO_COROUTINE
-
-
-def is_coroutine_function(function: object) -> bool:
-    """Whether it is an ``async def`` function, or a method or partial of one."""
-    while isinstance(function, (partial, MethodType)):
-        function = function.func if isinstance(function, partial) else function.__func__
-    return isinstance(function, FunctionType) and bool(function.__code__.co_flags & _CO_COROUTINE)
+__all__ = ["CoroutineTask"]
 
 
 class CoroutineTask:
@@ -62,29 +51,29 @@ def _variables() -> list[tuple[str, str, bytes]]:
     """The variables of the current context: each by its module and name, and its value."""
     found = []
     for variable, value in copy_context().items():
-        place = _place_of(variable)
-        if place is None:
+        address = _address_of(variable)
+        if address is None:
             continue
         try:
-            found.append((*place, bytes(dumps(value))))
+            found.append((*address, bytes(dumps(value))))
         except Exception:
             continue  # a connection, say: it stays with the caller
     return found
 
 
-_places: dict[ContextVar[Any], tuple[str, str]] = {}
+_addresses: dict[ContextVar[Any], tuple[str, str]] = {}
 
 
-def _place_of(variable: ContextVar[Any]) -> tuple[str, str] | None:
+def _address_of(variable: ContextVar[Any]) -> tuple[str, str] | None:
     """The module and the name of a variable; a module's own variables are found by looking for them once."""
-    place = _places.get(variable)
-    if place is None:
+    address = _addresses.get(variable)
+    if address is None:
         for module_name, module in list(sys.modules.items()):
             for name, value in list(getattr(module, "__dict__", {}).items()):
                 if value is variable:
-                    _places[variable] = module_name, name
+                    _addresses[variable] = module_name, name
                     return module_name, name
-    return place
+    return address
 
 
 class _Thread(threading.local):

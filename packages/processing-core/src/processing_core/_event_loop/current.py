@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Coroutine
+from functools import partial
+from types import FunctionType, MethodType
 
 from processing_core.annotations import TYPE_CHECKING, Any
 
@@ -11,7 +13,10 @@ if TYPE_CHECKING:
     from processing_core._event_loop.asyncio_waiter import AsyncioWaiter
     from processing_core._event_loop.trio_waiter import TrioWaiter
 
-__all__ = ["checkpoint", "current_waiter", "has_loop", "in_trio", "start_task", "task_number"]
+__all__ = ["checkpoint", "current_waiter", "has_loop", "in_trio", "is_coroutine_function", "start_task", "task_number"]
+
+
+_CO_COROUTINE = 0x80  # inspect.CO_COROUTINE
 
 
 def in_trio() -> bool:
@@ -44,6 +49,13 @@ def has_loop() -> bool:
     """Whether the calling code is run by an event loop."""
     asyncio = sys.modules.get("asyncio")
     return (asyncio is not None and asyncio._get_running_loop() is not None) or in_trio()
+
+
+def is_coroutine_function(function: object) -> bool:
+    """Whether it is an ``async def`` function, or a method or partial of one."""
+    while isinstance(function, (partial, MethodType)):
+        function = function.func if isinstance(function, partial) else function.__func__
+    return isinstance(function, FunctionType) and bool(function.__code__.co_flags & _CO_COROUTINE)
 
 
 async def checkpoint(done: bool) -> None:

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable
 
 from processing_core._event_loop.current import checkpoint, current_waiter, in_trio
-from processing_core._event_loop.waiter import LoopWaiter, Wait
-from processing_core._native import _kernel
 from processing_core._platform import READABLE
-from processing_core.annotations import Any
+from processing_core.annotations import TYPE_CHECKING, Any
 
-__all__ = ["BUSY", "LoopAlarm", "LoopWatch", "shielded", "until", "until_ready"]
+if TYPE_CHECKING:
+    from processing_core._event_loop.waiter import LoopWaiter
+    from processing_core._kernel import Observer
+
+__all__ = ["BUSY", "shielded", "until", "until_ready"]
 
 BUSY: Any = type("Busy", (), {"__repr__": lambda self: "BUSY", "__slots__": ()})()
 """What an attempt returns if it would have to wait."""
@@ -20,7 +22,7 @@ BUSY: Any = type("Busy", (), {"__repr__": lambda self: "BUSY", "__slots__": ()})
 
 async def until(
     attempt: Callable[[], Any],
-    observe: Callable[[_kernel.Observer], int],
+    observe: Callable[[Observer], int],
     timeout: float | None = None,
     *,
     one: bool = True,
@@ -33,7 +35,14 @@ async def until(
     :param one: whether the change may serve only one wait.
     :return: what the attempt returned; `BUSY` when the time was up.
     """
-    return await _tried(attempt, lambda waiter: observe(waiter.observer), timeout, one)
+    if "trio" in sys.modules:
+        await checkpoint(False)
+    result = attempt()
+    if result is BUSY and (timeout is None or timeout > 0):
+        return await _tried_again(attempt, lambda waiter: observe(waiter.observer), timeout, one)
+    if "trio" in sys.modules:
+        await checkpoint(True)
+    return result
 
 
 async def until_ready(
@@ -44,10 +53,15 @@ async def until_ready(
     :param fileno: the descriptor, asked for before each sleep.
     :param mask: what of it.
     """
-    return await _tried(attempt, lambda waiter: waiter.watch_descriptor(fileno(), mask), timeout, False)
+    await checkpoint(False)
+    result = attempt()
+    if result is BUSY and (timeout is None or timeout > 0):
+        return await _tried_again(attempt, lambda waiter: waiter.watch_descriptor(fileno(), mask), timeout, False)
+    await checkpoint(True)
+    return result
 
 
-async def shielded(attempt: Callable[[], Any], observe: Callable[[_kernel.Observer], int]) -> Any:
+async def shielded(attempt: Callable[[], Any], observe: Callable[[Observer], int]) -> Any:
     """The same, but it cannot be cancelled: a cancellation is raised when the operation is done.
 
     :return: what the attempt returned, and the cancellation, if one came.
@@ -65,81 +79,17 @@ async def shielded(attempt: Callable[[], Any], observe: Callable[[_kernel.Observ
             cancelled = error
 
 
-class LoopWatch:
-    """Calls a function in the running loop whenever something has changed.
-
-    :param waiter: the loop's.
-    :param observe: registers an observer for the change; returns its key.
-    :param changed: is called after each, once for several; also if another process has died.
-    """
-
-    def __init__(
-        self, waiter: LoopWaiter, observe: Callable[[_kernel.Observer], int], changed: Callable[[], object]
-    ) -> None:
-        self._waiter = waiter
-        self._observe = observe
-        self._wait = Wait(one=False)
-        self._wait.wake = changed
-        self._key: int | None = None
-
-    def again(self) -> None:
-        """Be told of the next change; to be called before the look that decides whether to go on waiting."""
-        key = self._observe(self._waiter.observer)
-        if self._key is None:
-            self._key = key
-            self._waiter.add(key, self._wait)
-
-    def stop(self) -> None:
-        """Call the function no more; a second call does nothing."""
-        key, self._key = self._key, None
-        if key is not None:
-            self._wait.told = False
-            self._waiter.remove(key, self._wait)
-
-
-class LoopAlarm:
-    """Wakes tasks of the loop in which it was made, from any thread.
-
-    :raises RuntimeError: if no loop runs.
-    """
-
-    def __init__(self) -> None:
-        self._waiter = current_waiter()
-        self._key = self._waiter.new_key()
-
-    def release(self) -> None:
-        """Wake those that await it by `until`, or watch by `LoopWatch`; a finalizer may call it."""
-        self._waiter.tell(self._key)
-
-    def observe(self, observer: _kernel.Observer) -> int:
-        """The key that is told; nothing needs to be registered."""
-        return self._key
-
-
 def _is_cancellation(error: BaseException) -> bool:
     asyncio = sys.modules.get("asyncio")
     return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
-async def _tried(
+async def _tried_again(
     attempt: Callable[[], Any], watch: Callable[[LoopWaiter], int], timeout: float | None, one: bool
 ) -> Any:
     deadline = None if timeout is None else time.monotonic() + timeout
-    if "trio" in sys.modules:
-        await checkpoint(False)
-    result = attempt()
-    if result is BUSY and (timeout is None or timeout > 0):
-        return await _tried_again(attempt, watch, deadline, one)
-    if "trio" in sys.modules:
-        await checkpoint(True)
-    return result
-
-
-async def _tried_again(
-    attempt: Callable[[], Any], watch: Callable[[LoopWaiter], int], deadline: float | None, one: bool
-) -> Any:
     waiter = current_waiter()
-    wait = Wait(one)
+    wait = waiter.new_wait(one)
     key = watch(waiter)
     waiter.add(key, wait)
     try:

@@ -18,7 +18,7 @@ took nothing. A woken wait that fails has registered before it tried, so it will
 there is nothing that another wait could take either. A wait that does not say `one`, such as an event's, keeps nothing
 from the next, which is woken too.
 
-A process that is killed between a change and its notification notifies nobody; so at each death all waits try again.
+A process that is killed between a change and its notification tells no observer; so at each death all waits try again.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class LoopWaiter:
         self._serials: set[int] = set()  # of the members that are watched
         self._blind = False  # whether some member is not
         self._numbers = itertools.count(1)
+        self._only_told = False  # whether the last look was at the observer alone
         with without_forks():
             self.observer = _kernel.Observer()
             self._set = open_set()
@@ -86,6 +87,10 @@ class LoopWaiter:
         self._members.clear()
 
     # -- waits
+
+    def new_wait(self, one: bool) -> Wait:
+        """As `Wait`, for callers that import this module only when they wait."""
+        return Wait(one)
 
     def add(self, key: int, wait: Wait) -> None:
         """Enter a wait, behind those for the same key."""
@@ -114,7 +119,7 @@ class LoopWaiter:
         return -1 - fd
 
     def most(self, left: float | None) -> float | None:
-        """How many seconds a wait may sleep that has so many left."""
+        """How many seconds a wait may sleep if it has ``left`` seconds."""
         if not self._blind:
             return left
         return _SLICE if left is None else min(left, _SLICE)
@@ -135,6 +140,12 @@ class LoopWaiter:
 
     def look(self) -> None:
         """Wake the waits for what has changed; does not block."""
+        keys = self.observer.take()
+        if keys != []:
+            self._told(keys)
+            self._only_told = not self._only_told
+            if self._only_told:
+                return  # usually that is all; if not, the loop calls again, and then the others have their turn
         for fd, _ in self._set.poll(0):
             if fd == self.observer.fileno():
                 self._told(self.observer.take())
@@ -201,7 +212,7 @@ class LoopWaiter:
             pidfd = open_pidfd(pid)
             self._set.register(pidfd.fileno(), READABLE)
         except ProcessLookupError:
-            return  # it has ended: whoever waits for it finds that
+            return  # it has ended: a task that waits for it finds that
         except OSError:
             self._blind = True
             return

@@ -13,8 +13,8 @@ __all__ = ["call_async"]
 async def call_async(proxy: BaseProxy, method: str, /, *args: Any, **kwds: Any) -> Any:
     """Call a method of a proxy's referent, in a task of an event loop: ``proxy.method(*args, **kwds)``, awaited.
 
-    A cancelled call is withdrawn: what waits in the server, such as the ``acquire`` of a managed lock, ends there and has
-    taken nothing; another call is carried out all the same.  The first call of a thread blocks while it connects. A
+    A cancelled call is withdrawn: what waits in the server, such as the ``acquire`` of a managed lock, ends there and
+    has taken nothing; another call is carried out all the same.  The first call of a thread blocks while it connects. A
     managed `RLock` and `Condition` are owned by the thread, not by the task.
 
     :param proxy: any proxy.

@@ -20,7 +20,6 @@ from processing_core.lowlevel import at_exit, caused_by, has_loop
 from processing_pool._engine.callback_thread import CallbackThread
 from processing_pool._engine.collector import Collector, Target
 from processing_pool._engine.job_table import JobTable
-from processing_pool._engine.loop_collector import LoopCollectors
 from processing_pool._errors import PoolBroken, TaskCancelled
 from processing_pool._jobs.calls import Calls
 from processing_pool._jobs.result import AsyncResult
@@ -30,6 +29,7 @@ from processing_pool._options import Options
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from processing_pool._engine.loop_collector import LoopCollectors
     from processing_pool._engine.task_channel import TaskChannel
     from processing_pool._jobs.imap import ImapJob
     from processing_pool._jobs.map import MapJob
@@ -66,7 +66,7 @@ class Engine:
         self.outstanding: set[AsyncResult[Any]] = set()  # those that the callback thread collects for
         self.collector: Collector = Collector(channel, self.jobs.by_id, self.finished)
         self.callback_thread: CallbackThread = CallbackThread(self.collector, self.needs_collecting)
-        self.loop_collectors: LoopCollectors = LoopCollectors(self.collector, channel, self._collect)
+        self._loop_collectors: LoopCollectors | None = None
         self._numbers = itertools.count(1)
         self._all_done = _AllDone(self)
         self._broken_target = _Broken(self)
@@ -173,16 +173,24 @@ class Engine:
         self.outstanding.add(result)
         if result.ready():
             self.outstanding.discard(result)
-        elif result.may_collect and has_loop() and (collector := self.loop_collectors.current()) is not None:
+        elif result.may_collect and has_loop() and (collector := self.loop_collectors().current()) is not None:
             collector.enter(result)
         else:
             self.callback_thread.look()
+
+    def loop_collectors(self) -> LoopCollectors:
+        """What collects in event loops, imported when the first one runs."""
+        if self._loop_collectors is None:
+            from processing_pool._engine.loop_collector import LoopCollectors
+
+            self._loop_collectors = LoopCollectors(self.collector, self.channel, self._collect)
+        return self._loop_collectors
 
     async def wait_async(self, target: Target, timeout: float | None = None) -> bool:
         """As `wait`, in a task of an event loop."""
         if os.getpid() != self.pid:
             raise StateError("the result of a pool can be waited for only by the process that made the pool")
-        return await self.loop_collectors.wait(target, timeout)
+        return await self.loop_collectors().wait(target, timeout)
 
     def wait(self, target: Target, timeout: float | None = None) -> bool:
         """As :meth:`Collector.wait`."""
@@ -247,7 +255,8 @@ class Engine:
 
     def needs_collecting(self) -> bool:
         """Whether outcomes must be collected although no thread waits for them."""
-        if self.outstanding or self.loop_collectors.held or (self.state == CLOSED and not self.idle()):
+        held = self._loop_collectors is not None and self._loop_collectors.held
+        if self.outstanding or held or (self.state == CLOSED and not self.idle()):
             return True
         return self.jobs.needs_collecting()
 

@@ -1,8 +1,8 @@
 """Collecting in an event loop: without a thread, beside those that `collector` describes.
 
-The loop is told of rows in the ring of results by its waiter (`processing_core._event_loop`). It receives and dispatches
-what is there, if no thread leads; if one does, that thread dispatches the rows, and wakes the targets' waiters. A leader
-that ends wakes a waiter of `Collector.waiters`, and the loop has an entry there, too.
+The loop is told of rows in the ring of results by its waiter (`processing_core._event_loop`). It receives and
+dispatches what is there, if no thread leads; if one does, that thread dispatches the rows, and wakes the targets'
+waiters. A leader that ends wakes a waiter of `Collector.waiters`, and the loop has an entry there, too.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from processing_core.annotations import TYPE_CHECKING, Any, Generic, Protocol, T
 from processing_core.lowlevel import checked_timeout
 from processing_pool._engine.collector import Target
 from processing_pool._engine.job_table import JobTable
-from processing_pool._jobs.async_feed import AsyncFeeder
 from processing_pool._jobs.retries import Retries
 from processing_pool._jobs.window import Window
 from processing_pool._messages import CALLS, SPECIAL, WAKE, Failed, Failure, Unread, failure_of
@@ -118,6 +117,8 @@ class ImapJob(Target):
     def start(self) -> None:
         """Start the feeder thread; or a task of the running event loop, for an asynchronous iterable."""
         if self._async_items is not None:
+            from processing_pool._jobs.async_feed import AsyncFeeder
+
             feeder = AsyncFeeder(self, self._async_items)
             self._room, self._async_items, self._feeder_waits = feeder, None, True
             feeder.start()

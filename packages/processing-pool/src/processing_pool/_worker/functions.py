@@ -13,16 +13,7 @@ from itertools import starmap
 from types import BuiltinFunctionType, FunctionType
 
 from processing_core.annotations import Any
-from processing_core.lowlevel import (
-    CoroutineTask,
-    Parcel,
-    attach,
-    dumps,
-    family,
-    is_coroutine_function,
-    pack_shared,
-    unpack,
-)
+from processing_core.lowlevel import Parcel, attach, dumps, family, is_coroutine_function, pack_shared, unpack
 from processing_pool._messages import unpickling_failed
 from processing_pool._outcomes import name_of, plain_text
 
@@ -56,7 +47,11 @@ def uncallable(kind: str) -> None:
 
 def runnable(function: Function) -> Function:
     """What a worker calls: for an ``async def`` function, one that runs it in an event loop of the worker."""
-    return CoroutineTask(function) if is_coroutine_function(function) else function
+    if not is_coroutine_function(function):
+        return function
+    from processing_core.lowlevel import CoroutineTask
+
+    return CoroutineTask(function)
 
 
 class FunctionParcel:
