@@ -39,6 +39,8 @@ LARGEST_SHARE = 64 << 10
 """Bytes that an item of a batch may have on the average; larger ones are sent by themselves."""
 PATIENCE = 0.1
 """Seconds without an outcome after which a pool that was made inside a task runs one of its own tasks."""
+MOST_ATTEMPTS = 10
+"""How often a task is submitted again that the engine has given up."""
 INLINE = 8 << 10
 """Bytes of a part up to which it comes with each bundle."""
 LOOK = 1.0
@@ -417,8 +419,8 @@ class BackendChannel:
         large = {p: content for p, content in self._encoder.parts_of(messages).items() if len(content) > INLINE}
         if self._driver.stores and self._driver.workers:
             for part, content in large.items():
-                if part not in self._stored:
-                    self._stored[part] = self._driver.store((part, content))
+                if part not in self._stored and (stored_part := self._driver.store((part, content))) is not None:
+                    self._stored[part] = stored_part
         stored = set(large) & set(self._stored)
         without = stored | set(large).difference(*(message.parts for message in messages))
         pickled = self._encoder.bundle(messages, [self._timeout_of(message) for message in messages], without)
@@ -453,7 +455,12 @@ class BackendChannel:
         messages = self._wanted(bundle)
         if not messages:
             return
-        if len(bundle.messages) > 1 and self._driver.is_lost(error):
+        if self._driver.is_given_up(error) and messages[0].attempts < MOST_ATTEMPTS:
+            self._stored.clear()  # a part may be lost
+            for message in messages:
+                message.attempts += 1
+            self._again(messages)
+        elif len(bundle.messages) > 1 and self._driver.is_lost(error):
             self._each = None  # they are run again, each by itself: one of them may be the cause
             self._again(messages)
         elif messages[0].count > 1 and self._driver.is_lost(error):

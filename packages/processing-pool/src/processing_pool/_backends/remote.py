@@ -107,7 +107,11 @@ def versions() -> tuple[int, str, str]:
     if _versions is None:
         import importlib.metadata
 
-        _versions = WIRE, "%d.%d" % sys.version_info[:2], importlib.metadata.version("processing-pool")
+        try:
+            ours = importlib.metadata.version("processing-pool")
+        except importlib.metadata.PackageNotFoundError:
+            ours = "that is not installed"  # sources on the path
+        _versions = WIRE, "%d.%d" % sys.version_info[:2], ours
     return _versions
 
 
