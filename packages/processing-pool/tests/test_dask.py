@@ -157,6 +157,8 @@ class TestPools:
             assert pool.apply(tasks.square, (4,)) == 16
 
 
+@pytest.mark.attack
+@pytest.mark.watchdog(120)
 class TestFaults:
     def test_a_worker_killed_in_a_task_loses_no_item(self, fresh: DaskCluster, tmp_path: Path) -> None:
         with connected(fresh) as machines, machines.Pool() as pool, Rendezvous() as rendezvous:
@@ -270,6 +272,8 @@ class TestConnecting:
         with pytest.raises(ValueError, match="security="):
             cluster.connect("tls://127.0.0.1:8786")
 
+    @pytest.mark.attack
+    @pytest.mark.watchdog(120)
     def test_tls(self, tmp_path: Path) -> None:
         files = engine_tasks.certificates(tmp_path)
         with DaskCluster(1, tls=files) as engine:

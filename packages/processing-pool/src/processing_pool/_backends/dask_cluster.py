@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import builtins
+import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from queue import Empty, Full
 
 import distributed
-from distributed.comm import CommClosedError
+from distributed.comm import CommClosedError, get_address_host_port
 
 from processing_core import NotHeldError, TimeoutError
 from processing_core.annotations import Any, TypeVar
@@ -32,8 +34,11 @@ def connect(address: str, security: Any, timeout: float) -> DaskCluster:
     """As :func:`processing_pool.cluster.connect`."""
     if isinstance(security, dict):
         security = _security(security)
+    deadline = time.monotonic() + timeout
     try:
-        client = distributed.Client(address, security=security, timeout=timeout, set_as_default=False)
+        _await_listener(address, deadline)
+        left = max(0.1, deadline - time.monotonic())
+        client = distributed.Client(address, security=security, timeout=left, set_as_default=False)
     except OSError as error:
         raise TimeoutError(f"no scheduler answered at {address} within {timeout:g} s: {error}") from error
     try:
@@ -41,6 +46,22 @@ def connect(address: str, security: Any, timeout: float) -> DaskCluster:
     except BaseException:
         client.close()
         raise
+
+
+def _await_listener(address: str, deadline: float) -> None:
+    """Wait until there is a listener: a connection of the engine's that fails leaves its thread behind.
+
+    :raises OSError: if there is none in time.
+    """
+    host, port = get_address_host_port(address)
+    while True:
+        try:
+            socket.create_connection((host, port), max(0.1, deadline - time.monotonic())).close()
+            return
+        except ConnectionRefusedError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.05)  # the scheduler may be starting: nothing tells when it listens
 
 
 def _security(files: dict[str, str]) -> Any:
