@@ -254,7 +254,7 @@ def wait_until(is_so: Callable[[], bool]) -> bool:
 class TestConnecting:
     def test_a_scheduler_that_is_not_there(self) -> None:
         began = time.monotonic()
-        with pytest.raises(processing_core.TimeoutError, match=r"no scheduler answered at tcp://127.0.0.1:9 within 0\.3 s"):
+        with pytest.raises(processing_core.TimeoutError, match=r"no scheduler answered at tcp://127.* within 0\.3 s"):
             cluster.connect("tcp://127.0.0.1:9", timeout=0.3)
         assert time.monotonic() - began < 10
 
@@ -284,9 +284,10 @@ class TestConnecting:
     def test_other_versions_are_refused_by_name(self, machines: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
         from processing_pool._backends import remote
 
-        wire, python, ours = remote.versions()
+        wire, python, _ = remote.versions()
         monkeypatch.setattr(remote, "_versions", (wire, "3.9", "0.0.7"))
         with pytest.raises(ImportError, match=rf"Python 3\.9 and processing-pool 0\.0\.7.*Python {python} and"):
             cluster.connect(machines.address)
-        with machines.Pool() as pool, pytest.raises(PoolBroken, match=rf"Python 3\.9 .* a worker has Python {python} and"):
+        message = rf"Python 3\.9 .* a worker has Python {python} and"
+        with machines.Pool() as pool, pytest.raises(PoolBroken, match=message):
             pool.apply(abs, (1,))

@@ -1,4 +1,4 @@
-"""What runs the tasks of a pool in the contract's tests, where it is neither our processes nor a channel of the tests."""
+"""What runs the tasks of a pool in the contract's tests, beside our processes and the tests' own channel."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Driver:
     :param backend: runs the tasks.
     """
 
-    pace: float = 0.05
+    target_time: float = 0.05
     """Seconds that half a window of a map should take at least, so that its batches cost little."""
 
     ships_modules: bool = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 
 from distributed import Client, KilledWorker
@@ -16,7 +16,7 @@ from processing_pool._messages import Death, Failure, failure_of
 
 __all__ = ["DaskDriver"]
 
-PATIENCE = 5.0
+ANSWER_TIME = 5.0
 """Seconds that all workers have to say which tasks they have begun."""
 LARGE = 4 << 20
 """Bytes of a part from which on a worker keeps it; others pass through the scheduler, once for each worker."""
@@ -39,14 +39,14 @@ class DaskDriver(Driver):
     :param processes: as `Setup`.
     """
 
-    pace = 0.25  # a task costs the scheduler and the network some milliseconds
+    target_time = 0.25  # a task costs the scheduler and the network some milliseconds
     stores = True
     largest_bundle = 512
 
     def __init__(self, client: Client, processes: int | None = None) -> None:
         self._client = client
         self.processes = processes
-        self._known = sum(client.nthreads().values())
+        self._known: int = sum(client.nthreads().values())
         self._looked = time.monotonic()
 
     @property
@@ -77,43 +77,45 @@ class DaskDriver(Driver):
         for numbers in _groups(bundles):
             parts, keys = bundles[numbers[0]][1], [tickets[number] for number in numbers]
             made.update(zip(numbers, self._map([bundles[number][0] for number in numbers], keys, parts), strict=True))
-        return [self._watched(made[number]) for number in range(len(bundles))]
+        return [self._fetched(made[number]) for number in range(len(bundles))]
 
     def _map(self, bundles: list[bytes], keys: list[str], parts: list[Any]) -> list[Any]:
-        arguments: list[Any] = [self._kept(bundle) or bundle if len(bundle) >= LARGE else bundle for bundle in bundles]
-        if parts:
-            return self._client.map(remote.run, arguments, key=keys, pure=False, parts=parts)
-        return self._client.map(remote.run, arguments, key=keys, pure=False)
+        arguments: list[Any] = [self._scattered(bundle) or bundle if len(bundle) >= LARGE else bundle for bundle in bundles]
+        options = {"parts": parts} if parts else {}
+        futures: list[Any] = self._client.map(remote.run, arguments, key=keys, pure=False, **options)
+        return futures
 
-    def _watched(self, task: Any) -> _Future:
+    def _fetched(self, task: Any) -> _Future:
         future = _Future()
         future.task = task
-        self._client.loop.add_callback(self._watch, future)
+        self._client.loop.add_callback(self._fetch, future)
         return future
 
-    async def _watch(self, future: _Future) -> None:
+    async def _fetch(self, future: _Future) -> None:
         """In the client's thread: fetch the outcome when it is there."""
         try:
             outcome = await self._client.gather(future.task, asynchronous=True)
         except BaseException as error:
-            end = future.set_exception, error
+            self._finish(future, lambda error=error: future.set_exception(error))  # type: ignore[misc]
         else:
-            end = future.set_result, outcome
+            self._finish(future, lambda: future.set_result(outcome))
+
+    def _finish(self, future: _Future, resolve: Callable[[], None]) -> None:
         future.task.release()
         if future.set_running_or_notify_cancel():
-            end[0](end[1])
+            resolve()
 
     def store(self, part: remote.Part) -> Any:
         """Have a worker keep a very large part, and others get it from there."""
-        return None if len(part[1]) < LARGE else self._kept(part)
+        return None if len(part[1]) < LARGE else self._scattered(part)
 
-    def _kept(self, data: Any) -> Any:
+    def _scattered(self, data: Any) -> Any:
         """Have a worker keep something.
 
         :return: a future of the engine's, or ``None`` if a worker has left at this moment.
         """
         try:
-            return self._client.sync(self._client._scatter, [data], hash=False, callback_timeout=PATIENCE)[0]
+            return self._client.sync(self._client._scatter, [data], hash=False, callback_timeout=ANSWER_TIME)[0]
         except (KeyError, ValueError, OSError):
             return None
 
@@ -130,7 +132,7 @@ class DaskDriver(Driver):
     def _ask(self, question: Any, tickets: list[str]) -> set[str]:
         """The tickets for which a worker says yes; all, if the workers do not answer in time."""
         try:
-            answers = self._client.run(question, tickets, on_error="ignore", callback_timeout=PATIENCE)
+            answers = self._client.run(question, tickets, on_error="ignore", callback_timeout=ANSWER_TIME)
         except Exception:
             return set(tickets)
         return {ticket for answer in answers.values() for ticket in answer}
@@ -164,7 +166,7 @@ class DaskDriver(Driver):
 
     async def _forget(self, pool: str) -> None:
         try:
-            await self._client.run(remote.forget, pool, wait=False, on_error="ignore", asynchronous=True)
+            await self._client.run(remote.forget, pool, on_error="ignore", asynchronous=True)
         except Exception:
             return  # workers forget the pool by themselves, for later ones
 
@@ -188,4 +190,5 @@ def _is_disconnection(error: BaseException) -> bool:
 
 
 def _lost(client: Client) -> PoolBroken:
-    return PoolBroken(f"the connection to the scheduler is lost: {client.scheduler.address if client.scheduler else ''}")
+    scheduler: Any = client.scheduler
+    return PoolBroken(f"the connection to the scheduler is lost: {scheduler.address if scheduler else ''}")

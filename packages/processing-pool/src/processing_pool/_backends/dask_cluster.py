@@ -231,8 +231,7 @@ class Semaphore(_Shared, cluster.Semaphore):
         return distributed.Semaphore(self._arguments[0], self._name, self._client.scheduler, self._client.loop)
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
-        taken: bool = self._do(lambda: self._of_engine.acquire(timeout if block else 0))
-        return taken
+        return bool(self._do(lambda: self._of_engine.acquire(timeout if block else 0)))
 
     def release(self) -> None:
         try:

@@ -49,7 +49,7 @@ class RayDriver(Driver):
     :param processes: as `Setup`.
     """
 
-    pace = 0.05
+    target_time = 0.05
     stores = True
 
     def __init__(self, processes: int | None) -> None:

@@ -74,7 +74,7 @@ class ImapJob(Target):
         self.options = options
         self._packed = channel.pack(function, star)
         self.job_id: int = self._packed.job_id
-        self._window = Window(channel.capacity, chunksize, LARGEST_WINDOW, channel.pace)
+        self._window = Window(channel.capacity, chunksize, LARGEST_WINDOW, channel.target_time)
         self._retries = Retries(channel)
         self._is_balanced = False  # the channel knows that there are batches
         self._in_flight: dict[int, Any] = {}
