@@ -146,6 +146,8 @@ class TestPools:
             address = machines.address
             assert pool.starmap(engine_tasks.sum_on, [(address, n) for n in range(4)], 1) == [0, 0, 1, 5]
 
+    @pytest.mark.attack
+    @pytest.mark.watchdog(120)
     def test_processes_below_a_worker(self, machines: Cluster) -> None:
         with machines.Pool(processes_per_worker=2) as pool:
             assert pool.map(tasks.square, range(3000)) == [i * i for i in range(3000)]

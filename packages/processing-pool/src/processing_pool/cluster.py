@@ -27,8 +27,8 @@ __all__ = ["connect", "Cluster", "ClusterLost", "Queue", "Lock", "Semaphore", "E
 def connect(address: str, *, security: Any = None, insecure: bool = False, timeout: float = 10.0) -> Cluster:
     """Connect to a cluster's scheduler.  Blocks until it has answered.
 
-    A program that reaches a scheduler can run any code on its workers. So an address in a network must be encrypted, and both
-    sides show certificates.
+    A program that reaches a scheduler can run any code on its workers. So a connection in a network must be encrypted,
+    and both sides show certificates.
 
     :param address: ``tls://host:port`` or ``tcp://host:port`` of a Dask scheduler, or ``ray://host:port``.
     :param security: for ``tls://``: a dictionary of files, ``{"ca": ..., "cert": ..., "key": ...}``, in PEM format, or

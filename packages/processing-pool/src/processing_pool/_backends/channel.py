@@ -224,7 +224,7 @@ class BackendChannel:
         with self._submission:
             running = [message for message in chosen if message.bundle is not None]
         for message in running:
-            self._end_all(message, Death(None, None, (CANCELLED,)))
+            self._leave(message)  # without an outcome: the caller decides it, and must not be forestalled
         self._give_up_unwanted([message.bundle for message in running])
 
     def _leave(self, message: Message) -> bool:

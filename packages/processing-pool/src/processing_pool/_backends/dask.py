@@ -80,7 +80,8 @@ class DaskDriver(Driver):
         return [self._fetched(made[number]) for number in range(len(bundles))]
 
     def _map(self, bundles: list[bytes], keys: list[str], parts: list[Any]) -> list[Any]:
-        arguments: list[Any] = [self._scattered(bundle) or bundle if len(bundle) >= LARGE else bundle for bundle in bundles]
+        large = {bundle: self._scattered(bundle) for bundle in bundles if len(bundle) >= LARGE}
+        arguments: list[Any] = [large.get(bundle) or bundle for bundle in bundles]
         options = {"parts": parts} if parts else {}
         futures: list[Any] = self._client.map(remote.run, arguments, key=keys, pure=False, **options)
         return futures

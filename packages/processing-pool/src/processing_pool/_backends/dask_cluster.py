@@ -81,16 +81,16 @@ class _Connections:
         self._guard = threading.RLock()  # guards _clients
         self._clients: dict[str, Any] = {}
 
-    def add(self, client: Any) -> None:
+    def add(self, address: str, client: Any) -> None:
         """Have one that objects may use."""
         with self._guard:
-            self._clients[client.scheduler.address] = client
+            self._clients[address] = client
 
-    def remove(self, client: Any) -> None:
+    def remove(self, address: str, client: Any) -> None:
         """Have it no longer."""
         with self._guard:
-            if self._clients.get(client.scheduler.address) is client:
-                del self._clients[client.scheduler.address]
+            if self._clients.get(address) is client:
+                del self._clients[address]
 
     def to(self, address: str) -> Any:
         """The one to this scheduler; in a worker that has none, the worker's own, and below a worker a new one."""
@@ -118,7 +118,7 @@ class DaskCluster(Cluster):
         super().__init__(client.scheduler.address)
         self._client = client
         check_versions(self.address, client.run(remote.versions, on_error="return"))
-        _connections.add(client)
+        _connections.add(self.address, client)
 
     def Queue(self, maxsize: int = 0) -> Queue:
         return Queue(self.address, _name(), maxsize)
@@ -140,10 +140,10 @@ class DaskCluster(Cluster):
         return shared
 
     def _driver(self, processes: int | None) -> DaskDriver:
-        return _tried(lambda: DaskDriver(self._client, processes), self._client)
+        return _tried(lambda: DaskDriver(self._client, processes), self._client, self.address)
 
     def _disconnect(self) -> None:
-        _connections.remove(self._client)
+        _connections.remove(self.address, self._client)
         self._client.close()
 
 
@@ -151,15 +151,15 @@ def _name() -> str:
     return f"processing-{uuid.uuid4().hex}"
 
 
-def _tried(call: Callable[[], R], client: Any) -> R:
+def _tried(call: Callable[[], R], client: Any, address: str) -> R:
     if client.status != "running":
-        raise ClusterLost(f"there is no connection to {client.scheduler.address}")
+        raise ClusterLost(f"there is no connection to {address}")
     try:
         return call()
     except (CommClosedError, OSError) as error:
         if isinstance(error, builtins.TimeoutError):
             raise
-        raise ClusterLost(f"the connection to {client.scheduler.address} is lost: {error}") from error
+        raise ClusterLost(f"the connection to {address} is lost: {error}") from error
 
 
 class _Shared:
@@ -170,13 +170,13 @@ class _Shared:
         self._name = name
         self._arguments = arguments
         self._client = _connections.to(address)
-        self._of_engine = _tried(self._make, self._client)
+        self._of_engine = _tried(self._make, self._client, address)
 
     def _make(self) -> Any:
         raise NotImplementedError
 
     def _do(self, call: Callable[[], R]) -> R:
-        return _tried(call, self._client)
+        return _tried(call, self._client, self._address)
 
     def _packed(self, obj: Any) -> Any:
         data = shipping.dumps(obj)
@@ -214,7 +214,7 @@ class Queue(_Shared, cluster.Queue):
         return size
 
     def full(self) -> bool:
-        return 0 < self._arguments[0] <= self.qsize()
+        return bool(0 < self._arguments[0] <= self.qsize())
 
     def close(self) -> None:
         self._do(self._of_engine.close)
@@ -270,7 +270,7 @@ class Value(_Shared, cluster.Value):
         return distributed.Variable(self._name, self._client)
 
     @property
-    def value(self) -> Any:  # type: ignore[override]
+    def value(self) -> Any:
         return self._unpacked(self._do(self._of_engine.get))
 
     @value.setter

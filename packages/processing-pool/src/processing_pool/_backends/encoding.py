@@ -21,7 +21,10 @@ __all__ = ["Bundle", "Encoder", "Message", "PackedFunction", "rows_of"]
 class Message:
     """Items of one job that are sent together, until their outcome was received."""
 
-    __slots__ = ("bundle", "count", "function", "index", "job_id", "parts", "payload", "priority", "submissions", "ticket")
+    __slots__ = (
+        *("bundle", "count", "function", "index", "job_id"),
+        *("parts", "payload", "priority", "submissions", "ticket"),
+    )
 
     def __init__(self, job_id: int, index: int, count: int, payload: bytes, function: PackedFunction | None) -> None:
         self.job_id = job_id

@@ -125,7 +125,7 @@ def run(bundle: bytes, parts: Iterable[Part] = ()) -> bytes:
     :return: the pickled outcome: DONE, MISSING, BROKEN or MISMATCH.
     """
     head, tasks = pickle.loads(bundle)
-    return pickle.dumps(_outcome(Bundle(*head, tasks=[Task(*task) for task in tasks]), parts), 5)
+    return pickle.dumps(_outcome(Bundle(*(*head, [Task(*task) for task in tasks])), parts), 5)
 
 
 def inside() -> bool:
@@ -381,7 +381,7 @@ def _run(function: Callable[[Any], Any], item: Any, timeout: float | None) -> An
 
 
 def _run_for(function: Callable[[Any], Any], item: Any, seconds: float) -> Any:
-    """Run an item in a thread of its own. When its time is up, it is given up, and interrupted if it runs Python code."""
+    """Run an item in a thread of its own. When its time is up it is given up, and interrupted if it runs Python code."""
     results: list[Any] = []
     ended = threading.Event()
 
@@ -544,7 +544,7 @@ class _Offered:
                     sys.modules.pop(name, None)
                     del self._loaded[name]
             if self not in sys.meta_path:
-                sys.meta_path.append(self)  # type: ignore[arg-type]
+                sys.meta_path.append(self)
             self._part = part
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
@@ -553,8 +553,9 @@ class _Offered:
             return None
         from importlib.util import spec_from_loader
 
+        loader: Any = self
         _, is_package, origin = self._sources[name]
-        return spec_from_loader(name, self, origin=origin, is_package=is_package)
+        return spec_from_loader(name, loader, origin=origin, is_package=is_package)
 
     def create_module(self, spec: object) -> None:
         """Let the import system make it."""
