@@ -61,7 +61,15 @@ class DaskCluster:
         return self.workers[-1]
 
     def _start(self, program: str, *options: str) -> subprocess.Popen[Any]:
-        common = ["--no-dashboard", "--protocol", self._scheme, "--host", "127.0.0.1", "--scheduler-file", self._file]
+        common = [
+            "--no-dashboard",
+            "--protocol",
+            self._scheme,
+            "--host",
+            "127.0.0.1",
+            "--scheduler-file",
+            str(self._file),
+        ]
         command = [sys.executable, "-m", f"distributed.cli.{program}", *common, *self._tls, *options]
         environment = {**os.environ, **QUIET}
         with open(Path(self._folder.name) / "log", "ab") as log:

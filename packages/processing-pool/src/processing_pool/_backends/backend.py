@@ -122,5 +122,3 @@ class Driver:
     def end(self, pool: str) -> None:
         """As `Backend.close`; the pool has this id in the workers."""
         self._backend.close()
-
-

@@ -121,8 +121,10 @@ class Cluster:
     ) -> None:
         self.close()
 
-    def __getattr__(self, name: str) -> NoReturn:
-        raise self._absent(name) if name in ABSENT else AttributeError(f"a cluster has no attribute {name!r}")
+    if not TYPE_CHECKING:  # for a checker would take every name then
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise self._absent(name) if name in ABSENT else AttributeError(f"a cluster has no attribute {name!r}")
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__name__} at {self.address}>"
@@ -275,5 +277,3 @@ def check_versions(address: str, answers: dict[Any, Any]) -> None:
                 f"{worker} has Python {theirs[1]} and processing-pool {theirs[2]} (protocol {theirs[0]}): "
                 "both must be the same"
             )
-
-

@@ -381,7 +381,7 @@ def _run(function: Callable[[Any], Any], item: Any, timeout: float | None) -> An
 
 
 def _run_for(function: Callable[[Any], Any], item: Any, seconds: float) -> Any:
-    """Run an item in a thread of its own. When its time is up it is given up, and interrupted if it runs Python code."""
+    """Run an item in a thread of its own. If its time is up, it is given up, and Python code is interrupted."""
     results: list[Any] = []
     ended = threading.Event()
 
@@ -514,8 +514,6 @@ def _entry_of_below(result: Any) -> Any:
     if isinstance(result, WorkerDied):
         return DIED, result.pid, result.exitcode
     return _raised(result)
-
-
 
 
 # -- the program's modules -------------------------------------------------------------------------
