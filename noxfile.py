@@ -190,6 +190,7 @@ TEST_REQUIREMENTS = [
     "threadpoolctl",
     "tqdm",
     *("black", "flake8", "uvicorn", "gunicorn"),  # programs that are run unedited
+    "distributed",  # a pool on a cluster
     "mypy",  # for the stubs of the standard library that it ships
     "hatchling>=1.27",  # for the tests of the kernel's build
     "setuptools>=70.1",
@@ -634,6 +635,6 @@ def bench(session: nox.Session) -> None:
         session.run("python", "-m", "benchmarks", *session.posargs)
         return
     install(session, "numpy")
-    for peer in ["aioprocessing", "faster-fifo", "loky", "mpire", "pebble"]:
+    for peer in ["aioprocessing", "faster-fifo", "loky", "mpire", "pebble", "distributed"]:
         session.run("python", "-m", "pip", "install", "--quiet", peer, success_codes=[0, 1])
     session.run("python", "-m", "benchmarks", *session.posargs)

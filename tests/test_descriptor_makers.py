@@ -78,6 +78,8 @@ ALLOWED = {
     ("processing_core/_platform/_linux.py", "open"): "writes a worker's title below /proc, and does without it",
     ("processing_core/_main_imports.py", "io.open_code"): "reads the program's file; the import fails without it",
     ("processing_core/util.py", "tempfile.mkdtemp"): "opens none",
+    ("processing_pool/_backends/shipping.py", "open"): "reads a module's source, and does without it",
+    ("processing_pool/_backends/dask_cluster.py", "socket.create_connection"): "closed at once",
     # Objects of other libraries, which no process inherits.
     (
         "processing_managers/_shared/shared_memory.py",

@@ -21,6 +21,7 @@ SUBJECTS = [
     "pool_scaling",
     "pool_apply",
     "pool_arrays",
+    "clusters",
     "ecosystem",
     "threads",
     "manager",

@@ -1,4 +1,4 @@
-"""A pool whose workers do not die, whatever runs its tasks: the processes of each start method, threads, executors, Dask.
+"""A pool whose workers do not die, whatever runs its tasks: processes of each start method, threads, executors, Dask.
 
 All are behind the same `TaskChannel`: what the engine and the jobs promise does not depend on processes.
 """

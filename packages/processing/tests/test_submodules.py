@@ -53,6 +53,7 @@ KNOWN = {
     "Condition Event Barrier Namespace dict list current_process active_children freeze_support connection",
     "dummy.connection": "Client Listener Pipe Connection families",
     "queue": "Queue",
+    "cluster": "connect Cluster ClusterLost",
     "logger": "enableLogging getLogger subDebug debug info subWarning NOTSET SUBDEBUG DEBUG INFO SUBWARNING",
 }
 

@@ -57,17 +57,8 @@ class BasePool(PoolCompatibility):
         **options: Unpack[TaskOptions],
     ) -> None:
         if backend is not None:
-            of_workers = (
-                maxtasksperchild,
-                context,
-                max_memory,
-                idle_timeout,
-                on_exit,
-                environment,
-                directory,
-                affinity,
-            )
-            _check_nothing_given((*of_workers, forward_logs, prefix_output or None))
+            _check_none(maxtasksperchild, context, max_memory, idle_timeout, on_exit, environment, directory, affinity)
+            _check_none(forward_logs, prefix_output or None)
             self._run_on(backend, processes, initializer, tuple(initargs), Options().updated(options))
             return
         size = (
@@ -268,7 +259,7 @@ def _check_callable(name: str, function: object) -> None:
         raise TypeError(f"{name} must be a callable, not {function!r}")
 
 
-def _check_nothing_given(of_workers: Iterable[object]) -> None:
+def _check_none(*of_workers: object) -> None:
     if any(value is not None for value in of_workers):
         raise ValueError(
             "with a backend, a pool starts no workers: maxtasksperchild, context, max_memory, idle_timeout, on_exit, "

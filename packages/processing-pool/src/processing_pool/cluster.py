@@ -27,8 +27,8 @@ __all__ = ["connect", "Cluster", "ClusterLost", "Queue", "Lock", "Semaphore", "E
 def connect(address: str, *, security: Any = None, insecure: bool = False, timeout: float = 10.0) -> Cluster:
     """Connect to a cluster's scheduler.  Blocks until it has answered.
 
-    Whoever reaches a scheduler can run any code on its workers. So an address in a network must be encrypted, and both
-    sides show certificates.
+    A program that reaches a scheduler can run any code on its workers. So a connection in a network must be encrypted,
+    and both sides show certificates.
 
     :param address: ``tls://host:port`` or ``tcp://host:port`` of a Dask scheduler, or ``ray://host:port``.
     :param security: for ``tls://``: a dictionary of files, ``{"ca": ..., "cert": ..., "key": ...}``, in PEM format, or
@@ -44,14 +44,13 @@ def connect(address: str, *, security: Any = None, insecure: bool = False, timeo
     scheme, separator, rest = address.partition("://")
     engine = _ENGINES.get(scheme) if separator and rest else None
     if engine is None:
-        raise ValueError(
-            f"the address must begin with one of {', '.join(f'{name}://' for name in _ENGINES)}: {address!r}"
-        )
+        schemes = ", ".join(f"{name}://" for name in _ENGINES)
+        raise ValueError(f"the address must begin with one of {schemes}: {address!r}")
     if scheme == "tls" and security is None:
         raise ValueError("tls:// needs security=: the files of this side's certificates")
     if scheme != "tls" and not insecure and not _is_here(rest):
         raise ValueError(
-            f"{address} is not encrypted: everybody in that network could run code on the workers; "
+            f"{address} is not encrypted: any program in that network could run code on the workers; "
             "use tls:// with security=, or insecure=True if the network is closed to others"
         )
     module, extra = engine

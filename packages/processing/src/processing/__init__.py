@@ -59,6 +59,7 @@ from processing_core.lowlevel import offer_excepthook as _offer_excepthook
 from processing_core.lowlevel import register_loader as _register_loader
 
 if TYPE_CHECKING:
+    from processing import cluster as cluster
     from processing import connection as connection
     from processing import context as context
     from processing import dummy as dummy
@@ -210,6 +211,7 @@ _PACKAGE_OF = {name: package for package, names in _PLACES.items() for name in n
 
 _SUBMODULES = frozenset(
     [
+        "cluster",
         "connection",
         "context",
         "dummy",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import Any, NoReturn
 
-from processing_pool import Pool
+from processing_pool import Pool, cluster
 from processing_testing.children.tasks import square
+from processing_testing.harness.rendezvous import RendezvousClient
 
 EXECUTORS: dict[str, Executor] = {}
 """Those of this process, by name: a task of a thread finds them here."""
@@ -111,3 +114,49 @@ def give(item: Any) -> Any:
     if item.how == "error odd":
         raise OddError(1, 2)
     return NotPickled() if item.how == "not pickled" else NotUnpickled()
+
+
+def use(queue: Any, value: Any, lock: Any, event: Any) -> str:
+    """Use shared objects of a cluster."""
+    with lock:
+        value.value = value.value + 1
+    queue.put("begun")
+    return "set" if event.wait(30) else "not set"
+
+
+def increment(value: Any, lock: Any) -> None:
+    """Add one, under the lock."""
+    with lock:
+        value.value = value.value + 1
+
+
+def sum_on(address: str, n: int) -> int:
+    """The sum of squares, by a pool on the cluster on which this task runs."""
+    with cluster.connect(address, timeout=30) as machines, machines.Pool() as pool:
+        return sum(pool.map(square, range(n), 1))
+
+
+def report_pid_and_wait(address: str) -> int:
+    """Report this process to the test, and wait for its release."""
+    test = RendezvousClient(address)
+    try:
+        test.send(os.getpid())
+        test.wait_for_release()
+    finally:
+        test.close()
+    return os.getpid()
+
+
+def slowly(number: int) -> int:
+    """The number, after some milliseconds."""
+    time.sleep(0.003)
+    return number
+
+
+def certificates(folder: Path) -> dict[str, str]:
+    """Make a certificate of 127.0.0.1 that is its own authority, by the program ``openssl``."""
+    key, certificate = str(folder / "key.pem"), str(folder / "certificate.pem")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
+    subprocess.run([*command, *names], check=True, capture_output=True)
+    return {"ca": certificate, "cert": certificate, "key": key}

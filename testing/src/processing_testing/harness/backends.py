@@ -1,9 +1,8 @@
-"""What runs the tasks of a pool in the contract's tests, where it is neither our processes nor a channel of the tests."""
+"""What runs the tasks of a pool in the contract's tests, beside our processes and the tests' own channel."""
 
 from __future__ import annotations
 
 import importlib.util
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -14,7 +13,7 @@ from processing_pool import Pool, ProcessPoolExecutor, cluster
 Make = Callable[[int], Pool]
 
 EXECUTORS: dict[str, Callable[[int], Executor]] = {
-    "executor of threads": ThreadPoolExecutor,
+    "executor of threads": lambda size: ThreadPoolExecutor(size, "processing pool's worker"),
     "executor of processes": ProcessPoolExecutor,
 }
 NAMES = [*EXECUTORS, "dask"]
@@ -39,12 +38,4 @@ def maker(name: str) -> Iterator[Make]:
             client.wait_for_workers(2, timeout=50)
             yield machines.Pool
         else:
-            yield lambda size: Pool(size, backend=_with_all_workers(stack.enter_context(EXECUTORS[name](size)), size))
-
-
-def _with_all_workers(executor: Executor, size: int) -> Executor:
-    if isinstance(executor, ThreadPoolExecutor):
-        together = threading.Barrier(size)  # it starts a thread only if none is idle
-        for future in [executor.submit(together.wait, 30) for _ in range(size)]:
-            future.result(30)
-    return executor
+            yield lambda size: Pool(size, backend=stack.enter_context(EXECUTORS[name](size)))

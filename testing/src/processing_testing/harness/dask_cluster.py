@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -40,13 +41,17 @@ class DaskCluster:
         folder = Path(self._folder.name)
         self._file = folder / "scheduler.json"
         self.scheduler = self._start("dask_scheduler", "--port", "0")
-        self._wait(self._file.exists)
-        import json
-
-        self.address: str = json.loads(self._file.read_text())["address"]
+        self._wait(self._is_up)
         for _ in range(self._count):
             self.add_worker()
         return self
+
+    def _is_up(self) -> bool:
+        try:
+            self.address: str = json.loads(self._file.read_text())["address"]
+        except (FileNotFoundError, json.JSONDecodeError):  # it is being written
+            return False
+        return True
 
     def add_worker(self) -> subprocess.Popen[Any]:
         """Start a further worker; it joins soon."""
@@ -56,7 +61,15 @@ class DaskCluster:
         return self.workers[-1]
 
     def _start(self, program: str, *options: str) -> subprocess.Popen[Any]:
-        common = ["--no-dashboard", "--protocol", self._scheme, "--host", "127.0.0.1", "--scheduler-file", self._file]
+        common = [
+            "--no-dashboard",
+            "--protocol",
+            self._scheme,
+            "--host",
+            "127.0.0.1",
+            "--scheduler-file",
+            str(self._file),
+        ]
         command = [sys.executable, "-m", f"distributed.cli.{program}", *common, *self._tls, *options]
         environment = {**os.environ, **QUIET}
         with open(Path(self._folder.name) / "log", "ab") as log:

@@ -59,7 +59,7 @@ class ThreadChannel:
     :param initializer: what each calls first.
     """
 
-    pace = 0.005
+    target_time = 0.005
     grain = 1
 
     def __init__(self, size: int, initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> None:

@@ -43,7 +43,7 @@ class Driver:
     :param backend: runs the tasks.
     """
 
-    pace: float = 0.05
+    target_time: float = 0.05
     """Seconds that half a window of a map should take at least, so that its batches cost little."""
 
     ships_modules: bool = True
@@ -75,7 +75,10 @@ class Driver:
         return [self._backend.submit(bundle) for bundle, _ in bundles]
 
     def store(self, part: Part) -> Any:
-        """Keep a part where all workers get it; what is returned is given to `submit_many`."""
+        """Keep a part where all workers get it.
+
+        :return: what is given to `submit_many`; ``None`` if it cannot be kept now: a worker that lacks it will say so.
+        """
         raise NotImplementedError
 
     def is_running(self, future: Any, ticket: str) -> bool:
@@ -111,6 +114,10 @@ class Driver:
         from processing_pool._errors import WorkerDied
 
         return isinstance(error, WorkerDied)
+
+    def is_given_up(self, error: BaseException) -> bool:
+        """Whether the engine has given the task up, without having run it, so that it should be submitted again."""
+        return False
 
     def end(self, pool: str) -> None:
         """As `Backend.close`; the pool has this id in the workers."""

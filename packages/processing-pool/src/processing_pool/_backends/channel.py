@@ -37,8 +37,10 @@ AHEAD = 4
 """Tasks that are submitted for each worker, so that none waits for this process."""
 LARGEST_SHARE = 64 << 10
 """Bytes that an item of a batch may have on the average; larger ones are sent by themselves."""
-PATIENCE = 0.1
+HELP_AFTER = 0.1
 """Seconds without an outcome after which a pool that was made inside a task runs one of its own tasks."""
+MOST_SUBMISSIONS = 10
+"""How often a task is submitted again that the engine has given up."""
 INLINE = 8 << 10
 """Bytes of a part up to which it comes with each bundle."""
 LOOK = 1.0
@@ -54,7 +56,7 @@ class BackendChannel:
     def __init__(self, driver: Driver, size: int | None, setup: Setup) -> None:
         self._driver = driver
         self._limit = size
-        self.pace: float = driver.pace
+        self.target_time: float = driver.target_time
         self.grain: int = 1 if setup.processes is None else max(16, 4 * setup.processes)
         self.capacity: int = self._count()
         self._encoder = Encoder(setup, driver.ships_modules)
@@ -222,7 +224,7 @@ class BackendChannel:
         with self._submission:
             running = [message for message in chosen if message.bundle is not None]
         for message in running:
-            self._end_all(message, Death(None, None, (CANCELLED,)))
+            self._leave(message)  # without an outcome: the caller decides it, and must not be forestalled
         self._give_up_unwanted([message.bundle for message in running])
 
     def _leave(self, message: Message) -> bool:
@@ -260,7 +262,7 @@ class BackendChannel:
                     return
 
     def _take(self, limit: int, rows: list[Row]) -> bool:
-        """Append outcomes to ``rows``. One is taken away after it was appended: an interrupt repeats it, at the worst."""
+        """Append outcomes to ``rows``. One is taken away after it was appended, so that an interrupt loses none."""
         while self._outcomes and len(rows) < limit:
             first = self._outcomes[0]
             rows.extend(rows_of(*first) if len(first) == 2 else [first])
@@ -277,12 +279,12 @@ class BackendChannel:
         A pool that is made inside a task may wait for workers that all wait for such pools.
         """
         try:
-            self._hints.get(True, PATIENCE if left is None else min(left, PATIENCE))
+            self._hints.get(True, HELP_AFTER if left is None else min(left, HELP_AFTER))
         except queue.Empty:
             message = self._next_to_help()
             if message is not None:
                 pickled = self._encoder.bundle([message], [self._timeout_of(message)], set())
-                self._settle([message], remote.run(pickled, self._encoder.parts_of([message]).items()))
+                self._examine_outcome([message], remote.run(pickled, self._encoder.parts_of([message]).items()))
 
     def _next_to_help(self) -> Message | None:
         """Take a message from the backlog or the engine, so that this thread alone decides about it."""
@@ -379,7 +381,7 @@ class BackendChannel:
             for message in self._wanted(bundle)
         ]
         if late:
-            self._each = self.pace  # so that none is behind another
+            self._each = self.target_time  # so that none is behind another
             self._again(self._take_back_submitted(late))
 
     def _room(self) -> int:
@@ -410,15 +412,15 @@ class BackendChannel:
         if self._prioritized or self._each is None:
             return 1
         share = len(self._backlog) // (2 * self.capacity)
-        return max(1, min(self._driver.largest_bundle, share, int(self.pace / max(self._each, 1e-6))))
+        return max(1, min(self._driver.largest_bundle, share, int(self.target_time / max(self._each, 1e-6))))
 
     def _prepared(self, messages: list[Message]) -> tuple[bytes, list[Any]]:
         """The bytes of a bundle, and its parts in the engine's store. Large parts that are not there are left out."""
         large = {p: content for p, content in self._encoder.parts_of(messages).items() if len(content) > INLINE}
         if self._driver.stores and self._driver.workers:
             for part, content in large.items():
-                if part not in self._stored:
-                    self._stored[part] = self._driver.store((part, content))
+                if part not in self._stored and (stored_part := self._driver.store((part, content))) is not None:
+                    self._stored[part] = stored_part
         stored = set(large) & set(self._stored)
         without = stored | set(large).difference(*(message.parts for message in messages))
         pickled = self._encoder.bundle(messages, [self._timeout_of(message) for message in messages], without)
@@ -446,14 +448,19 @@ class BackendChannel:
         except BaseException as error:
             self._fail(bundle, error)
         else:
-            self._settle(bundle.messages, outcome, bundle)
+            self._examine_outcome(bundle.messages, outcome, bundle)
 
     def _fail(self, bundle: Bundle, error: BaseException) -> None:
         """The engine did not run a bundle to its end."""
         messages = self._wanted(bundle)
         if not messages:
             return
-        if len(bundle.messages) > 1 and self._driver.is_lost(error):
+        if self._driver.is_given_up(error) and messages[0].submissions < MOST_SUBMISSIONS:
+            self._stored.clear()  # a part may be lost
+            for message in messages:
+                message.submissions += 1
+            self._again(messages)
+        elif len(bundle.messages) > 1 and self._driver.is_lost(error):
             self._each = None  # they are run again, each by itself: one of them may be the cause
             self._again(messages)
         elif messages[0].count > 1 and self._driver.is_lost(error):
@@ -466,7 +473,7 @@ class BackendChannel:
             for message in messages:
                 self._end_all(message, outcome)
 
-    def _settle(self, messages: list[Message], pickled: bytes, bundle: Bundle | None = None) -> None:
+    def _examine_outcome(self, messages: list[Message], pickled: bytes, bundle: Bundle | None = None) -> None:
         """Examine the outcome of messages.
 
         :param bundle: in which they were submitted; those that have left it since are not concerned.
@@ -479,7 +486,7 @@ class BackendChannel:
                 self._each = each if self._each is None else max(each, (each + self._each) / 2)
                 for message, one in zip(messages, outcomes, strict=True):
                     if message.bundle is bundle:
-                        self._settle_one(message, one)
+                        self._examine_one(message, one)
             case (remote.MISSING, parts):
                 for message in concerned:
                     message.parts |= set(parts)
@@ -490,7 +497,7 @@ class BackendChannel:
             case (remote.MISMATCH, versions):
                 self._break_down(PoolBroken(_mismatch(versions)))
 
-    def _settle_one(self, message: Message, outcome: tuple[Any, ...]) -> None:
+    def _examine_one(self, message: Message, outcome: tuple[Any, ...]) -> None:
         if outcome[0] == remote.REVOKED:
             self._end_all(message, Death(None, None, (CANCELLED,)))
         else:

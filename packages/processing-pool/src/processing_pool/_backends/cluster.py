@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable
 from types import TracebackType
 
@@ -36,7 +37,7 @@ class Cluster:
     def __init__(self, address: str) -> None:
         self.address: str = address
         """Where the scheduler is."""
-        self._pools: list[Pool] = []
+        self._pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 
     def Pool(
         self,
@@ -65,8 +66,7 @@ class Cluster:
             raise ValueError(f"processes_per_worker must not be negative: {processes_per_worker!r}")
         driver: Any = self._driver(processes_per_worker)
         pool = Pool(processes, initializer, initargs, backend=driver, **options)
-        self._pools = [pool for pool in self._pools if not pool._engine.is_over]
-        self._pools.append(pool)
+        self._pools.add(pool)
         return pool
 
     def ProcessPoolExecutor(
@@ -109,9 +109,8 @@ class Cluster:
 
     def close(self) -> None:
         """Terminate this object's pools and end the connection.  May be called again."""
-        for pool in self._pools:
+        for pool in list(self._pools):
             pool.terminate()
-        self._pools.clear()
         self._disconnect()
 
     def __enter__(self) -> Self:
@@ -122,8 +121,10 @@ class Cluster:
     ) -> None:
         self.close()
 
-    def __getattr__(self, name: str) -> NoReturn:
-        raise self._absent(name) if name in ABSENT else AttributeError(f"a cluster has no attribute {name!r}")
+    if not TYPE_CHECKING:  # for a checker would take every name then
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise self._absent(name) if name in ABSENT else AttributeError(f"a cluster has no attribute {name!r}")
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__name__} at {self.address}>"

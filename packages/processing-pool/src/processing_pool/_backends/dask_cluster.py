@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import builtins
+import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from queue import Empty, Full
 
 import distributed
-from distributed.comm import CommClosedError
+from distributed.comm import CommClosedError, get_address_host_port
 
 from processing_core import NotHeldError, TimeoutError
 from processing_core.annotations import Any, TypeVar
@@ -32,8 +34,11 @@ def connect(address: str, security: Any, timeout: float) -> DaskCluster:
     """As :func:`processing_pool.cluster.connect`."""
     if isinstance(security, dict):
         security = _security(security)
+    deadline = time.monotonic() + timeout
     try:
-        client = distributed.Client(address, security=security, timeout=timeout, set_as_default=False)
+        _await_listener(address, deadline)
+        left = max(0.1, deadline - time.monotonic())
+        client = distributed.Client(address, security=security, timeout=left, set_as_default=False)
     except OSError as error:
         raise TimeoutError(f"no scheduler answered at {address} within {timeout:g} s: {error}") from error
     try:
@@ -41,6 +46,22 @@ def connect(address: str, security: Any, timeout: float) -> DaskCluster:
     except BaseException:
         client.close()
         raise
+
+
+def _await_listener(address: str, deadline: float) -> None:
+    """Wait until there is a listener: a connection of the engine's that fails leaves its thread behind.
+
+    :raises OSError: if there is none in time.
+    """
+    host, port = get_address_host_port(address)
+    while True:
+        try:
+            socket.create_connection((host, port), max(0.1, deadline - time.monotonic())).close()
+            return
+        except ConnectionRefusedError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.05)  # the scheduler may be starting: nothing tells when it listens
 
 
 def _security(files: dict[str, str]) -> Any:
@@ -60,16 +81,16 @@ class _Connections:
         self._guard = threading.RLock()  # guards _clients
         self._clients: dict[str, Any] = {}
 
-    def add(self, client: Any) -> None:
+    def add(self, address: str, client: Any) -> None:
         """Have one that objects may use."""
         with self._guard:
-            self._clients[client.scheduler.address] = client
+            self._clients[address] = client
 
-    def remove(self, client: Any) -> None:
+    def remove(self, address: str, client: Any) -> None:
         """Have it no longer."""
         with self._guard:
-            if self._clients.get(client.scheduler.address) is client:
-                del self._clients[client.scheduler.address]
+            if self._clients.get(address) is client:
+                del self._clients[address]
 
     def to(self, address: str) -> Any:
         """The one to this scheduler; in a worker that has none, the worker's own, and below a worker a new one."""
@@ -97,7 +118,7 @@ class DaskCluster(Cluster):
         super().__init__(client.scheduler.address)
         self._client = client
         check_versions(self.address, client.run(remote.versions, on_error="return"))
-        _connections.add(client)
+        _connections.add(self.address, client)
 
     def Queue(self, maxsize: int = 0) -> Queue:
         return Queue(self.address, _name(), maxsize)
@@ -119,10 +140,10 @@ class DaskCluster(Cluster):
         return shared
 
     def _driver(self, processes: int | None) -> DaskDriver:
-        return _tried(lambda: DaskDriver(self._client, processes), self._client)
+        return _tried(lambda: DaskDriver(self._client, processes), self._client, self.address)
 
     def _disconnect(self) -> None:
-        _connections.remove(self._client)
+        _connections.remove(self.address, self._client)
         self._client.close()
 
 
@@ -130,15 +151,15 @@ def _name() -> str:
     return f"processing-{uuid.uuid4().hex}"
 
 
-def _tried(call: Callable[[], R], client: Any) -> R:
+def _tried(call: Callable[[], R], client: Any, address: str) -> R:
     if client.status != "running":
-        raise ClusterLost(f"there is no connection to {client.scheduler.address}")
+        raise ClusterLost(f"there is no connection to {address}")
     try:
         return call()
     except (CommClosedError, OSError) as error:
         if isinstance(error, builtins.TimeoutError):
             raise
-        raise ClusterLost(f"the connection to {client.scheduler.address} is lost: {error}") from error
+        raise ClusterLost(f"the connection to {address} is lost: {error}") from error
 
 
 class _Shared:
@@ -149,13 +170,13 @@ class _Shared:
         self._name = name
         self._arguments = arguments
         self._client = _connections.to(address)
-        self._of_engine = _tried(self._make, self._client)
+        self._of_engine = _tried(self._make, self._client, address)
 
     def _make(self) -> Any:
         raise NotImplementedError
 
     def _do(self, call: Callable[[], R]) -> R:
-        return _tried(call, self._client)
+        return _tried(call, self._client, self._address)
 
     def _packed(self, obj: Any) -> Any:
         data = shipping.dumps(obj)
@@ -193,7 +214,7 @@ class Queue(_Shared, cluster.Queue):
         return size
 
     def full(self) -> bool:
-        return 0 < self._arguments[0] <= self.qsize()
+        return bool(0 < self._arguments[0] <= self.qsize())
 
     def close(self) -> None:
         self._do(self._of_engine.close)
@@ -210,8 +231,7 @@ class Semaphore(_Shared, cluster.Semaphore):
         return distributed.Semaphore(self._arguments[0], self._name, self._client.scheduler, self._client.loop)
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
-        taken: bool = self._do(lambda: self._of_engine.acquire(timeout if block else 0))
-        return taken
+        return bool(self._do(lambda: self._of_engine.acquire(timeout if block else 0)))
 
     def release(self) -> None:
         try:
@@ -250,7 +270,7 @@ class Value(_Shared, cluster.Value):
         return distributed.Variable(self._name, self._client)
 
     @property
-    def value(self) -> Any:  # type: ignore[override]
+    def value(self) -> Any:
         return self._unpacked(self._do(self._of_engine.get))
 
     @value.setter

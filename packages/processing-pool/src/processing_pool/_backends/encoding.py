@@ -21,7 +21,10 @@ __all__ = ["Bundle", "Encoder", "Message", "PackedFunction", "rows_of"]
 class Message:
     """Items of one job that are sent together, until their outcome was received."""
 
-    __slots__ = ("bundle", "count", "function", "index", "job_id", "parts", "payload", "priority", "ticket")
+    __slots__ = (
+        *("bundle", "count", "function", "index", "job_id"),
+        *("parts", "payload", "priority", "submissions", "ticket"),
+    )
 
     def __init__(self, job_id: int, index: int, count: int, payload: bytes, function: PackedFunction | None) -> None:
         self.job_id = job_id
@@ -33,6 +36,7 @@ class Message:
         self.ticket = ""
         self.parts: frozenset[str] = frozenset()  # large ones that a worker lacked
         self.bundle: Bundle | None = None  # once it was submitted
+        self.submissions = 0  # that the engine has given up without a reason of the task's
 
     @property
     def key(self) -> tuple[int, int]:

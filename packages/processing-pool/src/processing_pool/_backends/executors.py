@@ -51,4 +51,4 @@ class ExecutorDriver(Driver):
         super().__init__(_Executor(executor, workers))
         if type(executor).__name__ in ("ThreadPoolExecutor", "InterpreterPoolExecutor"):
             self.ships_modules = type(executor).__name__ != "ThreadPoolExecutor"
-            self.pace = 0.005
+            self.target_time = 0.005

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from queue import Empty, Full
 
@@ -22,6 +23,8 @@ __all__ = ["RayCluster", "connect"]
 
 R = TypeVar("R")
 
+LOOK = 1.0
+"""Seconds between two questions about the workers."""
 LOST = (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.ObjectLostError)
 
 
@@ -46,18 +49,23 @@ class RayDriver(Driver):
     :param processes: as `Setup`.
     """
 
-    pace = 0.05
+    target_time = 0.05
     stores = True
 
     def __init__(self, processes: int | None) -> None:
         self.processes = processes
         # Not tried again by the engine: what is repeated is the pool's choice.
         self._function: Any = ray.remote(max_retries=0)(_run)
+        self._known = 0
+        self._looked = -LOOK
 
     @property
     def workers(self) -> int:
-        """How many processors the cluster has."""
-        return int(ray.cluster_resources().get("CPU", 0))
+        """How many processors the cluster has, as it was a second ago. Blocks for a question to the scheduler."""
+        if time.monotonic() - self._looked > LOOK:
+            self._known = int(ray.cluster_resources().get("CPU", 0))
+            self._looked = time.monotonic()
+        return self._known
 
     def submit_many(self, bundles: Sequence[tuple[bytes, list[Any]]], tickets: Sequence[str]) -> list[Any]:
         """Submit bundles."""

@@ -67,14 +67,14 @@ TIMED_OUT = "timed out"
 DIED = "died"
 """(this, pid, exit code)"""
 
-LARGEST_PLACE = 64
+LARGEST_CACHE = 64
 """Functions that are kept for a pool, and pools that are kept; those that were used last."""
 LARGEST_RECORD = 10_000
 """Tasks of which it is remembered that they were begun, or revoked."""
 
 _PLAIN_TYPES = frozenset({int, float, str, bytes, bool, type(None), complex})
 
-Task = namedtuple(
+Task = namedtuple(  # noqa: PYI024 - a worker does without typing
     "Task",
     [
         "ticket",  # this task's id
@@ -86,7 +86,7 @@ Task = namedtuple(
     ],
 )
 
-Bundle = namedtuple(
+Bundle = namedtuple(  # noqa: PYI024
     "Bundle",
     [
         "versions",  # (wire, Python, processing-pool)
@@ -107,7 +107,11 @@ def versions() -> tuple[int, str, str]:
     if _versions is None:
         import importlib.metadata
 
-        _versions = WIRE, "%d.%d" % sys.version_info[:2], importlib.metadata.version("processing-pool")
+        try:
+            ours = importlib.metadata.version("processing-pool")
+        except importlib.metadata.PackageNotFoundError:
+            ours = "that is not installed"  # sources on the path
+        _versions = WIRE, f"{sys.version_info[0]}.{sys.version_info[1]}", ours
     return _versions
 
 
@@ -121,7 +125,7 @@ def run(bundle: bytes, parts: Iterable[Part] = ()) -> bytes:
     :return: the pickled outcome: DONE, MISSING, BROKEN or MISMATCH.
     """
     head, tasks = pickle.loads(bundle)
-    return pickle.dumps(_outcome(Bundle(*head, [Task(*task) for task in tasks]), parts), 5)
+    return pickle.dumps(_outcome(Bundle(*(*head, [Task(*task) for task in tasks])), parts), 5)
 
 
 def inside() -> bool:
@@ -149,16 +153,16 @@ def begun(tickets: list[str]) -> list[str]:
 def forget(pool: str) -> None:
     """A pool was closed: end the processes that ran its tasks, and drop what is known of it."""
     with _record:
-        place = _pools.pop(pool, None)
-    if place is not None:
-        place.end()
+        state = _pools.pop(pool, None)
+    if state is not None:
+        state.end()
 
 
 _thread = threading.local()
 _record = threading.RLock()  # guards what follows
 _begun: OrderedDict[str, None] = OrderedDict()
 _revoked: OrderedDict[str, None] = OrderedDict()
-_pools: OrderedDict[str, _Place] = OrderedDict()
+_pools: OrderedDict[str, _PoolState] = OrderedDict()
 
 
 def _remember(record: OrderedDict[str, None], ticket: str) -> None:
@@ -175,16 +179,16 @@ def _begin(ticket: str) -> bool:
         return True
 
 
-def _place(pool: str) -> _Place:
+def _state_of(pool: str) -> _PoolState:
     with _record:
-        place = _pools.get(pool)
-        if place is None:
-            place = _pools[pool] = _Place(pool)
+        state = _pools.get(pool)
+        if state is None:
+            state = _pools[pool] = _PoolState(pool)
         _pools.move_to_end(pool)
-        old = _pools.popitem(last=False)[1] if len(_pools) > LARGEST_PLACE else None
+        old = _pools.popitem(last=False)[1] if len(_pools) > LARGEST_CACHE else None
     if old is not None:
         old.end()
-    return place
+    return state
 
 
 class _Missing(Exception):
@@ -195,7 +199,7 @@ class _Broken(Exception):
     """The initializer failed; its argument is the entry that says how."""
 
 
-class _Place:
+class _PoolState:
     """What this process knows of one pool."""
 
     def __init__(self, pool: str) -> None:
@@ -213,7 +217,7 @@ class _Place:
             for part, content in parts.items():
                 self._parts[part] = content
                 self._parts.move_to_end(part)
-                if len(self._parts) > LARGEST_PLACE:
+                if len(self._parts) > LARGEST_CACHE:
                     self._parts.popitem(last=False)
 
     def parts(self, bundle: Any, given: dict[str, bytes]) -> dict[str, bytes]:
@@ -248,7 +252,7 @@ class _Place:
         if task.how == CALL:
             return _call
         function = self._function(task.function, parts[task.function])
-        return (lambda item: function(*item)) if task.how == STAR else function  # type: ignore[no-any-return]
+        return (lambda item: function(*item)) if task.how == STAR else function
 
     def _set_up(self, setup: bytes) -> None:
         with self._guard:
@@ -272,7 +276,7 @@ class _Place:
                 raise _NotLoaded("the function, which did not unpickle in the worker", error) from error
             with self._guard:
                 self._functions[part] = found
-                if len(self._functions) > LARGEST_PLACE:
+                if len(self._functions) > LARGEST_CACHE:
                     self._functions.popitem(last=False)
         return found
 
@@ -280,9 +284,10 @@ class _Place:
         """The pool of processes of this machine. They end when they have had no task for a while."""
         with self._guard:
             if self._below is None:
-                from processing_pool._pool import Pool
+                from processing_core import get_context
 
-                self._below = Pool(processes or None, idle_timeout=20.0)
+                context: Any = get_context()
+                self._below = context.Pool(processes or None, idle_timeout=20.0)
             return self._below
 
     def end(self) -> None:
@@ -305,13 +310,13 @@ def _call(item: Any) -> Any:
 def _outcome(bundle: Any, more: Iterable[Part]) -> tuple[Any, ...]:
     if tuple(bundle.versions) != versions():
         return MISMATCH, versions()
-    place = _place(bundle.pool)
+    state = _state_of(bundle.pool)
     given = dict([*bundle.parts, *more])
-    place.add(given)
+    state.add(given)
     began = time.perf_counter()
     try:
-        parts = place.parts(bundle, given)
-        outcomes = _here(place, bundle, parts) if bundle.processes is None else _below(place, bundle, parts)
+        parts = state.parts(bundle, given)
+        outcomes = _here(state, bundle, parts) if bundle.processes is None else _below(state, bundle, parts)
     except _Missing as missing:
         return MISSING, list(missing.args)
     except _Broken as broken:
@@ -322,18 +327,18 @@ def _outcome(bundle: Any, more: Iterable[Part]) -> tuple[Any, ...]:
 # -- in this process -------------------------------------------------------------------------------
 
 
-def _here(place: _Place, bundle: Any, parts: dict[str, bytes]) -> list[tuple[Any, ...]]:
+def _here(state: _PoolState, bundle: Any, parts: dict[str, bytes]) -> list[tuple[Any, ...]]:
     _thread.depth = getattr(_thread, "depth", 0) + 1
     try:
-        place.prepare(bundle, parts)
-        return [_task_outcome(place, task, parts) if _begin(task.ticket) else (REVOKED,) for task in bundle.tasks]
+        state.prepare(bundle, parts)
+        return [_task_outcome(state, task, parts) if _begin(task.ticket) else (REVOKED,) for task in bundle.tasks]
     finally:
         _thread.depth -= 1
 
 
-def _task_outcome(place: _Place, task: Any, parts: dict[str, bytes]) -> tuple[Any, ...]:
+def _task_outcome(state: _PoolState, task: Any, parts: dict[str, bytes]) -> tuple[Any, ...]:
     try:
-        function = place.function(task, parts)
+        function = state.function(task, parts)
     except _NotLoaded as reason:
         entry = NOT_LOADED, _shown(reason.args[1]), reason.args[0]
         return (EACH, [entry] * task.count) if task.count else (ONE, entry)
@@ -376,7 +381,7 @@ def _run(function: Callable[[Any], Any], item: Any, timeout: float | None) -> An
 
 
 def _run_for(function: Callable[[Any], Any], item: Any, seconds: float) -> Any:
-    """Run an item in a thread of its own. When its time is up it is given up, and interrupted where Python code runs."""
+    """Run an item in a thread of its own. If its time is up, it is given up, and Python code is interrupted."""
     results: list[Any] = []
     ended = threading.Event()
 
@@ -454,9 +459,9 @@ def _shown(obj: object) -> str:
 # -- in processes below this one -------------------------------------------------------------------
 
 
-def _below(place: _Place, bundle: Any, parts: dict[str, bytes]) -> list[tuple[Any, ...]]:
+def _below(state: _PoolState, bundle: Any, parts: dict[str, bytes]) -> list[tuple[Any, ...]]:
     """Run the items in processes of this machine. If one dies, the item fails that it ran."""
-    pool = place.below(bundle.processes)
+    pool = state.below(bundle.processes)
     outcomes = [_begun_below(pool, bundle, task, parts) if _begin(task.ticket) else None for task in bundle.tasks]
     return [(REVOKED,) if outcome is None else outcome() for outcome in outcomes]
 
@@ -487,10 +492,10 @@ class Below:
     def __call__(self, item: bytes) -> Any:
         """Do one item."""
         bundle, task = Bundle(*self._bundle), Task(*self._task)
-        place = _place(bundle.pool)
+        state = _state_of(bundle.pool)
         try:
-            place.prepare(bundle, self._parts)
-            function = place.function(task, self._parts)
+            state.prepare(bundle, self._parts)
+            function = state.function(task, self._parts)
         except _Broken as broken:
             return BROKEN, broken.args[0]
         except _NotLoaded as reason:
@@ -537,7 +542,7 @@ class _Offered:
                     sys.modules.pop(name, None)
                     del self._loaded[name]
             if self not in sys.meta_path:
-                sys.meta_path.append(self)  # type: ignore[arg-type]
+                sys.meta_path.append(self)
             self._part = part
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
@@ -546,8 +551,9 @@ class _Offered:
             return None
         from importlib.util import spec_from_loader
 
+        loader: Any = self
         _, is_package, origin = self._sources[name]
-        return spec_from_loader(name, self, origin=origin, is_package=is_package)  # type: ignore[arg-type]
+        return spec_from_loader(name, loader, origin=origin, is_package=is_package)
 
     def create_module(self, spec: object) -> None:
         """Let the import system make it."""

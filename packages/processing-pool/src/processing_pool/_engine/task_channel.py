@@ -94,7 +94,7 @@ class TaskChannel(Protocol):
         """The largest number of tasks that run at the same time."""
 
     @property
-    def pace(self) -> float:
+    def target_time(self) -> float:
         """Seconds that half of a job's window should take at least, so that sending costs little beside the tasks."""
 
     @property

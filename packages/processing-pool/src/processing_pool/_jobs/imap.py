@@ -92,7 +92,7 @@ class ImapJob(Target):
         self.options = options
         self._packed = channel.pack(function, star)
         self.job_id: int = self._packed.job_id
-        self._window = Window(channel.capacity, chunksize, LARGEST_WINDOW, channel.pace)
+        self._window = Window(channel.capacity, chunksize, LARGEST_WINDOW, channel.target_time)
         self._retries = Retries(channel, table)
         self._retried = options.retries > 0
         self._failed = 0

@@ -63,7 +63,7 @@ class MapJob:
         self._is_balanced = False  # the channel knows that there are batches
         self._over = False  # no more is sent; set under _guard
         self._filled = 0  # items before this one are there
-        self._window = Window(channel.capacity, chunksize, pace=channel.pace, grain=channel.grain)
+        self._window = Window(channel.capacity, chunksize, target_time=channel.target_time, grain=channel.grain)
         self._retries = Retries(channel, table)
         self._guard = threading.RLock()
         self._refusals: list[tuple[int, BaseException]] = []  # by the kernel, of messages that it left out

@@ -25,7 +25,7 @@ class Window:
 
     :param workers: how many there are.
     :param chunk: items a message; ``None`` adapts it.
-    :param pace: seconds that half a window should take.
+    :param target_time: seconds that half a window should take.
     :param grain: items of the first messages, if the size is left to us.
     """
 
@@ -34,12 +34,12 @@ class Window:
         workers: int,
         chunk: int | None,
         largest_window: int = LARGEST_WINDOW,
-        pace: float = HALF_WINDOW_TIME,
+        target_time: float = HALF_WINDOW_TIME,
         grain: int = 1,
     ) -> None:
         self.messages = 2 * workers
         self.chunk = chunk or grain
-        self._pace = pace
+        self._target_time = target_time
         self._workers = workers
         self._is_adaptive = chunk is None
         self._largest_window = largest_window
@@ -54,9 +54,9 @@ class Window:
         """Half a window is done: see how long it took."""
         now = time.monotonic()
         taken = now - self._last
-        if taken < self._pace:
+        if taken < self._target_time:
             if self._is_adaptive:
-                leap = max(2, min(LARGEST_GROWTH, int(self._pace / max(taken, 1e-6))))
+                leap = max(2, min(LARGEST_GROWTH, int(self._target_time / max(taken, 1e-6))))
                 self.chunk = min(LARGEST_CHUNK, self.chunk * leap)
             elif self.messages < self._largest_window:
                 self.messages *= 2

@@ -34,7 +34,7 @@ class ProcessChannel:
     :param max_memory: resident bytes that each may have; ``None`` for no limit.
     """
 
-    pace = HALF_WINDOW_TIME
+    target_time = HALF_WINDOW_TIME
     grain = 1
 
     def __init__(

@@ -167,7 +167,7 @@ def _has_titles() -> bool:
 
 def _set_whole_title(title: str) -> bool:
     try:
-        import setproctitle  # type: ignore[import-not-found, unused-ignore]
+        import setproctitle  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ImportError:  # this process runs another interpreter, or has another path
         return False
     setproctitle.setproctitle(title)
@@ -193,7 +193,7 @@ def _limit_threads(threads: int) -> None:
     os.environ.update(thread_variables(threads))
     if any(name in sys.modules for name in _THREADED_LIBRARIES):
         try:
-            import threadpoolctl  # type: ignore[import-not-found, unused-ignore]
+            import threadpoolctl  # type: ignore[import-not-found, import-untyped, unused-ignore]
         except ImportError:
             return
         threadpoolctl.threadpool_limits(threads)
