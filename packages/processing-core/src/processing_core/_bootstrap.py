@@ -77,7 +77,14 @@ def run(process: BaseProcess, parent: Parent) -> int:
     if process._logs is not None:
         process._logs.begin()
         process._logs = None
+    traced = "PROCESSING_TRACE_DIRECTORY" in os.environ
+    if traced:
+        from processing_core import tracing  # here, for few programs are traced
+
+        tracing.begin_member()
     code = exit_code(lambda: _call_run(process), parent[3], process)
+    if traced:
+        tracing.end_of_process()
     _logging.info("process exiting with exitcode %d", code)
     return code
 

@@ -231,6 +231,15 @@ def look_wait(number: int, /) -> None:
 def close_wait(number: int, /) -> None:
     """The wait is over."""
 
+def trace_start(fd: int, size: int, /) -> None:
+    """Record waits in this file from now on, whose header is written; the descriptor must stay open."""
+
+def trace_stop() -> None:
+    """Record nothing more."""
+
+def trace_event(kind: int, begin: int, end: int, a: int, b: int, /) -> None:
+    """Record what took place between two times (monotonic ns), if a trace is on."""
+
 def set_idle(on: bool, /) -> None:
     """Whether this thread of the library only waits for orders, and so ends no other thread's wait by itself."""
 

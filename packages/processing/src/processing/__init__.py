@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from processing import spawn as spawn
     from processing import synchronize as synchronize
     from processing import util as util
+    from processing_core.tracing import trace as trace
     from processing_managers import Array as Array
     from processing_managers import Manager as Manager
     from processing_managers import RawArray as RawArray
@@ -141,6 +142,7 @@ if TYPE_CHECKING:
 
 # What each package offers here, beside processing_core.
 _PLACES = {
+    "processing_core.tracing": ["trace"],
     "processing_sync": [
         "Lock",
         "RLock",
@@ -311,6 +313,8 @@ __all__ = [
     "get_logger",
     "log_to_stderr",
     "forward_logs",
+    # traces
+    "trace",
     "NOTSET",
     "SUBDEBUG",
     "DEBUG",

@@ -7,6 +7,7 @@ begun.  A worker ignores SIGINT: the parent handles Ctrl-C and ends its workers.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -63,8 +64,13 @@ def work(config: WorkerConfig, worker_id: int, slot: int) -> None:
     if not _initialize(config, worker_id, slot):
         return
     config.claims.write(slot, CONTROL, READY)
+    worker = _Worker(config, slot)
+    if "PROCESSING_TRACE_DIRECTORY" in os.environ:
+        from processing_pool._worker.traced import trace_tasks  # here, for few programs are traced
+
+        trace_tasks(worker, worker._functions)
     try:
-        _Worker(config, slot).serve()
+        worker.serve()
     finally:
         config.claims.retire(slot)  # so that the supervisor does not count on it while it calls what comes last
         end(config.on_exit)
