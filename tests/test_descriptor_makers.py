@@ -75,6 +75,9 @@ ALLOWED = {
     ("processing_core/_platform/_linux.py", "open"): "writes a worker's title below /proc, and does without it",
     ("processing_core/_main_imports.py", "io.open_code"): "reads the program's file; the import fails without it",
     ("processing_core/util.py", "tempfile.mkdtemp"): "opens none",
+    ("processing_core/_introspection/processes.py", "open"): "reads files of /proc, and does without them",
+    ("processing_core/_trace_files.py", "open"): "reads and writes a trace, at its end",
+    ("processing_core/_log_forwarding.py", "os.memfd_create"): "moved; the child does without it",
     # Objects of other libraries, which no process inherits.
     (
         "processing_managers/_shared/shared_memory.py",

@@ -1,5 +1,6 @@
 /* See trace.h.  The file begins with a header that Python writes; `used` counts its bytes, header included. */
 #include "arena/trace.h"
+#include "arena/errors.h"
 #include "base/private_lock.h"
 
 #include <errno.h>
@@ -58,7 +59,7 @@ static PyObject *py_trace_start(PyObject *Py_UNUSED(module), PyObject *args)
     unsigned long long size;
     if (!PyArg_ParseTuple(args, "iK", &fd, &size)) return NULL;
     void *base = platform_memory_commit(fd, 0, TRACE_STEP) ? platform_memory_map(fd, size) : NULL;
-    if (!base) return PyErr_SetFromErrno(PyExc_OSError);
+    if (!base) return raise_outcome(E_SYSTEM);
     file.header = base;
     file.size = size;
     file.committed = TRACE_STEP;

@@ -218,7 +218,7 @@ def read_arena(offset: int, n: int, /) -> bytes:
     """A copy of that many bytes of the arena, which may change meanwhile; fewer at its end."""
 
 def open_wait(waited: float, slot: int, serial: int, index: int, generation: int, left: float, /) -> int:
-    """Record that this thread has waited for so many seconds: for a member, or (serial 0) a cell, or (index 0)
+    """Record that this thread has waited for some seconds: for a member, or (serial 0) a cell, or (index 0)
     something outside.
 
     :param left: seconds that it still waits at the most; negative for no end.

@@ -11,8 +11,6 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from processing_core import _forks
 from processing_core._fds.descriptors import Descriptor, open_file
@@ -20,7 +18,7 @@ from processing_core._native import _kernel
 from processing_core._process_state import state as relatives
 from processing_core._trace_format import HEADER, MAGIC, TASK
 
-__all__ = ["TASK", "begin_member", "event", "is_on", "name_number", "trace"]
+__all__ = ["DIRECTORY", "TASK", "TRACE", "begin", "begin_member", "event", "is_on", "end", "end_of_process", "merge_parts", "name_number"]
 
 DIRECTORY = "PROCESSING_TRACE_DIRECTORY"
 """The variable by which children find the directory of the files."""
@@ -48,42 +46,12 @@ _state = _State()
 _forks.forget_in_child(_state.forget)
 
 
-@contextmanager
-def trace(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Record what this process, and those that are started in the body, do and wait for.
-
-    The file that is written at the end is in the trace event format: Perfetto and Chrome open it, and ``python -m
-    processing timeline PATH`` makes a page of it. It has the tasks of pools (items that are sent together are one span,
-    with their number), waits for queues, locks and their like that were not over at once, and the life of each process.
-    What a killed process had recorded is in it; if this process is killed, the parts lie in ``PATH.parts``, and
-    ``timeline`` finds them there.
-
-    The environment's ``PROCESSING_TRACE=PATH`` records a whole program. One trace at a time. Each process writes 48
-    bytes an event, 256 MiB at the most.
-
-    :param path: of the file that is written; it is replaced.
-    :raises RuntimeError: if there is a trace already.
-    :raises OSError: if the files cannot be written.
-
-    >>> import processing
-    >>> with processing.trace("run.json"), processing.Pool(2) as pool:  # doctest: +SKIP
-    ...     pool.map(abs, range(1000))
-    """
-    begin(os.fspath(path))
-    try:
-        yield
-    finally:
-        end(os.fspath(path))
-
-
 def begin(path: str) -> None:
     """Begin a trace in this process and those that it starts."""
     if DIRECTORY in os.environ:
         raise RuntimeError("a trace is being recorded already")
-    from processing_core._family import ensure_family
     from processing_core._trace_files import fresh_directory
 
-    ensure_family()
     os.environ[DIRECTORY] = fresh_directory(os.path.abspath(path))
     begin_member()
 
@@ -97,6 +65,14 @@ def end(path: str) -> None:
         from processing_core._trace_files import merge
 
         merge(directory, path, remove=True)
+
+
+def merge_parts(path: str) -> None:
+    """Write a trace whose program was killed; nothing if it was written, or there are no parts."""
+    from processing_core._trace_files import merge, parts_of
+
+    if not os.path.exists(path) and os.path.isdir(parts_of(path)):
+        merge(parts_of(path), path)
 
 
 def begin_member() -> None:

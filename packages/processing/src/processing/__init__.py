@@ -53,6 +53,7 @@ from processing_core import set_arena_limit as set_arena_limit
 from processing_core import set_executable as set_executable
 from processing_core import set_forkserver_preload as set_forkserver_preload
 from processing_core import set_start_method as set_start_method
+from processing_core import trace as trace
 from processing_core.annotations import TYPE_CHECKING
 from processing_core.lowlevel import limit_named as _limit_named
 from processing_core.lowlevel import offer_excepthook as _offer_excepthook
@@ -82,7 +83,6 @@ if TYPE_CHECKING:
     from processing import spawn as spawn
     from processing import synchronize as synchronize
     from processing import util as util
-    from processing_core.tracing import trace as trace
     from processing_managers import Array as Array
     from processing_managers import Manager as Manager
     from processing_managers import RawArray as RawArray
@@ -142,7 +142,6 @@ if TYPE_CHECKING:
 
 # What each package offers here, beside processing_core.
 _PLACES = {
-    "processing_core.tracing": ["trace"],
     "processing_sync": [
         "Lock",
         "RLock",

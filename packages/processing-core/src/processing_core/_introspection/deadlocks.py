@@ -2,7 +2,7 @@
 
 A member is *stuck* if all of its threads wait without a time limit, and for nothing outside of shared memory. For each
 of its waits there is a set of members that may end it: the holder of a lock, the process that is joined, the busy
-workers of a pool, or whoever has a reference to the queue, event, condition or semaphore. Stuck members are in a
+workers of a pool, or the members that have a reference to the queue, event, condition or semaphore. Stuck members are in a
 deadlock if every member that may end any of their waits is one of them. This is the largest such set: members are taken
 out of it as long as one of them may be released by one outside.
 
@@ -165,7 +165,7 @@ def _circles(graph: dict[int, set[int]]) -> list[set[int]]:
         part = {other for other in after if serial in forward[other]}
         if part and part not in found:
             found.append(part)
-    # A member that nobody can release is a deadlock by itself.
+    # A member that no other can release is a deadlock by itself.
     found.extend({serial} for serial in graph if not any(serial in part for part in found) and not graph[serial])
     return found
 

@@ -48,9 +48,9 @@ def chosen_style() -> Style | None:
     return PlainLines(sys.stderr) if _is_watched(sys.stderr) else None
 
 
-def _is_watched(stream: Any) -> bool:
+def _is_watched(file: Any) -> bool:
     try:
-        return bool(stream.isatty()) or _in_notebook()
+        return bool(file.isatty()) or _in_notebook()
     except (AttributeError, ValueError):
         return False
 
@@ -82,8 +82,8 @@ class _Line:
 class PlainLines:
     """One line now and then, and one at the end."""
 
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
 
     def begin(self, label: str, counts: Counts) -> _Line:
         """Wait for the first line's time."""
@@ -95,11 +95,11 @@ class PlainLines:
         if over or now >= line.due:
             line.pause = min(2 * line.pause, LONGEST_SILENCE)
             line.due = now + line.pause
-            self._stream.write(f"{line.label}: {described(counts, now - line.began, over=over)}\n")
+            self._file.write(f"{line.label}: {described(counts, now - line.began, over=over)}\n")
 
     def refresh(self) -> None:
         """Let the lines be seen."""
-        self._stream.flush()
+        self._file.flush()
 
     def close(self) -> None:
         """Nothing is left to do."""

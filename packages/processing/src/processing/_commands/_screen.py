@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from processing_core.introspection import Family, Member, Queue, Wait
+from processing_core.introspection import Family, Member, QueueInfo, Wait
 
 __all__ = ["Screen", "stacks"]
 
@@ -109,7 +109,7 @@ class Screen:
             numbers = f"{queue.items:8,} {size(queue.bytes):>10} {queue.puts:12,} {queue.gets:12,}"
             yield f"{queue.cell[0]:5} {numbers} {self._rates(queue)}  {queue.made or ''}".rstrip()
 
-    def _rates(self, queue: Queue) -> str:
+    def _rates(self, queue: QueueInfo) -> str:
         before = self._queues.get(queue.cell)
         if before is None or not self._interval:
             return f"{'':9} {'':9}"

@@ -9,6 +9,7 @@ from argparse import ArgumentParser
 
 from processing._commands import PROGRAM
 from processing._commands._timeline_page import page
+from processing_core import tracing
 
 __all__ = ["main"]
 
@@ -36,10 +37,7 @@ def main(arguments: list[str]) -> int:
 
 def _events(path: str) -> list[dict[str, object]]:
     """The events of a trace; one whose program was killed is merged first."""
-    from processing_core._trace_files import merge, parts_of
-
-    if not os.path.exists(path) and os.path.isdir(parts_of(path)):
-        merge(parts_of(path), path)
+    tracing.merge_parts(path)
     with open(path, encoding="utf-8") as file:
         found = json.load(file)
     events: list[dict[str, object]] = found["traceEvents"]

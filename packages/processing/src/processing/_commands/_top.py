@@ -52,7 +52,7 @@ def chosen(given: int | None) -> int | None:
     """
     if given is not None:
         return given
-    found = introspection.families()
+    found = introspection.list_families()
     if not found:
         raise NotReadable("no program of this user runs that uses processing, or the system does not let one look")
     if len(found) == 1:
