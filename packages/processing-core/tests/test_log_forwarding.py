@@ -176,7 +176,9 @@ def test_nothing_without_it(context: processing_core.BaseContext, handler: Colle
 
 
 def test_a_start_that_fails_leaves_no_thread() -> None:
-    process = processing_core.get_context("spawn").Process(target=logs.log, args=(logs.Unpicklable(),), forward_logs=True)
+    process = processing_core.get_context("spawn").Process(
+        target=logs.log, args=(logs.Unpicklable(),), forward_logs=True
+    )
     with pytest.raises(TypeError):
         process.start()
     assert _log_forwarding._state.receiver is None

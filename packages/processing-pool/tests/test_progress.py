@@ -106,9 +106,7 @@ class TestWhoSeesIt:
         pool.map(abs, range(5), progress=True)
         assert output.getvalue() == ""
 
-    def test_the_environment_turns_it_off(
-        self, own_pool: Pool, plain: Output, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_environment_turns_it_off(self, own_pool: Pool, plain: Output, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PROCESSING_PROGRESS", "off")
         own_pool.map(abs, range(5), progress=True)
         assert plain.getvalue() == ""

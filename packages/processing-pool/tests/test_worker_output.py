@@ -12,7 +12,6 @@ from processing_core import BaseContext
 from processing_pool import Pool
 from processing_testing.children import logs
 
-
 PROGRAM = """
 import sys, processing_core
 from processing_pool import Pool

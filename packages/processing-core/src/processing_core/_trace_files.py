@@ -7,9 +7,9 @@ import os
 import shutil
 from collections.abc import Iterator
 
-from processing_core._native import _kernel
 from processing_core._introspection.arena_reader import ArenaReader, OwnSource
 from processing_core._introspection.collected import Cells
+from processing_core._native import _kernel
 from processing_core._trace_format import EVENT, HEADER, MAGIC, TASK, WAIT
 from processing_core.annotations import Any, NamedTuple
 
@@ -53,7 +53,8 @@ def merge(directory: str, path: str, *, remove: bool = False) -> int:
     :param remove: whether the parts are removed.
     :return: how many processes have recorded.
     """
-    parts = [part for name in sorted(os.listdir(directory)) if name.endswith(".events") if (part := _read(directory, name))]
+    names = sorted(name for name in os.listdir(directory) if name.endswith(".events"))
+    parts = [part for name in names if (part := _read(directory, name)) is not None]
     waits = {offset: name for part in parts for offset, name in part.waits.items()}
     first = min((part.began for part in parts), default=0)
     events = [event for part in parts for event in _events(part, first, waits)]
@@ -78,8 +79,9 @@ def _read(directory: str, name: str) -> _Part | None:
     events = list(EVENT.iter_unpack(body[: len(body) // EVENT.size * EVENT.size]))
     said = _said(os.path.join(directory, name.removesuffix(".events") + ".names"))
     names = {line["number"]: line["name"] for line in said if "name" in line}
-    who: dict[str, Any] = next((line for line in said if "process" in line), {"process": f"process {pid}", "parent": None})
-    waits = next((line["waits"] for line in said if "waits" in line), {})
+    unsaid: dict[str, Any] = {"process": f"process {pid}", "parent": None}
+    who = next((line for line in said if "process" in line), unsaid)
+    waits: dict[str, str] = next((line["waits"] for line in said if "waits" in line), {})
     ended = next((line["ended"] for line in said if "ended" in line), None)
     return _Part(pid, began, ended, who["process"], who["parent"], names, waits, events, lost)
 
@@ -119,7 +121,9 @@ def _events(part: _Part, first: int, waits: dict[str, str]) -> Iterator[dict[str
             yield _span("wait", waits.get(str(a), "wait"), pid, thread, begin - first, stop - begin, {})
 
 
-def _span(category: str, name: str, pid: int, tid: int, begin: int, ns: int, arguments: dict[str, Any]) -> dict[str, Any]:
+def _span(
+    category: str, name: str, pid: int, tid: int, begin: int, ns: int, arguments: dict[str, Any]
+) -> dict[str, Any]:
     times = {"ts": begin / 1000, "dur": max(0, ns) / 1000}
     return {"ph": "X", "cat": category, "name": name, "pid": pid, "tid": tid % (1 << 31), **times, "args": arguments}
 
@@ -130,4 +134,4 @@ def _wait_name(cells: Cells, offset: int) -> str | None:
         return None
     fields = {at: name for name, at in cells.fields[row.kind].items()}
     event = {"not_empty": "get", "not_full": "put", "all_finished": "join"}.get(fields.get(offset - row.offset, ""), "")
-    return f"{event or 'wait'} {row.kind} {row.index}"
+    return f"{event or 'wait'} {row.kind} {row.number}"

@@ -11,6 +11,8 @@ import json
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from processing_core import _forks
 from processing_core._fds.descriptors import Descriptor, open_file
@@ -18,7 +20,20 @@ from processing_core._native import _kernel
 from processing_core._process_state import state as relatives
 from processing_core._trace_format import HEADER, MAGIC, TASK
 
-__all__ = ["DIRECTORY", "TASK", "TRACE", "begin", "begin_member", "event", "is_on", "end", "end_of_process", "merge_parts", "name_number"]
+__all__ = [
+    "DIRECTORY",
+    "TASK",
+    "TRACE",
+    "begin",
+    "begin_member",
+    "event",
+    "is_on",
+    "end",
+    "end_of_process",
+    "merge_parts",
+    "name_number",
+    "recorded",
+]
 
 DIRECTORY = "PROCESSING_TRACE_DIRECTORY"
 """The variable by which children find the directory of the files."""
@@ -106,6 +121,16 @@ def _end_member() -> None:
             if descriptor is not None:
                 descriptor.close()
         _state.file, _state.texts, _state.names = None, None, {}
+
+
+@contextmanager
+def recorded() -> Iterator[None]:
+    """Record this process, which was started, in the body."""
+    begin_member()
+    try:
+        yield
+    finally:
+        end_of_process()
 
 
 def end_of_process() -> None:

@@ -18,9 +18,9 @@ from processing_core.introspection import QueueInfo as QueueInfo
 from processing_core.introspection import Task as Task
 from processing_core.introspection import Wait as Wait
 from processing_core.introspection import deadlocks as deadlocks
-from processing_core.introspection import list_families as list_families
 from processing_core.introspection import family as family
 from processing_core.introspection import leaks as leaks
+from processing_core.introspection import list_families as list_families
 
 __all__ = [
     "Arena",

@@ -1,4 +1,7 @@
-"""Programs that are in a deadlock, and programs that only look so: ``python -m processing_testing.children.deadlocks NAME``."""
+"""Programs that are in a deadlock, and programs that only look so.
+
+``python -m processing_testing.children.deadlocks NAME`` runs one.
+"""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 
 A member is *stuck* if all of its threads wait without a time limit, and for nothing outside of shared memory. For each
 of its waits there is a set of members that may end it: the holder of a lock, the process that is joined, the busy
-workers of a pool, or the members that have a reference to the queue, event, condition or semaphore. Stuck members are in a
-deadlock if every member that may end any of their waits is one of them. This is the largest such set: members are taken
-out of it as long as one of them may be released by one outside.
+workers of a pool, or the members that have a reference to the queue, event, condition or semaphore. Stuck members are
+in a deadlock if every member that may end any of their waits is one of them. This is the largest such set: members are
+taken out of it as long as one of them may be released by one outside.
 
 Nothing may be called a deadlock that is none. So whatever is not known counts as a member that may act: references that
 are on their way in a queue, handlers of signals, threads that compute or sleep, waits with a time limit. And the waits
@@ -117,10 +117,10 @@ class _Search:
                 return {holder}
         if row.kind == "BoundedSemaphore":
             return {serial_of(owner) for owner in waits.permit_owners(self._of.reader, self._of.cells, row)}
-        word = row.generation << 32 | row.index
+        word = row.generation << 32 | row.number
         if on == "get" and word in self._pools:
             return self._pools[word].busy() or None
-        if catches_signals(self._of.rows[serial].pid) or self._counted.get(word, 0) < row.count:
+        if catches_signals(self._of.rows[serial].pid) or self._counted.get(word, 0) < row.references:
             return None
         found = self._references.get(row.cell, set())
         if on == "get" and word in self._idle_at:
@@ -129,7 +129,9 @@ class _Search:
 
     def is_idle_worker(self, serial: int) -> bool:
         """Whether a member is a pool's worker that waits for tasks."""
-        return any(worker.serial == serial and worker.task is None for pool in self._of.pools for worker in pool.workers)
+        return any(
+            worker.serial == serial and worker.task is None for pool in self._of.pools for worker in pool.workers
+        )
 
 
 def records_key(records: list[Record]) -> list[tuple[int, int, int, int]]:
@@ -171,7 +173,9 @@ def _circles(graph: dict[int, set[int]]) -> list[set[int]]:
 
 
 def _text(snapshot: Snapshot, part: set[int]) -> str:
-    return "; ".join(_clause(snapshot, serial, record) for serial in sorted(part) for record in snapshot.records[serial])
+    return "; ".join(
+        _clause(snapshot, serial, record) for serial in sorted(part) for record in snapshot.records[serial]
+    )
 
 
 def _clause(snapshot: Snapshot, serial: int, record: Record) -> str:
@@ -190,7 +194,9 @@ def _state(snapshot: Snapshot, row: CellRow | None) -> str:
     if row.kind in ("Lock", "RLock", "BoundedSemaphore"):
         found = snapshot._one(row)
         if found is not None and found.holders:
-            holders = " and ".join(dict.fromkeys(snapshot.names.get(holder, "one that is gone") for holder in found.holders))
+            holders = " and ".join(
+                dict.fromkeys(snapshot.names.get(holder, "one that is gone") for holder in found.holders)
+            )
             since = f" since {found.held:.0f} s" if found.held is not None else ""
             parts.append(f"held by {holders}{since}")
     return f" ({', '.join(parts)})" if parts else ""

@@ -80,7 +80,9 @@ def _arena_of(pid: int) -> str:
     except FileNotFoundError:
         raise NotReadable(f"there is no process {pid}") from None
     except PermissionError:
-        raise NotReadable(f"process {pid} is another user's, or protected: the system does not let this one look") from None
+        raise NotReadable(
+            f"process {pid} is another user's, or protected: the system does not let this one look"
+        ) from None
     except NotADirectoryError:
         raise NotReadable("this system has no way into another process's shared memory") from None
     for name in names:

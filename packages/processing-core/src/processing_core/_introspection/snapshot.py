@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-
 from collections.abc import Callable
 
 from processing_core._introspection import waits
@@ -95,7 +94,7 @@ class Snapshot:
         """What is read of a cell, if it was that cell until it was read."""
         at = self.reader.at
         base = self.reader.word_in(self.reader.header, "arena_header.cells_at")
-        offset = base + row.index * at["cell"] + at["cell.word"]
+        offset = base + row.number * at["cell"] + at["cell.word"]
         result = read()
         if (self.reader.word(offset) >> 32) & 0xFFFFFF != row.generation:
             return None  # it is gone
@@ -121,7 +120,7 @@ class Snapshot:
         return PrimitiveInfo(row.kind, row.cell, value, holders, held, self._waiters(row), self._made(row))
 
     def _waiters(self, row: CellRow) -> tuple[int, ...]:
-        word = row.generation << 32 | row.index
+        word = row.generation << 32 | row.number
         return tuple(serial for serial in self.processes for wait in self.rows[serial].waits if wait == word)
 
     def _queue(self, row: CellRow) -> QueueInfo | None:

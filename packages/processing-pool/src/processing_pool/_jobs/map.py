@@ -14,8 +14,8 @@ from processing_pool._jobs.retries import Retries
 from processing_pool._jobs.window import Window
 from processing_pool._messages import Failure, Unread, failure_of
 from processing_pool._options import Options
-from processing_pool._progress.counts import Counts
 from processing_pool._outcomes import SPECIAL, Failed, described, failed
+from processing_pool._progress.counts import Counts
 
 __all__ = ["MapJob"]
 

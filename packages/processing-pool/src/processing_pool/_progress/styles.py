@@ -63,7 +63,7 @@ def _in_notebook() -> bool:
 
 def _bars() -> Style | None:
     try:
-        import rich.progress  # noqa: F401
+        import rich.progress  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
     except ImportError:
         return None
     return RichBars()
@@ -128,7 +128,7 @@ class RichBars:
     """A bar for each job.  The program's streams stay what they are."""
 
     def __init__(self) -> None:
-        from rich.console import Console
+        from rich.console import Console  # type: ignore[import-not-found, unused-ignore]
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
         from rich.progress import TimeRemainingColumn as TimeRemaining
 

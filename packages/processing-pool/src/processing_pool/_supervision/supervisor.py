@@ -91,7 +91,9 @@ class Supervisor:
         self._config_or_none: WorkerConfig | None = config
         self.size: int = size
         self.processes: list[Any] = [None] * size
-        self._claims_or_none: ClaimTable | None = ClaimTable(config.claims, size, (_cell(config.tasks), _cell(config.results)))
+        self._claims_or_none: ClaimTable | None = ClaimTable(
+            config.claims, size, (_cell(config.tasks), _cell(config.results))
+        )
         self._leaving: set[int] = set()  # the ids of workers that were told to end
         self._backlog: Backlog | None = None  # if there are priorities
         self._may_idle = config.idle_timeout is not None

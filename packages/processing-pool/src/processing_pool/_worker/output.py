@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from processing_core import OwnerDied, current_process
+from processing_core.annotations import Any
 from processing_core.lowlevel import at_exit
 from processing_sync import Lock
 
@@ -95,7 +96,8 @@ def prefix_output(lock: Lock) -> None:
             raw = PrefixedLines(original.fileno(), prefix, lock)
         except (AttributeError, OSError, ValueError):
             continue  # it is closed, or an object of the program's without a descriptor
-        text = io.TextIOWrapper(io.BufferedWriter(raw), original.encoding, original.errors, line_buffering=True)
+        buffer: Any = io.BufferedWriter(raw)  # type: ignore[type-var, unused-ignore]
+        text = io.TextIOWrapper(buffer, original.encoding, original.errors, line_buffering=True)
         setattr(sys, name, text)
         at_exit(partial(_end, text, raw), priority=-1)
 

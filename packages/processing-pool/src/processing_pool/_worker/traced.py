@@ -19,7 +19,9 @@ def trace_tasks(worker: Any, functions: Any) -> None:
     :param functions: the worker's, by the cells of their parcels.
     """
     run_one: Callable[..., None] = worker._run_one
-    run_batch: Callable[..., None] = worker._run_batch
+    result_of: Callable[..., Any] = worker._result
+    run_items: Callable[..., None] = worker._run_items
+    begun = [0]  # the index of the item that runs
     numbers: dict[int, int] = {}  # of the names, by cell
     now = time.monotonic_ns
 
@@ -29,23 +31,28 @@ def trace_tasks(worker: Any, functions: Any) -> None:
             number = numbers[cell] = name_number(_name(functions, cell))
         return number
 
+    # Recorded before the outcome is sent: a process that has the outcome may end this one.
     def traced_one(job_id: int, index: int, ok: bool, payload: Any) -> None:
+        begun[0] = index
+        run_one(job_id, index, ok, payload)
+
+    def traced_result(job_id: int, ok: bool, payload: Any) -> Any:
         begin = now()
         try:
-            run_one(job_id, index, ok, payload)
+            return result_of(job_id, ok, payload)
         finally:
             cell = payload[0] if job_id == CALLS and ok else job_id
             number = number_of(cell) if type(cell) is int else name_number(name_of(cell))
-            event(TASK, begin, now(), number, 1 << 32 | index & 0xFFFFFFFF)
+            event(TASK, begin, now(), number, 1 << 32 | begun[0] & 0xFFFFFFFF)
 
-    def traced_batch(job_id: int, items: Sequence[Any]) -> None:
+    def traced_items(job_id: int, items: Sequence[Any]) -> None:
         begin, n = now(), len(items)
         try:
-            run_batch(job_id, items)
+            run_items(job_id, items)
         finally:
             event(TASK, begin, now(), number_of(job_id), n << 32)
 
-    worker._run_one, worker._run_batch = traced_one, traced_batch
+    worker._run_one, worker._result, worker._run_items = traced_one, traced_result, traced_items
 
 
 def _name(functions: Any, cell: int) -> str:

@@ -153,6 +153,11 @@ class _Worker:
             return failure_of(error)
 
     def _run_batch(self, job_id: int, items: Sequence[Any]) -> None:
+        self._run_items(job_id, items)
+        if self._config.results._flush(self._config.claims, self._slot):
+            self._note(job_id, items)
+
+    def _run_items(self, job_id: int, items: Sequence[Any]) -> None:
         results, claims, slot = self._config.results, self._config.claims, self._slot
         values, more = self._functions.each(job_id, items), True
         while more:
@@ -167,8 +172,6 @@ class _Worker:
                     break
                 failure = self._pickling_failure(*unsaved)
             more = results._save(claims, slot, failure, True)  # else it was the last, or this worker is stopped
-        if results._flush(claims, slot):
-            self._note(job_id, items)
 
     def _note(self, job_id: int, items: Sequence[Any]) -> None:
         """Describe those of the items that are among the longest of this worker."""

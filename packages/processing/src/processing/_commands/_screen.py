@@ -56,7 +56,14 @@ class Screen:
 
     def text(self) -> str:
         """All of it."""
-        parts = self._deadlocks(), self._members(), self._pools(), self._shared_queues(), self._primitives(), self._arena()
+        parts = (
+            self._deadlocks(),
+            self._members(),
+            self._pools(),
+            self._shared_queues(),
+            self._primitives(),
+            self._arena(),
+        )
         return "\n".join(line for part in parts for line in part) + "\n"
 
     def _deadlocks(self) -> Iterator[str]:
@@ -96,7 +103,9 @@ class Screen:
             yield f"\n{'POOL':>5} {'BUSY':>5} {'IDLE':>5} {'DONE':>10} {'QUEUED':>8} {'RATE':>10}"
         for pool in self._family.pools:
             before = self._done.get(pool.tasks)
-            rate = f"{max(0, pool.done - before) / self._interval:,.0f}/s" if before is not None and self._interval else ""
+            rate = (
+                f"{max(0, pool.done - before) / self._interval:,.0f}/s" if before is not None and self._interval else ""
+            )
             idle = pool.workers - pool.busy
             yield f"{pool.tasks[0]:5} {pool.busy:5} {idle:5} {pool.done:10,} {pool.queued:8,} {rate:>10}"
 
@@ -104,7 +113,8 @@ class Screen:
         own = {cell for pool in self._family.pools for cell in (pool.tasks, pool.results)}
         queues = [queue for queue in self._family.queues if queue.cell not in own]
         if queues:
-            yield f"\n{'QUEUE':>5} {'ITEMS':>8} {'BYTES':>10} {'PUTS':>12} {'GETS':>12} {'PUTS/s':>9} {'GETS/s':>9}  MADE"
+            head = f"{'QUEUE':>5} {'ITEMS':>8} {'BYTES':>10} {'PUTS':>12} {'GETS':>12}"
+            yield f"\n{head} {'PUTS/s':>9} {'GETS/s':>9}  MADE"
         for queue in queues:
             numbers = f"{queue.items:8,} {size(queue.bytes):>10} {queue.puts:12,} {queue.gets:12,}"
             yield f"{queue.cell[0]:5} {numbers} {self._rates(queue)}  {queue.made or ''}".rstrip()

@@ -41,7 +41,10 @@ function color(span) {
   return `hsl(${h} 60% 62%)`;
 }
 function x(t, w) { return LEFT + (t - from) / (to - from) * (w - LEFT); }
-function time(us) { return us >= 1e6 ? (us / 1e6).toFixed(3) + " s" : us >= 1e3 ? (us / 1e3).toFixed(3) + " ms" : us.toFixed(1) + " us"; }
+function time(us) {
+  if (us >= 1e6) return (us / 1e6).toFixed(3) + " s";
+  return us >= 1e3 ? (us / 1e3).toFixed(3) + " ms" : us.toFixed(1) + " us";
+}
 function draw() {
   const scale = devicePixelRatio || 1, w = innerWidth;
   canvas.width = w * scale; canvas.height = height * scale; canvas.style.height = height + "px";
@@ -92,8 +95,10 @@ canvas.onmousemove = event => {
   const span = at(event);
   about.style.display = span ? "block" : "none";
   if (span) {
-    about.textContent = `${data.names[span[2]]}\\n${time(span[1])} from ${time(span[0])}` + (span[4] > 1 ? `\\n${span[4]} items` : "");
-    about.style.left = Math.min(event.clientX + 12, innerWidth - 260) + "px"; about.style.top = event.clientY + 14 + "px";
+    const items = span[4] > 1 ? `\\n${span[4]} items` : "";
+    about.textContent = `${data.names[span[2]]}\\n${time(span[1])} from ${time(span[0])}${items}`;
+    about.style.left = Math.min(event.clientX + 12, innerWidth - 260) + "px";
+    about.style.top = event.clientY + 14 + "px";
   }
 };
 onresize = draw;

@@ -76,8 +76,8 @@ def _show(pid: int, once: bool, as_json: bool, interval: float) -> None:
 
 def _live(pid: int, family: Family, interval: float) -> None:
     try:
-        from rich.live import Live
-        from rich.text import Text
+        from rich.live import Live  # type: ignore[import-not-found, unused-ignore]
+        from rich.text import Text  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
         raise NotReadable("the live view needs rich: pip install processing[top]; or take --once") from None
     began = time.monotonic()
