@@ -80,6 +80,9 @@ ALLOWED = {
     ("processing_core/util.py", "tempfile.mkdtemp"): "opens none",
     ("processing_pool/_backends/shipping.py", "open"): "reads a module's source, and does without it",
     ("processing_pool/_backends/dask_cluster.py", "socket.create_connection"): "closed at once",
+    ("processing_core/_introspection/processes.py", "open"): "reads files of /proc, and does without them",
+    ("processing_core/_trace_files.py", "open"): "reads and writes a trace, at its end",
+    ("processing_core/_log_forwarding.py", "os.memfd_create"): "moved; the child does without it",
     # Objects of other libraries, which no process inherits.
     (
         "processing_managers/_shared/shared_memory.py",

@@ -37,8 +37,8 @@ static PyObject *set_errors(PyObject *Py_UNUSED(module), PyObject *errors)
 /* clang-format off */
 #define REGISTERED(X) \
     X(fast_method) X(handle) X(descriptor_functions) X(datagrams) X(scope_guard) X(exit_method) X(environment) \
-    X(execute) X(limits) X(server_request) X(immortal) X(signals) X(wait_record) X(family) X(fork) X(lock) X(semaphore) \
-    X(event) X(condition) X(condition_task) \
+    X(execute) X(limits) X(server_request) X(immortal) X(signals) X(wait_record) X(trace) X(family) X(fork) X(lock) \
+    X(semaphore) X(event) X(condition) X(condition_task) \
     X(scalar) X(block) X(pickle) X(packing) X(queue) X(priority_queue) X(pipe) X(observer) X(claims) X(task_queue) \
     X(arrow) X(creation_site) X(verify) X(introspect) X(layout) X(crash_point)
 /* clang-format on */

@@ -18,7 +18,7 @@ from processing_pool._progress.counts import Counts
 from processing_testing.children import tasks
 
 
-class Stream:
+class Output:
     """What the program writes to ``sys.stderr``, which is no terminal."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,28 +32,34 @@ class Stream:
 
 
 @pytest.fixture
-def stream(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Stream:
+def output(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Output:
     """The stream, where the environment says nothing."""
     monkeypatch.delenv("PROCESSING_PROGRESS", raising=False)
-    return Stream(capsys)
+    return Output(capsys)
 
 
 @pytest.fixture
-def plain(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> Stream:
+def plain(output: Output, monkeypatch: pytest.MonkeyPatch) -> Output:
     """The same, where the environment asks for lines."""
     monkeypatch.setenv("PROCESSING_PROGRESS", "plain")
-    return stream
+    return output
 
 
-def starts_of(stream: Stream) -> list[str]:
+def starts_of(output: Output) -> list[str]:
     """Each line up to the rate."""
-    return [line.rpartition(")")[0] + ")" for line in stream.getvalue().splitlines()]
+    return [line.rpartition(")")[0] + ")" for line in output.getvalue().splitlines()]
 
 
 def _executor_map(pool: Pool) -> list[int]:
     executor = ProcessPoolExecutor._over(pool)
     pool._engine.drains = False  # of the shared pool
     return list(executor.map(abs, range(50), progress="m"))
+
+
+@pytest.fixture(scope="module")
+def method() -> str:
+    """One start method: the display is the parent's alone."""
+    return "forkserver"
 
 
 CALLS: dict[str, Callable[[Pool], Any]] = {
@@ -67,64 +73,64 @@ CALLS: dict[str, Callable[[Pool], Any]] = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_the_last_line_has_all_items(pool: Pool, plain: Stream, call: str) -> None:
+def test_the_last_line_has_all_items(pool: Pool, plain: Output, call: str) -> None:
     assert len(CALLS[call](pool)) == 50
     display.flush()
     assert starts_of(plain) == ["m: 50 of 50 (100 %)"]
 
 
 class TestCounts:
-    def test_failures_and_retries(self, pool: Pool, plain: Stream, tmp_path: Path) -> None:
+    def test_failures_and_retries(self, pool: Pool, plain: Output, tmp_path: Path) -> None:
         pool.map(tasks.fail_if_odd, [2, 1, 4], retries=2, return_exceptions=True, progress=True)
         (line,) = plain.getvalue().splitlines()
         assert line.startswith("map: 3 of 3 (100 %)")
         assert line.endswith(", 1 failed, 2 retried")
 
-    def test_what_cannot_be_pickled_has_failed(self, pool: Pool, plain: Stream) -> None:
+    def test_what_cannot_be_pickled_has_failed(self, pool: Pool, plain: Output) -> None:
         pool.map(type, [1, threading.Lock(), 2], return_exceptions=True, progress="p")
         assert plain.getvalue().endswith(", 1 failed\n")
 
-    def test_a_worker_that_dies(self, own_pool: Pool, plain: Stream) -> None:
+    def test_a_worker_that_dies(self, own_pool: Pool, plain: Output) -> None:
         results = own_pool.map(tasks.die_if_seven, [1, 7, 2, 3], return_exceptions=True, progress="d")
         assert len(results) == 4
         assert "d: 4 of 4" in plain.getvalue()
         assert plain.getvalue().endswith(", 1 failed\n")
 
-    def test_an_iterable_without_a_length(self, pool: Pool, plain: Stream) -> None:
+    def test_an_iterable_without_a_length(self, pool: Pool, plain: Output) -> None:
         assert len(list(pool.imap(abs, (i for i in range(7)), progress="g"))) == 7
         assert plain.getvalue().startswith("g: 7 done, ")
 
 
 class TestWhoSeesIt:
-    def test_nothing_without_a_terminal(self, pool: Pool, stream: Stream) -> None:
+    def test_nothing_without_a_terminal(self, pool: Pool, output: Output) -> None:
         pool.map(abs, range(5), progress=True)
-        assert stream.getvalue() == ""
+        assert output.getvalue() == ""
 
-    def test_the_environment_turns_it_off(self, own_pool: Pool, plain: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_environment_turns_it_off(self, own_pool: Pool, plain: Output, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PROCESSING_PROGRESS", "off")
         own_pool.map(abs, range(5), progress=True)
         assert plain.getvalue() == ""
 
     def test_without_rich_a_terminal_gets_lines(
-        self, pool: Pool, stream: Stream, monkeypatch: pytest.MonkeyPatch
+        self, pool: Pool, output: Output, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
         monkeypatch.setitem(sys.modules, "rich", None)
         monkeypatch.setitem(sys.modules, "rich.progress", None)
         pool.map(abs, range(5), progress="lines")
-        assert starts_of(stream) == ["lines: 5 of 5 (100 %)"]
+        assert starts_of(output) == ["lines: 5 of 5 (100 %)"]
 
-    def test_bars(self, pool: Pool, stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_bars(self, pool: Pool, output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.importorskip("rich")
         monkeypatch.setenv("PROCESSING_PROGRESS", "bar")
         results = [pool.map_async(abs, range(n), progress=f"bar {n}") for n in (20, 30)]
         assert [len(result.get(30)) for result in results] == [20, 30]
         display.flush()
-        assert "bar 20" in stream.getvalue()
-        assert "30/30" in stream.getvalue()
+        assert "bar 20" in output.getvalue()
+        assert "30/30" in output.getvalue()
 
-    def test_a_stream_that_is_closed_disturbs_nothing(
-        self, pool: Pool, plain: Stream, monkeypatch: pytest.MonkeyPatch
+    def test_an_output_that_is_closed_disturbs_nothing(
+        self, pool: Pool, plain: Output, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sys, "stderr", io.StringIO())
         sys.stderr.close()
@@ -132,7 +138,7 @@ class TestWhoSeesIt:
 
 
 class TestOptions:
-    def test_of_the_pool(self, context: Any, plain: Stream) -> None:
+    def test_of_the_pool(self, context: Any, plain: Output) -> None:
         with Pool(1, context=context, progress="all") as pool:
             pool.map(abs, [1, 2])
             pool.map(abs, [1, 2], progress=False)
@@ -148,13 +154,13 @@ class TestOptions:
         assert pool.submit(dict, progress=True).result(30) == {"progress": True}
 
 
-def test_several_maps_one_in_another(pool: Pool, plain: Stream) -> None:
+def test_several_maps_one_in_another(pool: Pool, plain: Output) -> None:
     for _ in pool.imap(abs, range(2), progress="outer"):
         pool.map(abs, range(3), progress="inner")
     assert sorted(starts_of(plain)) == [*["inner: 3 of 3 (100 %)"] * 2, "outer: 2 of 2 (100 %)"]
 
 
-def test_a_bar_ends_with_what_is_cancelled(own_pool: Pool, plain: Stream) -> None:
+def test_a_bar_ends_with_what_is_cancelled(own_pool: Pool, plain: Output) -> None:
     results = own_pool.imap(abs, iter(int, 1), progress="endless")
     assert next(results) == 0
     results.close()

@@ -12,6 +12,12 @@ from processing_pool import Pool, PoolStats, WorkerDied
 from processing_testing.children import tasks
 
 
+@pytest.fixture(scope="module")
+def method() -> str:
+    """One start method: the figures are the same under each."""
+    return "forkserver"
+
+
 def test_tasks_of_every_kind(own_pool: Pool) -> None:
     own_pool.map(abs, range(2000))
     own_pool.map(abs, range(10), 1)

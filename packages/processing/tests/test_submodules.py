@@ -44,6 +44,7 @@ KNOWN = {
     "spawn": "freeze_support set_executable get_executable get_preparation_data prepare import_main_path",
     "forkserver": "ensure_running get_inherited_fds set_forkserver_preload",
     "heap": "BufferWrapper Heap Arena",
+    "introspection": "family deadlocks leaks list_families Family Member",
     "popen_fork": "Popen",
     "popen_forkserver": "Popen",
     "popen_spawn_posix": "Popen",

@@ -1,6 +1,7 @@
 /* See spin.h. */
 #include "arena/spin.h"
 #include "arena/liveness.h"
+#include "arena/trace.h"
 #include "arena/wait_record.h"
 #include "platform/compiler.h"
 
@@ -128,6 +129,7 @@ outcome park_until_alone(word32 *w, word64 *spinner, struct spin *spin, attempt_
     outcome o = BUSY;
     bool slice_over = true; /* the first look also tests the owner's life */
     struct wait_record *record = NULL;
+    int64_t begun = tracing() ? monotonic_ns() : 0;
     PyThreadState *thread = PyEval_SaveThread();
     if (spin_pays(spin)) o = spinner ? spin_alone(spinner, spin, attempt, ctx) : spin_for(spin, attempt, ctx);
     while (o == BUSY) {
@@ -142,5 +144,6 @@ outcome park_until_alone(word32 *w, word64 *spinner, struct spin *spin, attempt_
     }
     PyEval_RestoreThread(thread);
     if (record) wait_record_close(record);
+    if (begun && tracing()) trace_add(TRACE_WAIT, begun, monotonic_ns(), arena_offset(w), (uint64_t)o);
     return o;
 }

@@ -187,7 +187,7 @@ static struct wait_record *numbered(PyObject *number)
 }
 
 /* Where a cell's block is, by which readers find the cell; 0: it is gone. */
-static uint64_t block_of(uint32_t index, uint32_t generation)
+static uint64_t begin_of(uint32_t index, uint32_t generation)
 {
     if (index == 0 || index >= load_acquire(&arena.header->fresh_cell)) return 0;
     struct cell *c = arena_cell(index);
@@ -203,7 +203,7 @@ static PyObject *py_open_wait(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "dIKIId", &waited, &slot, &serial, &index, &generation, &left)) return NULL;
     if (arena_usable() != OK) return PyLong_FromLong(-1);
     int64_t now = monotonic_ns(), deadline = left < 0 || left > 1e9 ? NO_DEADLINE : now + (int64_t)(left * 1e9);
-    struct wait_record *r = wait_record_open(block_of(index, generation), serial ? make_owner(serial, slot) : 0,
+    struct wait_record *r = wait_record_open(begin_of(index, generation), serial ? make_owner(serial, slot) : 0,
                                              now - (int64_t)(waited * 1e9), deadline);
     return PyLong_FromLong(r ? (long)(r - records_of(owner_slot(arena.self))) : -1);
 }
@@ -222,7 +222,7 @@ static PyObject *py_close_wait(PyObject *Py_UNUSED(module), PyObject *number)
     return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
-/* set_idle(on): whether this thread of the library only waits for orders, and so ends nobody's wait by itself. */
+/* set_idle(on): whether this thread of the library only waits for orders, and so ends no thread's wait by itself. */
 static PyObject *py_set_idle(PyObject *Py_UNUSED(module), PyObject *on)
 {
     bool idle = on == Py_True;

@@ -2,6 +2,7 @@
 #include "arena/errors.h"
 #include "objects/handle.h"
 #include "arena/journal.h"
+#include "arena/trace.h"
 #include "arena/wait_record.h"
 #include "family/member.h"
 #include "cells/references.h"
@@ -39,6 +40,7 @@ static PyObject *py_fork_in_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUS
 {
     if (arena.self == 0) Py_RETURN_NONE;
     wait_record_forget();
+    trace_forget();
     owner_id parent = arena.self;
     arena.self = 0;
     if (!fork_state.failed && member_join(fork_state.child) == OK) {

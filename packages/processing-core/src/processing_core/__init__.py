@@ -53,6 +53,7 @@ from processing_core._on_demand import claim as _claim
 from processing_core._start._frozen import freeze_support as freeze_support
 from processing_core._start._settings import set_executable as set_executable
 from processing_core._start._settings import set_forkserver_preload as set_forkserver_preload
+from processing_core._trace import trace as trace
 
 __version__ = "1.0.0"
 
@@ -81,6 +82,7 @@ __all__ = [
     "get_logger",
     "log_to_stderr",
     "forward_logs",
+    "trace",
     "getLogger",
     "enableLogging",
     "NOTSET",

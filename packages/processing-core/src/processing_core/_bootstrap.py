@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 
 from processing_core import _excepthook, _exit, _logging, _outcome, _process_state
@@ -76,9 +77,19 @@ def run(process: BaseProcess, parent: Parent) -> int:
     if process._logs is not None:
         process._logs.begin()
         process._logs = None
-    code = exit_code(lambda: _call_run(process), parent[3], process)
+    with _observed():
+        code = exit_code(lambda: _call_run(process), parent[3], process)
     _logging.info("process exiting with exitcode %d", code)
     return code
+
+
+def _observed() -> AbstractContextManager[object]:
+    """Records what the process does in the body, if there is a trace."""
+    if "PROCESSING_TRACE_DIRECTORY" not in os.environ:
+        return nullcontext()
+    from processing_core.tracing import recorded  # here, for few programs are traced
+
+    return recorded()
 
 
 def exit_code(function: Callable[[], object], mailbox: _outcome.Mailbox, whose: BaseProcess | str | None) -> int:

@@ -14,6 +14,7 @@ __all__ = ["ensure_family", "set_arena_limit", "shown_name"]
 
 _LIMIT_VARIABLE = "PROCESSING_ARENA_LIMIT"
 _SMALLEST_LIMIT = 1 << 20
+_OBSERVING = frozenset(["PROCESSING_TRACE", "PROCESSING_TRACE_DIRECTORY", "PROCESSING_DEADLOCK"])
 
 _limit: int | None = None
 
@@ -66,6 +67,11 @@ def ensure_family() -> None:
         # Another thread was first; the kernel decides which, so that there is no lock that a fork could copy.
         if _kernel.member() is None:
             raise
+        return
+    if _OBSERVING & os.environ.keys():
+        from processing_core._observation import begin_as_told  # here, for few programs are observed
+
+        begin_as_told()
 
 
 def _arena_limit() -> int:

@@ -227,7 +227,7 @@ def read_arena(offset: int, n: int, /) -> bytes:
     """A copy of that many bytes of the arena, which may change meanwhile; fewer at its end."""
 
 def open_wait(waited: float, slot: int, serial: int, index: int, generation: int, left: float, /) -> int:
-    """Record that this thread has waited for so many seconds: for a member, or (serial 0) a cell, or (index 0)
+    """Record that this thread has waited for some seconds: for a member, or (serial 0) a cell, or (index 0)
     something outside.
 
     :param left: seconds that it still waits at the most; negative for no end.
@@ -239,6 +239,15 @@ def look_wait(number: int, /) -> None:
 
 def close_wait(number: int, /) -> None:
     """The wait is over."""
+
+def trace_start(fd: int, size: int, /) -> None:
+    """Record waits in this file from now on, whose header is written; the descriptor must stay open."""
+
+def trace_stop() -> None:
+    """Record nothing more."""
+
+def trace_event(kind: int, begin: int, end: int, a: int, b: int, /) -> None:
+    """Record what took place between two times (monotonic ns), if a trace is on."""
 
 def set_idle(on: bool, /) -> None:
     """Whether this thread of the library only waits for orders, and so ends no other thread's wait by itself."""

@@ -101,7 +101,7 @@ def _send_crashes(queue: _kernel.Queue[Any]) -> None:
     if faulthandler.is_enabled() or not hasattr(os, "memfd_create"):
         return
     with _forks.without_forks():
-        file = _forks.keep_private(Descriptor(os.memfd_create("crash")))
+        file = _forks.keep_private(Descriptor(_kernel.above_standard(os.memfd_create("crash"))))
     faulthandler.enable(file.fileno())
     _state.crash_file = file  # open as long as the process lives
     queue.put((CRASH_FILE, os.getpid(), str(relatives.current.name), file.fileno()))

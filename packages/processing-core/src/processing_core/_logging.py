@@ -200,8 +200,8 @@ def forward_logs(on: bool = True) -> None:
     It holds for the processes that are started from now on and say nothing else (``forward_logs=``), and those that
     they start.  A child's root logger has then one handler, which sends the records here; they arrive in the order in
     which the child made them, with its ``processName`` and ``process``, and go to the logger of their name, with its
-    levels, filters and handlers. What cannot be pickled arrives formatted. So do the child's warnings, as ``py.warnings``,
-    and what :mod:`faulthandler` writes if it crashes. A child waits if this process does not handle them fast enough,
+    levels, filters and handlers. What cannot be pickled arrives formatted. Its warnings come, as ``py.warnings``, and
+    what :mod:`faulthandler` writes if it crashes. A child waits if this process does not handle them fast enough,
     and drops records after 5 s; a warning says how many. Waiting for the child's end includes its records.
 
     Does not block; the first such child starts a thread.

@@ -54,7 +54,7 @@ def wait_long(
 ) -> bool:
     """Wait for something, and record where this thread waits if it takes longer than a slice.
 
-    :param sleep: waits for so many seconds; returns whether it is there.
+    :param sleep: waits for that many seconds; returns whether it is there.
     :param timeout: seconds; ``None`` waits for ever.
     :param member_id: (slot, serial) of the member that it waits for, if it does.
     :return: whether it was there in time.

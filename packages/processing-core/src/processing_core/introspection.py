@@ -15,9 +15,9 @@ from processing_core._introspection.model import Deadlock as Deadlock
 from processing_core._introspection.model import Family as Family
 from processing_core._introspection.model import Leak as Leak
 from processing_core._introspection.model import Member as Member
-from processing_core._introspection.model import Pool as Pool
-from processing_core._introspection.model import Primitive as Primitive
-from processing_core._introspection.model import Queue as Queue
+from processing_core._introspection.model import PoolInfo as PoolInfo
+from processing_core._introspection.model import PrimitiveInfo as PrimitiveInfo
+from processing_core._introspection.model import QueueInfo as QueueInfo
 from processing_core._introspection.model import Task as Task
 from processing_core._introspection.model import Wait as Wait
 from processing_core._introspection.processes import families as _families
@@ -32,13 +32,13 @@ __all__ = [
     "Leak",
     "Member",
     "NotReadable",
-    "Pool",
-    "Primitive",
-    "Queue",
+    "PoolInfo",
+    "PrimitiveInfo",
+    "QueueInfo",
     "Task",
     "Wait",
     "deadlocks",
-    "families",
+    "list_families",
     "family",
     "leaks",
 ]
@@ -98,7 +98,7 @@ def leaks(pid: int | None = None) -> list[Leak]:
         return Snapshot(reader).leaks()
 
 
-def families() -> list[list[int]]:
+def list_families() -> list[list[int]]:
     """The pids of each family of this machine that this process may look at.  Does not block; takes milliseconds."""
     return _families()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable
+from functools import partial
 
 from processing_core import RemoteTraceback
 from processing_core.annotations import Any
@@ -84,7 +85,9 @@ def described(function: object, args: Any, kwds: dict[str, Any]) -> str:
 
 
 def name_of(function: object) -> str:
-    """A function's name."""
+    """A function's name; of a partial function, that of what it calls."""
+    while type(function) is partial:
+        function = function.func
     name = getattr(function, "__qualname__", None)
     return name if isinstance(name, str) else _short(function)
 

@@ -92,7 +92,8 @@ def _total(stats: PoolStats) -> str:
 
 
 def _rest(stats: PoolStats) -> list[str]:
-    numbers = f"{stats.failures:,} failed, {stats.retries:,} retried, {stats.started:,} workers started, {stats.deaths:,} died"
+    tasks = f"{stats.failures:,} failed, {stats.retries:,} retried"
+    numbers = f"{tasks}, {stats.started:,} workers started, {stats.deaths:,} died"
     bytes_ = f"{stats.bytes_sent:,} bytes sent, {stats.bytes_received:,} received"
     longest = [f"{task.seconds:9.3f} s  {task.description}" for task in stats.longest]
     return [numbers, bytes_, *(["the longest tasks:"] if longest else []), *longest]

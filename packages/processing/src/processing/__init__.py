@@ -53,6 +53,7 @@ from processing_core import set_arena_limit as set_arena_limit
 from processing_core import set_executable as set_executable
 from processing_core import set_forkserver_preload as set_forkserver_preload
 from processing_core import set_start_method as set_start_method
+from processing_core import trace as trace
 from processing_core.annotations import TYPE_CHECKING
 from processing_core.lowlevel import limit_named as _limit_named
 from processing_core.lowlevel import offer_excepthook as _offer_excepthook
@@ -315,6 +316,8 @@ __all__ = [
     "get_logger",
     "log_to_stderr",
     "forward_logs",
+    # traces
+    "trace",
     "NOTSET",
     "SUBDEBUG",
     "DEBUG",

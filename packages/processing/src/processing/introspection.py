@@ -12,15 +12,15 @@ from processing_core.introspection import Family as Family
 from processing_core.introspection import Leak as Leak
 from processing_core.introspection import Member as Member
 from processing_core.introspection import NotReadable as NotReadable
-from processing_core.introspection import Pool as Pool
-from processing_core.introspection import Primitive as Primitive
-from processing_core.introspection import Queue as Queue
+from processing_core.introspection import PoolInfo as PoolInfo
+from processing_core.introspection import PrimitiveInfo as PrimitiveInfo
+from processing_core.introspection import QueueInfo as QueueInfo
 from processing_core.introspection import Task as Task
 from processing_core.introspection import Wait as Wait
 from processing_core.introspection import deadlocks as deadlocks
-from processing_core.introspection import families as families
 from processing_core.introspection import family as family
 from processing_core.introspection import leaks as leaks
+from processing_core.introspection import list_families as list_families
 
 __all__ = [
     "Arena",
@@ -29,13 +29,13 @@ __all__ = [
     "Leak",
     "Member",
     "NotReadable",
-    "Pool",
-    "Primitive",
-    "Queue",
+    "PoolInfo",
+    "PrimitiveInfo",
+    "QueueInfo",
     "Task",
     "Wait",
     "deadlocks",
-    "families",
+    "list_families",
     "family",
     "leaks",
 ]

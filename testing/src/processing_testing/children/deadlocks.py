@@ -1,4 +1,7 @@
-"""Programs that are in a deadlock, and programs that only look so: ``python -m processing_testing.children.deadlocks NAME``."""
+"""Programs that are in a deadlock, and programs that only look so.
+
+``python -m processing_testing.children.deadlocks NAME`` runs one.
+"""
 
 from __future__ import annotations
 
@@ -215,7 +218,7 @@ def pipe_of_a_slow_sender() -> None:
 
 
 def handle_on_its_way() -> None:
-    """The event is in a queue: whoever gets it may set it."""
+    """The event is in a queue: a process that gets it may set it."""
     queue: Queue[Any] = Queue()
     event = Event()
     queue.put(event)

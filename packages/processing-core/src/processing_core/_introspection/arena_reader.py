@@ -79,7 +79,7 @@ class ArenaReader:
     def read(self, offset: int, n: int) -> bytes:
         """A copy of that many bytes.
 
-        :raises Torn: if there are not so many: the offset was torn.
+        :raises Torn: if there are fewer: the offset was torn.
         """
         if offset < 0 or n < 0 or n > _LARGEST or offset + n > 1 << 62:
             raise Torn

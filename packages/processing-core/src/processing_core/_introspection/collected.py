@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from processing_core._introspection.arena_reader import ArenaReader, Torn
@@ -44,7 +45,7 @@ class MemberRow(NamedTuple):
 class Record(NamedTuple):
     """A wait record, as it was at one moment."""
 
-    count: int
+    version: int
     thread: int
     at: int
     target: int
@@ -64,10 +65,10 @@ class Record(NamedTuple):
 class CellRow(NamedTuple):
     """A cell in use."""
 
-    index: int
+    number: int
     generation: int
     kind: str
-    count: int
+    references: int
     offset: int
     size: int
     site: int
@@ -75,7 +76,7 @@ class CellRow(NamedTuple):
     @property
     def cell(self) -> tuple[int, int]:
         """What identifies it."""
-        return self.index, self.generation
+        return self.number, self.generation
 
 
 def member_rows(reader: ArenaReader) -> Iterator[MemberRow]:
@@ -98,12 +99,11 @@ def _member(reader: ArenaReader, offset: int, data: bytes) -> MemberRow:
     at = reader.at
     begin, end = at["member.name"], at["member.waits"]
     waits = tuple(int.from_bytes(data[i : i + 8], "little") for i in range(end, at["member"], 8))
-    numbers = [
-        reader.word_in(data, f"member.{name}")
-        for name in ("owner", "state", "pid", "start_time", "references", "startup_data")
-    ]
+    names = "owner", "state", "pid", "start_time", "references", "startup_data"
+    owner, state, pid, start, references, startup = [reader.word_in(data, f"member.{name}") for name in names]
     slot = (offset - at["members_at"]) // at["member"]
-    return MemberRow(offset, slot, *numbers, reader.text_in(data, begin, end - begin), waits)
+    name = reader.text_in(data, begin, end - begin)
+    return MemberRow(offset, slot, owner, state, pid, start, references, startup, name, waits)
 
 
 def records_of(reader: ArenaReader, member: MemberRow) -> list[Record]:
@@ -133,9 +133,11 @@ def _record(reader: ArenaReader, offset: int) -> Record | None:
         if not reader.word_in(data, "wait_record.taken"):
             return None  # the wait is over
         names = "thread", "at", "target", "since", "deadline", "looked", "threads"
-        numbers = [reader.word_in(data, f"wait_record.{name}") for name in names]
+        numbers = (reader.word_in(data, f"wait_record.{name}") for name in names)
+        thread, word, target, since, deadline, looked, threads = numbers
         name = reader.text_in(data, at["wait_record.name"], at["wait_record.text"] - at["wait_record.name"])
-        return Record(count, *numbers, name, reader.text_in(data, at["wait_record.text"], size))
+        text = reader.text_in(data, at["wait_record.text"], size)
+        return Record(count, thread, word, target, since, deadline, looked, threads, name, text)
     raise Torn
 
 
@@ -165,7 +167,7 @@ class Cells:
 
     def __init__(self, reader: ArenaReader) -> None:
         self.by_index: dict[int, CellRow] = {}
-        at, size = reader.at, reader.at["cell"]
+        size = reader.at["cell"]
         n = reader.header_word("fresh_cell")
         base = reader.word_in(reader.header, "arena_header.cells_at")
         for index, (_, data) in enumerate(reader.structures(base, size, n)):
@@ -176,8 +178,7 @@ class Cells:
                 row = CellRow(index, (word >> 32) & 0xFFFFFF, reader.kinds[kind][0], count, *numbers)
                 self.by_index[index] = row
         self._blocks = sorted((row.offset, row) for row in self.by_index.values())
-        self.fields = {name: fields for name, fields in reader.kinds}
-        del at
+        self.fields = dict(reader.kinds)
 
     def by_id(self, word: int) -> CellRow | None:
         """The cell of an id, if it is that still."""
@@ -186,8 +187,6 @@ class Cells:
 
     def at(self, offset: int) -> CellRow | None:
         """The cell whose block has this offset in it."""
-        from bisect import bisect_right
-
         i = bisect_right(self._blocks, offset, key=lambda item: item[0]) - 1
         if i < 0:
             return None

@@ -2,9 +2,9 @@
 
 A member is *stuck* if all of its threads wait without a time limit, and for nothing outside of shared memory. For each
 of its waits there is a set of members that may end it: the holder of a lock, the process that is joined, the busy
-workers of a pool, or whoever has a reference to the queue, event, condition or semaphore. Stuck members are in a
-deadlock if every member that may end any of their waits is one of them. This is the largest such set: members are taken
-out of it as long as one of them may be released by one outside.
+workers of a pool, or the members that have a reference to the queue, event, condition or semaphore. Stuck members are
+in a deadlock if every member that may end any of their waits is one of them. This is the largest such set: members are
+taken out of it as long as one of them may be released by one outside.
 
 Nothing may be called a deadlock that is none. So whatever is not known counts as a member that may act: references that
 are on their way in a queue, handlers of signals, threads that compute or sleep, waits with a time limit. And the waits
@@ -117,10 +117,10 @@ class _Search:
                 return {holder}
         if row.kind == "BoundedSemaphore":
             return {serial_of(owner) for owner in waits.permit_owners(self._of.reader, self._of.cells, row)}
-        word = row.generation << 32 | row.index
+        word = row.generation << 32 | row.number
         if on == "get" and word in self._pools:
             return self._pools[word].busy() or None
-        if catches_signals(self._of.rows[serial].pid) or self._counted.get(word, 0) < row.count:
+        if catches_signals(self._of.rows[serial].pid) or self._counted.get(word, 0) < row.references:
             return None
         found = self._references.get(row.cell, set())
         if on == "get" and word in self._idle_at:
@@ -167,7 +167,7 @@ def _circles(graph: dict[int, set[int]]) -> list[set[int]]:
         part = {other for other in after if serial in forward[other]}
         if part and part not in found:
             found.append(part)
-    # A member that nobody can release is a deadlock by itself.
+    # A member that no other can release is a deadlock by itself.
     found.extend({serial} for serial in graph if not any(serial in part for part in found) and not graph[serial])
     return found
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 
 from processing_core.annotations import Any
 
-__all__ = ["Arena", "Deadlock", "Family", "Leak", "Member", "Pool", "Primitive", "Queue", "Task", "Wait"]
+__all__ = ["Arena", "Deadlock", "Family", "Leak", "Member", "PoolInfo", "PrimitiveInfo", "QueueInfo", "Task", "Wait"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Primitive:
+class PrimitiveInfo:
     """A lock, semaphore, event or condition."""
 
     kind: str
@@ -92,7 +92,7 @@ class Primitive:
 
 
 @dataclass(frozen=True)
-class Queue:
+class QueueInfo:
     """A queue or a pipe."""
 
     kind: str
@@ -116,7 +116,7 @@ class Queue:
 
 
 @dataclass(frozen=True)
-class Pool:
+class PoolInfo:
     """A pool; what its tasks are is seen at its workers."""
 
     tasks: tuple[int, int]
@@ -169,11 +169,11 @@ class Family:
     """The same for all members, and different from that of any other family."""
     members: tuple[Member, ...]
     """The processes, in the order of their serials."""
-    pools: tuple[Pool, ...]
+    pools: tuple[PoolInfo, ...]
     """The pools."""
-    queues: tuple[Queue, ...]
+    queues: tuple[QueueInfo, ...]
     """The queues and pipes, those of pools included."""
-    primitives: tuple[Primitive, ...]
+    primitives: tuple[PrimitiveInfo, ...]
     """The locks and their like."""
     arena: Arena
     """The shared memory."""

@@ -6,7 +6,7 @@ import time
 
 from processing_core._introspection.arena_reader import ArenaReader, Torn
 from processing_core._introspection.collected import CellRow, Cells, cell_id, serial_of
-from processing_core._introspection.model import Pool, Task
+from processing_core._introspection.model import PoolInfo, Task
 from processing_core.annotations import NamedTuple
 
 __all__ = ["PoolRow", "pool_rows"]
@@ -35,10 +35,10 @@ class PoolRow(NamedTuple):
         """The serials of the workers that run a task."""
         return {worker.serial for worker in self.workers if worker.task is not None}
 
-    def described(self, queued: int) -> Pool:
+    def described(self, queued: int) -> PoolInfo:
         """The pool as `model` has it."""
         busy, done = len(self.busy()), sum(worker.done for worker in self.workers)
-        return Pool(cell_id(self.tasks), cell_id(self.results), len(self.workers), busy, done, queued)
+        return PoolInfo(cell_id(self.tasks), cell_id(self.results), len(self.workers), busy, done, queued)
 
 
 def pool_rows(reader: ArenaReader, cells: Cells, alive: set[int]) -> list[PoolRow]:

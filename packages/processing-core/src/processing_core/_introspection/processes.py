@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from processing_core._fds.descriptors import open_file
 from processing_core._introspection.arena_reader import ArenaReader, FileSource, NotReadable
 from processing_core.annotations import NamedTuple
 
@@ -64,7 +65,7 @@ def opened(pid: int) -> Iterator[ArenaReader]:
 
     :raises NotReadable: if there is none, or this process may not look.
     """
-    fd = os.open(_arena_of(pid), os.O_RDONLY | os.O_CLOEXEC)
+    fd = open_file(_arena_of(pid), os.O_RDONLY)
     try:
         yield ArenaReader(FileSource(fd))
     finally:
@@ -98,7 +99,7 @@ def _mapped(pid: int) -> str:
         for name in os.listdir(folder):
             path = f"{folder}/{name}"
             if _link(path).startswith(f"{FILE_NAME} "):
-                os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+                os.close(open_file(path, os.O_RDONLY))
                 return path
     except OSError:
         pass

@@ -18,7 +18,7 @@ from processing_core._introspection.collected import (
     records_of,
     serial_of,
 )
-from processing_core._introspection.model import Arena, Leak, Member, Primitive, Queue, Task
+from processing_core._introspection.model import Arena, Leak, Member, PrimitiveInfo, QueueInfo, Task
 from processing_core._introspection.pools import PoolRow, pool_rows
 from processing_core._introspection.processes import ProcessInfo, process_info
 from processing_core.annotations import TypeVar
@@ -75,15 +75,15 @@ class Snapshot:
 
     # -- what they share ----------------------------------------------------------------------------
 
-    def primitives(self) -> list[Primitive]:
+    def primitives(self) -> list[PrimitiveInfo]:
         """The locks and their like."""
         return [item for row in self.cells.by_index.values() if row.kind in PRIMITIVES and (item := self._one(row))]
 
-    def queues(self) -> list[Queue]:
+    def queues(self) -> list[QueueInfo]:
         """The queues and pipes."""
         return [item for row in self.cells.by_index.values() if row.kind in QUEUES and (item := self._queue(row))]
 
-    def _one(self, row: CellRow) -> Primitive | None:
+    def _one(self, row: CellRow) -> PrimitiveInfo | None:
         try:
             return self._settled(row, lambda: self._primitive(row))
         except Torn:
@@ -94,13 +94,13 @@ class Snapshot:
         """What is read of a cell, if it was that cell until it was read."""
         at = self.reader.at
         base = self.reader.word_in(self.reader.header, "arena_header.cells_at")
-        offset = base + row.index * at["cell"] + at["cell.word"]
+        offset = base + row.number * at["cell"] + at["cell.word"]
         result = read()
         if (self.reader.word(offset) >> 32) & 0xFFFFFF != row.generation:
             return None  # it is gone
         return result
 
-    def _primitive(self, row: CellRow) -> Primitive:
+    def _primitive(self, row: CellRow) -> PrimitiveInfo:
         reader, cells, fields = self.reader, self.cells, self.cells.fields[row.kind]
         holders: tuple[int, ...] = ()
         value = held = None
@@ -117,20 +117,20 @@ class Snapshot:
             value = reader.word(row.offset + fields["count"]) & 0xFFFFFFFF
         elif row.kind == "Event":
             value = reader.word(row.offset + fields["word"]) & 1
-        return Primitive(row.kind, row.cell, value, holders, held, self._waiters(row), self._made(row))
+        return PrimitiveInfo(row.kind, row.cell, value, holders, held, self._waiters(row), self._made(row))
 
     def _waiters(self, row: CellRow) -> tuple[int, ...]:
-        word = row.generation << 32 | row.index
+        word = row.generation << 32 | row.number
         return tuple(serial for serial in self.processes for wait in self.rows[serial].waits if wait == word)
 
-    def _queue(self, row: CellRow) -> Queue | None:
+    def _queue(self, row: CellRow) -> QueueInfo | None:
         try:
             return self._settled(row, lambda: self._queue_of(row))
         except Torn:
             self.torn += 1
             return None
 
-    def _queue_of(self, row: CellRow) -> Queue:
+    def _queue_of(self, row: CellRow) -> QueueInfo:
         fields = self.cells.fields[row.kind]
 
         def word(name: str) -> int:
@@ -146,7 +146,7 @@ class Snapshot:
             gets = max(0, puts - items)
         waiters = tuple(serial for serial, found in self.records.items() for r in found if self.cells.at(r.at) == row)
         most = None if bound == UNBOUNDED else bound
-        return Queue(row.kind, row.cell, items, used, puts, gets, most, waiters, self._made(row))
+        return QueueInfo(row.kind, row.cell, items, used, puts, gets, most, waiters, self._made(row))
 
     def _made(self, row: CellRow) -> str | None:
         if not row.site:

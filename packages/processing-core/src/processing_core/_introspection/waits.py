@@ -49,7 +49,7 @@ def wait_of(cells: Cells, record: Record, names: dict[int, str]) -> Wait:
     elif row is None:
         what = "something outside of shared memory"
     else:
-        what = f"{row.kind} {row.index}" if on in ("acquire", "wait") else f"a {on} of {row.kind} {row.index}"
+        what = f"{row.kind} {row.number}" if on in ("acquire", "wait") else f"a {on} of {row.kind} {row.number}"
     cell = None if row is None else row.cell
     thread = record.name or str(record.thread)
     return Wait(thread, what, cell, on, target, record.seconds, record.deadline != NO_DEADLINE, frames)

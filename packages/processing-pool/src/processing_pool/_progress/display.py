@@ -24,7 +24,7 @@ __all__ = ["begin", "flush"]
 INTERVAL = 0.1
 """Seconds between two looks."""
 LONGEST_FLUSH = 2.0
-"""Seconds: a stream that takes nothing for so long keeps nobody waiting."""
+"""Seconds: a stream that takes nothing for so long keeps no thread waiting."""
 
 
 class _Shown:
@@ -102,7 +102,7 @@ class _Display:
                 _set_all(drawn)
                 self._await_wake(drawn)
         except (OSError, ValueError):
-            pass  # the stream is closed, or nobody reads it: the jobs go on unseen
+            pass  # the stream is closed, or no process reads it: the jobs go on unseen
         finally:
             self._leave()
             _set_all(drawn)

@@ -48,9 +48,9 @@ def chosen_style() -> Style | None:
     return PlainLines(sys.stderr) if _is_watched(sys.stderr) else None
 
 
-def _is_watched(stream: Any) -> bool:
+def _is_watched(file: Any) -> bool:
     try:
-        return bool(stream.isatty()) or _in_notebook()
+        return bool(file.isatty()) or _in_notebook()
     except (AttributeError, ValueError):
         return False
 
@@ -63,7 +63,7 @@ def _in_notebook() -> bool:
 
 def _bars() -> Style | None:
     try:
-        import rich.progress  # noqa: F401
+        import rich.progress  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
     except ImportError:
         return None
     return RichBars()
@@ -82,8 +82,8 @@ class _Line:
 class PlainLines:
     """One line now and then, and one at the end."""
 
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
 
     def begin(self, label: str, counts: Counts) -> _Line:
         """Wait for the first line's time."""
@@ -95,11 +95,11 @@ class PlainLines:
         if over or now >= line.due:
             line.pause = min(2 * line.pause, LONGEST_SILENCE)
             line.due = now + line.pause
-            self._stream.write(f"{line.label}: {described(counts, now - line.began, over=over)}\n")
+            self._file.write(f"{line.label}: {described(counts, now - line.began, over=over)}\n")
 
     def refresh(self) -> None:
         """Let the lines be seen."""
-        self._stream.flush()
+        self._file.flush()
 
     def close(self) -> None:
         """Nothing is left to do."""
@@ -128,7 +128,7 @@ class RichBars:
     """A bar for each job.  The program's streams stay what they are."""
 
     def __init__(self) -> None:
-        from rich.console import Console
+        from rich.console import Console  # type: ignore[import-not-found, unused-ignore]
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
         from rich.progress import TimeRemainingColumn as TimeRemaining
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from processing_core import OwnerDied, current_process
+from processing_core.annotations import Any
 from processing_core.lowlevel import at_exit
 from processing_sync import Lock
 
@@ -89,13 +90,14 @@ def prefix_output(lock: Lock) -> None:
     """From now on this worker's lines have its name."""
     prefix = f"[{current_process().name}] "
     for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
+        original = getattr(sys, name)
         try:
-            stream.flush()
-            raw = PrefixedLines(stream.fileno(), prefix, lock)
+            original.flush()
+            raw = PrefixedLines(original.fileno(), prefix, lock)
         except (AttributeError, OSError, ValueError):
             continue  # it is closed, or an object of the program's without a descriptor
-        text = io.TextIOWrapper(io.BufferedWriter(raw), stream.encoding, stream.errors, line_buffering=True)
+        buffer: Any = io.BufferedWriter(raw)  # type: ignore[type-var, unused-ignore]
+        text = io.TextIOWrapper(buffer, original.encoding, original.errors, line_buffering=True)
         setattr(sys, name, text)
         at_exit(partial(_end, text, raw), priority=-1)
 
@@ -105,4 +107,4 @@ def _end(text: io.TextIOWrapper, raw: PrefixedLines) -> None:
         text.flush()
         raw.end_line()
     except (OSError, ValueError):
-        pass  # nobody reads it any more, or the program has closed it
+        pass  # no process reads it any more, or the program has closed it

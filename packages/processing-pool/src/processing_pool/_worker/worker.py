@@ -7,6 +7,7 @@ begun.  A worker ignores SIGINT: the parent handles Ctrl-C and ends its workers.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -41,8 +42,13 @@ def work(config: WorkerConfig, worker_id: int, slot: int) -> None:
     if not _initialize(config, worker_id, slot):
         return
     config.claims.write(slot, CONTROL, READY)
+    worker = _Worker(config, slot)
+    if "PROCESSING_TRACE_DIRECTORY" in os.environ:
+        from processing_pool._worker.traced import trace_tasks  # here, for few programs are traced
+
+        trace_tasks(worker, worker._functions)
     try:
-        _Worker(config, slot).serve()
+        worker.serve()
     finally:
         config.claims.retire(slot)  # so that the supervisor does not count on it while it calls what comes last
         end(config.on_exit)
@@ -137,6 +143,11 @@ class _Worker:
             return failure_of(error)
 
     def _run_batch(self, job_id: int, items: Sequence[Any]) -> None:
+        self._run_items(job_id, items)
+        if self._config.results._flush(self._config.claims, self._slot):
+            self._note(job_id, items)
+
+    def _run_items(self, job_id: int, items: Sequence[Any]) -> None:
         results, claims, slot = self._config.results, self._config.claims, self._slot
         values, more = self._functions.each(job_id, items), True
         while more:
@@ -151,8 +162,6 @@ class _Worker:
                     break
                 failure = self._pickling_failure(*unsaved)
             more = results._save(claims, slot, failure, True)  # else it was the last, or this worker is stopped
-        if results._flush(claims, slot):
-            self._note(job_id, items)
 
     def _note(self, job_id: int, items: Sequence[Any]) -> None:
         """Describe those of the items that are among the longest of this worker."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from processing_core.introspection import Family, Member, Queue, Wait
+from processing_core.introspection import Family, Member, QueueInfo, Wait
 
 __all__ = ["Screen", "stacks"]
 
@@ -113,12 +113,13 @@ class Screen:
         own = {cell for pool in self._family.pools for cell in (pool.tasks, pool.results)}
         queues = [queue for queue in self._family.queues if queue.cell not in own]
         if queues:
-            yield f"\n{'QUEUE':>5} {'ITEMS':>8} {'BYTES':>10} {'PUTS':>12} {'GETS':>12} {'PUTS/s':>9} {'GETS/s':>9}  MADE"
+            head = f"{'QUEUE':>5} {'ITEMS':>8} {'BYTES':>10} {'PUTS':>12} {'GETS':>12}"
+            yield f"\n{head} {'PUTS/s':>9} {'GETS/s':>9}  MADE"
         for queue in queues:
             numbers = f"{queue.items:8,} {size(queue.bytes):>10} {queue.puts:12,} {queue.gets:12,}"
             yield f"{queue.cell[0]:5} {numbers} {self._rates(queue)}  {queue.made or ''}".rstrip()
 
-    def _rates(self, queue: Queue) -> str:
+    def _rates(self, queue: QueueInfo) -> str:
         before = self._queues.get(queue.cell)
         if before is None or not self._interval:
             return f"{'':9} {'':9}"

@@ -52,7 +52,7 @@ def chosen(given: int | None) -> int | None:
     """
     if given is not None:
         return given
-    found = introspection.families()
+    found = introspection.list_families()
     if not found:
         raise NotReadable("no program of this user runs that uses processing, or the system does not let one look")
     if len(found) == 1:
@@ -76,8 +76,8 @@ def _show(pid: int, once: bool, as_json: bool, interval: float) -> None:
 
 def _live(pid: int, family: Family, interval: float) -> None:
     try:
-        from rich.live import Live
-        from rich.text import Text
+        from rich.live import Live  # type: ignore[import-not-found, unused-ignore]
+        from rich.text import Text  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
         raise NotReadable("the live view needs rich: pip install processing[top]; or take --once") from None
     began = time.monotonic()
