@@ -14,7 +14,7 @@ from processing_core._fds import server as server
 from processing_core.lowlevel import Observer, ensure_family, readable, without_forks
 from processing_testing.children import strangers
 from processing_testing.harness import leaks
-from processing_testing.harness.addresses import needs_abstract_addresses
+from processing_testing.harness.mechanisms import needs_abstract_addresses
 
 STRANGER = """
 import array, os, socket, sys

@@ -64,7 +64,12 @@ int posix_socket_bind(const struct sockaddr_un *a, socklen_t size)
 
 bool posix_socket_bound(const struct sockaddr_un *a, socklen_t size)
 {
-    int saved = errno, fd = posix_datagram_socket();
+    int saved = errno;
+    if (access(a->sun_path, F_OK) < 0 && errno == ENOENT) { /* this takes no descriptor, of which there may be none */
+        errno = saved;
+        return false;
+    }
+    int fd = posix_datagram_socket();
     bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)a, size) < 0
                 && (errno == ECONNREFUSED || errno == ENOENT);
     if (fd >= 0) platform_close(fd);
