@@ -544,6 +544,19 @@ def platform(session: nox.Session) -> None:
 
 
 @nox.session
+def minimal(session: nox.Session) -> None:
+    """Run the tests on what macOS has in common with every POSIX system: `nox -s minimal -- packages/x -k y`."""
+    os.environ["PROCESSING_PLATFORM"] = "posix-minimal"  # see hatch_build.py
+    build_wheels.cache_clear()
+    try:
+        install_for_tests(session)
+    finally:
+        del os.environ["PROCESSING_PLATFORM"]
+        build_wheels.cache_clear()
+    pytest(session, *(session.posargs or ["-m", "not attack"]), module="processing_testing.harness.parallel_run")
+
+
+@nox.session
 def types(session: nox.Session) -> None:
     """Check the packages by mypy, their public types by pyright, and a user's program by both."""
     install(

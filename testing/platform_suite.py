@@ -37,6 +37,7 @@ class Target:
 TARGETS = {
     "native": Target(os.environ.get("CC", "cc"), packages={"cc": "gcc libc6-dev"}),
     "posix-minimal": Target(os.environ.get("CC", "cc"), system="posix-minimal", packages={"cc": "gcc libc6-dev"}),
+    "macos": Target("clang", system="macos"),
     "pages-16k": Target("gcc", page=16384, packages={"gcc": "gcc libc6-dev"}),
     "pages-64k": Target("gcc", page=65536, packages={"gcc": "gcc libc6-dev"}),
     "sanitized": Target(
@@ -157,7 +158,7 @@ def main(names: list[str]) -> int:
         print(f"unknown: {', '.join(sorted(unknown))}; the targets are {', '.join(TARGETS)}")
         return 2
     results = {}
-    for name in names or TARGETS:
+    for name in names or (name for name in TARGETS if (name == "macos") == (sys.platform == "darwin")):
         print(f"== {name}", flush=True)
         results[name] = run(name)
     print(*(f"{name}: {'passed' if passed else 'FAILED'}" for name, passed in results.items()), sep="\n")

@@ -98,23 +98,35 @@ ALLOWED = {
     ("processing_managers/_platform/_reaper.py", "os.open"): "in the reaper, which has all standard streams",
     ("processing_managers/_platform/_reaper.py", "socket.socket"): "moved",
     ("processing_managers/_platform/_reaper.py", "fcntl.fcntl"): "moves",
+    ("processing_managers/_platform/_files.py", "os.open"): "closed at once; a failure leaves the file for the next sweep",
+    ("processing_core/_platform/_posix_messages.py", "recvmsg"): "moved by `descriptors_in`",
+    ("processing_core/_platform/_posix.py", "os.open"): "the folder, locked for a moment at this process's end",
+    ("processing_core/_platform/_posix.py", "socket.socket"): "asks at this process's end, closed at once",
     ("processing_managers/_platform/_linux.py", "fcntl.fcntl"): "copies for the reaper, above what that has",
 }
 
 KERNEL_MAKERS = re.compile(
-    r"(?<![\w.>])(memfd_create|open|openat|opendir|fopen|dup|dup2|dup3|pipe|pipe2|socket|socketpair|accept4?|eventfd"
+    r"(?<![\w.>])(SYS_memfd_create|shm_open|kqueue|open|openat|opendir|fopen|dup|dup2|dup3|pipe|pipe2|socket|socketpair|accept4?|eventfd"
     r"|epoll_create1?|signalfd|timerfd_create|recvmsg|SYS_pidfd_open|F_DUPFD\w*)\b\s*[(,]"
 )
 
 ALLOWED_IN_KERNEL = {
     ("posix/descriptor.c", "F_DUPFD_CLOEXEC"): "the mechanism itself: copies above the standard streams",
-    ("posix/message.c", "socketpair"): "moved",
-    ("posix/message.c", "recvmsg"): "what arrives is moved",
-    ("linux/doorbell.c", "pipe2"): "moved",
+    ("posix/sockets.c", "pipe"): "moved by `platform_doorbell_make`",
+    ("posix/sockets.c", "recvmsg"): "what arrives is moved by `platform_message_receive`",
+    ("posix/sockets.c", "socket"): "moved where it stays; the others are closed at once",
+    ("posix/sockets.c", "socketpair"): "moved by `platform_channel_make`",
+    ("posix/shared_object.c", "shm_open"): "moved",
+    ("posix/socket_file.c", "open"): "the folder, locked for a moment",
+    ("linux/sockets.c", "pipe2"): "moved by `platform_doorbell_make`",
+    ("linux/sockets.c", "recvmsg"): "what arrives is moved by `platform_message_receive`",
+    ("linux/sockets.c", "socket"): "moved where it stays; the others are closed at once",
+    ("linux/sockets.c", "socketpair"): "moved by `platform_channel_make`",
+    ("macos/process.c", "kqueue"): "moved",
     ("linux/doorbell.c", "open"): "an end of a pipe, for one byte, closed at once",
     ("linux/liveness.c", "open"): "moved",
     ("linux/liveness.c", "socket"): "moved where it stays; the other only asks, and is closed at once",
-    ("linux/memory.c", "memfd_create"): "moved",
+    ("linux/memory.c", "SYS_memfd_create"): "moved",
     ("linux/memory.c", "open"): "the caller moves what stays open; the others are closed at once",
     ("linux/memory.c", "fopen"): "reads /proc, closed at once",
     ("linux/memory.c", "opendir"): "reads /proc, closed at once",

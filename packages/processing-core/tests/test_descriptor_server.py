@@ -14,6 +14,7 @@ from processing_core._fds import server as server
 from processing_core.lowlevel import Observer, ensure_family, readable, without_forks
 from processing_testing.children import strangers
 from processing_testing.harness import leaks
+from processing_testing.harness.mechanisms import needs_abstract_addresses
 
 STRANGER = """
 import array, os, socket, sys
@@ -54,6 +55,7 @@ users = pytest.mark.parametrize(
 )
 
 
+@needs_abstract_addresses
 @users
 @pytest.mark.parametrize("knows_token", [False, True])
 def test_what_a_stranger_sends_is_closed(user: str, knows_token: bool) -> None:
@@ -66,6 +68,7 @@ def test_what_a_stranger_sends_is_closed(user: str, knows_token: bool) -> None:
         fetched.close()
 
 
+@needs_abstract_addresses
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_another_user_gets_nothing_though_he_knows_the_request() -> None:
     with open(os.devnull) as file:
@@ -82,6 +85,7 @@ def test_a_member_that_sends_no_socket() -> None:
             sender.sendmsg([key[: server._REQUEST]], rights, 0, address)
 
 
+@needs_abstract_addresses
 def test_a_socket_that_lingers_delays_no_receiver() -> None:
     with open(os.devnull) as file:
         address, key = server.deposit(file.fileno())
@@ -92,6 +96,7 @@ def test_a_socket_that_lingers_delays_no_receiver() -> None:
         server.fetch(address, key).close()
 
 
+@needs_abstract_addresses
 def test_an_observer_receives_nothing_from_other_processes() -> None:
     """Every user of the machine can see its address."""
     ensure_family()

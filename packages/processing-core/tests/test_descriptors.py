@@ -14,6 +14,7 @@ import pytest
 
 import processing_core
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import needs_memory_opened_again
 
 METHODS = processing_core.get_all_start_methods()
 STREAMS = [closed for n in range(4) for closed in itertools.combinations(range(3), n)]
@@ -75,6 +76,7 @@ def test_a_program_with_closed_streams(method: str, closed: tuple[int, ...], tmp
         assert said.read() == b"fine"
 
 
+@needs_memory_opened_again
 @pytest.mark.parametrize("method", METHODS)
 def test_a_daemon_that_closes_everything(method: str, tmp_path: Path) -> None:
     """The daemon has made a shared object before; its new objects work, and processes start."""
@@ -130,6 +132,7 @@ def test_a_daemon_that_closes_everything(method: str, tmp_path: Path) -> None:
     )
 
 
+@needs_memory_opened_again
 @pytest.mark.parametrize("method", METHODS)
 def test_a_program_that_closes_the_descriptors_of_its_children(method: str) -> None:
     """Sentinels and control sockets are opened again or replaced; exit codes are right."""

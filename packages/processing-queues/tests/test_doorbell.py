@@ -22,6 +22,7 @@ from processing_core.lowlevel import Descriptor
 from processing_queues import Connection, JoinableQueue, LifoQueue, Pipe, PriorityQueue, Queue, SimpleQueue, wait
 from processing_testing.children import connections
 from processing_testing.harness import leaks
+from processing_testing.harness.mechanisms import needs_doorbells_opened_again
 
 
 def readable(fd: int) -> bool:
@@ -139,6 +140,7 @@ class TestSelectors:
         assert asyncio.run(collect()) == list(range(1000))
         process.join()
 
+    @needs_doorbells_opened_again
     def test_no_doorbell_rings_while_no_process_waits(self) -> None:
         receiver, sender = Pipe(False)
         for number in range(10):

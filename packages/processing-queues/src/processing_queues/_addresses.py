@@ -153,7 +153,7 @@ def _without_name(path: str, folder: str) -> _OpenFile:
 
 
 def _nameless_work() -> bool:
-    return _system_finds_nameless() and nameless_sockets_may_work()
+    return nameless_sockets_may_work() and _system_finds_nameless()
 
 
 @cache

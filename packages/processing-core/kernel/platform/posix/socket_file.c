@@ -38,10 +38,24 @@ static int locked_folder(void)
     return fd;
 }
 
+/* 1: a copy of such a socket is open; 0: none is; -1 with errno: no answer. A missing file is seen without a descriptor,
+ * of which there may be none. */
+static int ask(const struct sockaddr_un *a, socklen_t size)
+{
+    if (access(a->sun_path, F_OK) < 0 && errno == ENOENT) return 0;
+    int fd = posix_datagram_socket();
+    if (fd < 0) return -1;
+    bool refused = connect(fd, (const struct sockaddr *)a, size) < 0 && (errno == ECONNREFUSED || errno == ENOENT);
+    platform_close(fd);
+    return !refused;
+}
+
 static int try_to_bind(int fd, const struct sockaddr_un *a, socklen_t size)
 {
     if (bind(fd, (const struct sockaddr *)a, size) == 0) return 0;
-    if (errno != EADDRINUSE || posix_socket_bound(a, size)) return -1;
+    int bound = errno == EADDRINUSE ? ask(a, size) : -1;
+    if (bound > 0) errno = EADDRINUSE;
+    if (bound != 0) return -1;
     unlink(a->sun_path);
     return bind(fd, (const struct sockaddr *)a, size);
 }
@@ -64,10 +78,7 @@ int posix_socket_bind(const struct sockaddr_un *a, socklen_t size)
 
 bool posix_socket_bound(const struct sockaddr_un *a, socklen_t size)
 {
-    int saved = errno, fd = posix_datagram_socket();
-    bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)a, size) < 0
-                && (errno == ECONNREFUSED || errno == ENOENT);
-    if (fd >= 0) platform_close(fd);
+    int saved = errno, bound = ask(a, size);
     errno = saved;
-    return !refused;
+    return bound != 0;
 }

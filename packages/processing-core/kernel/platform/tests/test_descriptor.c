@@ -37,6 +37,7 @@ int role_exhausted(void)
     if (platform_doorbell_make(ends) || !platform_descriptors_scarce(errno)) return 5;
     if (platform_observer_make(&shared->family, 0xa00, 0) >= 0 || !platform_descriptors_scarce(errno)) return 6;
     if (platform_channel_make(ends) || !platform_descriptors_scarce(errno)) return 7;
+    if (platform_token_held(memory, &shared->family, 79)) return 10;
     if (platform_token_make(memory, &shared->family, 78) >= 0 || !platform_descriptors_scarce(errno)) return 8;
     if (platform_sentinel(platform_pid()) >= 0 || !platform_descriptors_scarce(errno)) return 9;
     return 0;
