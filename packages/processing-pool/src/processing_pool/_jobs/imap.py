@@ -539,8 +539,8 @@ class IMapIterator(Generic[R]):
             return self._rest.popleft() if self._rest else _NOT_YET
 
 
-def _total_of(iterable: Iterable[Any]) -> int | None:
-    length = length_hint(iterable, -1)
+def _total_of(items: object) -> int | None:
+    length = length_hint(items, -1)
     return length if length >= 0 else None
 
 
