@@ -20,7 +20,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from processing_core import ClosedError
 from processing_core.annotations import Any
 from processing_pool._backends import remote
 from processing_pool._backends.backend import Driver
@@ -128,7 +127,7 @@ class BackendChannel:
             try:
                 self.send(job_id, number, item)
             except Exception as error:
-                if failures is None or isinstance(error, ClosedError):
+                if failures is None:
                     raise
                 failures.append((number, error))
             progress[0] = number + 1
@@ -145,7 +144,7 @@ class BackendChannel:
             message.priority = self._owner.jobs.priority_of(*message.key)
         with self._guard:
             if self._ended:
-                raise ClosedError("the pool has ended")
+                return  # the engine aborts all jobs now, or has done so and looks at each new one
             self._messages[message.key] = message
             self._backlog.add(message)
         self.wake()
