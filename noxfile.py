@@ -190,7 +190,6 @@ TEST_REQUIREMENTS = [
     "threadpoolctl",
     "tqdm",
     *("black", "flake8", "uvicorn", "gunicorn"),  # programs that are run unedited
-    "distributed",  # a pool on a cluster
     "mypy",  # for the stubs of the standard library that it ships
     "hatchling>=1.27",  # for the tests of the kernel's build
     "setuptools>=70.1",
@@ -201,8 +200,8 @@ def install_for_tests(session: nox.Session, flags: str = "") -> None:
     """Install what `tests`, `attack` and `sanitize` need."""
     install(session, *TEST_REQUIREMENTS, testing=True, flags=flags)
     install_reporter(session)
-    # Of the examples; where one has no wheel its example is skipped.
-    for library in ("scipy", "emcee", "tqdm"):
+    # Of the examples, and the engine of the tests on a cluster; what cannot be installed is skipped.
+    for library in ("scipy", "emcee", "tqdm", "distributed"):
         wheel = ["--only-binary", "scipy", library]
         session.run("python", "-m", "pip", "install", "--quiet", *wheel, success_codes=[0, 1], silent=True)
 

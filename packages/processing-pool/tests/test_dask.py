@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -282,6 +283,16 @@ class TestConnecting:
             assert engine.address.startswith("tls://")
             with cluster.connect(engine.address, security=files, timeout=50) as machines, machines.Pool() as pool:
                 assert pool.map(tasks.square, range(5)) == [0, 1, 4, 9, 16]
+
+    @pytest.mark.attack
+    @pytest.mark.watchdog(150)
+    @pytest.mark.skipif(not shutil.which("unshare") or not shutil.which("ip"), reason="needs unshare and ip")
+    def test_two_machines(self, tmp_path: Path) -> None:
+        if subprocess.run(["unshare", "-rn", "ip", "link", "set", "lo", "up"], capture_output=True).returncode:
+            pytest.skip("this system lets us make no network namespace")
+        command = ["unshare", "-rn", sys.executable, "-m", "processing_testing.harness.two_hosts", str(tmp_path)]
+        said = subprocess.run(command, capture_output=True, text=True, timeout=140, check=False)
+        assert said.stdout.splitlines() == ["tls 10.9.0.2/24", "refused"], said.stderr
 
     def test_other_versions_are_refused_by_name(self, machines: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
         from processing_pool._backends import remote

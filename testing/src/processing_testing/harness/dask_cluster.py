@@ -26,11 +26,20 @@ class DaskCluster:
 
     :param workers: how many there are at first.
     :param tls: certificate files, by ``ca``, ``cert`` and ``key``.
+    :param host: where the scheduler listens.
+    :param there: a command that runs the workers on another machine, and their address there.
     """
 
-    def __init__(self, workers: int = 2, tls: dict[str, str] | None = None, threads: int = 1) -> None:
+    def __init__(
+        self,
+        workers: int = 2,
+        tls: dict[str, str] | None = None,
+        host: str = "127.0.0.1",
+        there: tuple[list[str], str] | None = None,
+    ) -> None:
         self._count = workers
-        self._threads = threads
+        self._host = host
+        self._there = there or ([], host)
         self._tls = [] if tls is None else [f"--tls-{'ca-file' if kind == 'ca' else kind}={tls[kind]}" for kind in tls]
         self._scheme = "tcp" if tls is None else "tls"
         self.scheduler: subprocess.Popen[Any]
@@ -40,7 +49,7 @@ class DaskCluster:
         self._folder = tempfile.TemporaryDirectory(prefix="processing-dask-")
         folder = Path(self._folder.name)
         self._file = folder / "scheduler.json"
-        self.scheduler = self._start("dask_scheduler", "--port", "0")
+        self.scheduler = self._start([], "dask_scheduler", self._host, "--port", "0")
         self._wait(self._is_up)
         for _ in range(self._count):
             self.add_worker()
@@ -56,21 +65,14 @@ class DaskCluster:
     def add_worker(self) -> subprocess.Popen[Any]:
         """Start a further worker; it joins soon."""
         # It is its own nanny, so that its death is nothing but a death.
-        options = ["--no-nanny", f"--nthreads={self._threads}", f"--local-directory={self._folder.name}"]
-        self.workers.append(self._start("dask_worker", *options))
+        options = ["--no-nanny", "--nthreads=1", f"--local-directory={self._folder.name}"]
+        prefix, host = self._there
+        self.workers.append(self._start(prefix, "dask_worker", host, *options))
         return self.workers[-1]
 
-    def _start(self, program: str, *options: str) -> subprocess.Popen[Any]:
-        common = [
-            "--no-dashboard",
-            "--protocol",
-            self._scheme,
-            "--host",
-            "127.0.0.1",
-            "--scheduler-file",
-            str(self._file),
-        ]
-        command = [sys.executable, "-m", f"distributed.cli.{program}", *common, *self._tls, *options]
+    def _start(self, prefix: list[str], program: str, host: str, *options: str) -> subprocess.Popen[Any]:
+        common = ["--no-dashboard", f"--protocol={self._scheme}", f"--host={host}", f"--scheduler-file={self._file}"]
+        command = [*prefix, sys.executable, "-m", f"distributed.cli.{program}", *common, *self._tls, *options]
         environment = {**os.environ, **QUIET}
         with open(Path(self._folder.name) / "log", "ab") as log:
             return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

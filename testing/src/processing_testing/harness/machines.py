@@ -26,7 +26,7 @@ def serve() -> None:
     ) as other:
         assert other.stdin is not None and other.stdout is not None
         assert other.stdout.readline() == "there\n"  # now it is in its own namespace
-        _plug_in(other.pid)
+        plug_in(other.pid)
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
         other.stdin.write("go\n")
@@ -37,7 +37,8 @@ def serve() -> None:
         print(other.stdout.read(), end="")
 
 
-def _plug_in(other: int) -> None:
+def plug_in(other: int) -> None:
+    """Link this machine with the one in whose namespace a process is."""
     there = ["nsenter", "-t", str(other), "-n"]
     for command in (
         ["ip", "link", "add", "name", "veth0", "type", "veth", "peer", "name", "veth1"],

@@ -20,7 +20,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from processing_core import ClosedError
 from processing_core.annotations import Any
 from processing_pool._backends import remote
 from processing_pool._backends.backend import Driver
@@ -128,7 +127,7 @@ class BackendChannel:
             try:
                 self.send(job_id, number, item)
             except Exception as error:
-                if failures is None or isinstance(error, ClosedError):
+                if failures is None:
                     raise
                 failures.append((number, error))
             progress[0] = number + 1
@@ -145,7 +144,7 @@ class BackendChannel:
             message.priority = self._owner.jobs.priority_of(*message.key)
         with self._guard:
             if self._ended:
-                raise ClosedError("the pool has ended")
+                return  # the engine aborts all jobs now, or has done so and looks at each new one
             self._messages[message.key] = message
             self._backlog.add(message)
         self.wake()
@@ -247,19 +246,23 @@ class BackendChannel:
     # -- outcomes -----------------------------------------------------------------------------------
 
     def receive(self, limit: int, timeout: float | None, rows: list[Row], /) -> None:
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._take(limit, rows):
-            left = None if deadline is None else deadline - time.monotonic()
-            try:
-                if left is not None and left <= 0:
-                    self._hints.get(False)
-                elif self._helps:
-                    self._help(left)
-                else:
-                    self._hints.get(True, left)
-            except queue.Empty:
-                if not self._helps or (left is not None and left <= 0):
-                    return
+        """Append outcomes, or return without one: the caller tests what it waits for, and calls again.
+
+        An outcome is appended to `_outcomes` before its hint is put. So a thread that waits for a hint misses none; a
+        hint whose outcome was taken before, by an earlier call, only makes one call return early.
+        """
+        if self._take(limit, rows):
+            return
+        try:
+            if timeout == 0:
+                self._hints.get(False)
+            elif self._helps:
+                self._help(timeout)
+            else:
+                self._hints.get(True, timeout)
+        except queue.Empty:
+            return
+        self._take(limit, rows)
 
     def _take(self, limit: int, rows: list[Row]) -> bool:
         """Append outcomes to ``rows``. One is taken away after it was appended, so that an interrupt loses none."""
@@ -321,8 +324,7 @@ class BackendChannel:
         return not self._thread.is_alive()
 
     def release(self) -> None:
-        self._stored.clear()
-        self._outcomes.clear()
+        self._stored.clear()  # outcomes stay: one of them may wake the thread that waits for it
 
     def _supervise(self) -> None:
         owner, looked = self._owner, time.monotonic()
