@@ -20,6 +20,7 @@ SUBJECTS = [
     "pool_scaling",
     "pool_apply",
     "pool_arrays",
+    "observed",
     "ecosystem",
     "threads",
     "manager",
