@@ -1,4 +1,4 @@
-"""What it costs to look at a program: progress, a trace, snapshots from another process; each beside the same without."""
+"""What it costs to look at a program: progress, a trace, snapshots; each beside the same without."""
 
 from __future__ import annotations
 
