@@ -22,6 +22,7 @@ SUBJECTS = [
     "pool_apply",
     "pool_arrays",
     "clusters",
+    "observed",
     "ecosystem",
     "threads",
     "manager",

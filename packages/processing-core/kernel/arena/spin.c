@@ -124,6 +124,12 @@ outcome park_until(word32 *w, struct spin *spin, attempt_fn attempt, void *ctx, 
     return park_until_alone(w, NULL, spin, attempt, ctx, deadline);
 }
 
+static void trace_wait(int64_t begun, word32 *w, outcome o)
+{
+    int64_t now = monotonic_ns();
+    if (now - begun >= TRACE_SHORTEST_WAIT) trace_add(TRACE_WAIT, begun, now, arena_offset(w), (uint64_t)o);
+}
+
 outcome park_until_alone(word32 *w, word64 *spinner, struct spin *spin, attempt_fn attempt, void *ctx, int64_t deadline)
 {
     outcome o = BUSY;
@@ -144,6 +150,6 @@ outcome park_until_alone(word32 *w, word64 *spinner, struct spin *spin, attempt_
     }
     PyEval_RestoreThread(thread);
     if (record) wait_record_close(record);
-    if (begun && tracing()) trace_add(TRACE_WAIT, begun, monotonic_ns(), arena_offset(w), (uint64_t)o);
+    if (begun) trace_wait(begun, w, o);
     return o;
 }

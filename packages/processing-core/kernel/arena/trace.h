@@ -5,7 +5,8 @@
 
 #include "arena/arena.h"
 
-enum { TRACE_WAIT = 1 };
+enum { TRACE_WAIT = 1, TRACE_TASK = 2 };
+#define TRACE_SHORTEST_WAIT 100000 /* ns: what spinning ends is no wait */
 
 extern word32 trace_on;
 static inline bool tracing(void) { return load_relaxed(&trace_on) != 0; }

@@ -5,22 +5,34 @@
 #include "queues/queue_type.h"
 #include "pool/results.h"
 #include "arena/errors.h"
+#include "arena/trace.h"
 #include "objects/arguments.h"
 #include "cells/ownership.h"
 
 #define BATCH 64
 
+/* The only item of a message has a result. */
+static void end_item(struct claim *c)
+{
+    int64_t now = monotonic_ns();
+    claim_count(c, 1);
+    longest_consider(c, 0, now);
+    if (!tracing()) return;
+    uint64_t job = load_relaxed(&c->job_id), function = job ? job : load_relaxed(&c->function);
+    uint64_t index = load_relaxed(&c->index) & UINT32_MAX;
+    trace_add(TRACE_TASK, (int64_t)load_relaxed(&c->began), now, function, 1ull << 32 | index);
+}
+
 static PyObject *send_one(PyObject *self, unsigned long long job_id, unsigned long long index, PyObject *object,
                           struct claim *c)
 {
     uint64_t header[2] = {job_id, index}, number;
-    if (c) claim_count(c, 1); /* first: a process that has the result finds it counted */
+    if (c) end_item(c); /* first: a process that has the result finds it counted, and may end this one */
     PyObject *none = queue_put(self, object, header, NO_DEADLINE, &number);
     if (!none && c) claim_count(c, -1);
     if (!none) return NULL;
     Py_DECREF(none);
     if (c) {
-        longest_consider(c, 0, monotonic_ns());
         store_release(&c->flushed, 1); /* before `finished`: the result buffer holds nothing */
         store_release(&c->finished, 1);
         work_close(c);

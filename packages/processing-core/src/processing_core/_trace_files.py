@@ -116,7 +116,7 @@ def _events(part: _Part, first: int, waits: dict[str, str]) -> Iterator[dict[str
     for kind, begin, stop, a, b, thread in part.events:
         if kind == TASK:
             arguments = {"index": b & 0xFFFFFFFF, "items": b >> 32}
-            yield _span("task", part.names.get(a, "?"), pid, thread, begin - first, stop - begin, arguments)
+            yield _span("task", part.names.get(a, "a call"), pid, thread, begin - first, stop - begin, arguments)
         elif kind == WAIT:
             yield _span("wait", waits.get(str(a), "wait"), pid, thread, begin - first, stop - begin, {})
 

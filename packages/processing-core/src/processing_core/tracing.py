@@ -31,7 +31,7 @@ __all__ = [
     "end",
     "end_of_process",
     "merge_parts",
-    "name_number",
+    "name_function",
     "recorded",
 ]
 
@@ -49,7 +49,6 @@ class _State:
     def __init__(self) -> None:
         self.file: Descriptor | None = None  # of the events, open as long as they are recorded
         self.texts: Descriptor | None = None  # of the names, a JSON value each line
-        self.names: dict[str, int] = {}
         self.guard = threading.RLock()  # guards them
 
     def forget(self) -> None:
@@ -120,7 +119,7 @@ def _end_member() -> None:
         for descriptor in (_state.file, _state.texts):
             if descriptor is not None:
                 descriptor.close()
-        _state.file, _state.texts, _state.names = None, None, {}
+        _state.file, _state.texts = None, None
 
 
 @contextmanager
@@ -153,11 +152,7 @@ def is_on() -> bool:
     return _state.file is not None
 
 
-def name_number(name: str) -> int:
-    """The number by which events of this process refer to a name."""
-    number = _state.names.get(name)
-    if number is None:
-        with _state.guard:
-            number = _state.names.setdefault(name, len(_state.names))
-            _write({"name": name, "number": number})
-    return number
+def name_function(cell: int, name: str) -> None:
+    """The name of the function that events of this process refer to by the cell of its parcel."""
+    if is_on():
+        _write({"name": name, "number": cell})

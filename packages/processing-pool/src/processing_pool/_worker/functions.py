@@ -128,7 +128,7 @@ class FunctionCache:
     """
 
     def __init__(self, named: Callable[[int, str], object] = _forget_name) -> None:
-        self._named = named
+        self.named = named
         self._cached: OrderedDict[int, CachedFunction] = OrderedDict()
 
     def __getitem__(self, cell: int) -> CachedFunction:
@@ -153,7 +153,7 @@ class FunctionCache:
         except Exception as error:
             raise unpickling_failed(error, "the function, which did not unpickle in the worker") from error
         cached = self._cached[cell] = CachedFunction(how, function, parcel)
-        self._named(cell, plain_text(name_of(function)))
+        self.named(cell, plain_text(name_of(function)))
         if len(self._cached) > CACHED_FUNCTIONS:
             self._cached.popitem(last=False)
         return cached

@@ -46,7 +46,7 @@ def work(config: WorkerConfig, worker_id: int, slot: int) -> None:
     if "PROCESSING_TRACE_DIRECTORY" in os.environ:
         from processing_pool._worker.traced import trace_tasks  # here, for few programs are traced
 
-        trace_tasks(worker, worker._functions)
+        trace_tasks(worker)
     try:
         worker.serve()
     finally:
