@@ -177,7 +177,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
     parser.add_argument("--free-threaded", type=Path, metavar="HEADERS")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="processing-headers-") as scratch, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with (
+        tempfile.TemporaryDirectory(prefix="processing-headers-") as scratch,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
         place = options.free_threaded or Path(sysconfig.get_path("include"))
         headers = copied_headers(place, Path(scratch) / "include")
 

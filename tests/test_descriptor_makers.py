@@ -90,7 +90,10 @@ ALLOWED = {
     ("processing_managers/_platform/_reaper.py", "os.open"): "in the reaper, which has all standard streams",
     ("processing_managers/_platform/_reaper.py", "socket.socket"): "moved",
     ("processing_managers/_platform/_reaper.py", "fcntl.fcntl"): "moves",
-    ("processing_managers/_platform/_files.py", "os.open"): "closed at once; a failure leaves the file for the next sweep",
+    (
+        "processing_managers/_platform/_files.py",
+        "os.open",
+    ): "closed at once; a failure leaves the file for the next sweep",
     ("processing_core/_platform/_posix_messages.py", "recvmsg"): "moved by `descriptors_in`",
     ("processing_core/_platform/_posix.py", "os.open"): "the folder, locked for a moment at this process's end",
     ("processing_core/_platform/_posix.py", "socket.socket"): "asks at this process's end, closed at once",

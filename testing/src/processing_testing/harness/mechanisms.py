@@ -17,5 +17,6 @@ needs_memory_opened_again = pytest.mark.skipif(
 )
 
 needs_doorbells_opened_again = pytest.mark.skipif(
-    SOCKET_FILES, reason="on this system a receiver cannot ring its own doorbell, so a sender rings it for every message"
+    SOCKET_FILES,
+    reason="on this system a receiver cannot ring its own doorbell, so a sender rings it for every message",
 )
