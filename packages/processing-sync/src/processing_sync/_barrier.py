@@ -271,7 +271,7 @@ class Barrier(threading.Barrier):
             with self._lock.recover():
                 self._words[_PHASE] = _BROKEN
         except NotHeldError:
-            os.sched_yield()  # another does it
+            lowlevel.yield_processor()  # another does it
 
     # -- travelling, and being shown --
 

@@ -30,6 +30,12 @@ if sys.platform == "linux":
     from processing_core._platform._linux import open_process as open_process
     from processing_core._platform._linux import reap as reap
     from processing_core._platform._linux import register_at_fork as register_at_fork
+    from processing_core._platform._linux import drain as drain
+    from processing_core._platform._linux import interrupts_blocked as interrupts_blocked
+    from processing_core._platform._linux import ring as ring
+    from processing_core._platform._linux import unblock_interrupts as unblock_interrupts
+    from processing_core._platform._linux import yield_processor as yield_processor
+    from processing_core._platform._linux import set_nonblocking as set_nonblocking
     from processing_core._platform._linux import set_title as set_title
     from processing_core._platform._linux import signal_process as signal_process
     from processing_core._platform._linux import start_program as start_program
@@ -54,6 +60,12 @@ elif sys.platform == "win32":
     from processing_core._platform._windows import open_process as open_process
     from processing_core._platform._windows import reap as reap
     from processing_core._platform._windows import register_at_fork as register_at_fork
+    from processing_core._platform._windows import drain as drain
+    from processing_core._platform._windows import interrupts_blocked as interrupts_blocked
+    from processing_core._platform._windows import ring as ring
+    from processing_core._platform._windows import unblock_interrupts as unblock_interrupts
+    from processing_core._platform._windows import yield_processor as yield_processor
+    from processing_core._platform._windows import set_nonblocking as set_nonblocking
     from processing_core._platform._windows import set_title as set_title
     from processing_core._platform._windows import signal_process as signal_process
     from processing_core._platform._windows import start_program as start_program
@@ -85,6 +97,12 @@ __all__ = [
     "reap",
     "register_at_fork",
     "scm_rights",
+    "drain",
+    "interrupts_blocked",
+    "ring",
+    "unblock_interrupts",
+    "yield_processor",
+    "set_nonblocking",
     "set_title",
     "signal_process",
     "start_program",

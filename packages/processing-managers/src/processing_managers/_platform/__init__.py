@@ -11,11 +11,17 @@ import sys
 
 from processing_core.annotations import TYPE_CHECKING
 from processing_managers._platform._names import Names as Names
+from processing_managers._platform._names import OpenedSection
 
-__all__ = ["Names", "names", "private_address"]
+__all__ = ["Names", "names", "opened_section", "private_address"]
 
 if sys.platform == "linux":
     from processing_managers._platform._linux_addresses import private_address as private_address
+
+    opened_section: OpenedSection | None = None
+elif sys.platform == "win32":
+    from processing_managers._platform._windows import opened_section as opened_section
+    from processing_managers._platform._windows import private_address as private_address
 else:
     raise ImportError(f"processing_managers does not support {sys.platform} yet")
 
@@ -26,7 +32,9 @@ else:
     def __getattr__(name: str) -> object:
         if name != "names":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from processing_managers._platform._linux import LinuxNames
-
-        globals()["names"] = found = LinuxNames()
+        if sys.platform == "win32":
+            from processing_managers._platform._windows import SectionNames as PlatformNames
+        else:
+            from processing_managers._platform._linux import LinuxNames as PlatformNames
+        globals()["names"] = found = PlatformNames()
         return found

@@ -11,6 +11,10 @@ if sys.platform == "linux":
     from processing_pool._platform._linux_memory import OutOfMemory as OutOfMemory
     from processing_pool._platform._linux_memory import resident as resident
     from processing_pool._platform._linux_processors import usable_cpus as usable_cpus
+elif sys.platform == "win32":
+    from processing_pool._platform._windows import OutOfMemory as OutOfMemory
+    from processing_pool._platform._windows import resident as resident
+    from processing_pool._platform._windows import usable_cpus as usable_cpus
 else:
     raise ImportError(f"processing_pool does not support {sys.platform} yet")
 
