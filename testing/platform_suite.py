@@ -7,12 +7,15 @@ the target fails. Nothing is skipped.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import wine
 
 KERNEL = Path(__file__).resolve().parent.parent / "packages/processing-core/kernel"
 FLAGS = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-pthread", f"-I{KERNEL}"]
@@ -30,6 +33,9 @@ class Target:
     """The section of ``kernel/SOURCES`` that is compiled."""
     packages: dict[str, str] = field(default_factory=dict)
     """The Debian package of each program."""
+    environment: dict[str, str] = field(default_factory=dict)
+    console: bool = False
+    """Whether it is run in a terminal of its own: without a console Windows has no Ctrl-C."""
 
 
 TARGETS = {
@@ -48,6 +54,13 @@ TARGETS = {
             "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
             "qemu-aarch64": "qemu-user",
         },
+    ),
+    "windows": Target(
+        f"{sys.executable} -m ziglang cc",
+        ["-target", "x86_64-windows-gnu"],
+        system="windows",
+        environment={**wine.ENVIRONMENT, "CONFORMANCE_RESERVE": str(1 << 30)},
+        console=True,
     ),
 }
 
@@ -100,7 +113,9 @@ def sources(system: str) -> list[Path]:
             listed.append(KERNEL / text)
     if not listed:
         raise ValueError(f"kernel/SOURCES lists nothing for {system!r}")
-    return [*listed, *sorted((KERNEL / "platform/tests").glob("*.c"))]
+    others = {"windows": "posix"}.get(system, "windows")
+    tests = sorted((KERNEL / "platform/tests").glob("*.c"))
+    return [*listed, *(test for test in tests if not test.stem.endswith(f"_{others}"))]
 
 
 def build(name: str, target: Target, folder: Path) -> Path:
@@ -117,16 +132,24 @@ def run(name: str) -> bool:
     """Build and run the suite for one target: whether every check passed."""
     target = TARGETS[name]
     environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}  # the search for leaks needs a descriptor
+    environment.update(target.environment)
     with tempfile.TemporaryDirectory(prefix="processing-platform-") as folder:
         try:
             command = [str(build(name, target, Path(folder)))]
+            if target.system == "windows":
+                environment["WINEPREFIX"] = f"{folder}/prefix"
+                command.insert(0, wine.find())
+            if target.console:
+                command = ["script", "-qec", shlex.join(command), "/dev/null"]
             if target.emulator:
                 emulator = find(target.emulator, target.packages)
                 command.insert(0, emulator)
                 environment["CONFORMANCE_RUN"] = emulator
                 environment["CONFORMANCE_RESERVE"] = str(1 << 28)  # an emulator allocates reserved memory
-            result = subprocess.run(command, env=environment, timeout=SECONDS, check=False).returncode
-        except (MissingToolError, subprocess.SubprocessError) as error:
+            result = subprocess.run(
+                command, env=environment, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL
+            ).returncode
+        except (MissingToolError, wine.MissingWineError, subprocess.SubprocessError) as error:
             print(error, flush=True)
             return False
     return result == 0
