@@ -17,7 +17,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-import wine
+from platform_suite import WINE, find_wine
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 240
@@ -129,9 +129,9 @@ class Windows:
     """
 
     def __init__(self, program: Path, prefix: Path) -> None:
-        self._command = [wine.find(), str(program)]
+        self._command = [find_wine(), str(program)]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PROCESSING"))}
-        self._environment = {**kept, **wine.ENVIRONMENT, "WINEPREFIX": str(prefix), "PYTHONDONTWRITEBYTECODE": "1"}
+        self._environment = {**kept, **WINE, "WINEPREFIX": str(prefix), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def run(self, *arguments: str, seconds: float = SECONDS) -> tuple[bool, str]:
         """Run Python; whether it succeeded, and what it wrote."""
@@ -154,7 +154,7 @@ class Windows:
 
     def end(self) -> None:
         """End all programs of this Wine."""
-        subprocess.run([shutil.which("wineserver") or "/usr/lib/wine/wineserver", "-k"], env=self._environment, check=False)
+        subprocess.run(["wineserver", "-k"], env=self._environment, check=False)
 
 
 def try_version(windows: Windows, arguments: list[str]) -> bool:
