@@ -520,7 +520,7 @@ def sanitize(session: nox.Session, kind: str) -> None:
 
 @nox.session
 def platform(session: nox.Session) -> None:
-    """Build and run the conformance suite of the kernel's platform: on glibc, musl, AArch64 and Wine, or what is named."""
+    """Build and run the conformance suite of the kernel's platform: on glibc, musl, AArch64, Wine, or what is named."""
     session.install("ziglang")
     session.run("python", str(ROOT / "testing" / "platform_suite.py"), *session.posargs)
 
@@ -554,6 +554,8 @@ def types(session: nox.Session) -> None:
     install(session, "mypy", "pyright[nodejs]", "pytest", "hypothesis", "numpy", "joblib", "tqdm", testing=True)
     for name, source in zip(IMPORT_NAMES, SOURCES, strict=True):
         session.run("mypy", str(source / "src" / name))
+    of_windows = sorted(map(str, (ROOT / "packages").glob("*/src/*/**/_windows*.py")))
+    session.run("mypy", "--platform", "win32", "--follow-imports", "silent", *of_windows)
     session.run("mypy", "testing/src/processing_testing")
     session.run("mypy", "tests/typing")
     for name in IMPORT_NAMES:

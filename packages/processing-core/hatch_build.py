@@ -247,9 +247,7 @@ def cross_compile(
     """As `compile_extension`, for the system that ``PROCESSING_TARGET`` names."""
     cross, name = cross_compiler(), module.rpartition(".")[2]
     try:
-        built: Path = cross.compile_extension(
-            cross_target(), name, sources, [*api_macros(), *macros], kernel, scratch
-        )
+        built: Path = cross.compile_extension(cross_target(), name, sources, [*api_macros(), *macros], kernel, scratch)
     except cross.CrossCompilationError as error:
         raise KernelBuildError(str(error)) from error
     return built

@@ -1,7 +1,7 @@
 """Compiles the kernel for Windows on another system, by zig's clang (``pip install ziglang``).
 
-The stable ABI needs no library of CPython's: what `python3.dll` exports is written in CPython's headers, and they are the
-same on all systems but for ``pyconfig.h``, of which the one beside this file is for Windows.
+The stable ABI needs no library of CPython's: what `python3.dll` exports is written in CPython's headers, and they are
+the same on all systems but for ``pyconfig.h``, of which the one beside this file is for Windows.
 """
 
 from __future__ import annotations

@@ -105,8 +105,8 @@ from processing_core._pickling import loads as loads
 from processing_core._pickling import pack_shared as pack_shared
 from processing_core._pickling import path_to_culprit as path_to_culprit
 from processing_core._platform import READABLE as READABLE
-from processing_core._platform import WRITABLE as WRITABLE
 from processing_core._platform import SIGKILL as SIGKILL
+from processing_core._platform import WRITABLE as WRITABLE
 from processing_core._platform import Poller as Poller
 from processing_core._platform import close as close_descriptor
 from processing_core._platform import drain as drain

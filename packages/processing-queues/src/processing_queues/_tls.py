@@ -11,7 +11,6 @@ the engine's work and its being noted, the stream is out of step; that is notice
 
 from __future__ import annotations
 
-import os
 import ssl
 import threading
 import time

@@ -20,7 +20,6 @@ lock, for instance in the action, the barrier breaks, too.
 from __future__ import annotations
 
 import operator
-import os
 import threading
 import time
 from collections.abc import Callable

@@ -8,16 +8,18 @@ has the permit keeps it for good.
 
 from __future__ import annotations
 
-import os
-import threading
-
 import _winapi
+import os
+import sys
+import threading
 
 from processing_core._errors import HandleError
 from processing_core._fds.descriptors import Deposits, Descriptor, duplicate
 from processing_core._native import _kernel
 from processing_core._platform import close
 from processing_core.annotations import NamedTuple
+
+assert sys.platform == "win32"  # for type checkers
 
 __all__ = ["Shared", "deposit", "fetch", "recall"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _winapi
 import os
 import signal
 import subprocess
@@ -11,11 +12,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-import _winapi
-
 from processing_core._native import _kernel
 from processing_core._platform._windows_poller import HUNG_UP, READABLE, WRITABLE, Poller
 from processing_core._platform._windows_poller import is_socket as _is_socket
+
+assert sys.platform == "win32"  # for type checkers
 
 __all__ = [
     "HUNG_UP",
@@ -56,8 +57,8 @@ SIGKILL = 9
 """Ends a process, whatever it does; Windows has no such name."""
 
 _BY_SIGNAL = 0x10000
-"""Added to a signal's number, the exit code of a process that was terminated in its place; nothing added: by SIGTERM, as
-multiprocessing does."""
+"""With a signal's number added, the exit code of a process that was terminated in its place; alone, for SIGTERM,
+as in multiprocessing."""
 
 _INVALID_HANDLE = 6
 
@@ -96,6 +97,7 @@ def yield_processor() -> None:
 
 
 # -- Ctrl-C --
+
 
 @contextmanager
 def interrupts_blocked() -> Iterator[None]:

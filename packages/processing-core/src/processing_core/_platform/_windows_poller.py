@@ -7,12 +7,14 @@ sockets among them, the poller looks at the rest from time to time.
 
 from __future__ import annotations
 
+import _winapi
+import sys
 import time
 from collections.abc import Iterable
 
-import _winapi
+from processing_core.annotations import Any, Self
 
-from processing_core.annotations import Any
+assert sys.platform == "win32"  # for type checkers
 
 __all__ = ["HUNG_UP", "READABLE", "WRITABLE", "Poller", "is_socket"]
 
@@ -105,7 +107,7 @@ class _Handles:
         self._reads: list[Any] = []
         self._at_once: list[tuple[int, int]] = []
 
-    def __enter__(self) -> _Handles:
+    def __enter__(self) -> Self:
         try:
             for fd in self._fds:
                 self._begin(fd)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import _winapi
 import mmap
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-import _winapi
+assert sys.platform == "win32"  # for type checkers
 
 __all__ = ["SectionNames", "opened_section", "private_address"]
 

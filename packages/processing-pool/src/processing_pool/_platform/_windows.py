@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from ctypes import wintypes
+
+assert sys.platform == "win32"  # for type checkers
 
 __all__ = ["OutOfMemory", "resident", "usable_cpus"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -11,6 +12,8 @@ from processing_core.lowlevel import READABLE, WRITABLE, Poller, polled
 
 if TYPE_CHECKING:
     import socket
+
+assert sys.platform == "win32"  # for type checkers
 
 __all__ = [
     "default_family",

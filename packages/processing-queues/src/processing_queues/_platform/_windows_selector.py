@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import selectors
+import sys
 
 from processing_core.annotations import Any
 from processing_core.lowlevel import READABLE, WRITABLE, Poller, polled
+
+assert sys.platform == "win32"  # for type checkers
 
 __all__ = ["Selector"]
 
