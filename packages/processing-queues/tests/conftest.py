@@ -25,7 +25,9 @@ def context(method: str) -> processing_core.BaseContext:
 
 @pytest.fixture(scope="session", autouse=True)
 def _a_forkserver() -> None:
-    """Start the forkserver before any test counts cells or descriptors."""
+    """Start the forkserver, if there is one, before any test counts cells or descriptors."""
+    if "forkserver" not in processing_core.get_all_start_methods():
+        return
     process = processing_core.get_context("forkserver").Process()
     process.start()
     process.join()

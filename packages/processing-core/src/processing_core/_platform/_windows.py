@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from processing_core._native import _kernel
-from processing_core._platform._windows_poller import HUNG_UP, READABLE, WRITABLE, Poller
-from processing_core._platform._windows_poller import is_socket as _is_socket
+from processing_core._platform import _windows_poller as _poller
 
 assert sys.platform == "win32"  # for type checkers
 
@@ -53,6 +52,8 @@ __all__ = [
 KEEPS_NUMBERS = True
 """Whether an inherited descriptor has the number in the child that it has in its parent, whatever that is."""
 
+HUNG_UP, READABLE, WRITABLE, Poller = _poller.HUNG_UP, _poller.READABLE, _poller.WRITABLE, _poller.Poller
+
 SIGKILL = 9
 """Ends a process, whatever it does; Windows has no such name."""
 
@@ -67,7 +68,7 @@ _CONSOLE_EVENTS = {signal.SIGINT: signal.CTRL_C_EVENT, signal.SIGBREAK: signal.C
 
 def close(descriptor: int) -> None:
     """Close a handle, or a socket."""
-    if _is_socket(descriptor):
+    if _poller.is_socket(descriptor):
         import socket
 
         socket.close(descriptor)

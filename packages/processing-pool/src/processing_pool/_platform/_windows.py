@@ -43,7 +43,7 @@ def resident(pid: int) -> int:
     kernel32 = ctypes.windll.kernel32
     kernel32.OpenProcess.restype = wintypes.HANDLE
     process = wintypes.HANDLE(kernel32.OpenProcess(_QUERY_LIMITED, False, pid))
-    if not process:
+    if process.value is None:
         return 0
     counters = _Counters()
     try:
