@@ -125,7 +125,7 @@ class _Handles:
         return len(self._waited) <= _MOST
 
     def ready(self, seconds: float | None) -> list[tuple[int, int]]:
-        """Those that are ready within so many seconds."""
+        """Those that are ready within that many seconds."""
         handles = list(self._waited)
         if self._at_once or not handles:
             if not self._at_once and seconds:

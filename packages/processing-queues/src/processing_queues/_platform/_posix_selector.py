@@ -13,6 +13,6 @@ class Selector(selectors.DefaultSelector):
     """Selects the listening socket and the pending connections of a listener."""
 
     def wait(self, timeout: float | None) -> None:
-        """Wait until something is ready, or for so many seconds; it may return earlier."""
+        """Wait until something is ready, or for that many seconds; it may return earlier."""
         # Not by `select`, which takes an `InterruptedError` that a signal handler raises for its own.
         readable(self.fileno(), timeout)

@@ -12,7 +12,7 @@ assert sys.platform == "win32"  # for type checkers
 
 __all__ = ["Selector"]
 
-_LONGEST = 0.1  # seconds; whoever waits then looks whether the listener was closed
+_LONGEST = 0.1  # seconds; then the waiting thread looks whether the listener was closed
 
 
 class Selector(selectors.SelectSelector):
@@ -31,7 +31,7 @@ class Selector(selectors.SelectSelector):
         return self._first
 
     def wait(self, timeout: float | None) -> None:
-        """Wait until something is ready, or for so many seconds; it may return earlier."""
+        """Wait until something is ready, or for that many seconds; it may return earlier."""
         poller = Poller()
         for key in self.get_map().values():
             writes = WRITABLE if key.events & selectors.EVENT_WRITE else 0
