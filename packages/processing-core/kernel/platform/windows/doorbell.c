@@ -79,6 +79,24 @@ static DWORD bytes_there(int reading)
     return PeekNamedPipe(handle_of(reading), NULL, 0, NULL, &n, NULL) ? n : 0;
 }
 
+/* What NtQueryInformationFile tells of a pipe. A read shows that the writers are gone only when nothing is left. */
+struct pipe_information {
+    ULONG type, configuration, most_instances, instances, inbound, readable, outbound, writable, state, end;
+};
+#define PIPE_INFORMATION 24 /* FilePipeLocalInformation */
+#define PIPE_CLOSING 4
+
+typedef LONG(NTAPI *query)(HANDLE, void *, void *, ULONG, int);
+
+static bool hung_up(int reading)
+{
+    static query ask;
+    struct pipe_information pipe = {0};
+    uintptr_t status[2];
+    if (!ask) ask = (query)(void *)GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "NtQueryInformationFile");
+    return ask(handle_of(reading), status, &pipe, sizeof pipe, PIPE_INFORMATION) == 0 && pipe.state == PIPE_CLOSING;
+}
+
 void platform_doorbell_drain(int reading)
 {
     char bytes[64];
@@ -112,8 +130,8 @@ static int sleep_at_pipe(int reading, int64_t deadline_ns)
         if (error == ERROR_IO_PENDING) error = ERROR_SUCCESS;
     }
     if (event) CloseHandle(event);
-    if (bytes_there(reading)) return DOORBELL_READABLE | (error == ERROR_BROKEN_PIPE ? DOORBELL_HUNG_UP : 0);
     if (error == ERROR_BROKEN_PIPE) return DOORBELL_HUNG_UP;
+    if (bytes_there(reading)) return DOORBELL_READABLE | (hung_up(reading) ? DOORBELL_HUNG_UP : 0);
     return error == ERROR_INVALID_HANDLE ? DOORBELL_CLOSED : result;
 }
 
@@ -127,12 +145,6 @@ int platform_doorbell_sleep(int reading, int64_t deadline_ns)
     case WAIT_TIMEOUT: return 0;
     default: return DOORBELL_CLOSED;
     }
-}
-
-static bool hung_up(int reading)
-{
-    DWORD n;
-    return !PeekNamedPipe(handle_of(reading), NULL, 0, NULL, &n, NULL) && GetLastError() == ERROR_BROKEN_PIPE;
 }
 
 /* To write no bytes fails if no process can read them. */
