@@ -79,23 +79,8 @@ static DWORD bytes_there(int reading)
     return PeekNamedPipe(handle_of(reading), NULL, 0, NULL, &n, NULL) ? n : 0;
 }
 
-/* What NtQueryInformationFile tells of a pipe. A read shows that the writers are gone only when nothing is left. */
-struct pipe_information {
-    ULONG type, configuration, most_instances, instances, inbound, readable, outbound, writable, state, end;
-};
-#define PIPE_INFORMATION 24 /* FilePipeLocalInformation */
-#define PIPE_CLOSING 4
-
-typedef LONG(NTAPI *query)(HANDLE, void *, void *, ULONG, int);
-
-static bool hung_up(int reading)
-{
-    static query ask;
-    struct pipe_information pipe = {0};
-    uintptr_t status[2];
-    if (!ask) ask = (query)(void *)GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "NtQueryInformationFile");
-    return ask(handle_of(reading), status, &pipe, sizeof pipe, PIPE_INFORMATION) == 0 && pipe.state == PIPE_CLOSING;
-}
+/* A read shows that the writers are gone only when nothing is left. */
+static bool hung_up(int reading) { return pipe_state(reading) == PIPE_CLOSING; }
 
 void platform_doorbell_drain(int reading)
 {

@@ -45,6 +45,12 @@ uint64_t memory_id(int memory);
 /* The descriptor is about to be closed. */
 void memory_forget(int fd);
 
+/* -- descriptor.c -- */
+
+enum { NO_PIPE = 0, PIPE_CLOSING = 4 };
+/* The state of a pipe, as NtQueryInformationFile tells; NO_PIPE if it is none, such as a socket. */
+ULONG pipe_state(int fd);
+
 /* -- error.c -- */
 
 /* The errno of the system's last error. */

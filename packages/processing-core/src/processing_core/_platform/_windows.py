@@ -66,14 +66,8 @@ _INVALID_HANDLE = 6
 _CONSOLE_EVENTS = {signal.SIGINT: signal.CTRL_C_EVENT, signal.SIGBREAK: signal.CTRL_BREAK_EVENT}
 
 
-def close(descriptor: int) -> None:
-    """Close a handle, or a socket."""
-    if _poller.is_socket(descriptor):
-        import socket
-
-        socket.close(descriptor)
-    else:
-        _kernel.close_descriptor(descriptor)
+close = _kernel.close_descriptor
+"""Close a handle, or a socket."""
 
 
 def open_ends() -> tuple[int, int]:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterable
 
+from processing_core._native import _kernel
 from processing_core.annotations import Any, Self
 
 assert sys.platform == "win32"  # for type checkers
@@ -24,9 +25,8 @@ READABLE, WRITABLE, HUNG_UP = 1, 4, 16
 _MOST = 60  # handles that are waited for at once
 _SLICE = 0.01  # seconds between two looks at what is not waited for
 _FILE_TYPE_PIPE = 3
-_NOT_A_PIPE = (1, 6, 50, 87, 230)
-"""What Windows and Wine say of a socket that is looked into as a pipe: invalid function, handle or parameter, not
-supported, bad pipe."""
+_SOCKET = 4
+"""In the identity that the kernel gives a handle, what tells that it is a socket's."""
 _BROKEN_PIPE, _NO_DATA, _IO_PENDING = 109, 232, 997
 
 
@@ -39,13 +39,8 @@ def _is_pipe_or_socket(handle: int) -> bool:
 
 def is_socket(handle: int) -> bool:
     """Whether a handle is that of a socket."""
-    if not _is_pipe_or_socket(handle):
-        return False
-    try:
-        _winapi.PeekNamedPipe(handle, 0)
-    except OSError as error:
-        return error.winerror in _NOT_A_PIPE
-    return False
+    identity = _kernel.file_identity(handle)
+    return identity is not None and identity[0] == _SOCKET
 
 
 class Poller:
