@@ -26,10 +26,12 @@ SECONDS = 240
 REQUIREMENTS = ["cloudpickle>=3.0", "pytest>=8", "hypothesis", "numpy", "colorama"]
 
 FILES = """
-packages/processing-core/tests/test_process.py
+packages/processing/tests/test_everywhere.py
+packages/processing-sync/tests/test_event.py
 packages/processing-sync/tests/test_lock.py
+packages/processing-sync/tests/test_semaphore.py
 """
-"""Where tests apply; each of them skips by the capability that it needs."""
+"""Those that pass; in each a test that needs a fork, say, is skipped where there is none."""
 
 MAIN = """
 #include <wchar.h>

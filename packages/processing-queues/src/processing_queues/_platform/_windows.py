@@ -38,7 +38,8 @@ _MOST = 1 << 20  # bytes written at once
 _unblocked: set[int] = set()
 """The sockets for which `read` and `write` do not wait; changed by single operations of a set.
 
-To the system no socket blocks, because Ctrl-C does not interrupt a call of Windows' sockets: a thread that waits polls."""
+To the system no socket blocks, because Ctrl-C does not interrupt a call of Windows' sockets; a thread that waits polls.
+"""
 
 
 def get_blocking(fd: int) -> bool:
