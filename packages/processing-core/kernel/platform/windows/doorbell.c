@@ -7,12 +7,13 @@
 bool platform_doorbell_make(int ends[2])
 {
     wchar_t name[96];
-    swprintf(name, 96, L"\\\\.\\pipe\\processing-%lx-%016llx", GetCurrentProcessId(), (unsigned long long)platform_random());
+    swprintf(name, 96, L"\\\\.\\pipe\\processing-%lx-%016llx", GetCurrentProcessId(),
+             (unsigned long long)platform_random());
     HANDLE reading = CreateNamedPipeW(name, PIPE_ACCESS_INBOUND | FILE_FLAG_OVERLAPPED | FILE_FLAG_FIRST_PIPE_INSTANCE,
                                       PIPE_TYPE_BYTE | PIPE_REJECT_REMOTE_CLIENTS, 1, 64, 64, 0, NULL);
     if (reading == INVALID_HANDLE_VALUE) return failed(), false;
-    HANDLE writing = CreateFileW(name, GENERIC_WRITE | FILE_READ_ATTRIBUTES, 0, NULL, OPEN_EXISTING,
-                                 FILE_FLAG_OVERLAPPED, NULL);
+    HANDLE writing =
+        CreateFileW(name, GENERIC_WRITE | FILE_READ_ATTRIBUTES, 0, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
     if (writing == INVALID_HANDLE_VALUE) {
         failed();
         CloseHandle(reading);

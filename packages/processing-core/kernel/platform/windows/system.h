@@ -30,7 +30,7 @@ struct parking_place {
     word64 offset; /* of the word in the memory, while it is taken */
 };
 struct room {
-    uint64_t id;   /* in the names of what belongs to the memory */
+    uint64_t id;    /* in the names of what belongs to the memory */
     word32 crowded; /* threads that sleep beyond the places nearest to their words */
     uint32_t spare[13];
     struct parking_place places[PARKING_PLACES];

@@ -1,9 +1,9 @@
 """The same as `server` on Windows, which needs no server: a process takes handles out of another one of its user.
 
-A pickled handle is the sender's pid, the number of a copy that the sender keeps, and two cells.  A process that takes the copy
-holds the only permit of the first; the second says whether the permit is given back.  So what was fetched, or recalled,
-cannot be fetched again, and no process gets another object that has the number by then.  A receiver that is killed while it
-has the permit keeps it for good.
+A pickled handle is the sender's pid, the number of a copy that the sender keeps, and two cells.  A process that takes
+the copy holds the only permit of the first; the second says whether the permit is given back.  So what was fetched, or
+recalled, cannot be fetched again, and no process gets another object that has the number by then.  A receiver that is
+killed while it has the permit keeps it for good.
 """
 
 from __future__ import annotations
