@@ -11,7 +11,6 @@ the engine's work and its being noted, the stream is out of step; that is notice
 
 from __future__ import annotations
 
-import os
 import ssl
 import threading
 import time
@@ -23,6 +22,7 @@ from processing_core.annotations import NoReturn
 from processing_core.lowlevel import checked_timeout, readable
 from processing_queues._connection import BufferingConnection
 from processing_queues._frames import Inbox, Outbox
+from processing_queues._platform import read, write
 
 __all__ = ["Tls", "TlsConnection"]
 
@@ -123,7 +123,7 @@ class Tls:
                 any(map(self._sealed.write, map(self._outgoing.read, (-1,))))
             sealed = self._sealed.getvalue()
             while (done := sum(self._written)) < len(sealed):
-                any(map(self._written.append, map(os.write, (fd,), (sealed[done:],))))
+                any(map(self._written.append, map(write, (fd,), ((sealed[done:],),))))
             self._sealed, self._written = BytesIO(), []
 
     def ready(self, fd: int) -> bool:
@@ -167,7 +167,7 @@ class Tls:
         while (lacking := self._needed() - self._record.tell()) > 0:
             if not wait and not readable(fd, 0):
                 return False
-            if not any(map(self._record.write, map(os.read, (fd,), (lacking,)))):
+            if not any(map(self._record.write, map(read, (fd,), (lacking,)))):
                 raise EOFError
         self._torn_in = True
         with self._lock:

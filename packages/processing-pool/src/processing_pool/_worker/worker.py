@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from queue import Empty
 
 from processing_core.annotations import Any, NamedTuple
-from processing_core.lowlevel import Claims, TaskQueue
+from processing_core.lowlevel import Claims, TaskQueue, unblock_interrupts
 from processing_pool._messages import (
     CALLS,
     CONTROL,
@@ -56,7 +56,7 @@ def work(config: WorkerConfig, worker_id: int, slot: int) -> None:
     :param slot: where its claim is among ``config.claims``.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # it was blocked at the start
+    unblock_interrupts()  # they were blocked at the start
     begin(worker_id)
     if not _initialize(config, worker_id, slot):
         return
