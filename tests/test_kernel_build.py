@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -33,9 +35,14 @@ def test_without_a_compiler_the_error_names_the_remedy(tmp_path: Path) -> None:
 class TestInspection:
     """``testing/wheel_inspection.py`` finds each fault of an extension."""
 
-    @pytest.fixture(scope="class", name="inspection")
-    def load(self) -> dict[str, Any]:
-        return runpy.run_path(str(ROOT / "testing" / "wheel_inspection.py"))
+    @pytest.fixture(name="inspection")
+    def load(self) -> Iterator[ModuleType]:
+        spec = importlib.util.spec_from_file_location("wheel_inspection", ROOT / "testing" / "wheel_inspection.py")
+        assert spec is not None and spec.loader is not None
+        module = sys.modules["wheel_inspection"] = importlib.util.module_from_spec(spec)  # dataclasses look there
+        spec.loader.exec_module(module)
+        yield module
+        del sys.modules["wheel_inspection"]
 
     @pytest.mark.parametrize(
         ("differs", "fault"),
@@ -48,11 +55,11 @@ class TestInspection:
             ({"path": "/opt/lib"}, "searches /opt/lib"),
         ],
     )
-    def test_a_fault(self, inspection: dict[str, Any], differs: dict[str, Any], fault: str) -> None:
+    def test_a_fault(self, inspection: ModuleType, differs: dict[str, Any], fault: str) -> None:
         sound: dict[str, Any] = {"libraries": {"libc.so.6"}, "versions": {(2, 14)}, "exported": {"PyInit__kernel"}}
-        expected = inspection["Expected"]("ELF", "x86_64", frozenset({"libc.so.6"}), (2, 17))
-        found = inspection["Found"]("ELF", **{"processor": "x86_64", **sound})
-        assert list(inspection["differences"](found, expected)) == []
-        found = inspection["Found"]("ELF", **{"processor": "x86_64", **sound, **differs})
-        (said,) = inspection["differences"](found, expected)
+        expected = inspection.Expected("ELF", "x86_64", frozenset({"libc.so.6"}), (2, 17))
+        found = inspection.Found("ELF", **{"processor": "x86_64", **sound})
+        assert list(inspection.differences(found, expected)) == []
+        found = inspection.Found("ELF", **{"processor": "x86_64", **sound, **differs})
+        (said,) = inspection.differences(found, expected)
         assert fault in said
