@@ -496,6 +496,10 @@ def build(session: nox.Session) -> None:
         session.run("python", "-m", "build", "--no-isolation", "--outdir", str(DIST), str(source), silent=True)
     if sys.platform == "linux":
         build_for_other_systems(session)
+    if "--windows" in session.posargs:
+        session.install("ziglang")
+        for wheel in windows_wheels(session, "x86_64", "aarch64").glob("processing_core-*-win_*.whl"):
+            shutil.copy(wheel, DIST)
     for wheel in sorted(DIST.rglob("processing_core-*-abi3-*.whl")):
         session.run("abi3audit", "--strict", "--summary", str(wheel))
     session.run("twine", "check", "--strict", *map(str, sorted(path for path in DIST.rglob("*.*") if path.is_file())))
@@ -536,10 +540,34 @@ def sanitize(session: nox.Session, kind: str) -> None:
         sanitized(session, THREAD_FLAGS, ["libtsan.so"], [*tests, "--watchdog=600"], TSAN_OPTIONS=options)
 
 
-@nox.session(venv_backend="none")
+@nox.session
 def platform(session: nox.Session) -> None:
-    """Build and run the conformance suite of the kernel's platform: on glibc, musl and AArch64, or what is named."""
-    session.run(sys.executable, str(ROOT / "testing" / "platform_suite.py"), *session.posargs)
+    """Build and run the conformance suite of the kernel's platform: on glibc, musl, AArch64, Wine, or what is named."""
+    session.install("ziglang")
+    session.run("python", str(ROOT / "testing" / "platform_suite.py"), *session.posargs)
+
+
+@nox.session(python=FOUND[:1])
+def windows(session: nox.Session) -> None:
+    """Run what applies of the tests on CPython for Windows, under Wine: `nox -s windows -- 3.13 packages/x -k y`."""
+    session.install("hatchling>=1.27", "setuptools>=70.1", "ziglang")
+    versions = [argument for argument in session.posargs if argument in CANDIDATES]
+    wheels = str(windows_wheels(session, "x86_64"))
+    programs = [f"{version}={interpreters()[version][1]}" for version in versions or [FOUND[0]]]
+    rest = [argument for argument in session.posargs if argument not in CANDIDATES]
+    session.run("python", str(ROOT / "testing" / "windows_suite.py"), wheels, *programs, "--", *rest)
+
+
+def windows_wheels(session: nox.Session, *processors: str) -> Path:
+    """A folder with the wheels of all distributions, and the kernel's for Windows."""
+    folder = Path(session.create_tmp()) / "windows-wheels"
+    shutil.rmtree(folder, ignore_errors=True)
+    wheel = ["python", "-m", "pip", "--quiet", "wheel", "--no-deps", "--no-build-isolation", "--no-index"]
+    for processor in processors:
+        target = {"PROCESSING_TARGET": f"windows-{processor}"}
+        session.run(*wheel, "--wheel-dir", str(folder), str(SOURCES[0]), env=target)
+    session.run(*wheel, "--wheel-dir", str(folder), *map(str, SOURCES[1:]), str(ROOT / "testing"))
+    return folder
 
 
 @nox.session
@@ -573,6 +601,8 @@ def types(session: nox.Session) -> None:
     )
     for name, source in zip(IMPORT_NAMES, SOURCES, strict=True):
         session.run("mypy", str(source / "src" / name))
+    of_windows = sorted(map(str, (ROOT / "packages").glob("*/src/*/**/_windows*.py")))
+    session.run("mypy", "--platform", "win32", "--follow-imports", "silent", *of_windows)
     session.run("mypy", "testing/src/processing_testing")
     session.run("mypy", "tests/typing")
     for name in IMPORT_NAMES:

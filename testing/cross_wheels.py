@@ -5,8 +5,8 @@ of ``hatch_build.py``. zig (on PyPI: ziglang) brings the headers and the stubs o
 
 ``--free-threaded HEADERS`` makes wheels for a free-threaded CPython, whose ``Python.h`` is in that folder.
 
-Each wheel is inspected (``wheel_inspection.py``). Nothing of a macOS target has run: its wheels are for tests only, have
-the build tag ``0cross``, and go into a folder of their own, from which nothing is published.
+Each wheel is inspected (``wheel_inspection.py``). Nothing of a macOS target has run: its wheels are for tests only,
+have the build tag ``0cross``, and go into a folder of their own, from which nothing is published.
 """
 
 from __future__ import annotations

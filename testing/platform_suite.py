@@ -7,6 +7,7 @@ the target fails. Nothing is skipped.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,15 @@ class Target:
     """The bytes of a page that are simulated (``pages.c``)."""
     packages: dict[str, str] = field(default_factory=dict)
     """The Debian package of each program."""
+    environment: dict[str, str] = field(default_factory=dict)
+    console: bool = False
+    """Whether it is run in a terminal of its own: without a console Windows has no Ctrl-C."""
 
+
+WINE = {"WINEARCH": "win64", "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml,winedbg=", "DISPLAY": ""}
+"""Variables for every program that runs under Wine; ``WINEPREFIX`` is to be a folder of its own."""
+WINE_PLACES = ["/usr/lib/wine", "/usr/lib/x86_64-linux-gnu/wine"]
+"""Where Debian has the 64-bit loader itself: its ``wine`` complains that there is none for 32 bits."""
 
 TARGETS = {
     "native": Target(os.environ.get("CC", "cc"), packages={"cc": "gcc libc6-dev"}),
@@ -54,6 +63,13 @@ TARGETS = {
             "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
             "qemu-aarch64": "qemu-user",
         },
+    ),
+    "windows": Target(
+        f"{sys.executable} -m ziglang cc",
+        ["-target", "x86_64-windows-gnu"],
+        system="windows",
+        environment={**WINE, "CONFORMANCE_RESERVE": str(1 << 30)},
+        console=True,
     ),
 }
 
@@ -78,6 +94,15 @@ def find(program: str, packages: dict[str, str]) -> str:
     if path := shutil.which(program):
         return path
     raise MissingToolError(f"{program} is missing and could not be installed; Debian and Ubuntu have it in {wanted}")
+
+
+def find_wine() -> str:
+    """The path of Wine's 64-bit loader, which is installed if it is missing.
+
+    :raises MissingToolError: if that fails.
+    """
+    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), *WINE_PLACES])
+    return find("wine64", {"wine64": "--no-install-recommends wine wine64"})
 
 
 def kernel_headers(folder: Path) -> list[str]:
@@ -106,9 +131,9 @@ def sources(system: str) -> list[Path]:
             listed.append(KERNEL / text)
     if not listed:
         raise ValueError(f"kernel/SOURCES lists nothing for {system!r}")
-    other = "posix" if system == "windows" else "windows"
+    others = {"windows": "posix"}.get(system, "windows")
     tests = sorted((KERNEL / "platform/tests").glob("*.c"))
-    return [*listed, *(path for path in tests if not path.stem.endswith(f"_{other}"))]
+    return [*listed, *(test for test in tests if not test.stem.endswith(f"_{others}"))]
 
 
 def build(name: str, target: Target, folder: Path) -> Path:
@@ -135,17 +160,25 @@ def run(name: str) -> bool:
     """Build and run the suite for one target: whether every check passed."""
     target = TARGETS[name]
     environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}  # the search for leaks needs a descriptor
+    environment.update(target.environment)
     with tempfile.TemporaryDirectory(prefix="processing-platform-") as folder:
         try:
             command = [str(build(name, target, Path(folder)))]
             if target.page:
                 environment |= {"LD_PRELOAD": build_pages(target, Path(folder)), "SIMULATED_PAGE": str(target.page)}
+            if target.system == "windows":
+                environment["WINEPREFIX"] = f"{folder}/prefix"
+                command.insert(0, find_wine())
+            if target.console:
+                command = ["script", "-qec", shlex.join(command), "/dev/null"]
             if target.emulator:
                 emulator = find(target.emulator, target.packages)
                 command.insert(0, emulator)
                 environment["CONFORMANCE_RUN"] = emulator
                 environment["CONFORMANCE_RESERVE"] = str(1 << 28)  # an emulator allocates reserved memory
-            result = subprocess.run(command, env=environment, timeout=SECONDS, check=False).returncode
+            result = subprocess.run(
+                command, env=environment, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL
+            ).returncode
         except (MissingToolError, subprocess.SubprocessError) as error:
             print(error, flush=True)
             return False

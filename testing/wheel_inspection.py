@@ -166,6 +166,5 @@ def read_symbols(content: bytes, place: int, count: int, strings: int, found: Fo
             found.debugging = True
         elif description & N_WEAK_REF and kind & N_TYPE == N_UNDF:
             found.weak.add(text_at(content, strings + name).removeprefix("_"))
-        elif kind & N_TYPE != N_UNDF:
-            if kind & N_EXT and not kind & N_PEXT:
-                found.exported.add(text_at(content, strings + name).removeprefix("_"))
+        elif kind & N_TYPE != N_UNDF and kind & N_EXT and not kind & N_PEXT:
+            found.exported.add(text_at(content, strings + name).removeprefix("_"))

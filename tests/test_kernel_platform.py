@@ -122,7 +122,7 @@ def load_hatch_build() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("system", ["linux", "darwin", "posix-minimal"])
+@pytest.mark.parametrize("system", ["linux", "darwin", "posix-minimal", "win32"])
 def test_each_function_of_the_contract_is_implemented_once(system: str, hatch_build: ModuleType) -> None:
     contract = DECLARED.findall(COMMENT_OR_TEXT.sub(" ", (KERNEL / "platform/platform.h").read_text()))
     every = hatch_build.sources_for_platform(KERNEL, system)
@@ -132,8 +132,8 @@ def test_each_function_of_the_contract_is_implemented_once(system: str, hatch_bu
         for path in sources
         for name in re.findall(r"^(?!static)\w[^;{}=\n]*?\b(\w+)\([^;{}]*\)\s*\{", code_of(path), re.M)
     ]
-    implemented = [name for name in implemented if name.startswith("platform_") or name in contract]
-    assert sorted(contract) == sorted(implemented)
+    assert sorted(contract) == sorted(set(implemented) & set(contract))
+    assert all(implemented.count(name) == 1 for name in contract)
 
 
 @pytest.mark.parametrize("target", ["native", "posix-minimal", "pages-64k"])
@@ -155,6 +155,12 @@ class TestSources:
         assert compiled == {path for path in built if "platform" in path.relative_to(KERNEL).parts}
         with pytest.raises(ValueError, match="'plan9'"):
             suite["sources"]("plan9")
+
+    def test_the_kernel_for_windows_has_the_folder_of_windows(self, hatch_build: ModuleType) -> None:
+        suite = runpy.run_path(str(ROOT / "testing" / "platform_suite.py"))
+        built = {path.relative_to(KERNEL).parts for path in hatch_build.sources_for_platform(KERNEL, "win32")}
+        assert {parts[1] for parts in built if parts[0] == "platform"} == {"windows"}
+        assert not any("posix" in path.name for path in suite["sources"]("windows"))
 
     def test_the_list_and_the_folder_agree(self, hatch_build: ModuleType) -> None:
         sources = hatch_build.sources_for_platform(KERNEL, sys.platform)

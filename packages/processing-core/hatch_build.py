@@ -11,6 +11,7 @@ renamed into place, never written over, because a running process may have the o
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shlex
 import shutil
@@ -29,8 +30,8 @@ STABLE_ABI = 0x030B0000  # CPython 3.11
 STABLE_TAG = "cp311-abi3"
 OLDEST_FREE_THREADED = (3, 14)
 PLATFORM_VARIABLE = "PROCESSING_PLATFORM"
-"""Names another section of ``kernel/SOURCES`` than this system's: ``posix-minimal``, which tests on Linux what macOS has
-in common with every POSIX system."""
+"""Names another section of ``kernel/SOURCES`` than this system's: ``posix-minimal``, which tests on Linux what macOS
+has in common with every POSIX system."""
 
 POSIX_COMPILE = [
     "-std=gnu11",
@@ -121,7 +122,7 @@ def build(module: str, kernel: Path, macros: tuple[tuple[str, str], ...], cache:
     :raises KernelBuildError: if the interpreter, the compiler or the headers do not serve.
     """
     require_interpreter()
-    platform = os.environ.get(PLATFORM_VARIABLE) or sys.platform
+    platform = "win32" if cross_target() else os.environ.get(PLATFORM_VARIABLE) or sys.platform
     sources = sources_for_platform(kernel, platform)
     macros = (*macros, *MACROS.get(platform, ()))
     headers = sorted(kernel.rglob("*.h"))
@@ -131,7 +132,8 @@ def build(module: str, kernel: Path, macros: tuple[tuple[str, str], ...], cache:
         return finished[0]
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as scratch:
-        built = compile_extension(module, sources, macros, kernel, Path(scratch))
+        compiler = cross_compile if cross_target() else compile_extension
+        built = compiler(module, sources, macros, kernel, Path(scratch))
         place.mkdir(exist_ok=True)
         put_in_place(built, place / built.name)
     drop_old(cache, keep=8)
@@ -225,6 +227,39 @@ def compile_extension(
     return Path(command.get_ext_fullpath(module))
 
 
+def cross_target() -> str:
+    """The system to compile for, as ``PROCESSING_TARGET`` says (``windows-x86_64``); empty for this one."""
+    return os.environ.get("PROCESSING_TARGET", "")
+
+
+def cross_compiler() -> Any:
+    """The module ``windows/cross.py``.
+
+    :raises KernelBuildError: if it does not know the target.
+    """
+    path = Path(__file__).parent / "windows" / "cross.py"
+    spec = importlib.util.spec_from_file_location("processing_cross", path)
+    assert spec is not None
+    assert spec.loader is not None
+    cross = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(cross)
+    if cross_target() not in cross.TARGETS:
+        raise KernelBuildError(f"PROCESSING_TARGET must be one of {', '.join(cross.TARGETS)}, not {cross_target()!r}")
+    return cross
+
+
+def cross_compile(
+    module: str, sources: list[Path], macros: tuple[tuple[str, str], ...], kernel: Path, scratch: Path
+) -> Path:
+    """As `compile_extension`, for the system that ``PROCESSING_TARGET`` names."""
+    cross, name = cross_compiler(), module.rpartition(".")[2]
+    try:
+        built: Path = cross.compile_extension(cross_target(), name, sources, [*api_macros(), *macros], kernel, scratch)
+    except cross.CrossCompilationError as error:
+        raise KernelBuildError(str(error)) from error
+    return built
+
+
 def optimizes_when_linking(compiler: Any, scratch: Path) -> bool:
     """Whether *compiler* and its linker can optimize across files: some clang has no linker that knows its format."""
     from setuptools.errors import BaseError, CCompilerError
@@ -287,6 +322,8 @@ def require_toolchain(compiler: Any) -> None:
 
 def platform_tag() -> str:
     """The wheel's platform tag, such as ``linux_x86_64``."""
+    if cross_target():
+        return str(cross_compiler().TARGETS[cross_target()][2])
     return sysconfig.get_platform().replace("-", "_").replace(".", "_")
 
 

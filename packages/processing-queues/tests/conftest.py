@@ -25,8 +25,9 @@ def context(method: str) -> processing_core.BaseContext:
 
 @pytest.fixture(scope="session", autouse=True)
 def _a_forkserver() -> None:
-    """Start the forkserver before any test counts cells or descriptors."""
-    process = processing_core.get_context("forkserver").Process()
+    """Start the forkserver, or where there is none a first process, before any test counts cells or descriptors."""
+    methods = processing_core.get_all_start_methods()
+    process = processing_core.get_context("forkserver" if "forkserver" in methods else None).Process()
     process.start()
     process.join()
     process.close()

@@ -21,6 +21,7 @@ from processing_queues.connection import SocketListener, address_type
 from processing_testing.children import connections
 from processing_testing.children.connections import dialling
 from processing_testing.harness import leaks
+from processing_testing.harness.mechanisms import needs_abstract_addresses
 
 KEY = b"a key"
 
@@ -154,7 +155,13 @@ class TestLife:
             del listener
             assert not os.path.exists(path)
 
-    @pytest.mark.parametrize("end", ["", "import os; os.kill(os.getpid(), 9)"], ids=["ended", "killed"])
+    @pytest.mark.parametrize(
+        "end",
+        [
+            pytest.param("", id="ended"),
+            pytest.param("import os; os.kill(os.getpid(), 9)", id="killed", marks=needs_abstract_addresses),
+        ],
+    )
     def test_no_program_leaves_a_file(self, end: str, tmp_path: Path) -> None:
         program = f"import processing_queues as q; l = q.Listener(); print(l.address, flush=True); {end}"
         environment = {**os.environ, "TMPDIR": str(tmp_path)}

@@ -194,11 +194,11 @@ class TestNotify:
         for thread in threads:
             thread.start()
         while condition._waiters < 150:
-            os.sched_yield()
+            time.sleep(0)
         with condition:
             condition.notify(20)
         while len(seen) < 20:
-            os.sched_yield()
+            time.sleep(0)
         assert condition._waiters == 130
         with condition:
             condition.notify_all()
@@ -435,7 +435,7 @@ def test_no_wake_up_is_lost_between_timed_waits(
             deadline = time.monotonic() + 20
             while tokens.value:
                 assert time.monotonic() < deadline, "a token is left, its notification is lost"
-                os.sched_yield()
+                time.sleep(0)
     with condition:
         over.value = 1
         condition.notify_all()
@@ -461,7 +461,7 @@ def test_no_notification_dies_with_its_receiver(
         deadline = time.monotonic() + 10
         while tokens.value:
             assert time.monotonic() < deadline, f"round {i}: a token is left, its notification is lost"
-            os.sched_yield()
+            time.sleep(0)
         children.append(fork(consume(condition, tokens, taken, over, None)))
         children[-1].receive()
     with condition:

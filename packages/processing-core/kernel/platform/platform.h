@@ -165,7 +165,7 @@ int platform_doorbell_sleep(int reading, int64_t deadline_ns);
 bool platform_doorbell_no_readers(int writing, int reading);
 
 /* End this process at once, as `platform_kill` does, when this doorbell hangs up, or if it has: whatever the process's
- * threads do. Nobody rings it. The descriptor must stay open. False with errno. */
+ * threads do. No process rings it. The descriptor must stay open. False with errno. */
 bool platform_die_with(int reading);
 
 /* == observers (observer.c): a descriptor that any process of a family can make readable by name == */

@@ -132,8 +132,35 @@ def above_standard(fd: int) -> int:
 def datagrams_require(fd: int, token: int) -> None:
     """Have only those datagrams arrive at a socket that begin with the 8 bytes of the token, the first ones first."""
 
+def close_descriptor(fd: int) -> None:
+    """Close a descriptor; nothing happens if it is not open."""
+
 def descriptor_scarcity(error: int) -> str | None:
     """The message for an ``errno`` which means that descriptors have run out, with the limit; ``None`` for any other."""
+
+def die_with(fd: int) -> None:
+    """Have the system end this process at once when the far end of a doorbell that is never rung is closed.
+
+    :raises OSError: if it cannot do that.
+    """
+
+def doorbell_pair() -> tuple[int, int]:
+    """The reading and the writing end of a new doorbell, beside no ring.
+
+    :raises OSError: if this process may open no more descriptors.
+    """
+
+def doorbell_ring(writing: int) -> None:
+    """Make a doorbell's reading end readable; does not block."""
+
+def doorbell_drain(reading: int) -> None:
+    """Make it unreadable; does not block."""
+
+def open_process(pid: int) -> int:
+    """A descriptor of a process, which is readable once that has ended.
+
+    :raises OSError: if there is none, or this process may open no more.
+    """
 
 def duplicate(fd: int) -> int:
     """A copy of a descriptor that is none of the standard streams' and that executed programs do not inherit.

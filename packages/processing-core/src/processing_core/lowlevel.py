@@ -120,10 +120,19 @@ from processing_core._pickling import loads as loads
 from processing_core._pickling import pack_shared as pack_shared
 from processing_core._pickling import path_to_culprit as path_to_culprit
 from processing_core._platform import READABLE as READABLE
+from processing_core._platform import SIGKILL as SIGKILL
 from processing_core._platform import WRITABLE as WRITABLE
 from processing_core._platform import Poller as Poller
+from processing_core._platform import close as close_descriptor
+from processing_core._platform import drain as drain
 from processing_core._platform import follow_main_thread as follow_main_thread
+from processing_core._platform import interrupts_blocked as interrupts_blocked
+from processing_core._platform import register_at_fork as register_at_fork
+from processing_core._platform import ring as ring
+from processing_core._platform import set_nonblocking as set_nonblocking
 from processing_core._platform import set_title as set_title
+from processing_core._platform import unblock_interrupts as unblock_interrupts
+from processing_core._platform import yield_processor as yield_processor
 from processing_core._platform._folder import socket_folder as socket_folder
 from processing_core._process import BaseProcess as BaseProcess
 from processing_core._process import checked_timeout as checked_timeout
@@ -277,6 +286,15 @@ __all__ = [
     "described",
     "load_exception",
     "text_of",
+    "SIGKILL",
+    "close_descriptor",
+    "drain",
+    "interrupts_blocked",
+    "register_at_fork",
+    "ring",
+    "set_nonblocking",
+    "unblock_interrupts",
+    "yield_processor",
 ]
 
 _OF_EVENT_LOOPS = {

@@ -8,7 +8,13 @@ from functools import cache
 
 from processing_core.annotations import TYPE_CHECKING, Any, Protocol
 from processing_core.lowlevel import Descriptor, at_exit, open_file
-from processing_queues._platform import nameless_sockets_may_work, open_without_access, path_of_descriptor
+from processing_queues._platform import (
+    default_family,
+    families,
+    nameless_sockets_may_work,
+    open_without_access,
+    path_of_descriptor,
+)
 
 if TYPE_CHECKING:
     import socket
@@ -20,9 +26,6 @@ Address = str | bytes | tuple[str, int] | tuple[str, int, int, int]
 
 LONGEST_FOLDER = 70
 """Bytes of the path of a folder in which a file's path is short enough for a socket: 103 bytes are, or 107."""
-
-families: list[str] = ["AF_INET", "AF_INET6", "AF_UNIX"]
-"""The families of sockets that listeners and clients speak."""
 
 
 class Bound(Protocol):
@@ -97,7 +100,7 @@ def family_of(address: Address | None, family: str | None) -> str:
     if isinstance(address, str) and address.startswith("\\\\"):
         raise ValueError(f"Family AF_PIPE, of the address {address!r}, is not recognized: it is one of Windows'")
     if address is None or isinstance(address, str) or _is_abstract(address):
-        return "AF_UNIX"
+        return default_family if address is None else "AF_UNIX"
     if isinstance(address, tuple):
         return "AF_INET6" if len(address) == 4 or ":" in str(address[:1]) else "AF_INET"
     raise TypeError(f"address type of {address!r} unrecognized")

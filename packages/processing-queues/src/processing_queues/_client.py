@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import os
 import socket
 import struct
 import time
@@ -16,6 +15,7 @@ from processing_core.lowlevel import READABLE, WRITABLE, Poller, polled
 from processing_queues._connection import Connection
 from processing_queues._handshake_start import Handshake, HandshakeStart, new_socket
 from processing_queues._keyless import KeylessConnection
+from processing_queues._platform import set_blocking
 
 __all__ = ["dial"]
 
@@ -35,7 +35,7 @@ def dial(address: Any, family: str, opened: HandshakeStart, timeout: float | Non
 
 
 def _connect(stream: socket.socket, address: Any, deadline: float | None) -> None:
-    if stream.family == socket.AF_UNIX:
+    if stream.family.name == "AF_UNIX":
         _connect_file(stream, address, deadline)
         return
     if deadline is not None:
@@ -74,7 +74,7 @@ def _run_handshake(connection: Connection, handshake: Handshake, deadline: float
             poller.register(connection.fileno(), READABLE | (WRITABLE if connection._unsent() else 0))
             if not polled(poller, None if deadline is None else deadline - time.monotonic()):
                 raise BlockingIOError
-        os.set_blocking(connection.fileno(), True)
+        set_blocking(connection.fileno(), True)
     except BaseException:
         connection.close()
         raise

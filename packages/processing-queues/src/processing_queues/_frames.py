@@ -13,12 +13,12 @@ the descriptor does not block, and `BlockingIOError` interrupts.
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Callable
 from io import BytesIO
 
 from processing_core.annotations import Any
+from processing_queues._platform import read, write
 
 __all__ = ["BadLength", "Inbox", "Outbox"]
 
@@ -83,7 +83,7 @@ class Inbox:
 
     __slots__ = ("_incoming", "_source")
 
-    def __init__(self, source: _Source = os.read) -> None:
+    def __init__(self, source: _Source = read) -> None:
         self._source = source
         self._incoming = _Incoming(source)
 
@@ -164,7 +164,7 @@ class Outbox:
 
     __slots__ = ("_sink", "_unfinished")
 
-    def __init__(self, sink: _Sink = os.writev) -> None:
+    def __init__(self, sink: _Sink = write) -> None:
         self._sink = sink
         self._unfinished: _Outgoing | None = None
 

@@ -11,6 +11,7 @@ from processing_queues._authentication import Exchange, Steps, multiprocessing_m
 from processing_queues._connection import Connection
 from processing_queues._handshake import keyless, mutual
 from processing_queues._keyless import KeylessConnection
+from processing_queues._platform import set_blocking
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -69,7 +70,8 @@ def begin_handshake(
     :raises ValueError: if ``ssl`` wants to know the host's name.
     """
     stream.setblocking(False)
-    if stream.family != socket.AF_UNIX:
+    set_blocking(stream.fileno(), False)
+    if stream.family.name != "AF_UNIX":
         # Each message is written in one piece: nothing is gained by waiting for more.
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if ssl is not None:

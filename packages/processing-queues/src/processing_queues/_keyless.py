@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from contextlib import suppress
@@ -13,6 +12,7 @@ from processing_core.lowlevel import Descriptor, duplicate, readable
 from processing_queues._authentication import LONGEST
 from processing_queues._connection import Connection
 from processing_queues._handshake import HELLO, NO_KEY
+from processing_queues._platform import get_blocking, peeked, set_blocking
 
 __all__ = ["KeylessConnection"]
 
@@ -58,21 +58,22 @@ class KeylessConnection(Connection):
         if self._knows:
             return
         fd = self.fileno()
-        blocks = os.get_blocking(fd)
+        blocks = get_blocking(fd)
         stream = socket.socket(fileno=fd)
         try:
             if stream.gettimeout() is not None:  # the program's `socket.setdefaulttimeout`, which is not for us
                 stream.settimeout(0)
-            beginning = stream.recv(_SIZE + len(HELLO), socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            beginning = peeked(stream, _SIZE + len(HELLO))
             wanted = beginning[_SIZE:] == HELLO
             if wanted:  # read, for what is unread at the end would take the answer away with it
-                stream.recv(_SIZE + LONGEST, socket.MSG_DONTWAIT)
+                stream.setblocking(False)
+                stream.recv(_SIZE + LONGEST)
         except OSError:
             return  # nothing has come; or the call that follows meets the same
         finally:
             stream.detach()
-            if os.get_blocking(fd) != blocks:
-                os.set_blocking(fd, blocks)
+            if get_blocking(fd) != blocks:
+                set_blocking(fd, blocks)
         if wanted:
             self._refuse()
 
@@ -106,7 +107,7 @@ class KeylessConnection(Connection):
 
     def _refuse(self) -> None:
         with suppress(OSError):  # it may be gone, or not read
-            os.set_blocking(self.fileno(), False)
+            set_blocking(self.fileno(), False)
             self._outbox.send(self.fileno(), memoryview(NO_KEY))
         self.close()
         raise AuthenticationError("the other side wants to authenticate: this one was given no authkey")

@@ -23,10 +23,10 @@ from contextlib import suppress
 
 from processing_core import AuthenticationError, ClosedError, StateError, TimeoutError
 from processing_core.annotations import Any
-from processing_core.lowlevel import keep_private, limit_named, readable, sub_warning, without_forks
+from processing_core.lowlevel import keep_private, limit_named, sub_warning, without_forks
 from processing_queues._connection import Connection
 from processing_queues._handshake_start import Handshake, HandshakeStart, moved
-from processing_queues._platform import peer
+from processing_queues._platform import peer, selector, set_blocking
 
 __all__ = ["GRACE", "MOST", "Pending", "PendingConnections"]
 
@@ -63,7 +63,7 @@ class Pending:
             self.handshake(self.connection)
         except BlockingIOError:
             return False
-        os.set_blocking(self.fd, True)
+        set_blocking(self.fd, True)
         return True
 
     def wanted(self) -> int:
@@ -97,7 +97,7 @@ class PendingConnections:
         self._pending: dict[int, Pending] = {}  # by descriptor; the oldest is the first
         self._seen = time.monotonic()  # when a thread looked after them last
         self._pid = os.getpid()
-        self._selector = selectors.DefaultSelector()
+        self._selector = selector()
         self._selector.register(self._listening, selectors.EVENT_READ)
         keep_private(self)
 
@@ -201,8 +201,7 @@ class PendingConnections:
             times.append(self._expires(next(iter(self._pending.values())), full))
         timeout = min(max(0.0, min(times) - self._seen), _LONGEST_SLEEP) if times else None
         try:
-            # Not by `select`, which takes an `InterruptedError` that a signal handler raises for its own.
-            readable(self._selector.fileno(), timeout)
+            self._selector.wait(timeout)
         finally:
             self._seen = time.monotonic()
         return [key.fd for key, _ in self._selector.select(0)]

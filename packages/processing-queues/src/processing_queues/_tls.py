@@ -11,7 +11,6 @@ the engine's work and its being noted, the stream is out of step; that is notice
 
 from __future__ import annotations
 
-import os
 import ssl
 import threading
 import time
@@ -24,6 +23,7 @@ from processing_core.lowlevel import checked_timeout, readable
 from processing_queues._awaitable_connection import write_now
 from processing_queues._connection import BufferingConnection
 from processing_queues._frames import Inbox, Outbox
+from processing_queues._platform import read, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ class Tls:
         self._record = BytesIO()  # what came of the next record
         self._sealed, self._written = BytesIO(), list[int]()  # what is to be written, and how much of it was
         self._ahead = b""  # read by `ready`
-        self.system_write: Callable[[int, bytes], int] = os.write  # one that does not wait, where a task sends
+        self.system_write: Callable[[int, tuple[Any, ...]], int] = write  # one that does not wait, where a task sends
         self._shaken = False
         self._torn_in = self._torn_out = False  # set around what must not be interrupted
 
@@ -128,7 +128,7 @@ class Tls:
                 any(map(self._sealed.write, map(self._outgoing.read, (-1,))))
             sealed = self._sealed.getvalue()
             while (done := sum(self._written)) < len(sealed):
-                any(map(self._written.append, map(self.system_write, (fd,), (sealed[done:],))))
+                any(map(self._written.append, map(self.system_write, (fd,), ((sealed[done:],),))))
             self._sealed, self._written = BytesIO(), []
 
     def ready(self, fd: int) -> bool:
@@ -172,7 +172,7 @@ class Tls:
         while (lacking := self._needed() - self._record.tell()) > 0:
             if not wait and not readable(fd, 0):
                 return False
-            if not any(map(self._record.write, map(os.read, (fd,), (lacking,)))):
+            if not any(map(self._record.write, map(read, (fd,), (lacking,)))):
                 raise EOFError
         self._torn_in = True
         with self._lock:
@@ -246,19 +246,15 @@ class TlsConnection(BufferingConnection):
 
     def _write_now(self, go_on: Callable[[int, Callable[[int, Any], int]], None]) -> None:
         fd = self._sending()
-        self._tls.system_write = _write_now
+        self._tls.system_write = write_now
         try:
             go_on(fd, self._tls.write)
             self._tls.flush(fd)
         finally:
-            self._tls.system_write = os.write
+            self._tls.system_write = write
 
     def _unsent(self) -> bool:
         return self._tls.unsent()
-
-
-def _write_now(fd: int, some: bytes) -> int:
-    return write_now(fd, (some,))
 
 
 # To programs it is a `Connection`, as the ends of pipes are.

@@ -11,11 +11,9 @@ from processing_queues._authentication import WELCOME as WELCOME
 from processing_queues._authentication import create_response as create_response
 from processing_queues._authentication import verify_challenge as verify_challenge
 from processing_queues._listener import Listener
+from processing_queues._platform import default_family as default_family
 
 __all__ = ["SocketListener", "address_type", "arbitrary_address", "default_family"]
-
-default_family: str = "AF_UNIX"
-"""The family of a `Listener` that is given neither an address nor a family."""
 
 
 class SocketListener(Listener):

@@ -20,7 +20,6 @@ lock, for instance in the action, the barrier breaks, too.
 from __future__ import annotations
 
 import operator
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -310,7 +309,7 @@ class Barrier(AwaitableBarrier, threading.Barrier):
             with self._lock.recover():
                 self._words[_PHASE] = _BROKEN
         except NotHeldError:
-            os.sched_yield()  # another does it
+            lowlevel.yield_processor()  # another does it
 
     # -- travelling, and being shown --
 

@@ -77,6 +77,8 @@ def await_sleep(pid: int, seconds: float = 20.0) -> None:
 @pytest.fixture
 def fork() -> Iterator[Callable[[Callable[[MessageSocket], object]], Child]]:
     """A function that forks children; at the end of the test those that still run are killed."""
+    if not hasattr(os, "fork"):
+        pytest.skip("the system has no forks")
     children: list[Child] = []
 
     def make(body: Callable[[MessageSocket], object]) -> Child:

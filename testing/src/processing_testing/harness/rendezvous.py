@@ -60,10 +60,10 @@ class Rendezvous:
     def __init__(self) -> None:
         # A socket's name is short, so pytest's folder is too long.
         self._folder = tempfile.mkdtemp(prefix="rendezvous-")
-        self.address = f"{self._folder}/s"
         self._peers: list[Peer] = []
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(self.address)
+        self._listener = socket.socket(getattr(socket, "AF_UNIX", socket.AF_INET))
+        self._listener.bind(f"{self._folder}/s" if hasattr(socket, "AF_UNIX") else ("127.0.0.1", 0))
+        self.address = self._listener.getsockname()
         self._listener.listen(256)
 
     def accept(self) -> Peer:
@@ -100,8 +100,8 @@ class RendezvousClient(MessageSocket):
     :param address: that of the `Rendezvous`.
     """
 
-    def __init__(self, address: str) -> None:
-        connection = socket.socket(socket.AF_UNIX)
+    def __init__(self, address: Any) -> None:
+        connection = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
         connection.connect(address)
         super().__init__(connection)
 

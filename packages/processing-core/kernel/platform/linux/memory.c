@@ -59,7 +59,10 @@ bool platform_memory_commit(int memory, uint64_t offset, uint64_t n)
 #endif
 
 /* madvise(2) wants the beginning of a page, which may have 4, 16 or 64 KiB, and rounds the size up. */
-static uint64_t down(uint64_t address) { return address / (uint64_t)sysconf(_SC_PAGESIZE) * (uint64_t)sysconf(_SC_PAGESIZE); }
+static uint64_t down(uint64_t address)
+{
+    return address / (uint64_t)sysconf(_SC_PAGESIZE) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
 static uint64_t up(uint64_t address) { return down(address + (uint64_t)sysconf(_SC_PAGESIZE) - 1); }
 
 bool platform_memory_commit_mapped(void *at, uint64_t n)

@@ -64,7 +64,7 @@ bool platform_memory_commit_mapped(void *at, uint64_t n)
 
 void platform_memory_release(int memory, uint64_t offset, uint64_t n) { (void)memory, (void)offset, (void)n; }
 
-/* The system may take pages that nobody writes to again. Only whole pages: madvise(2) rounds up. */
+/* The system may take these pages until a process writes to them again. Only whole pages: madvise(2) rounds up. */
 bool platform_memory_release_mapped(void *at, uint64_t n)
 {
 #ifdef MADV_FREE_REUSABLE

@@ -65,8 +65,8 @@ struct child child_start(const char *role, int n, const int *inherited)
     STARTUPINFOEXA start = with_handles(handles, count);
     PROCESS_INFORMATION started = {0};
     inheritable(handles, count, HANDLE_FLAG_INHERIT);
-    CHECK(CreateProcessA(program, line, NULL, NULL, TRUE, EXTENDED_STARTUPINFO_PRESENT, NULL, NULL,
-                         &start.StartupInfo, &started));
+    CHECK(CreateProcessA(program, line, NULL, NULL, TRUE, EXTENDED_STARTUPINFO_PRESENT, NULL, NULL, &start.StartupInfo,
+                         &started));
     inheritable(handles, count, 0);
     DeleteProcThreadAttributeList(start.lpAttributeList);
     free(start.lpAttributeList);

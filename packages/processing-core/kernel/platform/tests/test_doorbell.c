@@ -99,6 +99,21 @@ static void it_hangs_up_with_the_last_writer(void)
     platform_close(other[1]);
 }
 
+static void it_rings_after_its_writer_is_dead(void)
+{
+    int ends[2];
+    store(&shared->words[RANG], 0);
+    CHECK(platform_doorbell_make(ends));
+    struct child c = child_start("ringer", 1, &ends[1]);
+    platform_close(ends[1]);
+    CHECK(becomes(&shared->words[RANG], 1));
+    CHECK(child_killed(&c) == KILLED);
+    CHECK(platform_doorbell_sleep(ends[0], SOON) == (DOORBELL_READABLE | DOORBELL_HUNG_UP));
+    platform_doorbell_drain(ends[0]);
+    CHECK(platform_doorbell_sleep(ends[0], SOON) == DOORBELL_HUNG_UP);
+    platform_close(ends[0]);
+}
+
 static void a_signal_ends_the_sleep(void)
 {
     int ends[2];
@@ -133,6 +148,7 @@ void test_doorbell(void)
     a_process_dies_with_it();
     it_rings_and_is_silent();
     it_hangs_up_with_the_last_writer();
+    it_rings_after_its_writer_is_dead();
     a_signal_ends_the_sleep();
 }
 

@@ -84,7 +84,8 @@ static void neighbours_keep_theirs(void)
             if (way) platform_memory_release(memory, begin, n);
             else (void)platform_memory_release_mapped(at(begin), n);
             for (uint64_t i = FAR; i < FAR + BLOCKS * STEP; i += 512)
-                if ((i < begin || i >= end) && *at(i) != (uint8_t)(i >> 9 | 1)) CHECK(!"a neighbour has lost its bytes");
+                if ((i < begin || i >= end) && *at(i) != (uint8_t)(i >> 9 | 1))
+                    CHECK(!"a neighbour has lost its bytes");
         }
         CHECK(platform_memory_commit_mapped(at(begin), n));
         for (uint64_t i = begin; i < end; i += 512) *at(i) = 7;

@@ -5,11 +5,39 @@
 #include <stdio.h>
 #include <string.h>
 
+struct pipe_information {
+    ULONG type, configuration, most_instances, instances, inbound, readable, outbound, writable, state, end;
+};
+#define PIPE_INFORMATION 24 /* FilePipeLocalInformation */
+
+typedef LONG(NTAPI *query)(HANDLE, void *, void *, ULONG, int);
+typedef int(WINAPI *close_socket)(uintptr_t);
+
+ULONG pipe_state(int fd)
+{
+    static query ask;
+    struct pipe_information pipe = {0};
+    uintptr_t status[2];
+    if (!ask) ask = (query)(void *)GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "NtQueryInformationFile");
+    return ask(handle_of(fd), status, &pipe, sizeof pipe, PIPE_INFORMATION) == 0 ? pipe.state : NO_PIPE;
+}
+
+/* The system counts sockets among its pipes. */
+static bool is_socket(int fd) { return GetFileType(handle_of(fd)) == FILE_TYPE_PIPE && pipe_state(fd) == NO_PIPE; }
+
+/* The sockets' library is there if there are sockets. */
+static bool socket_closed(int fd)
+{
+    HMODULE library = GetModuleHandleW(L"ws2_32.dll");
+    close_socket function = library ? (close_socket)(void *)GetProcAddress(library, "closesocket") : NULL;
+    return function && is_socket(fd) && function((uintptr_t)fd) == 0;
+}
+
 void platform_close(int fd)
 {
     int saved = errno;
     memory_forget(fd);
-    CloseHandle(handle_of(fd));
+    if (!socket_closed(fd)) CloseHandle(handle_of(fd));
     errno = saved;
 }
 
@@ -25,7 +53,7 @@ int platform_descriptor_duplicate(int fd)
 /* No handle is 0, 1 or 2. */
 int platform_descriptor_above_standard(int fd) { return fd; }
 
-enum { MEMORY = 1, PROCESS, OTHER };
+enum { MEMORY = 1, PROCESS, OTHER, STREAM_SOCKET };
 
 static struct file_identity identify(int fd)
 {
@@ -33,6 +61,7 @@ static struct file_identity identify(int fd)
     if (fd <= 0 || !GetHandleInformation(handle_of(fd), &flags)) return (struct file_identity){0, 0};
     DWORD pid = GetProcessId(handle_of(fd));
     if (pid) return (struct file_identity){PROCESS, pid};
+    if (is_socket(fd)) return (struct file_identity){STREAM_SOCKET, (uint64_t)fd};
     if (GetFileType(handle_of(fd)) == FILE_TYPE_PIPE) return (struct file_identity){OTHER, (uint64_t)fd};
     uint64_t id = memory_id(fd);
     return id ? (struct file_identity){MEMORY, id} : (struct file_identity){OTHER, (uint64_t)fd};

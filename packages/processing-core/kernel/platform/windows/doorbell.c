@@ -7,12 +7,13 @@
 bool platform_doorbell_make(int ends[2])
 {
     wchar_t name[96];
-    swprintf(name, 96, L"\\\\.\\pipe\\processing-%lx-%016llx", GetCurrentProcessId(), (unsigned long long)platform_random());
+    swprintf(name, 96, L"\\\\.\\pipe\\processing-%lx-%016llx", GetCurrentProcessId(),
+             (unsigned long long)platform_random());
     HANDLE reading = CreateNamedPipeW(name, PIPE_ACCESS_INBOUND | FILE_FLAG_OVERLAPPED | FILE_FLAG_FIRST_PIPE_INSTANCE,
                                       PIPE_TYPE_BYTE | PIPE_REJECT_REMOTE_CLIENTS, 1, 64, 64, 0, NULL);
     if (reading == INVALID_HANDLE_VALUE) return failed(), false;
-    HANDLE writing = CreateFileW(name, GENERIC_WRITE | FILE_READ_ATTRIBUTES, 0, NULL, OPEN_EXISTING,
-                                 FILE_FLAG_OVERLAPPED, NULL);
+    HANDLE writing =
+        CreateFileW(name, GENERIC_WRITE | FILE_READ_ATTRIBUTES, 0, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
     if (writing == INVALID_HANDLE_VALUE) {
         failed();
         CloseHandle(reading);
@@ -79,6 +80,9 @@ static DWORD bytes_there(int reading)
     return PeekNamedPipe(handle_of(reading), NULL, 0, NULL, &n, NULL) ? n : 0;
 }
 
+/* A read shows that the writers are gone only when nothing is left. */
+static bool hung_up(int reading) { return pipe_state(reading) == PIPE_CLOSING; }
+
 void platform_doorbell_drain(int reading)
 {
     char bytes[64];
@@ -112,8 +116,8 @@ static int sleep_at_pipe(int reading, int64_t deadline_ns)
         if (error == ERROR_IO_PENDING) error = ERROR_SUCCESS;
     }
     if (event) CloseHandle(event);
-    if (bytes_there(reading)) return DOORBELL_READABLE | (error == ERROR_BROKEN_PIPE ? DOORBELL_HUNG_UP : 0);
     if (error == ERROR_BROKEN_PIPE) return DOORBELL_HUNG_UP;
+    if (bytes_there(reading)) return DOORBELL_READABLE | (hung_up(reading) ? DOORBELL_HUNG_UP : 0);
     return error == ERROR_INVALID_HANDLE ? DOORBELL_CLOSED : result;
 }
 
@@ -127,12 +131,6 @@ int platform_doorbell_sleep(int reading, int64_t deadline_ns)
     case WAIT_TIMEOUT: return 0;
     default: return DOORBELL_CLOSED;
     }
-}
-
-static bool hung_up(int reading)
-{
-    DWORD n;
-    return !PeekNamedPipe(handle_of(reading), NULL, 0, NULL, &n, NULL) && GetLastError() == ERROR_BROKEN_PIPE;
 }
 
 /* To write no bytes fails if no process can read them. */

@@ -72,10 +72,7 @@ static void handle_touches(void)
     if (exchange(&handled, 1) == 0) AddVectoredExceptionHandler(TRUE, commit_touched);
 }
 
-static void *map_room(int memory)
-{
-    return MapViewOfFile(handle_of(memory), FILE_MAP_ALL_ACCESS, 0, 0, ROOM_SIZE);
-}
+static void *map_room(int memory) { return MapViewOfFile(handle_of(memory), FILE_MAP_ALL_ACCESS, 0, 0, ROOM_SIZE); }
 
 int platform_memory_create(uint64_t size)
 {

@@ -17,7 +17,8 @@ enum { WAITING = 1, WOKEN_UP = 2, COUNTED = 4 }; /* bits of a tenant; COUNTED: i
 
 static void name_of(wchar_t name[96], uint64_t id, uint64_t pid, uint32_t place)
 {
-    swprintf(name, 96, L"Local\\processing-%016llx-park-%llx-%x", (unsigned long long)id, (unsigned long long)pid, place);
+    swprintf(name, 96, L"Local\\processing-%016llx-park-%llx-%x", (unsigned long long)id, (unsigned long long)pid,
+             place);
 }
 
 /* The events of this process, for as long as it lives; each with the room that it belongs to. */
@@ -87,7 +88,8 @@ static uint32_t take_place(struct room *room, uint64_t offset, uint64_t *tenant)
     return PARKING_PLACES;
 }
 
-static int sleep_in(struct room *room, uint32_t place, HANDLE event, word32 *word, uint32_t expected, int64_t deadline_ns)
+static int sleep_in(struct room *room, uint32_t place, HANDLE event, word32 *word, uint32_t expected,
+                    int64_t deadline_ns)
 {
     (void)room, (void)place;
     if (load(word) != expected) return WOKEN;

@@ -38,8 +38,8 @@ bool platform_process_runs(uint64_t pid, uint64_t start_time)
 /* Every right over it that this process may have: the sentinel also ends it, and tells its exit code. */
 int platform_sentinel(uint64_t pid)
 {
-    HANDLE process = open_process(
-        pid, SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_TERMINATE | PROCESS_DUP_HANDLE);
+    HANDLE process =
+        open_process(pid, SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_TERMINATE | PROCESS_DUP_HANDLE);
     if (!process) process = open_process(pid, SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION);
     if (process && !ended(process)) return descriptor_of(process);
     if (process) { /* a handle of it is open somewhere: there are no zombies, so it is gone */

@@ -30,7 +30,7 @@ struct parking_place {
     word64 offset; /* of the word in the memory, while it is taken */
 };
 struct room {
-    uint64_t id;   /* in the names of what belongs to the memory */
+    uint64_t id;    /* in the names of what belongs to the memory */
     word32 crowded; /* threads that sleep beyond the places nearest to their words */
     uint32_t spare[13];
     struct parking_place places[PARKING_PLACES];
@@ -44,6 +44,12 @@ struct room *room_at(const void *address, uint64_t *offset);
 uint64_t memory_id(int memory);
 /* The descriptor is about to be closed. */
 void memory_forget(int fd);
+
+/* -- descriptor.c -- */
+
+enum { NO_PIPE = 0, PIPE_CLOSING = 4 };
+/* The state of a pipe, as NtQueryInformationFile tells; NO_PIPE if it is none, such as a socket. */
+ULONG pipe_state(int fd);
 
 /* -- error.c -- */
 

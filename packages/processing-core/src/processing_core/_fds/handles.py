@@ -1,15 +1,16 @@
 """The same as `server` on Windows, which needs no server: a process takes handles out of another one of its user.
 
-A pickled handle is the sender's pid, the number of a copy that the sender keeps, and two cells.  Whoever takes the copy
-holds the only permit of the first; the second says whether the permit is given back.  So what was fetched, or recalled,
-cannot be fetched again, and nobody gets another object that has the number by then.  A receiver that is killed while it
-has the permit keeps it for good.
+A pickled handle is the sender's pid, the number of a copy that the sender keeps, and two cells.  A process that takes
+the copy holds the only permit of the first; the second says whether the permit is given back.  So what was fetched, or
+recalled, cannot be fetched again, and no process gets another object that has the number by then.  A receiver that is
+killed while it has the permit keeps it for good.
 """
 
 from __future__ import annotations
 
 import _winapi
 import os
+import sys
 import threading
 
 from processing_core._errors import HandleError
@@ -17,6 +18,8 @@ from processing_core._fds.descriptors import Deposits, Descriptor, duplicate
 from processing_core._native import _kernel
 from processing_core._platform import close
 from processing_core.annotations import NamedTuple
+
+assert sys.platform == "win32"  # for type checkers
 
 __all__ = ["Shared", "deposit", "fetch", "recall"]
 

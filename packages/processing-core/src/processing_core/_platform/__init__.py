@@ -21,9 +21,11 @@ if sys.platform == "linux":
     from processing_core._platform._linux import DescriptorSet as DescriptorSet
     from processing_core._platform._linux import Poller as Poller
     from processing_core._platform._linux import close as close
+    from processing_core._platform._linux import drain as drain
     from processing_core._platform._linux import exit_code_kept as exit_code_kept
     from processing_core._platform._linux import exit_code_of_zombie as exit_code_of_zombie
     from processing_core._platform._linux import follow_main_thread as follow_main_thread
+    from processing_core._platform._linux import interrupts_blocked as interrupts_blocked
     from processing_core._platform._linux import is_child as is_child
     from processing_core._platform._linux import kill_newborn as kill_newborn
     from processing_core._platform._linux import kill_when_hung_up as kill_when_hung_up
@@ -32,9 +34,13 @@ if sys.platform == "linux":
     from processing_core._platform._linux import open_process as open_process
     from processing_core._platform._linux import reap as reap
     from processing_core._platform._linux import register_at_fork as register_at_fork
+    from processing_core._platform._linux import ring as ring
+    from processing_core._platform._linux import set_nonblocking as set_nonblocking
     from processing_core._platform._linux import set_title as set_title
     from processing_core._platform._linux import signal_process as signal_process
     from processing_core._platform._linux import umask_and_identity as umask_and_identity
+    from processing_core._platform._linux import unblock_interrupts as unblock_interrupts
+    from processing_core._platform._linux import yield_processor as yield_processor
     from processing_core._platform._posix_program import start_program as start_program
 elif sys.platform == "darwin":
     from processing_core._platform._macos import HUNG_UP as HUNG_UP
@@ -44,9 +50,11 @@ elif sys.platform == "darwin":
     from processing_core._platform._macos import WRITABLE as WRITABLE
     from processing_core._platform._macos import Poller as Poller
     from processing_core._platform._macos import close as close
+    from processing_core._platform._macos import drain as drain
     from processing_core._platform._macos import exit_code_kept as exit_code_kept
     from processing_core._platform._macos import exit_code_of_zombie as exit_code_of_zombie
     from processing_core._platform._macos import follow_main_thread as follow_main_thread
+    from processing_core._platform._macos import interrupts_blocked as interrupts_blocked
     from processing_core._platform._macos import is_child as is_child
     from processing_core._platform._macos import kill_newborn as kill_newborn
     from processing_core._platform._macos import kill_when_hung_up as kill_when_hung_up
@@ -55,9 +63,13 @@ elif sys.platform == "darwin":
     from processing_core._platform._macos import open_process as open_process
     from processing_core._platform._macos import reap as reap
     from processing_core._platform._macos import register_at_fork as register_at_fork
+    from processing_core._platform._macos import ring as ring
+    from processing_core._platform._macos import set_nonblocking as set_nonblocking
     from processing_core._platform._macos import set_title as set_title
     from processing_core._platform._macos import signal_process as signal_process
     from processing_core._platform._macos import umask_and_identity as umask_and_identity
+    from processing_core._platform._macos import unblock_interrupts as unblock_interrupts
+    from processing_core._platform._macos import yield_processor as yield_processor
     from processing_core._platform._no_sets import DescriptorSet as DescriptorSet
     from processing_core._platform._posix_program import start_program as start_program
 elif sys.platform == "win32":
@@ -69,9 +81,11 @@ elif sys.platform == "win32":
     from processing_core._platform._windows import WRITABLE as WRITABLE
     from processing_core._platform._windows import Poller as Poller
     from processing_core._platform._windows import close as close
+    from processing_core._platform._windows import drain as drain
     from processing_core._platform._windows import exit_code_kept as exit_code_kept
     from processing_core._platform._windows import exit_code_of_zombie as exit_code_of_zombie
     from processing_core._platform._windows import follow_main_thread as follow_main_thread
+    from processing_core._platform._windows import interrupts_blocked as interrupts_blocked
     from processing_core._platform._windows import is_child as is_child
     from processing_core._platform._windows import kill_newborn as kill_newborn
     from processing_core._platform._windows import kill_when_hung_up as kill_when_hung_up
@@ -80,10 +94,14 @@ elif sys.platform == "win32":
     from processing_core._platform._windows import open_process as open_process
     from processing_core._platform._windows import reap as reap
     from processing_core._platform._windows import register_at_fork as register_at_fork
+    from processing_core._platform._windows import ring as ring
+    from processing_core._platform._windows import set_nonblocking as set_nonblocking
     from processing_core._platform._windows import set_title as set_title
     from processing_core._platform._windows import signal_process as signal_process
     from processing_core._platform._windows import start_program as start_program
     from processing_core._platform._windows import umask_and_identity as umask_and_identity
+    from processing_core._platform._windows import unblock_interrupts as unblock_interrupts
+    from processing_core._platform._windows import yield_processor as yield_processor
 else:
     raise ImportError(f"processing_core does not support {sys.platform} yet")
 
@@ -118,6 +136,12 @@ __all__ = [
     "reap",
     "register_at_fork",
     "scm_rights",
+    "drain",
+    "interrupts_blocked",
+    "ring",
+    "unblock_interrupts",
+    "yield_processor",
+    "set_nonblocking",
     "set_title",
     "signal_process",
     "start_program",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import select
 import struct
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from processing_core.annotations import signal
 
@@ -30,6 +30,12 @@ __all__ = [
     "open_process",
     "reap",
     "register_at_fork",
+    "drain",
+    "interrupts_blocked",
+    "ring",
+    "unblock_interrupts",
+    "yield_processor",
+    "set_nonblocking",
     "set_title",
     "signal_process",
     "umask_and_identity",
@@ -65,6 +71,44 @@ open_process = os.pidfd_open
 
 signal_process = signal.pidfd_send_signal
 """Send a signal to the process of a descriptor."""
+
+
+yield_processor = os.sched_yield
+"""Let other threads run first."""
+
+
+def set_nonblocking(writing: int) -> None:
+    """Have `ring` not block, for this end."""
+    os.set_blocking(writing, False)
+
+
+def ring(writing: int) -> None:
+    """Write a byte into a pipe of `open_ends`, for a process that waits at its other end; does not block.
+
+    :raises OSError: if the pipe has no other end.
+    """
+    with suppress(BlockingIOError):  # it is full of bytes
+        os.write(writing, b"\0")
+
+
+def drain(reading: int) -> None:
+    """Take the bytes that `ring` wrote, of which there is one at least."""
+    os.read(reading, 4096)
+
+
+@contextmanager
+def interrupts_blocked() -> Iterator[None]:
+    """Block SIGINT in this thread, and in processes that it starts meanwhile, until these unblock it."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def unblock_interrupts() -> None:
+    """In a child that was started with SIGINT blocked: let it arrive."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
 def memory_size() -> int:

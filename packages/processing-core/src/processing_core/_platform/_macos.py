@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import select
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from processing_core._native import _kernel
 
@@ -21,9 +22,11 @@ __all__ = [
     "WRITABLE",
     "Poller",
     "close",
+    "drain",
     "exit_code_kept",
     "exit_code_of_zombie",
     "follow_main_thread",
+    "interrupts_blocked",
     "is_child",
     "kill_newborn",
     "kill_when_hung_up",
@@ -32,9 +35,13 @@ __all__ = [
     "open_process",
     "reap",
     "register_at_fork",
+    "ring",
+    "set_nonblocking",
     "set_title",
     "signal_process",
     "umask_and_identity",
+    "unblock_interrupts",
+    "yield_processor",
 ]
 
 Poller = select.poll
@@ -54,6 +61,46 @@ open_ends = os.pipe
 
 register_at_fork = os.register_at_fork
 """Call functions at every fork through Python."""
+
+
+def yield_processor() -> None:
+    """Let other threads run first."""
+    time.sleep(0)
+
+
+def set_nonblocking(writing: int) -> None:
+    """Have `ring` not block, for this end."""
+    os.set_blocking(writing, False)
+
+
+def ring(writing: int) -> None:
+    """Write a byte into a pipe of `open_ends`, for a process that waits at its other end; does not block.
+
+    :raises OSError: if the pipe has no other end.
+    """
+    with suppress(BlockingIOError):  # it is full of bytes
+        os.write(writing, b"\0")
+
+
+def drain(reading: int) -> None:
+    """Take the bytes that `ring` wrote, of which there is one at least."""
+    os.read(reading, 4096)
+
+
+@contextmanager
+def interrupts_blocked() -> Iterator[None]:
+    """Block SIGINT in this thread, and in processes that it starts meanwhile, until these unblock it."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def unblock_interrupts() -> None:
+    """In a child that was started with SIGINT blocked: let it arrive."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
 
 # -- processes --
 
@@ -178,7 +225,7 @@ def set_title(title: str) -> None:
 
 
 def umask_and_identity(read: Callable[[str], bytes]) -> tuple[int | None, object]:
-    """``None`` for the umask, which the system tells only to a process that sets it; and user, groups and root folder."""
+    """``None`` for the umask, which only a process that sets it is told; and user, groups and root folder."""
     root = os.stat("/")
     user = os.getuid(), os.geteuid(), os.getgid(), os.getegid(), tuple(os.getgroups())
     return None, (user, root.st_dev, root.st_ino)

@@ -8,11 +8,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from processing_core._native import _kernel
-from processing_core._platform._windows_poller import HUNG_UP, READABLE, WRITABLE, Poller
-from processing_core._platform._windows_poller import is_socket as _is_socket
+from processing_core._platform import _windows_poller as _poller
+
+assert sys.platform == "win32"  # for type checkers
 
 __all__ = [
     "HUNG_UP",
@@ -33,6 +36,12 @@ __all__ = [
     "open_process",
     "reap",
     "register_at_fork",
+    "drain",
+    "interrupts_blocked",
+    "ring",
+    "unblock_interrupts",
+    "yield_processor",
+    "set_nonblocking",
     "set_title",
     "signal_process",
     "start_program",
@@ -43,29 +52,56 @@ __all__ = [
 KEEPS_NUMBERS = True
 """Whether an inherited descriptor has the number in the child that it has in its parent, whatever that is."""
 
+HUNG_UP, READABLE, WRITABLE, Poller = _poller.HUNG_UP, _poller.READABLE, _poller.WRITABLE, _poller.Poller
+
 SIGKILL = 9
 """Ends a process, whatever it does; Windows has no such name."""
 
 _BY_SIGNAL = 0x10000
-"""Added to a signal's number, the exit code of a process that was terminated in its place; nothing added: by SIGTERM, as
-multiprocessing does."""
+"""With a signal's number added, the exit code of a process that was terminated in its place; alone, for SIGTERM,
+as in multiprocessing."""
+
+_INVALID_HANDLE = 6
 
 _CONSOLE_EVENTS = {signal.SIGINT: signal.CTRL_C_EVENT, signal.SIGBREAK: signal.CTRL_BREAK_EVENT}
 
 
-def close(descriptor: int) -> None:
-    """Close a handle, or a socket."""
-    if _is_socket(descriptor):
-        import socket
-
-        socket.close(descriptor)
-    else:
-        _kernel.close_descriptor(descriptor)
+close = _kernel.close_descriptor
+"""Close a handle, or a socket."""
 
 
 def open_ends() -> tuple[int, int]:
     """The ends of a new pipe, for reading and for writing."""
     return _kernel.doorbell_pair()
+
+
+ring = _kernel.doorbell_ring
+"""Write a byte into a pipe of `open_ends`, for a process that waits at its other end; does not block."""
+
+drain = _kernel.doorbell_drain
+"""Take the bytes that `ring` wrote."""
+
+
+def set_nonblocking(writing: int) -> None:
+    """Nothing: `ring` does not block."""
+
+
+def yield_processor() -> None:
+    """Let other threads run first."""
+    time.sleep(0)
+
+
+# -- Ctrl-C --
+
+
+@contextmanager
+def interrupts_blocked() -> Iterator[None]:
+    """Have processes that are started meanwhile not be interrupted by Ctrl-C, until they unblock it."""
+    yield
+
+
+def unblock_interrupts() -> None:
+    """In a child that was started with Ctrl-C blocked: let it arrive."""
 
 
 # -- processes --
@@ -138,9 +174,10 @@ def signal_process(process: int, signum: int) -> None:
         raise ValueError(f"signal {signum} cannot be sent on Windows")
     try:
         _winapi.TerminateProcess(process, _BY_SIGNAL + signum)
-    except PermissionError:
-        if _winapi.WaitForSingleObject(process, 0) == _winapi.WAIT_OBJECT_0:
-            raise ProcessLookupError(f"the process has ended with {_exit_code(process)}") from None
+    except OSError as error:
+        # It has ended; or the handle is `hung_up`'s, as it had ended before a handle of it could be opened.
+        if error.winerror == _INVALID_HANDLE or _winapi.WaitForSingleObject(process, 0) == _winapi.WAIT_OBJECT_0:
+            raise ProcessLookupError("the process has ended") from None
         raise
 
 

@@ -8,10 +8,14 @@ sockets among them, the poller looks at the rest from time to time.
 from __future__ import annotations
 
 import _winapi
+import sys
 import time
 from collections.abc import Iterable
 
-from processing_core.annotations import Any
+from processing_core._native import _kernel
+from processing_core.annotations import Any, Self
+
+assert sys.platform == "win32"  # for type checkers
 
 __all__ = ["HUNG_UP", "READABLE", "WRITABLE", "Poller", "is_socket"]
 
@@ -21,9 +25,8 @@ READABLE, WRITABLE, HUNG_UP = 1, 4, 16
 _MOST = 60  # handles that are waited for at once
 _SLICE = 0.01  # seconds between two looks at what is not waited for
 _FILE_TYPE_PIPE = 3
-_NOT_A_PIPE = (1, 6, 50, 87, 230)
-"""What Windows and Wine say of a socket that is looked into as a pipe: invalid function, handle or parameter, not
-supported, bad pipe."""
+_SOCKET = 4
+"""In the identity that the kernel gives a handle, what tells that it is a socket's."""
 _BROKEN_PIPE, _NO_DATA, _IO_PENDING = 109, 232, 997
 
 
@@ -36,13 +39,8 @@ def _is_pipe_or_socket(handle: int) -> bool:
 
 def is_socket(handle: int) -> bool:
     """Whether a handle is that of a socket."""
-    if not _is_pipe_or_socket(handle):
-        return False
-    try:
-        _winapi.PeekNamedPipe(handle, 0)
-    except OSError as error:
-        return error.winerror in _NOT_A_PIPE
-    return False
+    identity = _kernel.file_identity(handle)
+    return identity is not None and identity[0] == _SOCKET
 
 
 class Poller:
@@ -104,7 +102,7 @@ class _Handles:
         self._reads: list[Any] = []
         self._at_once: list[tuple[int, int]] = []
 
-    def __enter__(self) -> _Handles:
+    def __enter__(self) -> Self:
         try:
             for fd in self._fds:
                 self._begin(fd)
@@ -122,7 +120,7 @@ class _Handles:
         return len(self._waited) <= _MOST
 
     def ready(self, seconds: float | None) -> list[tuple[int, int]]:
-        """Those that are ready within so many seconds."""
+        """Those that are ready within that many seconds."""
         handles = list(self._waited)
         if self._at_once or not handles:
             if not self._at_once and seconds:

@@ -12,15 +12,22 @@ import sys
 from processing_core.annotations import TYPE_CHECKING
 from processing_core.lowlevel import SOCKET_FILES
 from processing_managers._platform._names import Names as Names
+from processing_managers._platform._names import OpenedSection
 
-__all__ = ["Names", "names", "private_address"]
+__all__ = ["Names", "names", "opened_section", "private_address"]
 
-if sys.platform not in ("linux", "darwin"):
-    raise ImportError(f"processing_managers does not support {sys.platform} yet")
-if SOCKET_FILES:
-    from processing_managers._platform._posix_addresses import private_address as private_address
+if sys.platform == "win32":
+    from processing_managers._platform._windows import opened_section as opened_section
+    from processing_managers._platform._windows import private_address as private_address
+elif sys.platform == "linux" or sys.platform == "darwin":
+    if SOCKET_FILES:
+        from processing_managers._platform._posix_addresses import private_address as private_address
+    else:
+        from processing_managers._platform._linux_addresses import private_address as private_address
+
+    opened_section: OpenedSection | None = None
 else:
-    from processing_managers._platform._linux_addresses import private_address as private_address
+    raise ImportError(f"processing_managers does not support {sys.platform} yet")
 
 if TYPE_CHECKING:
     names: Names
@@ -33,6 +40,10 @@ else:
         return found
 
     def _names() -> Names:
+        if sys.platform == "win32":
+            from processing_managers._platform._windows import SectionNames
+
+            return SectionNames()
         if sys.platform == "linux":
             from processing_managers._platform._linux import LinuxNames
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import mmap
+from collections.abc import Callable
+
 from processing_core.annotations import Protocol
 
-__all__ = ["Names"]
+__all__ = ["Names", "OpenedSection"]
+
+OpenedSection = Callable[["str | None", bool, int, Callable[[bool], str]], "tuple[str, mmap.mmap, int]"]
+"""Makes named memory, or attaches to it, where the system has names that go with their last user: then no name is ever
+left, and `Names` has little to do.  Called with the name or ``None``, whether to make it, its bytes, and what invents
+names; returns the name, the mapping and its bytes."""
 
 
 class Names(Protocol):

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 
 from processing_core.annotations import Any, ClassVar, NamedTuple, Protocol
-from processing_core.lowlevel import added_attributes
+from processing_core.lowlevel import added_attributes, register_at_fork
 from processing_managers._client.connect_options import use_protocol
 from processing_managers._client.link import AnyLink, Link
 from processing_managers._client.links import forget_links, link_to
@@ -287,4 +287,4 @@ def _after_fork_in_child() -> None:
         proxy._after_fork(_Fork.flight)
 
 
-os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
+register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)

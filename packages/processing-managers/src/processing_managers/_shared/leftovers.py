@@ -131,4 +131,4 @@ def _register() -> None:
 # Wherever the package is imported: the memory may be made by a child, in code that the root never imports.  A child
 # forked before there is a family will be the root of its own.
 _register()
-os.register_at_fork(after_in_child=_register)
+lowlevel.register_at_fork(after_in_child=_register)

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from processing_core.annotations import Any
 from processing_core.lowlevel import added_attributes, limit_named
-from processing_managers._platform import names
+from processing_managers._platform import names, opened_section
 from processing_managers._shared import leftovers as _leftovers
 
 __all__ = ["SharedMemory", "set_name_maker"]
@@ -59,6 +59,10 @@ class SharedMemory:
     def __init__(self, name: str | None = None, create: bool = False, size: int = 0, *, track: bool = True) -> None:
         size = operator.index(size)
         _check(name, create, size)
+        if opened_section is not None:
+            self._name, self._mmap, self._size = opened_section(name, create, size, _NameMaker.make)
+            self._buf = memoryview(self._mmap)
+            return
         chosen, self._fd = _create(name, size, track) if create else _attach(name or "", track)
         self._name = "/" + chosen  # as in multiprocessing, for programs that register it with a `resource_tracker`
         try:

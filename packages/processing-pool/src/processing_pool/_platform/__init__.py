@@ -15,6 +15,10 @@ elif sys.platform == "darwin":
     from processing_pool._platform._macos import OutOfMemory as OutOfMemory
     from processing_pool._platform._macos import resident as resident
     from processing_pool._platform._macos import usable_cpus as usable_cpus
+elif sys.platform == "win32":
+    from processing_pool._platform._windows import OutOfMemory as OutOfMemory
+    from processing_pool._platform._windows import resident as resident
+    from processing_pool._platform._windows import usable_cpus as usable_cpus
 else:
     raise ImportError(f"processing_pool does not support {sys.platform} yet")
 

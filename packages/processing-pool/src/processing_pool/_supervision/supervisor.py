@@ -9,25 +9,30 @@ supervisor first sends results that the worker had saved and not sent; items tha
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 
 from processing_core import BaseContext, ClosedError, get_logger
-from processing_core.annotations import TYPE_CHECKING, Any, NamedTuple, signal
+from processing_core.annotations import TYPE_CHECKING, Any, NamedTuple
 from processing_core.lowlevel import (
     READABLE,
+    SIGKILL,
     Handle,
     Poller,
     caused_by,
+    drain,
     follow_main_thread,
+    interrupts_blocked,
     keep_private,
     open_pipe,
+    ring,
     set_idle,
+    set_nonblocking,
     without_forks,
 )
 from processing_pool._errors import PoolBroken
@@ -111,7 +116,7 @@ class Supervisor:
         self.monitor: Monitor = Monitor(owner.jobs, config.tasks, self.claims, self.processes, max_memory)
         with without_forks():
             self._woken, self._waker = map(keep_private, open_pipe())
-        os.set_blocking(self._waker.fileno(), False)
+        set_nonblocking(self._waker.fileno())
         # Guards that the pipe is open: else a byte could go to a file that got the number of a closed descriptor.
         self._pipe_guard = threading.RLock()
         self.thread: threading.Thread = threading.Thread(
@@ -140,10 +145,8 @@ class Supervisor:
         """Have the thread look at the owner's state. May be called by signal handlers and finalizers."""
         with self._pipe_guard:
             if self._waker.is_open():
-                try:
-                    os.write(self._waker.fileno(), b"\0")
-                except (BlockingIOError, OSError):
-                    pass  # it is awake, or gone
+                with suppress(OSError):  # it is gone
+                    ring(self._waker.fileno())
 
     def wake_if_missing(self) -> None:
         """Have workers started for tasks that were sent, if some have ended for want of tasks."""
@@ -260,7 +263,7 @@ class Supervisor:
         if self._backlog is not None and not self._backlog.is_empty():
             pause = BACKLOG_INTERVAL if pause is None else min(BACKLOG_INTERVAL, pause)
         if any(fd == self._woken.fileno() for fd, _ in poller.poll(None if pause is None else pause * 1000)):
-            os.read(self._woken.fileno(), 4096)
+            drain(self._woken.fileno())
 
     def _reap(self, worker_id: int, process: Any) -> None:
         exitcode, pid, error = process.exitcode, process.pid, process.exception
@@ -284,7 +287,7 @@ class Supervisor:
             self._owner.await_initializer_failure()
 
     def _hint(self, exitcode: int | None) -> tuple[str, ...]:
-        return (OUT_OF_MEMORY,) if exitcode == -signal.SIGKILL and self._out_of_memory.has_killed() else ()
+        return (OUT_OF_MEMORY,) if exitcode == -SIGKILL and self._out_of_memory.has_killed() else ()
 
     def _unfinished_of(self, worker_id: int, death: Death) -> Unfinished:
         look = self.claims.look(worker_id)
@@ -380,19 +383,17 @@ class Supervisor:
         process._variables = config.setup.variables()
         process._reports_start_failure = False  # the pool's error has it as its cause
         # A worker blocks SIGINT until it ignores it.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-        try:
-            self._start_process(process)
-            with self.monitor.guard:
-                self.processes[worker_id] = process
-                if worker_id in self.monitor.why:
-                    process.kill()  # it was stopped before it was listed
-        except BaseException:
-            if process.pid is not None:
-                self.processes[worker_id] = process  # so that it is ended with the others
-            raise
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        with interrupts_blocked():
+            try:
+                self._start_process(process)
+                with self.monitor.guard:
+                    self.processes[worker_id] = process
+                    if worker_id in self.monitor.why:
+                        process.kill()  # it was stopped before it was listed
+            except BaseException:
+                if process.pid is not None:
+                    self.processes[worker_id] = process  # so that it is ended with the others
+                raise
 
     def _start_process(self, process: Any) -> None:
         if not self._forks:

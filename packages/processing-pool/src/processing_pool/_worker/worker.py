@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from processing_core.annotations import Any, signal
+from processing_core.lowlevel import unblock_interrupts
 from processing_pool._messages import (
     CALLS,
     CONTROL,
@@ -37,7 +38,7 @@ def work(config: WorkerConfig, worker_id: int, slot: int) -> None:
     :param slot: where its claim is among ``config.claims``.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # it was blocked at the start
+    unblock_interrupts()  # they were blocked at the start
     begin(worker_id)
     if not _initialize(config, worker_id, slot):
         return

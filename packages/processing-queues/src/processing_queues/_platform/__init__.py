@@ -7,12 +7,42 @@ from __future__ import annotations
 
 import sys
 
+from processing_core.annotations import TYPE_CHECKING
 from processing_core.lowlevel import SOCKET_FILES
 
+if TYPE_CHECKING:
+    from processing_queues._platform._posix_selector import Selector
+
 if sys.platform == "linux":
+    from processing_queues._platform._linux import default_family as default_family
+    from processing_queues._platform._linux import families as families
+    from processing_queues._platform._linux import get_blocking as get_blocking
+    from processing_queues._platform._linux import peeked as peeked
     from processing_queues._platform._linux import peer as peer
+    from processing_queues._platform._linux import read as read
+    from processing_queues._platform._linux import set_blocking as set_blocking
+    from processing_queues._platform._linux import write as write
 elif sys.platform == "darwin":
+    from processing_queues._platform._macos import default_family as default_family
+    from processing_queues._platform._macos import families as families
+    from processing_queues._platform._macos import get_blocking as get_blocking
+    from processing_queues._platform._macos import peeked as peeked
     from processing_queues._platform._macos import peer as peer
+    from processing_queues._platform._macos import read as read
+    from processing_queues._platform._macos import set_blocking as set_blocking
+    from processing_queues._platform._macos import write as write
+elif sys.platform == "win32":
+    from processing_queues._platform._windows import default_family as default_family
+    from processing_queues._platform._windows import families as families
+    from processing_queues._platform._windows import get_blocking as get_blocking
+    from processing_queues._platform._windows import nameless_sockets_may_work as nameless_sockets_may_work
+    from processing_queues._platform._windows import open_without_access as open_without_access
+    from processing_queues._platform._windows import path_of_descriptor as path_of_descriptor
+    from processing_queues._platform._windows import peeked as peeked
+    from processing_queues._platform._windows import peer as peer
+    from processing_queues._platform._windows import read as read
+    from processing_queues._platform._windows import set_blocking as set_blocking
+    from processing_queues._platform._windows import write as write
 else:
     raise ImportError(f"processing_queues does not support {sys.platform} yet")
 
@@ -20,9 +50,31 @@ if sys.platform == "linux" and not SOCKET_FILES:
     from processing_queues._platform._linux import nameless_sockets_may_work as nameless_sockets_may_work
     from processing_queues._platform._linux import open_without_access as open_without_access
     from processing_queues._platform._linux import path_of_descriptor as path_of_descriptor
-else:
+elif sys.platform != "win32":
     from processing_queues._platform._posix import nameless_sockets_may_work as nameless_sockets_may_work
     from processing_queues._platform._posix import open_without_access as open_without_access
     from processing_queues._platform._posix import path_of_descriptor as path_of_descriptor
 
-__all__ = ["nameless_sockets_may_work", "open_without_access", "path_of_descriptor", "peer"]
+__all__ = [
+    "default_family",
+    "families",
+    "get_blocking",
+    "nameless_sockets_may_work",
+    "open_without_access",
+    "path_of_descriptor",
+    "peeked",
+    "peer",
+    "read",
+    "selector",
+    "set_blocking",
+    "write",
+]
+
+
+def selector() -> Selector:
+    """A selector of the listening socket and of pending connections; imported where it is used, as `selectors` is."""
+    if sys.platform == "win32":
+        from processing_queues._platform import _windows_selector as chosen
+    else:
+        from processing_queues._platform import _posix_selector as chosen
+    return chosen.Selector()

@@ -10,7 +10,39 @@ from processing_core.lowlevel import Descriptor, open_file
 if TYPE_CHECKING:
     import socket
 
-__all__ = ["nameless_sockets_may_work", "open_without_access", "path_of_descriptor", "peer"]
+__all__ = [
+    "default_family",
+    "families",
+    "get_blocking",
+    "nameless_sockets_may_work",
+    "open_without_access",
+    "path_of_descriptor",
+    "peeked",
+    "peer",
+    "read",
+    "set_blocking",
+    "write",
+]
+
+default_family = "AF_UNIX"
+families = ["AF_INET", "AF_INET6", "AF_UNIX"]
+"""The families of sockets that listeners and clients speak."""
+
+read, write = os.read, os.writev
+"""Read from a stream, and write several buffers into it; as much as the system has and takes at once."""
+
+get_blocking, set_blocking = os.get_blocking, os.set_blocking
+"""Whether these two wait where nothing can be read or written."""
+
+
+def peeked(stream: socket.socket, size: int) -> bytes:
+    """What can be read, and stays there; does not block.
+
+    :raises BlockingIOError: if that is nothing.
+    """
+    import socket
+
+    return stream.recv(size, socket.MSG_PEEK | socket.MSG_DONTWAIT)
 
 
 def open_without_access(path: str) -> Descriptor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 
 from processing_core.annotations import TYPE_CHECKING
@@ -9,7 +10,37 @@ from processing_core.annotations import TYPE_CHECKING
 if TYPE_CHECKING:
     import socket
 
-__all__ = ["peer"]
+__all__ = [
+    "default_family",
+    "families",
+    "get_blocking",
+    "peeked",
+    "peer",
+    "read",
+    "set_blocking",
+    "write",
+]
+
+default_family = "AF_UNIX"
+families = ["AF_INET", "AF_INET6", "AF_UNIX"]
+"""The families of sockets that listeners and clients speak."""
+
+read, write = os.read, os.writev
+"""Read from a stream, and write several buffers into it; as much as the system has and takes at once."""
+
+get_blocking, set_blocking = os.get_blocking, os.set_blocking
+"""Whether these two wait where nothing can be read or written."""
+
+
+def peeked(stream: socket.socket, size: int) -> bytes:
+    """What can be read, and stays there; does not block.
+
+    :raises BlockingIOError: if that is nothing.
+    """
+    import socket
+
+    return stream.recv(size, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+
 
 _SOL_LOCAL, _LOCAL_PEERCRED, _LOCAL_PEERPID = 0, 1, 2
 _XUCRED = struct.Struct("=2I")  # the beginning of struct xucred: its version, the user

@@ -1,0 +1,128 @@
+"""Windows: no sockets without a name, and no word of the process at a socket's other end."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from processing_core.annotations import TYPE_CHECKING, NoReturn
+from processing_core.lowlevel import READABLE, WRITABLE, Poller, polled
+
+if TYPE_CHECKING:
+    import socket
+
+assert sys.platform == "win32"  # for type checkers
+
+__all__ = [
+    "default_family",
+    "families",
+    "get_blocking",
+    "nameless_sockets_may_work",
+    "open_without_access",
+    "path_of_descriptor",
+    "peeked",
+    "peer",
+    "read",
+    "set_blocking",
+    "write",
+]
+
+default_family = "AF_INET"
+families = ["AF_INET", "AF_INET6"]
+"""The families of sockets that listeners and clients speak."""
+
+_MOST = 1 << 20  # bytes written at once
+
+_unblocked: set[int] = set()
+"""The sockets for which `read` and `write` do not wait; changed by single operations of a set.
+
+To the system no socket blocks, because Ctrl-C does not interrupt a call of Windows' sockets; a thread that waits polls.
+"""
+
+
+def get_blocking(fd: int) -> bool:
+    """Whether `read` and `write` wait where nothing can be read or written."""
+    return fd not in _unblocked
+
+
+def set_blocking(fd: int, blocks: bool) -> None:
+    """Have them wait, or not."""
+    if blocks:
+        _unblocked.discard(fd)
+        return
+    _unblocked.add(fd)
+    with borrowed(fd) as stream:
+        stream.setblocking(False)
+
+
+@contextmanager
+def borrowed(fd: int) -> Iterator[socket.socket]:
+    """A socket object for a socket that stays its owner's."""
+    import socket
+
+    stream = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=fd)
+    try:
+        yield stream
+    finally:
+        stream.detach()
+
+
+def _when(fd: int, event: int) -> None:
+    if fd in _unblocked:
+        raise BlockingIOError(errno.EAGAIN, "nothing can be read or written now")
+    poller = Poller()
+    poller.register(fd, event)
+    polled(poller, None)
+
+
+def read(fd: int, size: int) -> bytes:
+    """Read from a stream, as much as has come; blocks while that is nothing, unless `set_blocking` has said so."""
+    with borrowed(fd) as stream:
+        while True:
+            try:
+                return stream.recv(size)
+            except BlockingIOError:
+                _when(fd, READABLE)
+
+
+def write(fd: int, parts: Sequence[bytes | memoryview]) -> int:
+    """Write several buffers into a stream, as much as the system takes at once; blocks as `read` does."""
+    whole = b"".join(part[:_MOST] for part in parts)
+    with borrowed(fd) as stream:
+        while True:
+            try:
+                return stream.send(whole[:_MOST])
+            except BlockingIOError:
+                _when(fd, WRITABLE)
+
+
+def peeked(stream: socket.socket, size: int) -> bytes:
+    """What can be read, and stays there; does not block.
+
+    :raises BlockingIOError: if that is nothing.
+    """
+    import socket
+
+    return stream.recv(size, socket.MSG_PEEK)
+
+
+def open_without_access(path: str) -> NoReturn:
+    """:raises OSError: always; it is asked for where nameless sockets may work."""
+    raise OSError(f"{path}: a socket has no file on Windows")
+
+
+def path_of_descriptor(fd: int) -> NoReturn:
+    """:raises OSError: always; it is asked for where nameless sockets may work."""
+    raise OSError(f"{fd}: a socket has no file on Windows")
+
+
+def nameless_sockets_may_work() -> bool:
+    """Never."""
+    return False
+
+
+def peer(connected: socket.socket) -> tuple[int, int]:
+    """(0, 0): the system tells neither the process nor the user."""
+    return 0, 0

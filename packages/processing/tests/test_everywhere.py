@@ -1,0 +1,104 @@
+"""What works on every system, by the start method that each has first: `nox -s windows` runs it under Wine."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import pytest
+
+import processing
+from processing.connection import Client, Listener, wait
+from processing.shared_memory import SharedMemory
+
+SECONDS = 60
+
+
+def send_twice(connection: processing.Connection) -> None:
+    connection.send(connection.recv() * 2)
+
+
+def write_first(name: str) -> None:
+    memory = SharedMemory(name)
+    memory.buf[0] = 42
+    memory.close()
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def fail(number: int) -> int:
+    raise ValueError(number)
+
+
+class TestProcesses:
+    def test_exit_codes(self) -> None:
+        process = processing.Process(target=os._exit, args=(7,))
+        process.start()
+        process.join(SECONDS)
+        assert process.exitcode == 7
+
+    @pytest.mark.parametrize(("end", "exitcode"), [("terminate", -15), ("kill", -9)])
+    def test_ended(self, end: str, exitcode: int) -> None:
+        process = processing.Process(target=time.sleep, args=(SECONDS,))
+        process.start()
+        assert wait([process.sentinel], 0.1) == []
+        getattr(process, end)()
+        assert wait([process.sentinel], SECONDS) == [process.sentinel]
+        process.join(SECONDS)
+        assert process.exitcode == exitcode
+
+    def test_methods_that_there_are_not(self) -> None:
+        missing = {"fork", "forkserver", "spawn", "no such"} - {*processing.get_all_start_methods()}
+        for name in missing:
+            with pytest.raises(ValueError, match="cannot find context for"):
+                processing.get_context(name)
+
+
+class TestConnections:
+    def test_pipe(self) -> None:
+        ours, theirs = processing.Pipe()
+        process = processing.Process(target=send_twice, args=(theirs,))
+        process.start()
+        theirs.close()
+        ours.send("ab")
+        assert wait([ours], SECONDS) == [ours]
+        assert ours.recv() == "abab"
+        process.join(SECONDS)
+        with pytest.raises(EOFError):
+            ours.recv()
+        ours.close()
+
+    def test_listener(self) -> None:
+        with Listener(("localhost", 0), authkey=b"key") as listener:
+            thread = threading.Thread(target=lambda: listener.accept(SECONDS).send("hello"))
+            thread.start()
+            with Client(listener.address, authkey=b"key") as client:
+                assert client.recv() == "hello"
+            thread.join()
+
+
+class TestShared:
+    def test_named_memory(self) -> None:
+        memory = SharedMemory(create=True, size=100)
+        process = processing.Process(target=write_first, args=(memory.name,))
+        process.start()
+        process.join(SECONDS)
+        assert memory.buf[0] == 42
+        with pytest.raises(FileExistsError):
+            SharedMemory(memory.name, create=True, size=100)
+        memory.close()
+        memory.unlink()
+
+    def test_manager(self) -> None:
+        with processing.Manager() as manager:
+            shared = manager.dict(key=1)
+            assert shared.copy() == {"key": 1}
+
+    def test_pool(self) -> None:
+        with processing.Pool(2) as pool:
+            assert pool.map(square, range(100)) == [number * number for number in range(100)]
+            with pytest.raises(ValueError, match="3"):
+                pool.apply(fail, (3,))

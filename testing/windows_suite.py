@@ -1,0 +1,199 @@
+"""Assembles CPython for Windows and runs the project's tests on it, under Wine::
+
+    python windows_suite.py WHEELS 3.11=/usr/bin/python3.11 ... -- [pytest's arguments]
+
+The interpreter is the one that panda3d's wheel carries for programs that it packs; the standard library is that of the
+CPython of the same version which runs here; `python.exe` and `python3.dll` are a few lines, built by zig.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from platform_suite import WINE, find_wine
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS = 240
+"""For the tests of one file."""
+
+REQUIREMENTS = ["cloudpickle>=3.0", "pytest>=8", "hypothesis", "numpy", "colorama"]
+
+FILES = """
+packages/processing/tests/test_everywhere.py
+packages/processing-sync/tests/test_event.py
+packages/processing-sync/tests/test_lock.py
+packages/processing-sync/tests/test_semaphore.py
+"""
+"""Those that pass; in each a test that needs a fork, say, is skipped where there is none."""
+
+MAIN = """
+#include <wchar.h>
+__declspec(dllimport) int Py_Main(int, wchar_t **);
+int wmain(int argc, wchar_t **argv) { return Py_Main(argc, argv); }
+"""
+LIBRARY_MAIN = "int DllMainCRTStartup(void *a, unsigned b, void *c) { (void)a, (void)b, (void)c; return 1; }\n"
+
+
+def zig(*arguments: str) -> None:
+    """Run one of zig's tools."""
+    subprocess.run([sys.executable, "-m", "ziglang", *arguments], check=True)
+
+
+def build(kind: list[str], source: str, folder: Path, *inputs: Path, output: Path) -> None:
+    """Compile a few lines of C for Windows."""
+    file = folder / "source.c"
+    file.write_text(source)
+    target = ["-target", "x86_64-windows-gnu", "-O2", "-s"]
+    zig("cc", *target, *kind, str(file), *map(str, inputs), "-o", str(output))
+
+
+def assemble(version: str, python: str, place: Path, scratch: Path) -> Path:
+    """A CPython for Windows.
+
+    :param version: such as ``3.13``.
+    :param python: a CPython of that version which runs here.
+    :return: its ``python.exe``.
+    """
+    number = version.replace(".", "")
+    download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+    chosen = ["--platform", "win_amd64", "--python-version", version, "--abi", f"cp{number}", "panda3d"]
+    subprocess.run([*download, *chosen, "--dest", str(scratch)], check=True)
+    copy_libraries(next(scratch.glob("panda3d-*.whl")), number, place)
+    copy_standard_library(python, place / "Lib")
+    definition, library = scratch / "python.def", scratch / "python.lib"
+    definition.write_text(f"LIBRARY python{number}.dll\nEXPORTS\nPy_Main\n")
+    zig("dlltool", "-m", "i386:x86-64", "-d", str(definition), "-l", str(library))
+    build(["-municode"], MAIN, scratch, library, output=place / "python.exe")
+    forward = scratch / "forward.def"
+    forward.write_text(forwarded(python, number))
+    build(["-shared", "-nostdlib"], LIBRARY_MAIN, scratch, forward, output=place / "python3.dll")
+    return place / "python.exe"
+
+
+def copy_libraries(wheel: Path, number: str, place: Path) -> None:
+    """The interpreter's libraries and extension modules."""
+    (place / "DLLs").mkdir(parents=True)
+    with zipfile.ZipFile(wheel) as archive:
+        for entry in archive.namelist():
+            name = entry.rpartition("/")[2]
+            if not entry.startswith("deploy_libs/") or "t-win_amd64" in name or "test" in name or "_wmi" in name:
+                continue
+            if name in (f"python{number}.dll", "VCRUNTIME140.dll", "VCRUNTIME140_1.dll"):
+                (place / name).write_bytes(archive.read(entry))
+            elif name.endswith(".pyd") or re.match(r"(lib\w+-\d+|sqlite3|zlib1)\.dll$", name):
+                (place / "DLLs" / name).write_bytes(archive.read(entry))
+
+
+def copy_standard_library(python: str, place: Path) -> None:
+    """The standard library of a CPython which runs here, without what is its own."""
+    ask = "import sysconfig; print(sysconfig.get_path('stdlib'))"
+    library = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
+    own = ["site-packages", "dist-packages", "lib-dynload", "test", "config-*", "__pycache__", "idlelib", "tkinter"]
+    shutil.copytree(library, place, ignore=shutil.ignore_patterns(*own))
+    (place / "site-packages").mkdir()
+
+
+def forwarded(python: str, number: str) -> str:
+    """The definition of a ``python3.dll``, which has the stable ABI of another library."""
+    ask = "import sysconfig; print(sysconfig.get_path('include'))"
+    include = Path(subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True).stdout.strip())
+    sys.path.insert(0, str(ROOT / "packages/processing-core/windows"))
+    import cross
+
+    lines = ["LIBRARY python3.dll", "EXPORTS"]
+    for line in cross.exports(include).splitlines()[2:]:
+        name, _, kind = line.partition(" ")
+        lines.append(f"{name}=python{number}.{name} {kind}".rstrip())
+    return "\n".join([*lines, ""])
+
+
+def install(version: str, wheels: Path, place: Path) -> None:
+    """Install the project and what its tests need."""
+    site = place / "Lib" / "site-packages"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(site), "--only-binary", ":all:"]
+    subprocess.run([*pip, "--platform", "win_amd64", "--python-version", version, *REQUIREMENTS], check=True)
+    for wheel in wheels.glob("*.whl"):
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(site)
+
+
+class Windows:
+    """An assembled CPython, and how to run it.
+
+    :param prefix: the folder of a Wine of its own.
+    """
+
+    def __init__(self, program: Path, prefix: Path) -> None:
+        self._command = [find_wine(), str(program)]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PROCESSING"))}
+        self._environment = {**kept, **WINE, "WINEPREFIX": str(prefix), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def run(self, *arguments: str, seconds: float = SECONDS) -> tuple[bool, str]:
+        """Run Python; whether it succeeded, and what it wrote."""
+        begun = subprocess.Popen(
+            [*self._command, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self._environment,
+            cwd=ROOT,
+            start_new_session=True,
+        )
+        try:
+            written, _ = begun.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.end()
+            written, _ = begun.communicate()
+            return False, f"{written.decode(errors='replace')}\nnot done in {seconds:g} s\n"
+        return begun.returncode == 0, written.decode(errors="replace")
+
+    def end(self) -> None:
+        """End all programs of this Wine."""
+        subprocess.run(["wineserver", "-k"], env=self._environment, check=False)
+
+
+def try_version(windows: Windows, arguments: list[str]) -> bool:
+    """Run the smoke test and the tests; whether all passed."""
+    good, written = windows.run("-W", "error", "testing/smoke.py", "processing")
+    print(written, end="", flush=True)
+    chosen = [argument for argument in arguments if argument.startswith(("packages", "tests"))]
+    options = [argument for argument in arguments if argument not in chosen]
+    for file in chosen or FILES.split():
+        passed, written = windows.run("-m", "pytest", "-q", "-p", "no:cacheprovider", file, *options)
+        print(f"{file}: {written.strip().rpartition(chr(10))[2]}", flush=True)
+        if not passed:
+            print(written, flush=True)
+            good = False
+    return good
+
+
+def main(arguments: list[str]) -> int:
+    """:return: the exit code."""
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    wheels, *programs = arguments[:split]
+    results = {}
+    for version, _, python in (program.partition("=") for program in programs):
+        with tempfile.TemporaryDirectory(prefix="processing-windows-") as folder:
+            place, scratch = Path(folder) / "python", Path(folder) / "scratch"
+            scratch.mkdir()
+            program = assemble(version, python, place, scratch)
+            install(version, Path(wheels), place)
+            windows = Windows(program, Path(folder) / "prefix")
+            try:
+                results[version] = try_version(windows, arguments[split + 1 :])
+            finally:
+                windows.end()
+    print("tried under Wine alone, which is not Windows:", end=" ")
+    print(*(f"CPython {version} {'passed' if good else 'FAILED'}" for version, good in results.items()), sep=", ")
+    return 0 if all(results.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
