@@ -1,5 +1,5 @@
 /* Linux: the folder that is the same for all processes, whatever their environment. */
-#include "platform/posix/socket_file.h"
+#include "platform/posix/socket_folder.h"
 
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 /* macOS: the user's own folder for temporary files, confstr(3), whatever TMPDIR says. */
-#include "platform/posix/socket_file.h"
+#include "platform/posix/socket_folder.h"
 
 #include <stdio.h>
 #include <string.h>

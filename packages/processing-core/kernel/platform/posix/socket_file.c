@@ -7,6 +7,7 @@
  * The lock, flock(2), keeps a sweep from unlinking a file between its making and the binding. It is not waited for, for
  * every user may lock a folder that all share. */
 #include "platform/posix/socket_file.h"
+#include "platform/posix/socket_folder.h"
 
 #include <fcntl.h>
 #include <stdio.h>

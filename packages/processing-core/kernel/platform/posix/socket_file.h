@@ -6,9 +6,6 @@
 
 #include <sys/un.h>
 
-/* The folder for them, without a slash at its end: this user's, or one that all users share. */
-void posix_socket_folder(char *path, size_t size);
-
 /* The address of the family's socket of this kind ('o' or 't') and number; its size; 0 if the folder's name is too
  * long. */
 socklen_t posix_socket_address(struct sockaddr_un *a, const struct platform_family *family, char kind, uint64_t owner,

@@ -51,7 +51,7 @@ DescriptorSet = select.epoll
 READABLE, WRITABLE, HUNG_UP = select.POLLIN, select.POLLOUT, select.POLLHUP
 """What a `Poller` may be told to wait for, and says; it always waits for `HUNG_UP`."""
 
-close = os.close
+close: Callable[[int], None] = os.close
 """Close a descriptor."""
 
 open_ends = os.pipe
@@ -63,7 +63,7 @@ KEEPS_NUMBERS = False
 SIGKILL = signal.SIGKILL
 """Ends a process, whatever it does."""
 
-register_at_fork = os.register_at_fork
+register_at_fork: Callable[..., None] = os.register_at_fork
 """Call functions at every fork through Python."""
 
 open_process = os.pidfd_open
@@ -73,7 +73,7 @@ signal_process = signal.pidfd_send_signal
 """Send a signal to the process of a descriptor."""
 
 
-yield_processor = os.sched_yield
+yield_processor: Callable[[], None] = os.sched_yield
 """Let other threads run first."""
 
 

@@ -59,7 +59,7 @@ SIGKILL = signal.SIGKILL
 open_ends = os.pipe
 """The ends of a new pipe, for reading and for writing."""
 
-register_at_fork = os.register_at_fork
+register_at_fork: Callable[..., None] = os.register_at_fork
 """Call functions at every fork through Python."""
 
 
