@@ -451,7 +451,10 @@ class IMapIterator(Generic[R]):
                 raise TimeoutError(f"the next result was not there after {timeout} s")
         if found is _OVER:
             raise StopIteration
-        return _given(found)  # type: ignore[no-any-return]
+        try:
+            return _given(found)  # type: ignore[no-any-return]
+        finally:
+            del found  # else the exception and the traceback with this frame would refer to each other
 
     async def next_async(self, timeout: float | None = None) -> R:
         """The next result: `next`, awaited in a task of an event loop; ``async for`` calls it.
@@ -468,7 +471,10 @@ class IMapIterator(Generic[R]):
                 raise TimeoutError(f"the next result was not there after {timeout} s")
         if found is _OVER:
             raise StopAsyncIteration
-        return _given(found)  # type: ignore[no-any-return]
+        try:
+            return _given(found)  # type: ignore[no-any-return]
+        finally:
+            del found  # else the exception and the traceback with this frame would refer to each other
 
     def _next_now(self) -> Any:
         """The next result, taken; `_NOT_YET` if it is not there, `_OVER` if there are no more."""
