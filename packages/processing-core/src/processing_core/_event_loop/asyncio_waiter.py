@@ -24,7 +24,7 @@ class AsyncioWaiter(LoopWaiter):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
-        self.loop = ref(loop)
+        self.loop: ReferenceType[asyncio.AbstractEventLoop] = ref(loop)
         loop.add_reader(self.fileno(), self.look)
         self._guard = _close_at_shutdown(ref(loop), ref(self))
         try:

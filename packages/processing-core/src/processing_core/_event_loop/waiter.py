@@ -47,8 +47,8 @@ class Wait:
     __slots__ = ("one", "told", "wake")
 
     def __init__(self, one: bool) -> None:
-        self.one = one
-        self.told = False
+        self.one: bool = one
+        self.told: bool = False
         self.wake: Callable[[], object] | None = None  # lets the task go on; None while it runs
 
 
@@ -65,7 +65,7 @@ class LoopWaiter:
         self._numbers = itertools.count(1)
         self._only_told = False  # whether the last look was at the observer alone
         with without_forks():
-            self.observer = _kernel.Observer()
+            self.observer: _kernel.Observer = _kernel.Observer()
             self._set = open_set()
             keep_private(self)
         if self.observer.fileno() < 0:

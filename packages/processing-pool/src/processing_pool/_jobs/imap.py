@@ -504,7 +504,7 @@ class IMapIterator(Generic[R]):
         try:
             return _given(found)  # type: ignore[no-any-return]
         finally:
-            found = None  # an error's traceback refers to this frame
+            del found  # else the exception and the traceback with this frame would refer to each other
 
     async def next_async(self, timeout: float | None = None) -> R:
         """The next result: `next`, awaited in a task of an event loop; ``async for`` calls it.
@@ -525,7 +525,7 @@ class IMapIterator(Generic[R]):
         try:
             return _given(found)  # type: ignore[no-any-return]
         finally:
-            found = None  # an error's traceback refers to this frame
+            del found  # else the exception and the traceback with this frame would refer to each other
 
     def _next_now(self) -> Any:
         """The next result, taken; `_NOT_YET` if it is not there, `_OVER` if there are no more."""

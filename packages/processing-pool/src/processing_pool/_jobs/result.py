@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from processing_core import TimeoutError
 from processing_core.annotations import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from processing_core.lowlevel import checked_timeout
-from processing_pool._engine.collector import Target
+from processing_pool._engine.collector import Target, Waiter
 from processing_pool._errors import TaskCancelled
 from processing_pool._options import Options
 
@@ -92,7 +92,7 @@ class AsyncResult(Target, Generic[R]):
         callback: Callable[[R], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
     ) -> None:
-        self.waiters = []
+        self.waiters: list[Waiter] = []
         self._owner = owner
         self._pool = pool
         self.task: Any = task
