@@ -11,7 +11,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from processing_core import _forks
@@ -42,7 +42,8 @@ TRACE = "PROCESSING_TRACE"
 
 LARGEST = 1 << 28
 """Bytes of a file at the most; it takes as many as there are events."""
-event = _kernel.trace_event
+event: Callable[[int, int, int, int, int], None] = _kernel.trace_event
+"""(kind, begin, end, a, b): record what took place between two times, if a trace is on."""
 
 
 class _State:
