@@ -204,13 +204,13 @@ class TestFaults:
         with Rendezvous() as rendezvous:
             program = [sys.executable, "-c", CLIENT, fresh.address, rendezvous.address]
             client = subprocess.Popen(program)
-            peers = [rendezvous.accept() for _ in range(2)]  # both workers are busy, and 18 tasks wait
+            for _ in range(2):
+                rendezvous.accept()  # both workers are busy, and 18 tasks wait
             client.kill()
             client.wait()
-            for peer in peers:
-                peer.release()
-            with connected(fresh) as machines, machines.Pool() as pool:
-                assert pool.map(tasks.square, range(20)) == [i * i for i in range(20)]
+        # All that run are released now; one that a worker begins before the scheduler drops it finds no listener.
+        with connected(fresh) as machines, machines.Pool() as pool:
+            assert pool.map(tasks.square, range(20)) == [i * i for i in range(20)]
 
     def test_an_item_is_returned_once(self, fresh: DaskCluster, tmp_path: Path) -> None:
         """A worker is killed while results come; each item has one result, in its place."""
