@@ -21,8 +21,8 @@ __all__ = [
     "write",
 ]
 
-default_family = "AF_UNIX"
-families = ["AF_INET", "AF_INET6", "AF_UNIX"]
+default_family: str = "AF_UNIX"
+families: list[str] = ["AF_INET", "AF_INET6", "AF_UNIX"]
 """The families of sockets that listeners and clients speak."""
 
 read, write = os.read, os.writev

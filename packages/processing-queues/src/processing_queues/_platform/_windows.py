@@ -29,8 +29,8 @@ __all__ = [
     "write",
 ]
 
-default_family = "AF_INET"
-families = ["AF_INET", "AF_INET6"]
+default_family: str = "AF_INET"
+families: list[str] = ["AF_INET", "AF_INET6"]
 """The families of sockets that listeners and clients speak."""
 
 _MOST = 1 << 20  # bytes written at once
