@@ -7,10 +7,9 @@ pipe's end they are all gone, and what is still registered is cleaned up.
 from __future__ import annotations
 
 import os
+import signal  # this package cannot be imported in the tracker's process, which runs this file alone
 import sys
 from collections.abc import Callable
-
-from processing_core.annotations import signal
 
 __all__ = ["CLEANUP_FUNCTIONS", "IGNORED_SIGNALS", "main"]
 
