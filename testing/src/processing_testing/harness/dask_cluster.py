@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import json
 import os
 import subprocess
@@ -19,6 +20,15 @@ QUIET = {
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
     "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "10s",
 }
+
+
+def import_engine() -> None:
+    """Import Dask without the reducers of exceptions that it registers, which other tests' children would inherit."""
+    reducers = dict(copyreg.dispatch_table)
+    import distributed  # noqa: F401
+
+    copyreg.dispatch_table.clear()
+    copyreg.dispatch_table.update(reducers)
 
 
 class DaskCluster:
@@ -46,6 +56,7 @@ class DaskCluster:
         self.workers: list[subprocess.Popen[Any]] = []
 
     def __enter__(self) -> Self:
+        import_engine()
         self._folder = tempfile.TemporaryDirectory(prefix="processing-dask-")
         folder = Path(self._folder.name)
         self._file = folder / "scheduler.json"
