@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parent.parent
 
 SLOW = ["enum", "signal", "re", "socket", "selectors", "subprocess", "typing", "logging", "traceback", "queue", "heapq"]
 SLOW += ["pathlib", "inspect", "asyncio", "concurrent.futures", "ctypes", "multiprocessing", "cloudpickle"]
@@ -102,3 +105,13 @@ def test_the_packages_may_be_imported_lazily(tmp_path: Path, method: str, kind: 
     options = ["-X", "lazy_imports=all"] if kind == "all" else []
     run = subprocess.run([sys.executable, *options, path, method], capture_output=True, text=True, timeout=50)
     assert (run.stdout, run.stderr, run.returncode) == ("0 2 [1] {1}\n", "", 0)
+
+
+def test_files_that_are_programs_import_the_standard_library_alone() -> None:
+    """They are run by their paths, isolated, where these packages cannot be imported."""
+    sources = [path for path in (ROOT / "packages").glob("*/src/**/*.py") if path.name != "__main__.py"]
+    programs = [path for path in sources if re.search(r"^if __name__ == .__main__.:", path.read_text(), re.MULTILINE)]
+    assert {path.name for path in programs} == {"_tracking_process.py", "_reaper.py"}
+    for path in programs:
+        found = re.findall(r"^(?:from|import) (\w+)", path.read_text(), re.MULTILINE)
+        assert [name for name in found if name not in sys.stdlib_module_names] == [], path

@@ -25,12 +25,11 @@ from __future__ import annotations
 import fcntl
 import os
 import select
+import signal  # the reaper's process runs this file alone, and cannot import this package
 import socket
 import struct
 import sys
 import time
-
-from processing_core.annotations import signal
 
 __all__ = ["FOLDER", "address", "bound", "clear", "unlink_unused"]
 
