@@ -13,7 +13,7 @@ import sys
 import tempfile
 from typing import IO
 
-FIRST = ["packages/processing-core", "packages/processing-pool", "packages/processing-sync"]
+FIRST = ["packages/processing-core", "packages/processing-pool"]
 """Folders named in ``testpaths`` that take about half of the time; the second half runs all others."""
 
 
