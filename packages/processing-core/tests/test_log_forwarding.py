@@ -15,6 +15,9 @@ from processing_core import _log_forwarding, lowlevel
 from processing_testing.children import logs
 from processing_testing.harness import leaks
 
+# Python warns of the thread that handles the records, if it runs when another child is forked.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
 
 class Collecting(logging.Handler):
     """Keeps what it handles."""
