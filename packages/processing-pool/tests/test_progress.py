@@ -198,6 +198,9 @@ def test_lines_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_tqdm_goes_on_working(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     tqdm = pytest.importorskip("tqdm")
     monkeypatch.setattr(tqdm.tqdm, "monitor_interval", 0)  # a thread that stays
+    monkeypatch.setattr(
+        tqdm.tqdm, "_lock", threading.RLock(), raising=False
+    )  # else multiprocessing's, with its tracker
     text = io.StringIO()
     assert len(list(tqdm.tqdm(pool.imap(abs, range(9)), total=9, file=text))) == 9
     assert "9/9" in text.getvalue()
