@@ -44,6 +44,9 @@ void *mmap(void *at, size_t n, int protection, int flags, int fd, off_t offset)
     return result;
 }
 
+/* What a program calls that was compiled with 64-bit offsets. */
+void *mmap64(void *at, size_t n, int protection, int flags, int fd, off64_t offset) __attribute__((alias("mmap")));
+
 int munmap(void *at, size_t n)
 {
     if ((uintptr_t)at % page()) return errno = EINVAL, -1;
