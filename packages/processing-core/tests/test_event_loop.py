@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -317,3 +318,12 @@ class TestCoroutineFunctions:
 
 async def _put_doubled(queue: lowlevel.Queue[tuple[int, str, int]], number: int) -> None:
     queue.put(await children.doubled(number))
+
+
+def test_a_slot_is_used_again_after_a_notification_that_was_not_taken() -> None:
+    for _ in range(3):
+        queue, observer = lowlevel.Queue(), lowlevel.Observer()
+        assert not queue._watch(observer)
+        queue.put(1)
+        assert select.select([observer], [], [], 0)[0] == [observer]
+        observer.close()

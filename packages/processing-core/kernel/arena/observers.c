@@ -65,7 +65,8 @@ uint64_t observable_watch(struct observable *o, uint32_t slot)
     return arena_offset(o);
 }
 
-/* What an earlier owner was told stays: the new one ignores keys that it does not know. */
+/* What an earlier owner was told stays: the new one ignores keys that it does not know. `told` is reset once the new one
+ * can be reached (mailbox_begin). */
 outcome mailbox_open(uint32_t slot)
 {
     return arena_commit(arena.header->mailboxes_at + (uint64_t)slot * MAILBOX_SIZE, MAILBOX_SIZE);

@@ -21,6 +21,7 @@ static bool observer_open(observer_object *e, bool from_dead)
         e->fd = platform_observer_make(&arena.header->family, e->owner, e->slot);
         if (e->fd >= 0) {
             platform_datagrams_require(e->fd, arena.header->family.token);
+            mailbox_begin(e->slot); /* after the address is there: what was told before sent its datagram elsewhere */
             return true;
         }
         store(entry, 0); /* a fork's child holds the address still */

@@ -196,7 +196,7 @@ class PutWatched(Scenario[tuple[Any, Any, Tally]]):
 
     def prepare(self) -> tuple[Any, Any, Tally]:
         queue, observer = self.k.Queue(), self.k.Observer()
-        assert not queue._watch()
+        assert not queue._watch(observer)
         return queue, observer, Tally()
 
     def act(self, world: tuple[Any, Any, Tally]) -> None:
@@ -207,11 +207,11 @@ class PutWatched(Scenario[tuple[Any, Any, Tally]]):
         queue, observer, done = world
         notified = bool(select.select([observer], [], [], 0)[0])
         assert notified or not done.value, "the producer did not notify the observer"
-        assert queue._watch() == (not queue.empty())
+        assert queue._watch(observer) == (not queue.empty())
         while not queue.empty():
             queue.get()
         observer.take()
-        assert not queue._watch()
+        assert not queue._watch(observer)
         queue.put(2)
         assert select.select([observer], [], [], 0)[0]
         assert queue.get() == 2
@@ -227,7 +227,8 @@ class Watch(Scenario[Any]):
 
     def act(self, world: Any) -> None:
         observers = [self.k.Observer() for _ in range(3)]
-        world._watch()
+        for observer in observers:
+            world._watch(observer)
         world.put(os.getpid())
         observers.clear()
 
@@ -236,7 +237,8 @@ class Watch(Scenario[Any]):
             world.get()
         observers = [self.k.Observer() for _ in range(64)]
         assert all(observer.fileno() >= 0 for observer in observers)
-        assert not world._watch()
+        assert not any([world._watch(observer) for observer in observers])
         world.put(1)
-        assert len(select.select(observers, [], [], 0)[0]) == 64
+        told = len(select.select(observers, [], [], 0)[0])
+        assert told == 64, told
         assert world.get() == 1
