@@ -237,7 +237,7 @@ class Watch(Scenario[Any]):
             world.get()
         observers = [self.k.Observer() for _ in range(64)]
         assert all(observer.fileno() >= 0 for observer in observers)
-        assert not any([world._watch(observer) for observer in observers])
+        assert not any(world._watch(observer) for observer in observers)
         world.put(1)
         told = len(select.select(observers, [], [], 0)[0])
         assert told == 64, told

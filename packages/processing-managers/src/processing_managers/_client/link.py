@@ -7,6 +7,7 @@ import itertools
 import os
 import sys
 import threading
+from _pickle import UnpicklingError
 from collections.abc import Mapping
 from functools import partial
 
@@ -23,6 +24,9 @@ from processing_managers._wire.serializers import PICKLE, Serializer
 from processing_queues import Client, Connection
 
 __all__ = ["AnyLink", "Link", "LinkRegistry"]
+
+UNREADABLE = (UnpicklingError, ValueError, TypeError, LookupError, EOFError, AttributeError, ImportError)
+"""What a serializer raises for what another has written."""
 
 
 class AnyLink(Protocol):
@@ -155,7 +159,7 @@ class Link:
     def _read_greeting(self, said: bytes) -> tuple[int, str, bytes]:
         try:
             pid, server_id, sealed = self.serializer.loads(said)
-        except Exception as error:
+        except UNREADABLE as error:  # and not what a signal handler raises
             name = self.serializer.name
             raise ValueError(f"serializer {name!r}: the manager's server at {self.address!r} has another") from error
         return pid, server_id, sealed

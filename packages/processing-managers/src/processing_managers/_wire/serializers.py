@@ -44,9 +44,14 @@ def _refuse(marshaller: Any, value: object, write: Callable[[str], object]) -> N
 
 
 def _xml_loads(data: bytes) -> Any:
+    from xml.parsers.expat import ExpatError
+    from xmlrpc.client import Error
     from xmlrpc.client import loads as parse
 
-    (obj,), _ = parse(data.decode(), use_builtin_types=True)
+    try:
+        (obj,), _ = parse(data.decode(), use_builtin_types=True)
+    except (ExpatError, Error) as error:
+        raise ValueError(f"no XML-RPC: {error}") from error
     return obj
 
 
