@@ -73,7 +73,10 @@ if not TYPE_CHECKING:  # for a checker would take every name then
         if name != "SharedArray" and not name.startswith("_"):
             managers = _import_module("processing_managers.managers")
             if name in managers.__all__:
-                return getattr(managers, name)
+                # All at once, so that pickle finds each class without this function: what a signal handler raises in
+                # it, pickle would replace by an error of its own.
+                globals().update({each: getattr(managers, each) for each in managers.__all__})
+                return globals()[name]
         return _load(name)
 
 
