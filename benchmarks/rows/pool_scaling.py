@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from time import perf_counter
+from typing import Any
 
-from benchmarks.comparison import Measure, Peer, Row
+from benchmarks.comparison import Peer, Row
 
 fork = multiprocessing.get_context("fork")
 
@@ -16,8 +18,17 @@ def identity(number: int) -> int:
     return number
 
 
-def timed(mapped: Callable[[range], list[int]], n: int) -> float:
-    mapped(range(100))
+Mapped = Callable[[range], list[int]]
+Pools = Callable[[], AbstractContextManager[Any]]
+
+
+def ours(workers: int) -> AbstractContextManager[Any]:
+    import processing
+
+    return processing.Pool(workers)
+
+
+def timed(mapped: Mapped, n: int) -> float:
     start = perf_counter()
     results = mapped(range(n))
     taken = perf_counter() - start
@@ -25,41 +36,27 @@ def timed(mapped: Callable[[range], list[int]], n: int) -> float:
     return taken
 
 
-def ours(workers: int, chunksize: int | None, n: int) -> float:
-    import processing
-
-    with processing.Pool(workers) as pool:
-        return timed(lambda items: pool.map(identity, items, chunksize), n)
-
-
-def mp(workers: int, chunksize: int | None, n: int) -> float:
-    with fork.Pool(workers) as pool:
-        return timed(lambda items: pool.map(identity, items, chunksize), n)
+def one_map(pool_of: Pools, n: int) -> float:
+    """A map of *n* tasks, each by itself."""
+    with pool_of() as pool:
+        pool.map(identity, range(100), 1)
+        return timed(lambda items: pool.map(identity, items, 1), n)
 
 
-def repeated(measure: Callable[[int], float], size: int) -> Measure:
-    """Measure maps of *size* tasks each, as many as make up *n*."""
+def maps_of(size: int, pool_of: Pools, n: int) -> float:
+    """Maps of *size* tasks each on one pool, as many as make up *n*."""
+    times = max(1, n // size)
+    with pool_of() as pool:
+        pool.map(identity, range(100))
+        return sum(timed(lambda items: pool.map(identity, items), size) for _ in range(times)) * n / (times * size)
 
-    def all_of_them(n: int) -> float:
-        return sum(measure(size) for _ in range(max(1, n // size))) * n / (max(1, n // size) * size)
 
-    return all_of_them
-
-
-def row(name: str, what: str, mine: Measure, theirs: Measure, first: int) -> Row:
-    return Row(name, what, "task", mine, (Peer("mp.Pool", theirs),), first=first)
+def row(name: str, what: str, measure: Callable[[Pools, int], float], workers: int, first: int) -> Row:
+    theirs = Peer("mp.Pool", partial(measure, partial(fork.Pool, workers)))
+    return Row(name, what, "task", partial(measure, partial(ours, workers)), (theirs,), first=first)
 
 
 ROWS = [
-    *(row(f"pool-map-{w}", f"pool.map, {w} workers", partial(ours, w, 1), partial(mp, w, 1), 100) for w in (1, 2, 8)),
-    *(
-        row(
-            f"pool-map-1e{k}",
-            f"pool.map of 10^{k}",
-            repeated(partial(ours, 2, None), 10**k),
-            repeated(partial(mp, 2, None), 10**k),
-            10**k,
-        )
-        for k in (3, 4, 5, 6)
-    ),
+    *(row(f"pool-map-{w}", f"pool.map, {w} workers", one_map, w, 100) for w in (1, 2, 8)),
+    *(row(f"pool-map-1e{k}", f"pool.map of 10^{k}", partial(maps_of, 10**k), 2, 10**k) for k in (3, 4, 5, 6)),
 ]

@@ -164,6 +164,8 @@ int platform_doorbell_sleep(int reading, int64_t deadline_ns);
  * closes the descriptors of a killed process one after another. */
 bool platform_doorbell_no_readers(int writing, int reading);
 
+/* == the lifeline (lifeline.c) == */
+
 /* End this process at once, as `platform_kill` does, when this doorbell hangs up, or if it has: whatever the process's
  * threads do. No process rings it. The descriptor must stay open. False with errno. */
 bool platform_die_with(int reading);
