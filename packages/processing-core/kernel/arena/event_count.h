@@ -1,6 +1,7 @@
 /* Parking: waiting across processes on a word in the arena.
  *
- * An *event count* is a 32-bit word: bit 0 says that a thread may be parked on it, the rest counts wakes.
+ * An *event count* is a 32-bit word: bit 0 says that a thread may be parked on it, bit 1 belongs to observers
+ * (observers.h), the rest counts wakes.
  *
  *   waiter:  ticket = park_prepare(w); test the predicate; park_sleep(w, ticket, ...)
  *   waker:   make the predicate true; park_wake(w, n)
@@ -19,13 +20,14 @@
 #include "base/kernel.h"
 
 #define ALL_WAITERS 0x7fffffff
+enum { PARKED = 1, OBSERVED = 2, ONE_WAKE = 4 };
 
 uint32_t park_prepare(word32 *w);
 void park_wake_slow(word32 *w, int n);
 static inline void park_wake(word32 *w, int n)
 {
     fence_after_write();
-    if (load(w) & 1) park_wake_slow(w, n);
+    if (load(w) & PARKED) park_wake_slow(w, n);
 }
 
 #endif

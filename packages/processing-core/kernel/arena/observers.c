@@ -49,7 +49,9 @@ void observable_wake_slow(struct observable *o, int n, word64 *spinner)
     if (spinner && load(spinner)) return;
     park_wake_slow(&o->parked, n);
     crash_point();
-    if (!load(&o->observers)) return;
+    if (!(load(&o->parked) & OBSERVED)) return;
+    fetch_and(&o->parked, ~(uint32_t)OBSERVED);
+    crash_point();
     uint64_t set = exchange(&o->observers, 0), key = arena_offset(o);
     crash_point();
     for (; set; set &= set - 1)
@@ -61,7 +63,8 @@ void observable_wake_slow(struct observable *o, int n, word64 *spinner)
 uint64_t observable_watch(struct observable *o, uint32_t slot)
 {
     fetch_or(&o->observers, bit_of(slot));
-    park_prepare(&o->parked);
+    fetch_or(&o->parked, OBSERVED);
+    fence_after_write();
     return arena_offset(o);
 }
 

@@ -2,21 +2,19 @@
  * loop, is told which of the words that it waits for changed.
  *
  * An *observable* is an event count (event_count.h) with a set of observers: bit `slot % 64` of each.  A waker looks at
- * them only in its slow path, which bit 0 of the event count opens for sleeping threads and for observers alike: an
- * operation whose event count is 0 costs what it costs without observers.
+ * them only in its slow path, which PARKED or OBSERVED opens: an operation whose event count has neither costs what it
+ * costs without observers. Where only observers wait, no thread is woken, which would take two system calls.
  *
- *     observer:  observers |= bit; park_prepare(parked);  try again;  sleep on the descriptor
- *     waker:     change; park_wake: is bit 0 of `parked` set?  advance `parked` (which may clear bit 0), wake threads;
- *                set = exchange(observers, 0); tell every observer of the set the observable's key
+ *     observer:  observers |= bit; parked |= OBSERVED; fence;  try again;  sleep on the descriptor
+ *     waker:     change; fence; is PARKED or OBSERVED set in `parked`?  wake threads, if PARKED is set;
+ *                parked &= ~OBSERVED; set = exchange(observers, 0); tell every observer of the set the observable's key
  *
- * No lost wake-up. All these accesses are sequentially consistent, and `park_prepare` and `park_wake` have their fences.
- * If the observer's second try does not see the change, the change comes after it in that order, and so after its write
- * of bit 0. So either the waker's load sees bit 0, and its exchange, which comes later, sees the observer's bit; or
- * another waker has cleared bit 0 in between, and that one's exchange, which comes after its clearing, sees the bit. In
- * that second case the other waker tells the observer after the clearing, and so after the change of the first waker, if
- * that one has seen bit 0; if it has not seen it, then the clearing came before, and the bit was still to be taken by an
- * exchange that comes after the change. Each registration is told at most once: an observer that goes on waiting registers again
- * *before* it tries again.
+ * No lost wake-up. All these accesses are sequentially consistent. If the observer's last try does not see the change,
+ * the change comes after it in that order, and so after its write of OBSERVED. Either the waker's load sees OBSERVED; then
+ * its exchange, which comes later, or another waker's before it, takes the observer's bit. Or another waker has cleared
+ * OBSERVED in between, and that one's exchange, which comes after its clearing, or an earlier one, takes the bit. So each
+ * registration is told, once. The telling may come before the change that the observer missed; therefore an observer that
+ * was told and goes on waiting registers again *before* its last try, to which the same applies.
  *
  * To tell is to put the key (the observable's offset) into the observer's mailbox, and to send a datagram to its address
  * unless `told` says that one is on its way since the observer's last look:
@@ -53,13 +51,13 @@ void observable_wake_slow(struct observable *o, int n, word64 *spinner);
 static inline void observable_wake(struct observable *o, int n)
 {
     fence_after_write();
-    if (load(&o->parked) & 1) observable_wake_slow(o, n, NULL);
+    if (load(&o->parked) & (PARKED | OBSERVED)) observable_wake_slow(o, n, NULL);
 }
 /* Wake one, unless a consumer spins: see park_until_alone (spin.h), which passes on what it does not take. */
 static inline void observable_wake_unless(struct observable *o, word64 *spinner)
 {
     fence_after_write();
-    if (load(&o->parked) & 1) observable_wake_slow(o, 1, spinner);
+    if (load(&o->parked) & (PARKED | OBSERVED)) observable_wake_slow(o, 1, spinner);
 }
 /* Register an observer; the caller tries again afterwards.  Returns the key that it will be told. */
 uint64_t observable_watch(struct observable *o, uint32_t slot);

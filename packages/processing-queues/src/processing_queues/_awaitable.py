@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 
 from processing_core.annotations import Any, Generic, TypeVar
 from processing_core.lowlevel import BUSY, checked_timeout, until
@@ -32,7 +33,7 @@ class AwaitableQueue(Generic[T]):
         :raises ClosedError: if it was closed in this process.
         :raises Exception: what unpickling the object raises; the next call takes the next one.
         """
-        return await _got(self, lambda: self.get(False, copy=copy), block, timeout)  # type: ignore[no-any-return]
+        return await _got(self, partial(self.get, False, copy=copy), block, timeout)  # type: ignore[no-any-return]
 
     async def get_many_async(
         self: Any, limit: int, block: bool = True, timeout: float | None = None, *, copy: bool = False
@@ -47,7 +48,7 @@ class AwaitableQueue(Generic[T]):
         :raises queue.Empty: if none came in time.
         :raises ShutDown: if the queue was shut down and is empty.
         """
-        return await _got(self, lambda: self.get_many(limit, False, copy=copy), block, timeout)  # type: ignore[no-any-return]
+        return await _got(self, partial(self.get_many, limit, False, copy=copy), block, timeout)  # type: ignore[no-any-return]
 
     async def put_async(self: Any, obj: T, block: bool = True, timeout: float | None = None) -> None:
         """Put an object, in a task of an event loop: `put`, awaited.
@@ -61,7 +62,7 @@ class AwaitableQueue(Generic[T]):
         :raises ClosedError: if it was closed in this process.
         :raises Exception: what pickling the object raises.
         """
-        await _put(self, lambda: self.put(obj, False), block, timeout, one=not self._max_bytes)
+        await _put(self, partial(self.put, obj, False), block, timeout, one=not self._max_bytes)
 
     async def put_many_async(self: Any, objs: Iterable[T], block: bool = True, timeout: float | None = None) -> None:
         """Put several objects: `put_many`, awaited.
@@ -73,7 +74,7 @@ class AwaitableQueue(Generic[T]):
         :raises ShutDown: if the queue was shut down.
         """
         given = list(objs)
-        await _put(self, lambda: self.put_many(given, False), block, timeout, one=False)
+        await _put(self, partial(self.put_many, given, False), block, timeout, one=False)
 
     async def __aiter__(self) -> AsyncIterator[T]:
         """The objects of the queue, until it is shut down."""

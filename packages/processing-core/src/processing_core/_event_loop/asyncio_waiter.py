@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from functools import partial
 from weakref import ReferenceType, WeakValueDictionary, ref
 
@@ -32,18 +32,19 @@ class AsyncioWaiter(LoopWaiter):
         except StopIteration:
             pass
 
-    async def sleep(self, wait: Wait, left: float | None) -> None:
+    def sleep(self, wait: Wait, left: float | None) -> Awaitable[None]:
         """Sleep until the wait is woken, or for ``left`` seconds."""
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
-        wait.wake = partial(_finish, future)
-        timer = None if left is None else loop.call_later(left, _finish, future)
-        try:
-            await future
-        finally:
-            wait.wake = None
-            if timer is not None:
-                timer.cancel()
+        future = asyncio.get_running_loop().create_future()
+        wait.wake = partial(_finish, future)  # which does nothing any more once the task goes on
+        return future if left is None else _finished_in_time(future, left)
+
+
+async def _finished_in_time(future: asyncio.Future[None], seconds: float) -> None:
+    timer = future.get_loop().call_later(seconds, _finish, future)
+    try:
+        await future
+    finally:
+        timer.cancel()
 
 
 def _finish(future: asyncio.Future[None]) -> None:

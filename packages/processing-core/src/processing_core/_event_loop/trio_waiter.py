@@ -15,13 +15,17 @@ class TrioWaiter(LoopWaiter):
     async def sleep(self, wait: Wait, left: float | None) -> None:
         """Sleep until the wait is woken, or for ``left`` seconds."""
         task = trio.lowlevel.current_task()
+        asleep = True
 
         def wake() -> None:
-            wait.wake = None
-            trio.lowlevel.reschedule(task)
+            nonlocal asleep
+            if asleep:
+                asleep = False
+                trio.lowlevel.reschedule(task)
 
         def abort(_: object) -> trio.lowlevel.Abort:
-            wait.wake = None
+            nonlocal asleep
+            asleep = False
             return trio.lowlevel.Abort.SUCCEEDED
 
         with trio.CancelScope(deadline=float("inf") if left is None else trio.current_time() + left):

@@ -99,6 +99,8 @@ async def _tried_again(
             if left is not None and left <= 0:
                 return BUSY
             await waiter.sleep(wait, waiter.most(left))
+            if (result := attempt()) is not BUSY:
+                break
             now = watch(waiter)
             if now != key:  # a descriptor was replaced by another one
                 waiter.remove(key, wait)

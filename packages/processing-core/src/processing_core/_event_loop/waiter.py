@@ -9,14 +9,17 @@
                                   └── the descriptors that tasks wait for
 
 A wait takes nothing. A task registers the observer, tries the operation without waiting, and sleeps only if it was not
-possible; when it is told, it registers again and tries again. The try and the return to the task's code are one step of
-the loop, so a cancellation, which comes only while the task sleeps, finds nothing taken.
+possible; when it is told, it tries again, and if that fails, it registers again and tries once more before it sleeps.
+So a wait that succeeds leaves no registration, by which the next change would be told to no wait. The try and the
+return to the task's code are one step of the loop, so a cancellation, which comes only while the task sleeps, finds
+nothing taken.
 
-Of several waits for one key only the first is woken: what changed may serve just one. No wake-up is lost, because each
-wait that was woken passes it on, whichever way it ends: if it succeeded there may be more, and if it was cancelled it
-took nothing. A woken wait that fails has registered before it tried, so it will be told of the next change; until then
-there is nothing that another wait could take either. A wait that does not say `one`, such as an event's, keeps nothing
-from the next, which is woken too.
+Of several waits for one key only the first is woken: what changed may serve just one. No wake-up is lost, because
+while waits for a key sleep, the observer is registered, or its notification is on its way, or one of them was woken and
+has not ended its turn. It has three ends. If it succeeds, there may be more, so it wakes the next; if it is cancelled
+it took nothing, and wakes the next, too. If it fails, it has registered before its last try, so it will be told of the
+next change; until then there is nothing that another wait could take either. A wait that does not say `one`, such as an
+event's, keeps nothing from the next, which is woken too.
 
 A process that is killed between a change and its notification tells no observer; so at each death all waits try again.
 """
@@ -25,7 +28,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from processing_core._family import ensure_family
 from processing_core._fds.descriptors import Descriptor, open_pidfd, open_set
@@ -35,7 +38,12 @@ from processing_core._platform import READABLE
 
 __all__ = ["LoopWaiter", "Wait"]
 
+_TURNS = 16  # looks of which one is at all descriptors, while the observer is told all the time
 _SLICE = 0.4  # seconds between two looks where a member cannot be watched: this process may open no more descriptors
+
+
+def _do_nothing() -> None:
+    pass
 
 
 class Wait:
@@ -49,7 +57,7 @@ class Wait:
     def __init__(self, one: bool) -> None:
         self.one: bool = one
         self.told: bool = False
-        self.wake: Callable[[], object] | None = None  # lets the task go on; None while it runs
+        self.wake: Callable[[], object] = _do_nothing  # lets the task go on; does nothing while it runs
 
 
 class LoopWaiter:
@@ -63,7 +71,7 @@ class LoopWaiter:
         self._serials: set[int] = set()  # of the members that are watched
         self._blind = False  # whether some member is not
         self._numbers = itertools.count(1)
-        self._only_told = False  # whether the last look was at the observer alone
+        self._looks = 0  # at the observer alone, since the last one at all descriptors
         with without_forks():
             self.observer: _kernel.Observer = _kernel.Observer()
             self._set = open_set()
@@ -88,9 +96,7 @@ class LoopWaiter:
 
     # -- waits
 
-    def new_wait(self, one: bool) -> Wait:
-        """As `Wait`, for callers that import this module only when they wait."""
-        return Wait(one)
+    new_wait = Wait  # for callers that import this module only when they wait
 
     def add(self, key: int, wait: Wait) -> None:
         """Enter a wait, behind those for the same key."""
@@ -124,7 +130,7 @@ class LoopWaiter:
             return left
         return _SLICE if left is None else min(left, _SLICE)
 
-    async def sleep(self, wait: Wait, left: float | None) -> None:
+    def sleep(self, wait: Wait, left: float | None) -> Awaitable[None]:
         """Sleep until the wait is woken, or for ``left`` seconds."""
         raise NotImplementedError
 
@@ -143,9 +149,10 @@ class LoopWaiter:
         keys = self.observer.take()
         if keys != []:
             self._told(keys)
-            self._only_told = not self._only_told
-            if self._only_told:
-                return  # usually that is all; if not, the loop calls again, and then the others have their turn
+            self._looks += 1
+            if self._looks < _TURNS:
+                return  # usually that is all; if not, the loop calls again
+        self._looks = 0
         for fd, _ in self._set.poll(0):
             if fd == self.observer.fileno():
                 self._told(self.observer.take())
@@ -169,18 +176,15 @@ class LoopWaiter:
 
     def _wake(self, key: int) -> None:
         for wait in list(self._waits.get(key, ())):
-            self._wake_one(wait)
+            wait.told = True
+            wait.wake()
             if wait.one:
                 return
 
-    def _wake_one(self, wait: Wait) -> None:
-        wait.told = True
-        if wait.wake is not None:
-            wait.wake()
-
     def _wake_all(self, key: int) -> None:
         for wait in list(self._waits.get(key, ())):
-            self._wake_one(wait)
+            wait.told = True
+            wait.wake()
 
     def _try_everything(self) -> None:
         self.observer.take(True)
