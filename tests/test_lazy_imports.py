@@ -18,7 +18,7 @@ SLOW += ["pathlib", "inspect", "asyncio", "concurrent.futures", "ctypes", "multi
 RARE = ["core._bootstrap", "sync._condition", "sync._event", "sync._semaphore", "sync._introspection"]
 RARE += ["queues._connection", "queues._pipe", "queues._reader", "queues._exceptions", "managers.managers"]
 RARE += ["managers._shared.shared_array", "managers._shared.raw", "pool._executor", "pool._futures", "pool._reusable"]
-RARE += ["pool._jobs.imap", "pool._worker.worker", "pool._worker.state", "pool._supervision.backlog"]
+RARE += ["pool._jobs.imap", "pool._jobs.imap_iterator", "pool._worker.worker", "pool._worker.state", "pool._supervision.backlog"]
 """Modules of ours that a program with a process, a lock, a queue, a value and a pool may need later, or never."""
 
 PARTS = "import processing; processing.Process, processing.Lock, processing.Queue, processing.Value, processing.Pool"
