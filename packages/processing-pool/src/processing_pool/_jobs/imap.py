@@ -21,10 +21,10 @@ from processing_pool._jobs.window import Window
 from processing_pool._messages import CALLS, SPECIAL, WAKE, Failed, Failure, Unread, failure_of
 from processing_pool._options import Options
 from processing_pool._outcomes import described, failed
-from processing_pool._progress.counts import Counts
 
 if TYPE_CHECKING:
     from processing_pool._engine.task_channel import TaskChannel
+    from processing_pool._progress.counts import Counts
 
 __all__ = ["ImapJob"]
 
@@ -351,6 +351,8 @@ class ImapJob(Target):
 
     def counts(self) -> Counts:
         """How far it is."""
+        from processing_pool._progress.counts import Counts  # here, for few programs ask
+
         return Counts(max(0, self._sent - len(self._in_flight)), self._total, self._failed, self._retries.count)
 
     def timeout_of(self, index: int) -> float | None:

@@ -15,10 +15,10 @@ from processing_pool._jobs.window import Window
 from processing_pool._messages import SPECIAL, Failed, Failure, Unread, failure_of
 from processing_pool._options import Options
 from processing_pool._outcomes import described, failed
-from processing_pool._progress.counts import Counts
 
 if TYPE_CHECKING:
     from processing_pool._engine.task_channel import TaskChannel
+    from processing_pool._progress.counts import Counts
 
 __all__ = ["MapJob"]
 
@@ -158,6 +158,8 @@ class MapJob:
 
     def counts(self) -> Counts:
         """How far it is."""
+        from processing_pool._progress.counts import Counts  # here, for few programs ask
+
         done = self._filled + self._there.count(1, self._filled)
         return Counts(done, len(self._items), self._failed, self._retries.count)
 
