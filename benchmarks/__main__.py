@@ -3,6 +3,7 @@
 python -m benchmarks                     everything, some minutes
 python -m benchmarks --quick             fewer and shorter rounds
 python -m benchmarks queue-small lock    some rows
+python -m benchmarks --page results/x.json   the page with plots of an earlier run, x.html
 python -m benchmarks --against HEAD~5    ours alone, against the packages of a git revision: is any row slower?
 """
 
@@ -19,6 +20,7 @@ from typing import Any
 from benchmarks import report
 from benchmarks.comparison import OURS, calibrate
 from benchmarks.interleave import interleave
+from benchmarks.page import rendered
 from benchmarks.rows import ROWS
 
 PERCENT = 100
@@ -34,6 +36,9 @@ def main() -> int:
         return _measure(*options.measure)
     if options.against is not None:
         return _against(options)
+    if options.page is not None:
+        print(_draw(options.page))
+        return 0
     chosen = options.rows or list(ROWS)
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
     goal = QUICK_GOAL if options.quick else GOAL
@@ -53,6 +58,7 @@ def main() -> int:
     print(json.dumps(report.machine()))
     print(report.table(lines, options.markdown))
     print(*problems, f"Medians of {rounds} interleaved rounds; every sample is in {file}.", sep="\n")
+    print(f"Plots are in {_draw(file)}.")
     return int(failed)
 
 
@@ -76,6 +82,13 @@ def _against(options: argparse.Namespace) -> int:
     return int(slower)
 
 
+def _draw(file: Path) -> Path:
+    """Write the page of a run beside its samples."""
+    page = file.with_suffix(".html")
+    page.write_text(rendered(json.loads(file.read_text())))
+    return page
+
+
 def _file(options: argparse.Namespace) -> Path:
     file: Path = options.json or RESULTS / f"{datetime.now():%Y%m%d-%H%M%S}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -88,6 +101,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} short rounds instead of {ROUNDS}")
     parser.add_argument("--rounds", type=int, help="how often each side is measured")
     parser.add_argument("--json", type=Path, help="the file for the samples; by default benchmarks/results/<time>.json")
+    parser.add_argument("--page", type=Path, metavar="JSON", help="measure nothing: draw the page of an earlier run")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument("--against", metavar="REV", help="compare the packages as they are now with a git revision's")
     parser.add_argument("--limit", type=float, default=3, help="per cent by which a row may become slower (3)")

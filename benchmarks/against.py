@@ -163,13 +163,12 @@ def _count(judged: Judged, builds: Builds, count: Counter) -> dict[str, float]:
 
 
 def _line(judged: Judged) -> list[str]:
-    unit = judged.row.unit
     times, counts = judged.times, judged.counts
     counted = f"{counts.ratio:.3f}x" if counts else "noisy" if judged.per_operation else ""
     return [
         judged.row.what,
-        report.shown(judged.outcomes[TODAY], unit),
-        report.shown(judged.outcomes[THEN], unit),
+        report.shown(judged.outcomes[TODAY], judged.row),
+        report.shown(judged.outcomes[THEN], judged.row),
         "" if times is None else f"{times.ratio:.3f}x",
         "" if times is None else f"{times.spread:.1%}",
         counted,

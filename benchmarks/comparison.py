@@ -46,6 +46,7 @@ class Row:
     :param ours: the side of `processing`.
     :param peers: the other sides.
     :param first: the number of operations to begin with; it is raised until a measurement takes long enough.
+    :param measures: what the sides return, ``seconds`` or ``bytes``.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Row:
     ours: Measure
     peers: tuple[Peer, ...]
     first: int = 1
+    measures: str = "seconds"
 
     def side(self, name: str) -> Measure:
         """The function behind a side's name."""

@@ -17,12 +17,13 @@ DISTRIBUTIONS = ["processing-core", "faster-fifo", "loky", "mpire"]
 
 
 def record(row: Row, outcomes: dict[str, Outcome]) -> dict[str, Any]:
-    """One row of the JSON file: seconds for one operation."""
+    """One row of the JSON file: seconds for one operation, or bytes."""
     ours = outcomes[OURS]
     return {
         "row": row.name,
         "what": row.what,
         "unit": row.unit,
+        "measures": row.measures,
         "processing": side(ours),
         "peers": [
             {
@@ -79,9 +80,9 @@ def lines(row: Row, outcomes: dict[str, Outcome]) -> Iterator[list[str]]:
         times = ratio(ours, outcome)
         yield [
             row.what if number == 0 else "",
-            shown(ours, row.unit) if number == 0 else "",
+            shown(ours, row) if number == 0 else "",
             peer.name,
-            shown(outcome, row.unit),
+            shown(outcome, row),
             "" if times is None else f"{times:.2f}x",
             "" if peer.floor is None else f"{peer.floor:g}x",
             "" if peer.aim is None else f"{peer.aim:g}x",
@@ -116,11 +117,16 @@ def problems(row: Row, outcomes: dict[str, Outcome]) -> Iterator[str]:
             yield f"{row.name}, {outcome.side}: {outcome.problem}"
 
 
-def shown(outcome: Outcome, unit: str) -> str:
+def shown(outcome: Outcome, row: Row) -> str:
     """A side's median, or why there is none."""
     if outcome.median is not None:
-        return f"{duration(outcome.median)}/{unit}"
+        return f"{amount(outcome.median, row.measures)}/{row.unit}"
     return ABSENT if outcome.problem == ABSENT else "failed"
+
+
+def amount(number: float, measures: str | None = "seconds") -> str:
+    """With three digits and a fitting unit."""
+    return f"{number / 1e6:.3g} MB" if measures == "bytes" else duration(number)
 
 
 def duration(seconds: float) -> str:

@@ -18,7 +18,8 @@ SLOW += ["pathlib", "inspect", "asyncio", "concurrent.futures", "ctypes", "multi
 RARE = ["core._bootstrap", "sync._condition", "sync._event", "sync._semaphore", "sync._introspection"]
 RARE += ["queues._connection", "queues._pipe", "queues._reader", "queues._exceptions", "managers.managers"]
 RARE += ["managers._shared.shared_array", "managers._shared.raw", "pool._executor", "pool._futures", "pool._reusable"]
-RARE += ["pool._jobs.imap", "pool._worker.worker", "pool._worker.state", "pool._supervision.backlog"]
+RARE += ["pool._jobs.imap", "pool._jobs.imap_iterator", "pool._progress.counts", "pool._worker.output", "pool._stats"]
+RARE += ["pool._worker.worker", "pool._worker.state", "pool._supervision.backlog"]
 """Modules of ours that a program with a process, a lock, a queue, a value and a pool may need later, or never."""
 
 PARTS = "import processing; processing.Process, processing.Lock, processing.Queue, processing.Value, processing.Pool"
@@ -66,7 +67,8 @@ def test_a_context_imports_what_it_is_asked_for() -> None:
 def test_a_short_program(tmp_path: Path) -> None:
     """By the default start method neither the parent nor a worker imports what is slow; a worker no pool, either."""
     ours = ["processing_pool._engine.engine", "processing_pool._pool"]
-    names = [*(set(SLOW) - present("pass", SLOW)), *ours]
+    rare = [f"processing_pool.{name}" for name in ("_stats", "_progress.counts", "_worker.output", "_jobs.imap")]
+    names = [*(set(SLOW) - present("pass", SLOW)), *ours, *rare]
     path = tmp_path / "program.py"
     path.write_text(SHORT.format(names=names))
     run = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=50)

@@ -29,6 +29,8 @@ SUBJECTS = [
     "start_join",
     "short_program",
     "import_time",
+    "latencies",
+    "memory",
 ]
 
 ROWS: dict[str, Row]

@@ -65,6 +65,18 @@ class TestBacklogs:
         peers[0].release()
         assert result.get(30) == list(range(50))
 
+    def test_of_a_function_that_was_quick_before(self, pool: Pool, rendezvous: Rendezvous) -> None:
+        """The map begins with batches, and the second item, which is in the first one's, is run by the other worker."""
+        work = pooling.report_and_wait_if_first
+        for _ in range(3):
+            assert pool.starmap(work, [(None, i) for i in range(1000)]) == list(range(1000))
+        result = pool.starmap_async(work, [(rendezvous.address, i) for i in range(50)])
+        peers = {peer.receive(): peer for peer in (rendezvous.accept() for _ in range(50))}
+        assert sorted(peers) == list(range(50))
+        assert not result.ready()
+        peers[0].release()
+        assert result.get(30) == list(range(50))
+
     def test_of_streams(self, pool: Pool, rendezvous: Rendezvous) -> None:
         results = pool.imap_unordered(partial(pooling.report_and_wait_if, rendezvous.address, 0), range(20), 20)
         assert sorted(results.next(30) for _ in range(19)) == list(range(1, 20))

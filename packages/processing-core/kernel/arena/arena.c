@@ -99,10 +99,59 @@ outcome arena_commit(uint64_t offset, uint64_t n)
     return platform_memory_commit_mapped(arena_at(offset), n) ? OK : E_NOMEM;
 }
 
+#define STEP (1ull << 20)
+#define STEPS 65536u /* the first 64 GiB of the heap; what is beyond is mapped by page faults */
+
+/* The steps of the heap that this process has mapped as a whole, a bit each; written and read by its threads without a
+ * lock. A forked child inherits no page tables of shared memory, so it begins anew: `whose` is not its own. It is only a
+ * hint: where another process has returned memory to the system meanwhile, page faults map it again. */
+static struct {
+    word64 whose, mapped[STEPS / 64];
+} populated;
+
+static void mark(uint64_t first, uint64_t end, bool mapped)
+{
+    for (uint64_t step = first; step < end && step < STEPS; step++) {
+        word64 *w = &populated.mapped[step / 64];
+        uint64_t bit = 1ull << step % 64, before;
+        do before = load_relaxed(w);
+        while (!cas64(w, before, mapped ? before | bit : before & ~bit));
+    }
+}
+
+static bool is_mapped(uint64_t step) { return load_relaxed(&populated.mapped[step / 64]) >> step % 64 & 1; }
+
+void arena_populate(const void *at, uint64_t n)
+{
+    if (load_relaxed(&populated.whose) != arena.self) {
+        for (unsigned i = 0; i < STEPS / 64; i++) store_relaxed(&populated.mapped[i], 0);
+        store_relaxed(&populated.whose, arena.self);
+    }
+    uint64_t from = arena_offset(at) - arena.header->heap_at, step = (from + STEP - 1) / STEP;
+    uint64_t end = (from + n) / STEP < STEPS ? (from + n) / STEP : STEPS;
+    while (step < end) {
+        uint64_t first = step;
+        while (step < end && !is_mapped(step)) step++;
+        if (step == first) {
+            step++;
+            continue;
+        }
+        platform_memory_populate(arena_at(arena.header->heap_at + first * STEP), (step - first) * STEP);
+        mark(first, step, true);
+    }
+}
+
+static void forget_mapped(uint64_t offset, uint64_t n)
+{
+    uint64_t from = offset - arena.header->heap_at;
+    mark(from / STEP, (from + n + STEP - 1) / STEP, false);
+}
+
 /* By the mapping, because a program may have put another file under the number of the descriptor; beyond this process's
  * mapping, by the descriptor. */
 void arena_release(uint64_t offset, uint64_t n)
 {
+    forget_mapped(offset, n);
     if (offset + n <= arena.mapped && platform_memory_release_mapped(arena_at(offset), n)) return;
     int fd = arena_descriptor_known();
     if (fd >= 0) platform_memory_release(fd, offset, n);

@@ -71,5 +71,8 @@ int arena_descriptor_known(void); /* the same, or -1 if the program has closed i
 /* Give part of the arena memory now, or E_NOMEM; give memory back, and the contents are lost. */
 outcome arena_commit(uint64_t offset, uint64_t n);
 void arena_release(uint64_t offset, uint64_t n);
+/* Map a part of the heap that has memory, and that is about to be written, unless this process has done so before. Needs
+ * no GIL. */
+void arena_populate(const void *at, uint64_t n);
 
 #endif

@@ -4,6 +4,8 @@
  * process. This file orders no accesses: its users must hold locks. */
 #include "objects/block.h"
 
+#include <string.h>
+
 static PyTypeObject *block_type;
 
 uint64_t block_bytes(PyObject *self) { return load_relaxed(&arena_cell(id_index(((handle_object *)self)->id))->size); }
@@ -30,7 +32,11 @@ static PyObject *block_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 PyObject *block_of(const void *data, size_t size)
 {
     PyObject *block = handle_create_raw(block_type, CELL_BLOCK, size);
-    if (block) copy_bytes(((handle_object *)block)->block, data, size);
+    if (!block) return NULL;
+    PyThreadState *thread = size >= LARGE ? PyEval_SaveThread() : NULL;
+    if (thread) arena_populate(((handle_object *)block)->block, size);
+    memcpy(((handle_object *)block)->block, data, size);
+    if (thread) PyEval_RestoreThread(thread);
     return block;
 }
 

@@ -53,6 +53,9 @@ void platform_memory_unmap(void *base, uint64_t size);
  *   The first is for a process that has the descriptor; the second for one that has only the mapping. */
 bool platform_memory_commit(int memory, uint64_t offset, uint64_t n);
 bool platform_memory_commit_mapped(void *at, uint64_t n);
+/* Map committed bytes into this process for writing now, rather than at the first access to each page. A hint: it may do
+ * nothing. Their contents stay. */
+void platform_memory_populate(void *at, uint64_t n);
 /* Return the memory of these bytes to the system, if the system supports it: their contents are undefined afterwards,
  * for all processes, until a process commits and writes them. May do nothing.
  *   The second is for a process that has only the mapping; false: nothing was returned. */

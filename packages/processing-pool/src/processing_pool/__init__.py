@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from processing_pool._errors import TaskTimeout as TaskTimeout
     from processing_pool._errors import WorkerDied as WorkerDied
     from processing_pool._executor import ProcessPoolExecutor as ProcessPoolExecutor
-    from processing_pool._jobs.imap import IMapIterator as IMapIterator
+    from processing_pool._jobs.imap_iterator import IMapIterator as IMapIterator
     from processing_pool._jobs.result import AsyncResult as AsyncResult
     from processing_pool._options import TaskOptions as TaskOptions
     from processing_pool._pool import Pool as Pool
@@ -58,7 +58,7 @@ if not TYPE_CHECKING:  # for a checker would take every name then
         globals(),
         {
             "AsyncResult": "_jobs.result",
-            "IMapIterator": "_jobs.imap",
+            "IMapIterator": "_jobs.imap_iterator",
             "LongTask": "_stats",
             "MaybeEncodingError": "_errors",
             "MemoryExceeded": "_errors",

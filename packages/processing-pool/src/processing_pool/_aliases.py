@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from processing_core.annotations import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from processing_pool._jobs.imap import IMapIterator
+    from processing_pool._jobs.imap_iterator import IMapIterator
     from processing_pool._jobs.result import AsyncResult
 
 __all__ = ["PoolAliases"]

@@ -20,7 +20,8 @@ from processing_pool._worker.setup import Affinity, Environment, make_setup
 if TYPE_CHECKING:
     from processing_pool._engine.task_channel import TaskChannel
     from processing_pool._futures import Future
-    from processing_pool._jobs.imap import IMapIterator, ImapJob
+    from processing_pool._jobs.imap import ImapJob
+    from processing_pool._jobs.imap_iterator import IMapIterator
     from processing_pool._jobs.map import MapJob
     from processing_pool._stats import PoolStats
 
@@ -233,7 +234,8 @@ class BasePool(PoolCompatibility):
         if buffersize is not None:
             buffersize = positive(buffersize, "buffersize")
         self._engine.callback_thread.start()  # should the iterator be dropped, by a finalizer, which can start nothing
-        from processing_pool._jobs.imap import IMapIterator, ImapJob  # here, for many programs only map
+        from processing_pool._jobs.imap import ImapJob  # here, for many programs only map
+        from processing_pool._jobs.imap_iterator import IMapIterator
 
         job = ImapJob(
             self._engine.jobs, self._engine.channel, func, iterable, chunksize, ordered, star, buffersize, options

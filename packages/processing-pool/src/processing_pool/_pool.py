@@ -25,7 +25,7 @@ from processing_pool._options import Options, TaskOptions
 if TYPE_CHECKING:
     from processing_pool._engine.engine import Engine
     from processing_pool._executor import ProcessPoolExecutor
-    from processing_pool._jobs.imap import IMapIterator
+    from processing_pool._jobs.imap_iterator import IMapIterator
     from processing_pool._task_group import TaskGroup
 
 __all__ = ["Pool"]

@@ -6,9 +6,6 @@ from processing_core.annotations import NamedTuple
 
 __all__ = ["LongTask", "PoolStats", "WorkerStats"]
 
-MOST = 5
-"""How many of the longest tasks are told."""
-
 
 class LongTask(NamedTuple):
     """One of the tasks that took longest."""
@@ -97,8 +94,3 @@ def _rest(stats: PoolStats) -> list[str]:
     bytes_ = f"{stats.bytes_sent:,} bytes sent, {stats.bytes_received:,} received"
     longest = [f"{task.seconds:9.3f} s  {task.description}" for task in stats.longest]
     return [numbers, bytes_, *(["the longest tasks:"] if longest else []), *longest]
-
-
-def longest_of(tasks: list[LongTask]) -> tuple[LongTask, ...]:
-    """The longest of them."""
-    return tuple(sorted(tasks, key=lambda task: task.seconds, reverse=True)[:MOST])

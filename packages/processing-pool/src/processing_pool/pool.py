@@ -7,7 +7,7 @@ from processing_core.annotations import TYPE_CHECKING
 from processing_pool._compatibility import mapstar as mapstar
 from processing_pool._compatibility import starmapstar as starmapstar
 from processing_pool._engine.engine import CLOSED, RUNNING, TERMINATED
-from processing_pool._jobs.imap import IMapIterator
+from processing_pool._jobs.imap_iterator import IMapIterator
 from processing_pool._jobs.result import AsyncResult
 
 if TYPE_CHECKING:

@@ -60,6 +60,11 @@ def report_and_wait_if(address: str, victim: int, number: int) -> int:
     return number
 
 
+def report_and_wait_if_first(address: str | None, number: int) -> int:
+    """The same, of the number 0; without an address it is at once returned."""
+    return number if address is None else report_and_wait_if(address, 0, number)
+
+
 def sleep_for_ever(path: str, number: int = 0) -> NoReturn:
     """Record the number, and sleep."""
     record(path, number)

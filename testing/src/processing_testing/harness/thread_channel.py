@@ -61,6 +61,7 @@ class ThreadChannel:
 
     target_time = 0.005
     grain = 1
+    balances = True
 
     def __init__(self, size: int, initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> None:
         self.capacity = size

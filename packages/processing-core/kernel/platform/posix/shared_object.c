@@ -62,6 +62,8 @@ bool platform_memory_commit_mapped(void *at, uint64_t n)
     return true;
 }
 
+void platform_memory_populate(void *at, uint64_t n) { (void)at, (void)n; }
+
 void platform_memory_release(int memory, uint64_t offset, uint64_t n) { (void)memory, (void)offset, (void)n; }
 
 /* The system may take these pages until a process writes to them again. Only whole pages: madvise(2) rounds up. */

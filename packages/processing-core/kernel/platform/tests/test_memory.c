@@ -58,6 +58,16 @@ static void others_see_it(void)
     CHECK(load((word64 *)at(FAR + PIECE - 8)) == 43);
 }
 
+static void it_is_mapped_at_once(void)
+{
+    CHECK(platform_memory_commit(memory, FAR, PIECE));
+    store((word64 *)at(FAR), 41);
+    platform_memory_populate(at(FAR), PIECE);
+    CHECK(load((word64 *)at(FAR)) == 41 && load((word64 *)at(FAR + PIECE - 8)) == 0);
+    store((word64 *)at(FAR + PIECE - 8), 42);
+    CHECK(load((word64 *)at(FAR + PIECE - 8)) == 42);
+}
+
 static void it_is_given_back(void)
 {
     platform_memory_release(memory, FAR, PIECE);
@@ -113,6 +123,7 @@ void test_memory(void)
 {
     it_reads_zeros();
     others_see_it();
+    it_is_mapped_at_once();
     it_is_given_back();
     neighbours_keep_theirs();
     it_is_opened_again();

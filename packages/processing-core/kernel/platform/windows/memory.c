@@ -149,6 +149,8 @@ bool platform_memory_commit(int memory, uint64_t offset, uint64_t n)
 
 bool platform_memory_commit_mapped(void *at, uint64_t n) { return commit(at, n); }
 
+void platform_memory_populate(void *at, uint64_t n) { (void)at, (void)n; }
+
 /* The pages may be dropped; that they are paid for does not change. */
 bool platform_memory_release_mapped(void *at, uint64_t n)
 {

@@ -52,6 +52,8 @@ class BackendChannel:
     :param size: how many tasks run at the same time at the most; ``None`` for as many as there are workers.
     """
 
+    balances = False
+
     def __init__(self, driver: Driver, size: int | None, setup: Setup) -> None:
         self._driver = driver
         self._limit = size

@@ -95,10 +95,11 @@ class Collector:
                     if collects:
                         self._collect(target, deadline)
             finally:
-                if collects:
+                if collects and self.waiters:
                     self.promote_waiter()
-        if not target.is_ready():
-            self._sleep(target, deadline)
+        if target.is_ready():
+            return True
+        self._sleep(target, deadline)
         return target.is_ready()
 
     def collect_now(self) -> bool:

@@ -99,7 +99,11 @@ class TaskChannel(Protocol):
 
     @property
     def grain(self) -> int:
-        """Items that a message of a map should have at first."""
+        """Items that a message of a map should have at first, if nothing is known of its function."""
+
+    @property
+    def balances(self) -> bool:
+        """Whether `balance` does something: if so, maps whose function is known to be quick begin with larger messages."""
 
     def start(self, owner: ChannelOwner) -> None:
         """Begin to run the tasks that are sent.

@@ -9,15 +9,11 @@ never more than a window ahead of the iterator, so the generator may be endless.
 from __future__ import annotations
 
 import threading
-import weakref
-from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Collection, Iterable, Iterator
 from itertools import islice, takewhile
 from operator import length_hint
 
-from processing_core import TimeoutError
-from processing_core.annotations import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
-from processing_core.lowlevel import checked_timeout
+from processing_core.annotations import TYPE_CHECKING, Any, Protocol
 from processing_pool._engine.collector import Target
 from processing_pool._engine.job_table import JobTable
 from processing_pool._jobs.retries import Retries
@@ -25,12 +21,12 @@ from processing_pool._jobs.window import Window
 from processing_pool._messages import CALLS, SPECIAL, WAKE, Failed, Failure, Unread, failure_of
 from processing_pool._options import Options
 from processing_pool._outcomes import described, failed
-from processing_pool._progress.counts import Counts
 
 if TYPE_CHECKING:
     from processing_pool._engine.task_channel import TaskChannel
+    from processing_pool._progress.counts import Counts
 
-__all__ = ["IMapIterator", "ImapJob"]
+__all__ = ["ImapJob"]
 
 LARGEST_WINDOW = 256
 
@@ -40,13 +36,8 @@ LARGEST_HANDOVER = 64
 LARGEST_TAKE = 64
 """Results that are taken at a time, if the program has not limited how many may wait."""
 
-R = TypeVar("R")
-
 _GONE = object()
 """In the place of an item that is not in flight."""
-
-_NOT_YET, _OVER = object(), object()
-"""In the place of a result that is not there."""
 
 _COUNTED = frozenset({list, tuple, range, str, bytes, dict, set, frozenset})
 
@@ -127,6 +118,9 @@ class ImapJob(Target):
 
     def _feed(self) -> None:
         try:
+            if self._counted is None and self._window.chunk == 1:
+                self._feed_singly()
+                return
             while not self._ended and (self._counted is None or self._sent != len(self._counted)):
                 self._await_room()
                 items = list(islice(self._items, self._next_size()))
@@ -140,6 +134,37 @@ class ImapJob(Target):
             _close(self._items)
             self._items, self._counted = iter(()), None
             self._look()
+
+    def _feed_singly(self) -> None:
+        """Send each item before the next one is taken: an iterator that may block may wait for its result."""
+        self._await_room()
+        full = self._full()
+        if self._ended:
+            return
+        for item in self._items:
+            number = self._number(item)
+            if number is None:
+                return
+            try:
+                self._channel.send(self.job_id, number, item)
+            except Exception as error:  # of sending; of pickling, if it is one
+                self._refuse([(number, error)])
+            if self._paused or self._sent - self._taken > full:
+                self._await_room()
+                full = self._full()
+            if self._ended:  # by another thread, which could not cancel what was sent since
+                self._channel.cancel_queued(self.job_id)
+                return
+
+    def _number(self, item: Any) -> int | None:
+        """The number of an item that is about to be sent; ``None`` if none is wanted any more."""
+        with self._guard:
+            if self._ended:
+                return None
+            number = self._sent
+            self._in_flight[number] = item
+            self._sent = number + 1
+        return number
 
     # For an `AsyncFeeder`:
 
@@ -239,13 +264,17 @@ class ImapJob(Target):
             except Exception as error:  # of sending; of pickling, if it is one
                 failures.append((progress[0], error))
                 progress[0] += 1
+        if failures:
+            self._refuse(failures)
+
+    def _refuse(self, failures: list[tuple[int, BaseException]]) -> None:
+        """Items that cannot be pickled have their outcomes already."""
         for i, reason in failures:
             self._arrived[i] = Failed(reason)
             self._failed += 1
             self._table.failed += 1
             self._in_flight.pop(i, None)
-        if failures:
-            self._look()
+        self._look()
 
     def _end(self, error: BaseException) -> None:
         """Send no more items; the last result is this error."""
@@ -322,6 +351,8 @@ class ImapJob(Target):
 
     def counts(self) -> Counts:
         """How far it is."""
+        from processing_pool._progress.counts import Counts  # here, for few programs ask
+
         return Counts(max(0, self._sent - len(self._in_flight)), self._total, self._failed, self._retries.count)
 
     def timeout_of(self, index: int) -> float | None:
@@ -365,7 +396,7 @@ class ImapJob(Target):
             numbers = list(takewhile(self._arrived.__contains__, range(self._taken, self._taken + most)))
         else:
             numbers = list(islice(list(self._arrived), most))
-        results = [self._arrived.pop(number) for number in numbers]
+        results = list(map(self._arrived.pop, numbers))
         self._taken += len(results)
         if self._feeder_waits and self._sent - self._taken <= self._low():
             self._feeder_waits = False
@@ -430,134 +461,9 @@ class ImapJob(Target):
         self.wake()
 
 
-class IteratorOwner(Protocol):
-    """The engine, as an iterator sees it."""
-
-    async def wait_async(self, target: Target, timeout: float | None = None) -> bool:
-        """As `wait`, in a task of an event loop."""
-
-    drains: bool
-    """Whether what was submitted is done before the program ends."""
-
-    def wait(self, target: Target, timeout: float | None = None) -> bool:
-        """Wait until ``target`` is ready; return whether it is in time."""
-
-
-class IMapIterator(Generic[R]):
-    """The results of ``imap`` and ``imap_unordered``.
-
-    Thread-safe; belongs to the process of its pool, and keeps the pool alive.
-
-    If it is dropped before its first `next`, all items are run, and the results are not kept. If it is dropped later,
-    no more items are taken from the iterable until the pool is closed, which runs the rest. `close` drops items that
-    were not begun.
-    """
-
-    def __init__(self, owner: IteratorOwner, pool: object, job: ImapJob) -> None:
-        self._owner = owner
-        self._pool = pool
-        self._job = job
-        self._rest: deque[Any] = deque()  # of what was taken last; none stays that was given
-        self._guard = threading.RLock()  # guards _rest and the taking
-        self._abandon = weakref.finalize(self, _abandon, weakref.ref(job), pool if owner.drains else None)
-        self._abandon.atexit = False
-
-    def __iter__(self) -> Iterator[R]:
-        return self
-
-    def __next__(self, timeout: float | None = None) -> R:
-        return self.next(timeout)
-
-    def __aiter__(self) -> AsyncIterator[R]:
-        return self
-
-    async def __anext__(self) -> R:
-        return await self.next_async()
-
-    def close(self) -> None:
-        """Drop the rest: no more items are taken from the iterable, and queued ones are not begun. Does not block."""
-        if self._abandon.detach() is not None:
-            self._job.drop()
-
-    def _flush_progress(self) -> None:
-        if self._job.options.progress is not None:
-            from processing_pool._progress.display import flush
-
-            flush()
-
-    def next(self, timeout: float | None = None) -> R:
-        """The next result.
-
-        Blocks until it is there; signal handlers run, and Ctrl-C interrupts it.
-
-        :param timeout: seconds; ``None`` waits for ever.
-        :raises TimeoutError: if it was not there in time.
-        :raises StopIteration: if there are no more.
-        :raises BaseException: what the task raised; the next call returns the next result.
-        """
-        while (found := self._next_now()) is _NOT_YET:
-            if not self._owner.wait(self._job, checked_timeout(timeout)):
-                raise TimeoutError(f"the next result was not there after {timeout} s")
-        if found is _OVER:
-            self._flush_progress()
-            raise StopIteration
-        try:
-            return _given(found)  # type: ignore[no-any-return]
-        finally:
-            del found  # else the exception and the traceback with this frame would refer to each other
-
-    async def next_async(self, timeout: float | None = None) -> R:
-        """The next result: `next`, awaited in a task of an event loop; ``async for`` calls it.
-
-        A cancelled call has taken none.
-
-        :param timeout: seconds; ``None`` waits for ever.
-        :raises TimeoutError: if it was not there in time.
-        :raises StopAsyncIteration: if there are no more.
-        :raises BaseException: what the task raised; the next call returns the next result.
-        """
-        while (found := self._next_now()) is _NOT_YET:
-            if not await self._owner.wait_async(self._job, checked_timeout(timeout)):
-                raise TimeoutError(f"the next result was not there after {timeout} s")
-        if found is _OVER:
-            self._flush_progress()
-            raise StopAsyncIteration
-        try:
-            return _given(found)  # type: ignore[no-any-return]
-        finally:
-            del found  # else the exception and the traceback with this frame would refer to each other
-
-    def _next_now(self) -> Any:
-        """The next result, taken; `_NOT_YET` if it is not there, `_OVER` if there are no more."""
-        with self._guard:
-            if not self._rest:
-                if not self._job.is_ready():
-                    return _NOT_YET
-                if self._job.is_over():
-                    return _OVER
-                self._rest.extend(self._job.take())
-            return self._rest.popleft() if self._rest else _NOT_YET
-
-
 def _total_of(items: object) -> int | None:
     length = length_hint(items, -1)
     return length if length >= 0 else None
-
-
-def _abandon(job: weakref.ref[ImapJob], pool: object) -> None:
-    found = job()
-    if found is not None:
-        found.keep(pool)
-        found.abandon()
-
-
-def _given(value: Any) -> Any:
-    if type(value) is not Failed:
-        return value
-    try:
-        raise value.error
-    finally:
-        value = None
 
 
 def _close(items: Iterator[Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from processing_core.annotations import TYPE_CHECKING, Any
@@ -14,10 +15,10 @@ from processing_pool._jobs.window import Window
 from processing_pool._messages import SPECIAL, Failed, Failure, Unread, failure_of
 from processing_pool._options import Options
 from processing_pool._outcomes import described, failed
-from processing_pool._progress.counts import Counts
 
 if TYPE_CHECKING:
     from processing_pool._engine.task_channel import TaskChannel
+    from processing_pool._progress.counts import Counts
 
 __all__ = ["MapJob"]
 
@@ -63,7 +64,15 @@ class MapJob:
         self._is_balanced = False  # the channel knows that there are batches
         self._over = False  # no more is sent; set under _guard
         self._filled = 0  # items before this one are there
-        self._window = Window(channel.capacity, chunksize, target_time=channel.target_time, grain=channel.grain)
+        self._window = Window(
+            channel.capacity,
+            chunksize,
+            target_time=channel.target_time,
+            grain=channel.grain,
+            pace=table.paces.of(function) if channel.balances else None,
+            total=len(items),
+        )
+        self._begun = time.monotonic()
         self._retries = Retries(channel, table)
         self._guard = threading.RLock()
         self._refusals: list[tuple[int, BaseException]] = []  # by the kernel, of messages that it left out
@@ -114,11 +123,18 @@ class MapJob:
             if not self._is_full():
                 return
         self._leave()
+        self._remember_pace()
         error = self._error()
         if error is None:
             self._result.resolve(True, self._values)
         else:
             self._result.resolve(False, error)
+
+    def _remember_pace(self) -> None:
+        n = len(self._values)
+        if n:
+            taken = (time.monotonic() - self._begun) * self._channel.capacity
+            self._table.paces.remember(self._function, taken / n, n)
 
     def widen(self, workers: int) -> None:
         """Send more if there are more workers."""
@@ -142,6 +158,8 @@ class MapJob:
 
     def counts(self) -> Counts:
         """How far it is."""
+        from processing_pool._progress.counts import Counts  # here, for few programs ask
+
         done = self._filled + self._there.count(1, self._filled)
         return Counts(done, len(self._items), self._failed, self._retries.count)
 
@@ -212,15 +230,18 @@ class MapJob:
         self._channel.send_many(self.job_id, first, items, self._sent, self._refusals)
 
     def _send_batches(self, room: int) -> None:
-        if not self._is_balanced:
-            self._is_balanced = True
-            self._channel.balance(self.job_id)
         while room > 0 and self._window.chunk > 1 and (left := len(self._items) - self._sent[0]) > 0:
             n = min(self._window.next_chunk(left), LARGEST_BATCH)
-            self._send_batch(self._sent[0], n)
+            if n > 1:
+                self._send_batch(self._sent[0], n)
+            else:  # these are the last ones
+                self._send_each(self._sent[0], n := min(left, room))
             room -= n
 
     def _send_batch(self, first: int, n: int) -> None:
+        if not self._is_balanced:
+            self._is_balanced = True
+            self._channel.balance(self.job_id)
         try:
             self._channel.send_batch(self.job_id, first, self._slice(first, n), self._sent)
         except BufferError:

@@ -120,8 +120,9 @@ class AsyncResult(Target, Generic[R]):
             processes.
         :raises BaseException: what the task raised, with the remote traceback as its ``__cause__``.
         """
-        if self._outcome is None and not self._owner.wait(self, checked_timeout(timeout)):
-            raise TimeoutError(f"the result was not there after {timeout} s")
+        if self._outcome is None:
+            if not self._owner.wait(self, None if timeout is None else checked_timeout(timeout)):
+                raise TimeoutError(f"the result was not there after {timeout} s")
         try:
             return self._given()
         finally:
@@ -235,7 +236,8 @@ class AsyncResult(Target, Generic[R]):
         self._outcome = ok, value
         self.task = self.packed = self._pool = self.job = None
         self._owner.outstanding.discard(self)
-        self.wake()
+        if self.waiters:
+            self.wake()
 
     def _given(self) -> R:
         assert self._outcome is not None

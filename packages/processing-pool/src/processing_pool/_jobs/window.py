@@ -1,7 +1,9 @@
 """How much of a job is under way at a time.
 
 A job begins with two messages a worker.  As long as half a window is done in a few milliseconds, it grows: so tiny
-tasks are sent by the thousand, and large or long tasks neither fill the arena nor wait behind a batch.
+tasks are sent by the thousand, and large or long tasks neither fill the arena nor wait behind a batch.  If the pool knows
+how long the function's items took before, the first messages have as many as are done in such a time; should these take
+longer, what waits behind one is given to idle workers (`processing_pool._supervision.monitor`).
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ LARGEST_WINDOW = 1024
 """Messages under way, at the most."""
 LARGEST_CHUNK = 4096
 """Items a message, at the most, where the size is left to us; from there on a message costs nothing beside them."""
+SHORTEST_MESSAGE = 100e-6
+"""Seconds that the items of a message should take at the least: less is not worth a message."""
 LARGEST_GROWTH = 16
 """How many times as many items a message may have as the one before."""
 
@@ -27,6 +31,8 @@ class Window:
     :param chunk: items a message; ``None`` adapts it.
     :param target_time: seconds that half a window should take.
     :param grain: items of the first messages, if the size is left to us.
+    :param pace: seconds that one item is expected to take; ``None`` if it is not known.
+    :param total: how many items the job has, if its pace is known.
     """
 
     def __init__(
@@ -36,8 +42,14 @@ class Window:
         largest_window: int = LARGEST_WINDOW,
         target_time: float = HALF_WINDOW_TIME,
         grain: int = 1,
+        pace: float | None = None,
+        total: int = 0,
     ) -> None:
         self.messages = 2 * workers
+        self._smallest = 1
+        if chunk is None and pace is not None and total > self.messages:
+            grain = max(grain, min(LARGEST_CHUNK, int(target_time / max(pace, 1e-9))))
+            self._smallest = max(1, min(grain, int(SHORTEST_MESSAGE / max(pace, 1e-9)), -(-total // workers)))
         self.chunk = chunk or grain
         self._target_time = target_time
         self._workers = workers
@@ -76,4 +88,6 @@ class Window:
 
         :param left: the items that are not sent yet.
         """
-        return max(1, min(self.chunk, left // (2 * self._workers))) if self._is_adaptive else self.chunk
+        if not self._is_adaptive:
+            return self.chunk
+        return max(1, min(self.chunk, left, max(left // (2 * self._workers), self._smallest)))

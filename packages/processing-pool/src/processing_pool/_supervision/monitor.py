@@ -32,6 +32,8 @@ __all__ = ["Monitor"]
 INFINITE = float("inf")
 BALANCE_INTERVAL = 0.01
 """Seconds between two looks whether one worker is idle while another has items that it has not begun."""
+LINGER = 3
+"""Further looks after the last such job has ended: if maps follow one another, not each has to wake the supervisor."""
 LONG_ITEM = 0.002
 """Seconds that an item must run before what waits behind it is given to others: less is not worth a message."""
 MEMORY_INTERVAL = 0.05
@@ -56,6 +58,8 @@ class Monitor:
         self._claims_or_none: ClaimTable | None = claims
         self._jobs = jobs
         self._batched: set[int] = set()  # the ids of jobs that are balanced
+        self._looks_soon = False  # whether the supervisor looks for such jobs within an interval, without being woken
+        self._lingering = 0
         self._processes = processes
         self._max_memory = max_memory
         self.guard: AbstractContextManager[bool] = threading.RLock()
@@ -65,9 +69,14 @@ class Monitor:
 
     # -- from any thread ----------------------------------------------------------------------------
 
-    def balance(self, job_id: int) -> None:
-        """From now on give items of this job that wait behind another to idle workers."""
+    def balance(self, job_id: int) -> bool:
+        """From now on give items of this job that wait behind another to idle workers.
+
+        :return: whether the supervisor must be woken for that. It need not if it looks soon: `pause` clears
+            ``_looks_soon`` before it looks for such jobs, and this function reads it after it has entered one.
+        """
         self._batched.add(job_id)
+        return not self._looks_soon
 
     def send_later(self, job: Resendable, index: int, delay: float) -> None:
         """Send a task again after ``delay`` seconds."""
@@ -113,7 +122,9 @@ class Monitor:
     def pause(self) -> float | None:
         """Seconds until the next look; ``None`` if only an event makes one necessary."""
         waits = [self._next_look()]
-        if self._batched:
+        self._looks_soon = False
+        if self._batched or self._lingering:
+            self._looks_soon = True
             waits.append(BALANCE_INTERVAL)
         if self._max_memory is not None:
             waits.append(MEMORY_INTERVAL)
@@ -128,7 +139,10 @@ class Monitor:
         if self._jobs.timed:
             self._enforce_timeouts()
         if self._batched:
+            self._lingering = LINGER
             self._balance()
+        elif self._lingering:
+            self._lingering -= 1
         if self._max_memory is not None:
             self._enforce_memory_limit(self._max_memory)
 

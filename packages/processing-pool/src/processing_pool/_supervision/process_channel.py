@@ -36,6 +36,7 @@ class ProcessChannel:
 
     target_time = HALF_WINDOW_TIME
     grain = 1
+    balances = True
 
     def __init__(
         self,

@@ -224,8 +224,8 @@ class Supervisor:
 
     def balance(self, job_id: int) -> None:
         """From now on give items of this job that wait behind another to idle workers."""
-        self.monitor.balance(job_id)
-        self.wake()
+        if self.monitor.balance(job_id):
+            self.wake()
 
     def _run(self) -> None:
         set_idle(True)

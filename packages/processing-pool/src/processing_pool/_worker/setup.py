@@ -11,7 +11,6 @@ from processing_core.annotations import TYPE_CHECKING, Any, Literal, NamedTuple,
 from processing_core.lowlevel import set_title
 from processing_pool._numbers import integer, positive
 from processing_pool._platform import usable_cpus
-from processing_pool._worker.output import prefix_output
 from processing_sync import Lock
 
 if TYPE_CHECKING:
@@ -90,6 +89,8 @@ class WorkerSetup(NamedTuple):
         if self.affinity is not None:
             os.sched_setaffinity(0, self.affinity(worker_id) if callable(self.affinity) else self.affinity)
         if self.prefix is not None:
+            from processing_pool._worker.output import prefix_output  # here, for few programs want that
+
             prefix_output(self.prefix)
         if not (self.titles and _set_whole_title(title_of(worker_id, self.program))):
             set_title(f"worker {worker_id} of {self.program}")
