@@ -111,3 +111,4 @@ def _forget() -> None:
 
 
 _forks.forget_in_child(_forget)
+atexit.register(run)  # for what is first used while the program's own functions run
