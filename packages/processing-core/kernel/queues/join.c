@@ -60,3 +60,14 @@ PyObject *join_wait(PyObject *self, PyObject *args)
     outcome o = park_until(&r->all_finished.parked, &((handle_object *)self)->spin, all_finished, r, deadline);
     return o == OK || o == BUSY ? PyBool_FromLong(o == OK) : raise_outcome(o);
 }
+
+PyObject *unfinished(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    if (!handle_usable(self)) return NULL;
+    struct ring *r = ring_of(self);
+    PyThreadState *thread = PyEval_SaveThread();
+    uint64_t finished = load(&r->finished);
+    uint64_t tasks = ring_tasks(r, ring_puts(r));
+    PyEval_RestoreThread(thread);
+    return PyLong_FromUnsignedLongLong(finished < tasks ? tasks - finished : 0);
+}

@@ -4,8 +4,9 @@
 
 #include "objects/handle.h"
 
-/* Methods of a queue: _task_done() and _join(timeout=None). */
+/* Methods of a queue: _task_done(), _unfinished() and _join(timeout=None). */
 PyObject *task_done(PyObject *queue, PyObject *none);
+PyObject *unfinished(PyObject *queue, PyObject *none);
 PyObject *join_wait(PyObject *queue, PyObject *args);
 
 #endif

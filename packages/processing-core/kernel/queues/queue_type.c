@@ -471,6 +471,7 @@ static PyMethodDef methods[] = {
     {"_watch", py_watch, METH_VARARGS, NULL},
     {"_observe", py_observe, METH_VARARGS, NULL},
     {"_task_done", task_done, METH_NOARGS, NULL},
+    {"_unfinished", unfinished, METH_NOARGS, NULL},
     {"_join", join_wait, METH_VARARGS, NULL},
     {"close", py_close, METH_NOARGS, close_doc},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL},

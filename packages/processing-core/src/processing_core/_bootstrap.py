@@ -20,7 +20,7 @@ from processing_core._process_state import Parent
 from processing_core._start import _default
 from processing_core.annotations import IO, NoReturn, signal
 
-__all__ = ["detach_stdin", "end_forked", "exit_code", "flush_streams", "run"]
+__all__ = ["detach_stdin", "end_forked", "exit_code", "finish", "flush_streams", "run"]
 
 _PACKAGE = f"{__package__}."
 
@@ -40,11 +40,12 @@ def end_forked(body: Callable[[], int], mask: Iterable[int] | None = None) -> No
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         _know_thread()
         atexit._clear()
-        atexit.register(_exit.run)
+        _exit.watch_exit(anew=True)
         code = body() & 0xFF  # what the system keeps of it
         # Joins the threads that are no daemons, as the interpreter does at its end.
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
+        code = code or _unwritten()
         _kernel.leave(code)
     except BaseException:
         sys.__excepthook__(*sys.exc_info())
@@ -55,6 +56,23 @@ def end_forked(body: Callable[[], int], mask: Iterable[int] | None = None) -> No
             os._exit(code)
 
 
+def _unwritten() -> int:
+    """Flush ``sys.stdout`` and ``sys.stderr``.
+
+    :return: the exit code: 1 if the system took no more, for then text of the program is lost.
+    """
+    code = 0
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, ValueError):
+            pass  # there is none, or it is closed
+        except Exception:
+            code = 1
+            sys.__excepthook__(*sys.exc_info())
+    return code
+
+
 def _know_thread() -> None:
     """Correct the main thread's ``native_id``: `threading` still has the one of the parent's thread."""
     set_native_id = getattr(threading.main_thread(), "_set_native_id", None)
@@ -62,9 +80,20 @@ def _know_thread() -> None:
         set_native_id()
 
 
-def run(process: BaseProcess, parent: Parent) -> int:
+def finish() -> None:
+    """Wait for the threads that are no daemons, run what the program registered with `atexit`, and end the children.
+
+    In this order, as the interpreter does it, because threads and functions may use what ends with the children.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    _exit.run_atexit()
+    _exit.run()
+
+
+def run(process: BaseProcess, parent: Parent, finish: Callable[[], None] = finish) -> int:
     """Run ``process`` in this process, and end its children.
 
+    :param finish: What to call when it has run.
     :return: the exit code.
     """
     _process_state.set_current(process, parent)
@@ -79,6 +108,7 @@ def run(process: BaseProcess, parent: Parent) -> int:
         process._logs = None
     with _observed():
         code = exit_code(lambda: _call_run(process), parent[3], process)
+        code = exit_code(finish, parent[3], process) or code
     _logging.info("process exiting with exitcode %d", code)
     return code
 
@@ -140,11 +170,8 @@ def _show_start_failure(error: BaseException, name: str) -> None:
 
 
 def _call_run(process: BaseProcess) -> None:
-    try:
-        _logging.info("child process calling self.run()")
-        process.run()
-    finally:
-        _exit.run()
+    _logging.info("child process calling self.run()")
+    process.run()
 
 
 def _system_exit_code(stop: SystemExit) -> int:
@@ -183,7 +210,7 @@ def detach_stdin() -> None:
         return
     try:
         os.dup2(null, sys.stdin.fileno())
-    except (AttributeError, ValueError, OSError):
-        pass  # it is an object without a descriptor
+    except Exception:
+        pass  # it is an object of the program's, without a descriptor
     # Open as long as the process lives.
     sys.stdin = _state.null = open(null, encoding="utf-8", closefd=False)

@@ -4,6 +4,10 @@ In this order: the exit functions of priority 0 and more, highest first; daemoni
 terminated; all children are joined; the remaining exit functions.  Among equals, the last
 registered is the first.  A forked child starts with none: they belong to the process that
 registered them.
+
+Before all that come the functions that the program has registered with `atexit` since the first
+shared object or process; what it registered earlier runs when the children have ended, so that it
+may remove what they use.
 """
 
 from __future__ import annotations
@@ -15,14 +19,14 @@ from collections.abc import Callable
 
 from processing_core import _forks, _logging
 
-__all__ = ["at_exit", "exiting", "run", "set_children_functions"]
+__all__ = ["at_exit", "exiting", "run", "run_atexit", "set_children_functions", "watch_exit"]
 
 _Function = Callable[[], object]
 
 
 class _State:
     def __init__(self) -> None:
-        self.exiting = False
+        self.exiting = self.watched = False
         self.functions: dict[tuple[int, int], _Function] = {}
         self.counter = itertools.count(1)
         self.terminate_children: _Function = lambda: None
@@ -33,6 +37,18 @@ class _State:
 _state = _State()
 
 
+def watch_exit(*, anew: bool = False) -> None:
+    """Have :func:`run` called when this process ends; later calls do nothing.
+
+    :param anew: Registers it again, before what the program has registered with `atexit` until now.
+    """
+    if anew:
+        atexit.unregister(run)
+    if anew or not _state.watched:
+        _state.watched = True
+        atexit.register(run)
+
+
 def at_exit(function: _Function, *, priority: int = 0) -> _Function:
     """Call ``function`` when this process ends normally; not in processes forked from it.
 
@@ -41,6 +57,7 @@ def at_exit(function: _Function, *, priority: int = 0) -> _Function:
 
     :return: a function that takes the registration back; calling it again does nothing.
     """
+    watch_exit()
     key = (priority, next(_state.counter))
     functions = _state.functions
     functions[key] = function
@@ -62,6 +79,13 @@ def run() -> None:
     _state.terminate_children()
     _state.join_children()
     _run_functions(lowest=None)
+
+
+def run_atexit() -> None:
+    """Run what the program has registered with `atexit`; :func:`run` is not called, and stays registered."""
+    atexit.unregister(run)
+    atexit._run_exitfuncs()
+    atexit.register(run)
 
 
 def exiting() -> bool:
@@ -87,4 +111,4 @@ def _forget() -> None:
 
 
 _forks.forget_in_child(_forget)
-atexit.register(run)
+atexit.register(run)  # for what is first used while the program's own functions run

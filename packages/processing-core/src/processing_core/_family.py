@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import os
 
-from processing_core import _forks
+from processing_core import _exit, _forks
 from processing_core._errors import StateError
 from processing_core._native import _kernel
 from processing_core._platform import memory_size
@@ -61,6 +61,7 @@ def ensure_family() -> None:
     """
     if _kernel.member() is not None:
         return
+    _exit.watch_exit()
     try:
         _kernel.create_family("MainProcess", _arena_limit())
     except RuntimeError:

@@ -388,6 +388,9 @@ class Queue(Handle, Generic[_T]):
         :raises ValueError: if all of them are finished already.
         """
 
+    def _unfinished(self) -> int:
+        """How many of the messages that were put are not finished."""
+
     def _join(self, timeout: float | None = None, /) -> bool:
         """Wait until every message that was put is finished; return whether that was in time.
 

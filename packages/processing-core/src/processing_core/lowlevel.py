@@ -45,6 +45,7 @@ from processing_core._event_loop.until import until_ready as until_ready
 from processing_core._excepthook import offer_excepthook as offer_excepthook
 from processing_core._exit import at_exit as at_exit
 from processing_core._exit import exiting as exiting
+from processing_core._exit import watch_exit as watch_exit
 from processing_core._family import ensure_family as ensure_family
 from processing_core._fds.descriptors import Descriptor as Descriptor
 from processing_core._fds.descriptors import Lent as Lent
@@ -219,6 +220,7 @@ __all__ = [
     "alive",
     "assert_spawning",
     "at_exit",
+    "watch_exit",
     "above_standard",
     "attach",
     "doorbell",

@@ -74,6 +74,8 @@ __all__ = [
 
 _watch_forks()  # for libraries that put entries into `after_fork` themselves
 
+_exit.watch_exit()
+
 exit_function: Callable[[], None] = _exit.run  # which libraries call, or take back from `atexit`
 
 abstract_sockets_supported: bool = sys.platform == "linux"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from processing_core import BaseContext, Process
     from processing_pool._engine.engine import Engine
+    from processing_pool._task_queue import TaskQueue, Tasks
 
 __all__ = ["ExecutorCompatibility", "PoolCompatibility", "mapstar", "starmapstar", "workers_of"]
 
@@ -52,6 +53,31 @@ class PoolCompatibility:
         self._engine.state = state
         self._engine.finished()
         self._engine.channel.wake()
+
+    @property
+    def _taskqueue(self) -> TaskQueue:
+        """The calls and jobs that wait for a worker."""
+        from processing_pool._task_queue import TaskQueue  # here, as below, for few programs ask
+
+        return TaskQueue(self)
+
+    @staticmethod
+    def _get_tasks(func: Callable[..., Any], it: Iterable[Any], size: int) -> Iterator[Any]:
+        """Batches of ``size`` items, each with the function: what `mapstar` and `starmapstar` take."""
+        from processing_pool._task_queue import batches
+
+        return batches(func, it, size)
+
+    @staticmethod
+    def _guarded_task_generation(result_job: Any, func: Callable[..., Any], iterable: Iterable[Any]) -> Tasks:
+        """The tasks of a job, which `_taskqueue` takes."""
+        from processing_pool._task_queue import Tasks
+
+        return Tasks(result_job, func, iterable)
+
+    def _check_running(self) -> None:
+        """:raises ValueError: if no task may be submitted."""
+        self._engine.check_running()
 
     def _repopulate_pool(self) -> None:
         """Do nothing: the supervisor replaces a worker as soon as it has ended."""

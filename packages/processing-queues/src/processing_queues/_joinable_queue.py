@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from processing_core.annotations import TypeVar
+from processing_core.annotations import TYPE_CHECKING, TypeVar
 from processing_core.lowlevel import register_factory
 from processing_queues._queue import Queue
+
+if TYPE_CHECKING:
+    from processing_queues._unfinished_tasks import AllFinished, UnfinishedTasks
 
 __all__ = ["JoinableQueue"]
 
@@ -30,6 +33,18 @@ class JoinableQueue(Queue[T]):
     """
 
     __slots__ = ()
+
+    @property
+    def _unfinished_tasks(self) -> UnfinishedTasks:
+        from processing_queues._unfinished_tasks import UnfinishedTasks  # here, as below, for few programs ask
+
+        return UnfinishedTasks(self)
+
+    @property
+    def _cond(self) -> AllFinished:
+        from processing_queues._unfinished_tasks import AllFinished
+
+        return AllFinished(self)
 
 
 register_factory("JoinableQueue", JoinableQueue)

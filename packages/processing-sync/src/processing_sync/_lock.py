@@ -8,6 +8,7 @@ from functools import partial
 from processing_core import current_process, lowlevel
 from processing_core.annotations import TYPE_CHECKING
 from processing_sync._awaitable import AwaitableLock, AwaitableRLock
+from processing_sync._semlock import HasSemlock
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -18,7 +19,7 @@ __all__ = ["Lock", "RLock"]
 
 
 @lowlevel.own_methods
-class Lock(lowlevel.Derivable, AwaitableLock, lowlevel.Lock):
+class Lock(lowlevel.Derivable, HasSemlock, AwaitableLock, lowlevel.Lock):
     """A lock between processes, and their threads; it can be sent anywhere in the family.
 
     It knows which process holds it. If that process dies, or exits without releasing it, every `acquire` raises
@@ -78,7 +79,7 @@ class Lock(lowlevel.Derivable, AwaitableLock, lowlevel.Lock):
 
 
 @lowlevel.own_methods
-class RLock(lowlevel.Derivable, AwaitableRLock, lowlevel.RLock):
+class RLock(lowlevel.Derivable, HasSemlock, AwaitableRLock, lowlevel.RLock):
     """A lock like `Lock`, that the thread which holds it can acquire again.
 
     It is free when that thread has released it as often as it acquired it. No other thread may release it.

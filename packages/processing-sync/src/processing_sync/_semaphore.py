@@ -8,12 +8,13 @@ from processing_sync._awaitable import AwaitableSemaphore
 from processing_sync._introspection import Holder, Waiter
 from processing_sync._introspection import holders as _holders
 from processing_sync._introspection import waiters as _waiters
+from processing_sync._semlock import HasSemlock
 
 __all__ = ["BoundedSemaphore", "Semaphore"]
 
 
 @lowlevel.own_methods
-class Semaphore(lowlevel.Derivable, SemaphoreAliases, AwaitableSemaphore, lowlevel.Semaphore):
+class Semaphore(lowlevel.Derivable, HasSemlock, SemaphoreAliases, AwaitableSemaphore, lowlevel.Semaphore):
     """A count of permits between processes, and their threads; it can be sent anywhere in the family.
 
     A permit has no owner: one process may release what another has acquired. So the permits that a dead process had
@@ -59,7 +60,7 @@ class Semaphore(lowlevel.Derivable, SemaphoreAliases, AwaitableSemaphore, lowlev
 
 
 @lowlevel.own_methods
-class BoundedSemaphore(lowlevel.Derivable, SemaphoreAliases, AwaitableSemaphore, lowlevel.BoundedSemaphore):
+class BoundedSemaphore(lowlevel.Derivable, HasSemlock, SemaphoreAliases, AwaitableSemaphore, lowlevel.BoundedSemaphore):
     """Permits for a bounded resource, between processes; it can be sent anywhere in the family.
 
     Each permit knows the process that holds it.  If that process dies, or exits, a process

@@ -5,6 +5,7 @@ from __future__ import annotations
 from processing_core import AuthenticationError as AuthenticationError
 from processing_core import BufferTooShort as BufferTooShort
 from processing_core.annotations import TYPE_CHECKING
+from processing_core.lowlevel import watch_exit as _watch_exit
 from processing_queues import Client as Client
 from processing_queues import Connection as Connection
 from processing_queues import Listener as Listener
@@ -24,6 +25,8 @@ from processing_queues.connection import arbitrary_address as arbitrary_address
 from processing_queues.connection import create_response as _create_response
 from processing_queues.connection import default_family as default_family
 from processing_queues.connection import verify_challenge as _verify_challenge
+
+_watch_exit()
 
 __all__ = [
     "Client",

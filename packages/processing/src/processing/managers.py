@@ -6,6 +6,7 @@ from processing_core import ProcessError as ProcessError
 from processing_core import get_context as get_context
 from processing_core.annotations import TYPE_CHECKING
 from processing_core.lowlevel import get_spawning_popen as get_spawning_popen
+from processing_core.lowlevel import watch_exit as _watch_exit
 from processing_managers.managers import AcquirerProxy as AcquirerProxy
 from processing_managers.managers import ArrayProxy as ArrayProxy
 from processing_managers.managers import AsyncResultProxy as AsyncResultProxy
@@ -34,6 +35,8 @@ from processing_managers.managers import SyncManager as SyncManager
 from processing_managers.managers import Token as Token
 from processing_managers.managers import ValueProxy as ValueProxy
 from processing_managers.managers import call_async as call_async
+
+_watch_exit()
 
 if TYPE_CHECKING:
     from processing_managers.managers import Server as Server

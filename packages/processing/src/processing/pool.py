@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from processing.dummy import ThreadPool as ThreadPool
 from processing_core import TimeoutError as TimeoutError
+from processing_core.lowlevel import watch_exit as _watch_exit
 from processing_pool import AsyncResult as AsyncResult
 from processing_pool import IMapIterator as IMapIterator
 from processing_pool import MaybeEncodingError as MaybeEncodingError
@@ -29,6 +30,8 @@ from processing_pool.pool import MapResult as MapResult
 from processing_pool.pool import mapstar as mapstar
 from processing_pool.pool import rebuild_exc as rebuild_exc
 from processing_pool.pool import starmapstar as starmapstar
+
+_watch_exit()
 
 __all__ = [
     "Pool",

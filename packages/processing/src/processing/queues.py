@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from processing_core.annotations import TYPE_CHECKING
+from processing_core.lowlevel import watch_exit as _watch_exit
 from processing_queues import Empty as Empty
 from processing_queues import Full as Full
 from processing_queues import JoinableQueue as JoinableQueue
@@ -11,6 +12,8 @@ from processing_queues import PriorityQueue as PriorityQueue
 from processing_queues import Queue as Queue
 from processing_queues import ShutDown as ShutDown
 from processing_queues import SimpleQueue as SimpleQueue
+
+_watch_exit()
 
 _no_item = object()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from processing_core.lowlevel import watch_exit as _watch_exit
 from processing_managers.sharedctypes import Array as Array
 from processing_managers.sharedctypes import RawArray as RawArray
 from processing_managers.sharedctypes import RawValue as RawValue
@@ -13,6 +14,8 @@ from processing_managers.sharedctypes import Value as Value
 from processing_managers.sharedctypes import copy as copy
 from processing_managers.sharedctypes import synchronized as synchronized
 from processing_managers.sharedctypes import typecode_to_type as typecode_to_type
+
+_watch_exit()
 
 __all__ = [
     "RawValue",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 
+from processing_core.lowlevel import watch_exit as _watch_exit
 from processing_sync import Barrier as Barrier
 from processing_sync import BoundedSemaphore as BoundedSemaphore
 from processing_sync import Condition as Condition
@@ -11,6 +12,8 @@ from processing_sync import Event as Event
 from processing_sync import Lock as Lock
 from processing_sync import RLock as RLock
 from processing_sync import Semaphore as Semaphore
+
+_watch_exit()
 
 RECURSIVE_MUTEX, SEMAPHORE = range(2)
 SEM_VALUE_MAX: int = 0x7FFFFFFF

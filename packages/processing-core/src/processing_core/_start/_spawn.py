@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import sys
+from collections.abc import Callable
 
 from processing_core import _bootstrap, _exit, _lifeline
 from processing_core._fds.inherited import unpacking
@@ -53,21 +54,27 @@ def main(arena: int, token: int, slot: int, serial: int, lifeline: int, inherite
     _kernel.join_family(arena, token, slot, serial)
     parcel = _kernel.take_startup_data()
     assert parcel is not None
-    code = [UNKNOWN_EXIT]
-    # The exit code is written to the arena after all functions that the program registers, for a parent that cannot
-    # wait for this process.
-    atexit.unregister(_exit.run)
-    atexit.register(lambda: _kernel.leave(code[0]))
-    atexit.register(_exit.run)
-    code[0] = run_parcel(parcel, inherited, {})
-    sys.exit(code[0])
+    code = UNKNOWN_EXIT
+    try:
+        code = run_parcel(parcel, inherited, {})
+    finally:
+        # The exit code is written to the arena after all exit functions, for a parent that cannot wait for this process.
+        atexit.register(_kernel.leave, code)
+        _exit.watch_exit(anew=True)
+    sys.exit(code)
 
 
-def run_parcel(parcel: _kernel.Parcel, inherited: int, before: _preparation.Preparation) -> int:
+def run_parcel(
+    parcel: _kernel.Parcel,
+    inherited: int,
+    before: _preparation.Preparation,
+    finish: Callable[[], None] = _bootstrap.finish,
+) -> int:
     """Become the process that the parcel describes, and run it.
 
     :param inherited: The socket with the inherited descriptors, -1 for none; the child takes it over.
     :param before: The preparation that this process has applied already, so that the parcel leaves it out.
+    :param finish: What to call when the process has run.
     :return: the exit code.
     """
     changes, *packed = _kernel.unpack(parcel)
@@ -83,7 +90,7 @@ def run_parcel(parcel: _kernel.Parcel, inherited: int, before: _preparation.Prep
     if not processes:
         return code
     processes[0].authkey = prepared["authkey"]
-    return _bootstrap.run(processes[0], prepared["parent"])
+    return _bootstrap.run(processes[0], prepared["parent"], finish)
 
 
 def _unpacked(packed: list[_kernel.Parcel], inherited: int) -> BaseProcess:

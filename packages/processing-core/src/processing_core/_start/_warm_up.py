@@ -13,7 +13,7 @@ import sys
 import threading
 import types
 
-from processing_core import _forks, _process_state
+from processing_core import _exit, _forks, _process_state
 from processing_core._context import Process
 from processing_core._native import _kernel
 from processing_core._start import _preparation
@@ -62,7 +62,7 @@ def warm_up(prepared: _preparation.Preparation) -> None:
         _preparation.apply_surroundings(prepared)
         process = Process(target=os.getpid)
         changes = {"signal_mask": prepared["signal_mask"], "name": prepared["name"]}
-        run_parcel(_kernel.pack((changes, _kernel.pack(process))), -1, prepared)
+        run_parcel(_kernel.pack((changes, _kernel.pack(process))), -1, prepared, _exit.run)
         _forks.nothing_to_forget()
         _process_state.set_current(me, prepared["parent"])
 

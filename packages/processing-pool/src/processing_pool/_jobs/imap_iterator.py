@@ -45,7 +45,15 @@ class IMapIterator(Generic[R]):
     were not begun.
     """
 
-    def __init__(self, owner: IteratorOwner, pool: object, job: ImapJob) -> None:
+    _set_length = None  # what a program enters with the job of an iterator that it has made itself
+
+    def __init__(self, owner: IteratorOwner | object, pool: object = None, job: ImapJob | None = None) -> None:
+        if job is None:  # `IMapIterator(pool)`: the program enters its job later, as in `_task_queue`
+            self._job: Any = self
+        else:
+            self._begin(owner, pool, job)  # type: ignore[arg-type]
+
+    def _begin(self, owner: IteratorOwner, pool: object, job: ImapJob) -> None:
         self._owner = owner
         self._pool = pool
         self._job = job
