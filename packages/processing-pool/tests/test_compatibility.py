@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
+import weakref
 from typing import Any
 
 import pytest
@@ -50,6 +52,85 @@ def test_a_subclass_chooses_its_processes(method: str) -> None:
     with Named(1, context=processing_core.get_context(method)) as workers:
         assert [process.name for process in workers._pool] == ["chosen"]
         assert workers.apply(tasks.own_name) == "chosen"
+
+
+class Nestable(Pool):
+    """The usual recipe for workers that are not daemonic."""
+
+    def Process(self, *args: Any, **kwds: Any) -> processing_core.Process:  # type: ignore[override]
+        process = super().Process(*args, **kwds)
+
+        class Undaemonic(type(process)):  # type: ignore[misc]
+            @property
+            def daemon(self) -> bool:
+                return False
+
+            @daemon.setter
+            def daemon(self, value: bool) -> None:
+                pass
+
+        process.__class__ = Undaemonic
+        return process
+
+
+def test_a_subclass_chooses_its_processes_by_a_method() -> None:
+    with Nestable(1) as workers:
+        assert not workers._pool[0].daemon
+        assert workers.apply(tasks.square, (3,)) == 9
+        abandoned = weakref.ref(workers)
+        workers.terminate()
+    del workers
+    gc.collect()
+    assert abandoned() is None
+
+
+class Logged(Pool):
+    """The usual recipe that wraps the function."""
+
+    def apply_async(self, func: Any, args: Any = (), *rest: Any, **kwds: Any) -> Any:
+        return super().apply_async(tasks.traced, (func, *args), *rest, **kwds)
+
+
+def test_apply_calls_what_overrides_apply_async() -> None:
+    with Logged(1) as workers:
+        assert workers.apply(abs, (-1,)) == workers.apply_async(abs, (-1,)).get() == ("traced", 1)
+
+
+class Counted(ProcessPoolExecutor):
+    submitted = 0
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        self.submitted += 1
+        return super().submit(fn, *args, **kwargs)
+
+
+class TestMapOfAnExecutorWithItsOwnSubmit:
+    def test_it_is_called_for_each_chunk(self) -> None:
+        with Counted(2) as executor:
+            assert list(executor.map(pow, range(5), itertools.repeat(2))) == [0, 1, 4, 9, 16]
+            assert executor.submitted == 5
+            assert list(executor.map(pow, range(5), range(9), chunksize=2)) == [1, 1, 4, 27, 256]
+            assert executor.submitted == 8
+            executor.map(abs, [1, 2])
+            assert executor.submitted == 10
+
+    def test_endless_items(self) -> None:
+        with Counted(1) as executor:
+            results = executor.map(abs, itertools.count(), chunksize=2, buffersize=3)
+            assert (next(results), next(results), executor.submitted) == (0, 1, 4)
+
+    def test_times_and_errors(self) -> None:
+        with Counted(1) as executor:
+            with pytest.raises(ZeroDivisionError):
+                list(executor.map(divmod, [1, 1], [1, 0]))
+            with pytest.raises(TimeoutError):
+                next(executor.map(tasks.sleep_for_ever_if_zero, [0], timeout=0.01))
+            executor.kill_workers()
+
+
+def test_a_future_is_called_so() -> None:
+    with ProcessPoolExecutor(1) as executor:
+        assert repr(executor.submit(abs, 1)).startswith("<Future at ")
 
 
 def test_functions_over_tasks() -> None:

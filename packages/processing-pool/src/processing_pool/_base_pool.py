@@ -78,7 +78,7 @@ class BasePool(PoolCompatibility):
         self._options = Options().updated(options)
         ensure_family()
         self._ctx = context_of(context, "context")
-        workers = workers_of(type(self), self._ctx)
+        workers = workers_of(self, self._ctx)
         first = initializer, tuple(initargs), maxtasksperchild, max_memory
         # A worker that ends after a few tasks should cost a start, and not an import.
         preload_own(_worker.MODULE, at_once=maxtasksperchild is not None or idle_timeout is not None)

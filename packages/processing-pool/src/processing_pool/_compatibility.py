@@ -6,6 +6,8 @@ No public name gives the pids of the workers, for instance.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from types import MethodType
+from weakref import WeakMethod
 
 from processing_core.annotations import TYPE_CHECKING, Any
 
@@ -58,7 +60,7 @@ class PoolCompatibility:
 
     @staticmethod
     def Process(ctx: BaseContext, *args: Any, **kwds: Any) -> Process:
-        """A worker that is to be started; a subclass may make another.  Does not block.
+        """A worker that is to be started; a subclass may make another, also by a method.  Does not block.
 
         :param ctx: the context whose start method it is started by.
         """
@@ -101,22 +103,26 @@ class ExecutorCompatibility:
 
 
 class _Workers:
-    """A context whose ``Process`` is a pool class's own method."""
+    """A context whose ``Process`` is a pool's own."""
 
-    def __init__(self, context: BaseContext, make: Callable[..., Process]) -> None:
+    def __init__(self, context: BaseContext, make: Callable[[], Callable[..., Process] | None]) -> None:
         self._context = context
         self._make = make
 
     def Process(self, *args: Any, **kwds: Any) -> Process:
-        return self._make(self._context, *args, **kwds)
+        make = self._make() or PoolCompatibility.Process  # the pool is gone, and its tasks are still being done
+        return make(self._context, *args, **kwds)
 
     def get_start_method(self, allow_none: bool = False) -> str | None:
         return self._context.get_start_method(allow_none)
 
 
-def workers_of(pool: type[PoolCompatibility], context: Any) -> Any:
-    """What makes the workers of a class of pools: the context, unless the class has a ``Process`` of its own."""
-    return context if pool.Process is PoolCompatibility.Process else _Workers(context, pool.Process)
+def workers_of(pool: PoolCompatibility, context: Any) -> Any:
+    """What makes a pool's workers, and does not keep the pool: the context, unless the pool has its own ``Process``."""
+    make = pool.Process
+    if make is PoolCompatibility.Process:
+        return context
+    return _Workers(context, WeakMethod(make) if isinstance(make, MethodType) else lambda: make)
 
 
 def mapstar(args: tuple[Callable[..., Any], Iterable[Any]]) -> list[Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from abc import ABCMeta
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator
 from itertools import islice, takewhile
@@ -81,8 +82,10 @@ class ImapJob(Target):
         self._table = table
         self._channel = channel
         self._function = function
-        self._async_items = iterable if isinstance(iterable, AsyncIterable) else None
-        self._items = iter(()) if self._async_items is not None else iter(iterable)  # type: ignore[arg-type]
+        # What is both, such as the results of another `imap`, a thread reads: no event loop need run.
+        is_async = isinstance(iterable, AsyncIterable) and not isinstance(iterable, Iterable)
+        self._async_items: Any = iterable if is_async else None
+        self._items = iter(()) if is_async else iter(iterable)  # type: ignore[arg-type]
         # For these the number of items is known in advance. The length of any other object may be a guess, such as a
         # progress bar's total.
         self._counted: Collection[Any] | None = iterable if type(iterable) in _COUNTED else None  # type: ignore[assignment]
@@ -443,7 +446,7 @@ class IteratorOwner(Protocol):
         """Wait until ``target`` is ready; return whether it is in time."""
 
 
-class IMapIterator(Generic[R]):
+class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are registered
     """The results of ``imap`` and ``imap_unordered``.
 
     Thread-safe; belongs to the process of its pool, and keeps the pool alive.

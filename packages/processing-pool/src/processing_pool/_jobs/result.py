@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from collections.abc import Callable, Generator
 
 from processing_core import TimeoutError
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
             """End with an error: no further outcome will arrive."""
 
 
-class AsyncResult(Target, Generic[R]):
+class AsyncResult(Target, Generic[R], metaclass=ABCMeta):  # those of threads are registered
     """The result of ``apply_async`` or ``map_async``, which may still be awaited.
 
     Thread-safe; belongs to the process of its pool, and keeps the pool alive until the result is there.

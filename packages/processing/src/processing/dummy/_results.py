@@ -12,6 +12,8 @@ from concurrent.futures import TimeoutError as _NotYet
 
 from processing_core import ClosedError, TimeoutError
 from processing_core.annotations import Any, Generic, Self, TypeVar
+from processing_pool import AsyncResult as _AsyncResult
+from processing_pool import IMapIterator as _IMapIterator
 from processing_pool import TaskCancelled
 
 __all__ = ["AsyncResult", "Callback", "ErrorCallback", "IMapIterator", "together", "when_done"]
@@ -35,6 +37,7 @@ def when_done(future: Future[R], function: Callable[[Future[R]], object]) -> Non
     function(future)
 
 
+@_AsyncResult.register
 class AsyncResult(Generic[R]):
     """A result to come, of ``apply_async`` and the like.  Thread-safe."""
 
@@ -115,6 +118,7 @@ class AsyncResult(Generic[R]):
                 self._future.set_exception(error)
 
 
+@_IMapIterator.register
 class IMapIterator(Generic[R]):
     """Iterates over results as they come; of ``imap`` and ``imap_unordered``."""
 
