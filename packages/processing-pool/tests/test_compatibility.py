@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import time
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -126,6 +128,52 @@ class TestMapOfAnExecutorWithItsOwnSubmit:
             with pytest.raises(TimeoutError):
                 next(executor.map(tasks.sleep_for_ever_if_zero, [0], timeout=0.01))
             executor.kill_workers()
+
+
+def test_how_far_a_job_is() -> None:
+    with Pool(1) as workers:
+        result = workers.map_async(tasks.sleep_for_ever_if_zero, [1, 2, 0, 3], 1)
+        assert _seen(lambda: result._number_left, 2)
+        stuck = workers.apply_async(abs, (1,))
+        assert (result._chunksize, result._value, result._success, stuck._number_left) == (1, None, True, 1)
+        assert workers._taskqueue.qsize() > 0
+        assert not workers._taskqueue.empty()
+        result.cancel()
+        assert stuck.get() == 1
+        assert (stuck._number_left, stuck._value, stuck._success, result._success) == (0, 1, True, False)
+        results = workers.imap(tasks.sleep_for_ever_if_zero, [1, 2, 0])
+        assert _seen(lambda: (results._index, results._length), (2, 3))
+        workers.terminate()
+
+
+def _seen(what: Callable[[], object], wanted: object) -> bool:
+    while what() != wanted:
+        time.sleep(0.001)
+    return True
+
+
+def test_how_workers_are_made() -> None:
+    with Pool(1, tasks.square, (2,), maxtasksperchild=5) as workers:
+        assert (workers._initializer, workers._initargs, workers._maxtasksperchild) == (tasks.square, (2,), 5)
+        assert workers._worker_handler.is_alive()
+        assert workers._task_handler is workers._result_handler is workers._worker_handler
+    context = processing_core.get_context("spawn")
+    with ProcessPoolExecutor(1, context, tasks.square, (2,), max_tasks_per_child=5) as executor:
+        assert (executor._initializer, executor._initargs, executor._max_tasks_per_child) == (tasks.square, (2,), 5)
+        stuck = executor.submit(tasks.sleep_for_ever)
+        assert len(executor._pending_work_items) == 1
+        assert not executor._shutdown_thread
+        stuck.cancel()
+    assert executor._shutdown_thread
+    assert executor._pending_work_items == {}
+
+
+def test_a_result_takes_attributes() -> None:
+    with Pool(1) as workers:
+        result = workers.apply_async(abs, (1,))
+        result.tag = "mine"  # type: ignore[attr-defined]
+        assert result.get() == 1
+        assert result.tag == "mine"  # type: ignore[attr-defined]
 
 
 def test_a_future_is_called_so() -> None:

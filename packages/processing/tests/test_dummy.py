@@ -42,6 +42,19 @@ def test_a_pool_of_threads_is_a_pool() -> None:
         assert isinstance(threads.imap_unordered(abs, [1]), IMapUnorderedIterator)
 
 
+def test_how_far_a_job_of_threads_is() -> None:
+    with ThreadPool(1) as threads:
+        leave = threading.Event()
+        result: Any = threads.map_async(lambda wanted: wanted and leave.wait(), [False, True, False])
+        results: Any = threads.imap(abs, [1, 2])
+        while result._number_left != 2:
+            time.sleep(0.001)
+        assert (result._chunksize, result._value, result._success, results._index) == (1, None, True, 0)
+        leave.set()
+        assert (next(results), next(results), results._index) == (1, 2, 2)
+        assert (result._number_left, result._value, result._success) == (0, [False, True, False], True)
+
+
 class TestProcess:
     def test_life(self) -> None:
         entered, leave = dummy.Event(), dummy.Event()

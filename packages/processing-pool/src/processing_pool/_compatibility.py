@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from processing_core import BaseContext, Process
     from processing_pool._engine.engine import Engine
 
-__all__ = ["ExecutorCompatibility", "PoolCompatibility", "mapstar", "starmapstar", "workers_of"]
+__all__ = ["ExecutorCompatibility", "PoolCompatibility", "ResultCompatibility", "mapstar", "starmapstar", "workers_of"]
 
 
 class PoolCompatibility:
@@ -45,6 +45,19 @@ class PoolCompatibility:
         return {**self._engine.jobs.temporary(), **self._engine.calls.pending}
 
     @property
+    def _taskqueue(self) -> _Waiting:
+        """What has not been begun: programs ask for its `qsize`."""
+        return _Waiting(self._engine)
+
+    @property
+    def _worker_handler(self) -> Thread:
+        """The thread that starts the workers, watches them and ends them."""
+        thread: Thread = self._engine.channel.supervisor.thread  # type: ignore[attr-defined]
+        return thread
+
+    _task_handler = _result_handler = _worker_handler
+
+    @property
     def _state(self) -> str:
         """The state of the pool; a program may set it, as `Pool.close` and `Pool.terminate` do."""
         return self._engine.state
@@ -67,6 +80,57 @@ class PoolCompatibility:
         return ctx.Process(*args, **kwds)
 
 
+class _Waiting:
+    """The messages that wait for a worker: a task each, or a batch of them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def qsize(self) -> int:
+        """How many there are.  Does not block."""
+        tasks: Any = getattr(self._engine.channel, "_tasks", None)
+        return 0 if tasks is None else tasks.qsize()  # type: ignore[no-any-return]
+
+    def empty(self) -> bool:
+        """Whether there are none.  Does not block."""
+        return not self.qsize()
+
+
+class ResultCompatibility:
+    """Those of a result."""
+
+    __slots__ = ()
+
+    _outcome: tuple[bool, Any] | None
+    job: Any
+
+    @property
+    def _value(self) -> Any:
+        """The value or the error; ``None`` until it is there."""
+        return None if self._outcome is None else self._outcome[1]
+
+    @property
+    def _success(self) -> bool:
+        """Whether nothing is known to have failed."""
+        return self._outcome is None or self._outcome[0]
+
+    @property
+    def _number_left(self) -> int:
+        """How many items of a map have no outcome yet: programs show by it how far a map is."""
+        job = self.job
+        if self._outcome is not None:
+            return 0
+        if job is None:
+            return 1
+        done, total, *_ = job.counts()
+        return int(total - done)
+
+    @property
+    def _chunksize(self) -> int:
+        """How many items `_number_left` counts as one."""
+        return 1
+
+
 class ExecutorCompatibility:
     """Those of an executor, by the same rule."""
 
@@ -77,6 +141,34 @@ class ExecutorCompatibility:
         """How many workers the pool keeps."""
         size: int = self._pool._processes
         return size
+
+    @property
+    def _pending_work_items(self) -> dict[int, Any]:
+        """The calls that are not done yet, by their indexes."""
+        pending: dict[int, Any] = {**self._pool._engine.calls.pending}
+        return pending
+
+    @property
+    def _shutdown_thread(self) -> bool:
+        """Whether no more can be submitted."""
+        return not self._pool._engine.running
+
+    @property
+    def _initializer(self) -> Any:
+        """What each worker calls first."""
+        return self._pool._initializer
+
+    @property
+    def _initargs(self) -> tuple[Any, ...]:
+        """Its arguments."""
+        initargs: tuple[Any, ...] = self._pool._initargs
+        return initargs
+
+    @property
+    def _max_tasks_per_child(self) -> int | None:
+        """Tasks after which a worker is replaced."""
+        tasks: int | None = self._pool._maxtasksperchild
+        return tasks
 
     @property
     def _broken(self) -> str | bool:

@@ -46,7 +46,7 @@ class Queue(Derivable, QueueAliases[T], AwaitableQueue[T], JoinedQueue, _KernelQ
     {'answer': 42}
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__dict__", "__weakref__")
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Call a class's ``_on_queue_feeder_error(error, obj)``, if it has one, where `put` would raise.

@@ -41,7 +41,7 @@ class Lock(lowlevel.Derivable, AwaitableLock, lowlevel.Lock):
     True
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__dict__", "__weakref__")
 
     def recover(self) -> AbstractContextManager[object]:
         """Repair what the lock guards, after its owner died.
@@ -93,7 +93,7 @@ class RLock(lowlevel.Derivable, AwaitableRLock, lowlevel.RLock):
     <RLock(MainProcess, 2)>
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__dict__", "__weakref__")
 
     def recover(self) -> AbstractContextManager[object]:
         """Repair what the lock guards, after its owner died; see `Lock.recover`.

@@ -38,7 +38,7 @@ class Semaphore(lowlevel.Derivable, SemaphoreAliases, AwaitableSemaphore, lowlev
     (True, <Semaphore(value=1)>)
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__dict__", "__weakref__")
 
     def locked(self) -> bool:
         """Whether no permit is free.  Does not block."""
@@ -82,7 +82,7 @@ class BoundedSemaphore(lowlevel.Derivable, SemaphoreAliases, AwaitableSemaphore,
     <BoundedSemaphore(value=3, maxvalue=4)>
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__dict__", "__weakref__")
 
     def locked(self) -> bool:
         """Whether no permit is free.  Does not block."""

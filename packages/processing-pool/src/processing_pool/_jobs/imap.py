@@ -327,6 +327,10 @@ class ImapJob(Target):
         """How far it is."""
         return Counts(max(0, self._sent - len(self._in_flight)), self._total, self._failed, self._retries.count)
 
+    def length(self) -> int | None:
+        """How many items there are; ``None`` until the iterable is at its end."""
+        return self._sent if self._ended else None
+
     def timeout_of(self, index: int) -> float | None:
         """Seconds that an item may run."""
         return self.options.timeout
@@ -481,6 +485,16 @@ class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are regis
         """Drop the rest: no more items are taken from the iterable, and queued ones are not begun. Does not block."""
         if self._abandon.detach() is not None:
             self._job.drop()
+
+    @property
+    def _index(self) -> int:
+        """How many items have an outcome: programs show by it how far the job is."""
+        return self._job.counts().done
+
+    @property
+    def _length(self) -> int | None:
+        """How many items there are; ``None`` until the iterable is at its end."""
+        return self._job.length()
 
     def _flush_progress(self) -> None:
         if self._job.options.progress is not None:
