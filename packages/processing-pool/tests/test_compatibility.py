@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
+import time
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -50,6 +54,131 @@ def test_a_subclass_chooses_its_processes(method: str) -> None:
     with Named(1, context=processing_core.get_context(method)) as workers:
         assert [process.name for process in workers._pool] == ["chosen"]
         assert workers.apply(tasks.own_name) == "chosen"
+
+
+class Nestable(Pool):
+    """The usual recipe for workers that are not daemonic."""
+
+    def Process(self, *args: Any, **kwds: Any) -> processing_core.Process:  # type: ignore[override]
+        process = super().Process(*args, **kwds)
+
+        class Undaemonic(type(process)):  # type: ignore[misc]
+            @property
+            def daemon(self) -> bool:
+                return False
+
+            @daemon.setter
+            def daemon(self, value: bool) -> None:
+                pass
+
+        process.__class__ = Undaemonic
+        return process
+
+
+def test_a_subclass_chooses_its_processes_by_a_method() -> None:
+    with Nestable(1) as workers:
+        assert not workers._pool[0].daemon
+        assert workers.apply(tasks.square, (3,)) == 9
+        abandoned = weakref.ref(workers)
+        workers.terminate()
+    del workers
+    gc.collect()
+    assert abandoned() is None
+
+
+class Logged(Pool):
+    """The usual recipe that wraps the function."""
+
+    def apply_async(self, func: Any, args: Any = (), *rest: Any, **kwds: Any) -> Any:
+        return super().apply_async(tasks.traced, (func, *args), *rest, **kwds)
+
+
+def test_apply_calls_what_overrides_apply_async() -> None:
+    with Logged(1) as workers:
+        assert workers.apply(abs, (-1,)) == workers.apply_async(abs, (-1,)).get() == ("traced", 1)
+
+
+class Counted(ProcessPoolExecutor):
+    submitted = 0
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        self.submitted += 1
+        return super().submit(fn, *args, **kwargs)
+
+
+class TestMapOfAnExecutorWithItsOwnSubmit:
+    def test_it_is_called_for_each_chunk(self) -> None:
+        with Counted(2) as executor:
+            assert list(executor.map(pow, range(5), itertools.repeat(2))) == [0, 1, 4, 9, 16]
+            assert executor.submitted == 5
+            assert list(executor.map(pow, range(5), range(9), chunksize=2)) == [1, 1, 4, 27, 256]
+            assert executor.submitted == 8
+            executor.map(abs, [1, 2])
+            assert executor.submitted == 10
+
+    def test_endless_items(self) -> None:
+        with Counted(1) as executor:
+            results = executor.map(abs, itertools.count(), chunksize=2, buffersize=3)
+            assert (next(results), next(results), executor.submitted) == (0, 1, 4)
+
+    def test_times_and_errors(self) -> None:
+        with Counted(1) as executor:
+            with pytest.raises(ZeroDivisionError):
+                list(executor.map(divmod, [1, 1], [1, 0]))
+            with pytest.raises(TimeoutError):
+                next(executor.map(tasks.sleep_for_ever_if_zero, [0], timeout=0.01))
+            executor.kill_workers()
+
+
+def test_how_far_a_job_is() -> None:
+    with Pool(1) as workers:
+        result = workers.map_async(tasks.sleep_for_ever_if_zero, [1, 2, 0, 3], 1)
+        assert _seen(lambda: result._number_left, 2)
+        stuck = workers.apply_async(abs, (1,))
+        assert (result._chunksize, result._value, result._success, stuck._number_left) == (1, None, True, 1)
+        assert workers._taskqueue.qsize() > 0
+        assert not workers._taskqueue.empty()
+        result.cancel()
+        assert stuck.get() == 1
+        assert (stuck._number_left, stuck._value, stuck._success, result._success) == (0, 1, True, False)
+        results = workers.imap(tasks.sleep_for_ever_if_zero, [1, 2, 0])
+        assert _seen(lambda: (results._index, results._length), (2, 3))
+        workers.terminate()
+
+
+def _seen(what: Callable[[], object], wanted: object) -> bool:
+    while what() != wanted:
+        time.sleep(0.001)
+    return True
+
+
+def test_how_workers_are_made() -> None:
+    with Pool(1, tasks.square, (2,), maxtasksperchild=5) as workers:
+        assert (workers._initializer, workers._initargs, workers._maxtasksperchild) == (tasks.square, (2,), 5)
+        assert workers._worker_handler.is_alive()
+        assert workers._task_handler is workers._result_handler is workers._worker_handler
+    context = processing_core.get_context("spawn")
+    with ProcessPoolExecutor(1, context, tasks.square, (2,), max_tasks_per_child=5) as executor:
+        assert (executor._initializer, executor._initargs, executor._max_tasks_per_child) == (tasks.square, (2,), 5)
+        stuck = executor.submit(tasks.sleep_for_ever)
+        assert len(executor._pending_work_items) == 1
+        assert not executor._shutdown_thread
+        stuck.cancel()
+    assert executor._shutdown_thread
+    assert executor._pending_work_items == {}
+
+
+def test_a_result_takes_attributes() -> None:
+    with Pool(1) as workers:
+        result = workers.apply_async(abs, (1,))
+        result.tag = "mine"  # type: ignore[attr-defined]
+        assert result.get() == 1
+        assert result.tag == "mine"  # type: ignore[attr-defined]
+
+
+def test_a_future_is_called_so() -> None:
+    with ProcessPoolExecutor(1) as executor:
+        assert repr(executor.submit(abs, 1)).startswith("<Future at ")
 
 
 def test_functions_over_tasks() -> None:

@@ -37,6 +37,12 @@ class Counting:
             self.closed.set()
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+def test_the_results_of_another(pool: Pool, ordered: bool) -> None:
+    method = pool.imap if ordered else pool.imap_unordered
+    assert sorted(method(tasks.square, method(abs, method(abs, range(-9, 0))))) == [n * n for n in range(1, 10)]
+
+
 class TestWindows:
     @pytest.mark.parametrize("chunksize", [1, 3])
     @pytest.mark.parametrize("ordered", [True, False])

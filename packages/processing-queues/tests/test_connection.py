@@ -222,6 +222,12 @@ class TestClose:
             use(ours)
         assert issubclass(ClosedError, OSError)
 
+    def test_the_handle_that_libraries_look_at(self, pipe: Both) -> None:
+        for end in pipe:
+            assert end._handle == end.fileno()
+            end.close()
+            assert end._handle is None
+
     def test_of_the_reader_breaks_the_writer(self, pipe: Both) -> None:
         receiver, sender = pipe
         receiver.close()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import signal
 import socket
 import stat
@@ -44,6 +45,19 @@ class TestAddresses:
                     connection.recv()
             if family == "AF_INET":
                 assert listener.last_accepted[0] == "127.0.0.1"
+
+    def test_the_socket_that_programs_know(self, family: str) -> None:
+        with Listener(family=family) as listener:
+            assert listener._listener is not None
+            listener._listener._socket.settimeout(0.01)
+            with pytest.raises(TimeoutError):
+                listener.accept()
+            with dialling(connections.dial, listener.address, None, "hello"):
+                select.select([listener._listener._socket], [], [])
+                listener._listener._socket.settimeout(None)
+                with listener.accept() as connection:
+                    assert connection.recv() == "hello"
+        assert listener._listener is None
 
     def test_by_default_a_file_that_only_we_reach(self) -> None:
         listener = Listener()

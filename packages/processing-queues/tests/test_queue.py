@@ -21,6 +21,42 @@ from processing_testing.harness import scripts
 from processing_testing.harness.rendezvous import Rendezvous
 
 
+class Marking(Queue[Any]):
+    def put(self, obj: Any, block: bool = True, timeout: float | None = None) -> None:
+        super().put(("marked", obj), block, timeout)
+
+    def get(self, *args: Any, **kwds: Any) -> Any:
+        return super().get(*args, **kwds)[1]
+
+
+class Spying(Marking):
+    def put_nowait(self, obj: Any) -> None:
+        super().put_nowait(("spied", obj))
+
+
+class Renaming(Spying):
+    def put(self, obj: Any, block: bool = True, timeout: float | None = None) -> None:
+        super().put(("renamed", obj), block, timeout)
+
+
+class TestSubclasses:
+    def test_what_they_override_is_called_without_waiting_too(self) -> None:
+        queue = Marking(1)
+        queue.put_nowait(1)
+        with pytest.raises(Full):
+            queue.put_nowait(2)
+        assert queue.get_nowait() == 1
+        with pytest.raises(Empty):
+            queue.get_nowait()
+
+    def test_what_overrides_both(self) -> None:
+        queue = Renaming()
+        queue.put_nowait(1)
+        queue.put(2)
+        assert queue.get_nowait() == ("renamed", ("spied", 1))
+        assert queue.get() == ("renamed", 2)
+
+
 class TestInOneProcess:
     def test_first_in_first_out(self) -> None:
         queue: Queue[object] = Queue()

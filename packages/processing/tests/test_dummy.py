@@ -18,7 +18,7 @@ import processing
 from processing import dummy
 from processing.dummy import connection
 from processing.dummy._results import AsyncResult, together
-from processing.pool import ThreadPool
+from processing.pool import ApplyResult, IMapIterator, IMapUnorderedIterator, MapResult, Pool, ThreadPool
 from processing_testing.harness import scripts
 from processing_testing.harness.interruption_points import each_point
 
@@ -30,6 +30,29 @@ class Answer:
     def give(self, begin: threading.Event) -> None:
         begin.wait()
         self.end.send(self.end.recv())
+
+
+def test_a_pool_of_threads_is_a_pool() -> None:
+    assert issubclass(ThreadPool, Pool)
+    with ThreadPool(1) as threads:
+        assert isinstance(threads, Pool)
+        assert isinstance(threads.apply_async(abs, (1,)), ApplyResult)
+        assert isinstance(threads.map_async(abs, [1]), MapResult)
+        assert isinstance(threads.imap(abs, [1]), IMapIterator)
+        assert isinstance(threads.imap_unordered(abs, [1]), IMapUnorderedIterator)
+
+
+def test_how_far_a_job_of_threads_is() -> None:
+    with ThreadPool(1) as threads:
+        leave = threading.Event()
+        result: Any = threads.map_async(lambda wanted: wanted and leave.wait(), [False, True, False])
+        results: Any = threads.imap(abs, [1, 2])
+        while result._number_left != 2:
+            time.sleep(0.001)
+        assert (result._chunksize, result._value, result._success, results._index) == (1, None, True, 0)
+        leave.set()
+        assert (next(results), next(results), results._index) == (1, 2, 2)
+        assert (result._number_left, result._value, result._success) == (0, [False, True, False], True)
 
 
 class TestProcess:
@@ -503,7 +526,7 @@ class TestTheProgramsEnd:
         scripts.run(
             """
             import sys, threading, time
-            from processing.pool import ThreadPool
+            from processing.pool import ApplyResult, IMapIterator, IMapUnorderedIterator, MapResult, Pool, ThreadPool
             stuck = threading.Event()
             def stick(_=None):
                 stuck.set()
@@ -519,7 +542,7 @@ class TestTheProgramsEnd:
         output = scripts.run(
             """
             import sys, threading
-            from processing.pool import ThreadPool
+            from processing.pool import ApplyResult, IMapIterator, IMapUnorderedIterator, MapResult, Pool, ThreadPool
             pool = ThreadPool(2)
             executor = pool.executor()
             main = threading.main_thread()

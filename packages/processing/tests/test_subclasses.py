@@ -89,6 +89,21 @@ def test_a_proxys_attributes_travel(method: str) -> None:
         assert (arrived.tag, arrived.copy()) == ("a list", [1])
 
 
+@pytest.mark.parametrize("name", subclasses.KINDS)
+def test_what_is_no_subclass_takes_attributes_too(name: str, clean: Callable[[Any], Any]) -> None:
+    cls, args, kwds = subclasses.KINDS[name]
+    thing = clean(cls(*args, **kwds))
+    thing.tag = "mine"
+    assert thing.tag == "mine"
+    assert not hasattr(copy.copy(thing), "tag")  # nor does it travel, as in `multiprocessing`
+
+
+def test_a_value_takes_attributes() -> None:
+    value: Any = processing.Value("i")
+    value.tag = "mine"
+    assert value.tag == "mine"
+
+
 def test_a_barrier_is_threadings() -> None:
     assert isinstance(processing.Barrier(1), threading.Barrier)
     assert processing.Barrier(1, ctx=processing.get_context("spawn")).wait() == 0
@@ -239,6 +254,13 @@ class TestHandles:
             queue.put(1)
             assert processing.wait([reader])[0] is reader
         assert processing.Queue()._reader is not processing.Queue()._reader
+
+    def test_a_queues_sides_are_closed_without_effect(self) -> None:
+        queue: processing.Queue[int] = processing.Queue()
+        queue._writer.close()
+        queue._reader.close()
+        queue.put(1)
+        assert queue.get() == 1
 
     def test_locked_semaphores(self) -> None:
         for semaphore in (processing.Semaphore(1), processing.BoundedSemaphore(1)):

@@ -79,8 +79,9 @@ class BasePool(PoolCompatibility):
         self._options = Options().updated(options)
         ensure_family()
         self._ctx = context_of(context, "context")
-        workers = workers_of(type(self), self._ctx)
-        first = initializer, tuple(initargs), maxtasksperchild, max_memory
+        workers = workers_of(self, self._ctx)
+        self._initializer, self._initargs, self._maxtasksperchild = initializer, tuple(initargs), maxtasksperchild
+        first = initializer, self._initargs, maxtasksperchild, max_memory
         # A worker that ends after a few tasks should cost a start, and not an import.
         preload_own(_worker.MODULE, at_once=maxtasksperchild is not None or idle_timeout is not None)
         channel = self._channel(workers, size, *first, on_exit, self._of_executor, setup, idle_timeout)
@@ -102,6 +103,7 @@ class BasePool(PoolCompatibility):
         from processing_pool._engine.engine import Engine
 
         _check_callable("initializer", initializer)
+        self._initializer, self._initargs, self._maxtasksperchild = initializer, initargs, None
         self._options = options
         self._ctx = context_of(None, "context")
         self._engine = Engine(channel_to(backend, size, initializer, initargs))

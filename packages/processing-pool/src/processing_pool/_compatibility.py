@@ -6,6 +6,8 @@ No public name gives the pids of the workers, for instance.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from types import MethodType
+from weakref import WeakMethod
 
 from processing_core.annotations import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from processing_pool._engine.engine import Engine
     from processing_pool._task_queue import TaskQueue, Tasks
 
-__all__ = ["ExecutorCompatibility", "PoolCompatibility", "mapstar", "starmapstar", "workers_of"]
+__all__ = ["ExecutorCompatibility", "PoolCompatibility", "ResultCompatibility", "mapstar", "starmapstar", "workers_of"]
 
 
 class PoolCompatibility:
@@ -42,6 +44,14 @@ class PoolCompatibility:
     def _cache(self) -> dict[int, Any]:
         """The jobs and calls that are not done yet; jobs by their ids, calls by their indexes."""
         return {**self._engine.jobs.temporary(), **self._engine.calls.pending}
+
+    @property
+    def _worker_handler(self) -> Thread:
+        """The thread that starts the workers, watches them and ends them."""
+        thread: Thread = self._engine.channel.supervisor.thread  # type: ignore[attr-defined]
+        return thread
+
+    _task_handler = _result_handler = _worker_handler
 
     @property
     def _state(self) -> str:
@@ -84,11 +94,46 @@ class PoolCompatibility:
 
     @staticmethod
     def Process(ctx: BaseContext, *args: Any, **kwds: Any) -> Process:
-        """A worker that is to be started; a subclass may make another.  Does not block.
+        """A worker that is to be started; a subclass may make another, also by a method.  Does not block.
 
         :param ctx: the context whose start method it is started by.
         """
         return ctx.Process(*args, **kwds)
+
+
+class ResultCompatibility:
+    """Those of a result."""
+
+    __slots__ = ()
+
+    _outcome: tuple[bool, Any] | None
+    job: Any
+
+    @property
+    def _value(self) -> Any:
+        """The value or the error; ``None`` until it is there."""
+        return None if self._outcome is None else self._outcome[1]
+
+    @property
+    def _success(self) -> bool:
+        """Whether nothing is known to have failed."""
+        return self._outcome is None or self._outcome[0]
+
+    @property
+    def _number_left(self) -> int:
+        """How many items of a map have no outcome yet: programs show by it how far a map is."""
+        job = self.job
+        if self._outcome is not None:
+            return 0
+        if job is None:
+            return 1
+        done, total, *_ = job.counts()
+        return int(total - done)
+
+    @property
+    def _chunksize(self) -> int:
+        """How many items `_number_left` counts as one."""
+        return 1
 
 
 class ExecutorCompatibility:
@@ -101,6 +146,34 @@ class ExecutorCompatibility:
         """How many workers the pool keeps."""
         size: int = self._pool._processes
         return size
+
+    @property
+    def _pending_work_items(self) -> dict[int, Any]:
+        """The calls that are not done yet, by their indexes."""
+        pending: dict[int, Any] = {**self._pool._engine.calls.pending}
+        return pending
+
+    @property
+    def _shutdown_thread(self) -> bool:
+        """Whether no more can be submitted."""
+        return not self._pool._engine.running
+
+    @property
+    def _initializer(self) -> Any:
+        """What each worker calls first."""
+        return self._pool._initializer
+
+    @property
+    def _initargs(self) -> tuple[Any, ...]:
+        """Its arguments."""
+        initargs: tuple[Any, ...] = self._pool._initargs
+        return initargs
+
+    @property
+    def _max_tasks_per_child(self) -> int | None:
+        """Tasks after which a worker is replaced."""
+        tasks: int | None = self._pool._maxtasksperchild
+        return tasks
 
     @property
     def _broken(self) -> str | bool:
@@ -127,22 +200,26 @@ class ExecutorCompatibility:
 
 
 class _Workers:
-    """A context whose ``Process`` is a pool class's own method."""
+    """A context whose ``Process`` is a pool's own."""
 
-    def __init__(self, context: BaseContext, make: Callable[..., Process]) -> None:
+    def __init__(self, context: BaseContext, make: Callable[[], Callable[..., Process] | None]) -> None:
         self._context = context
         self._make = make
 
     def Process(self, *args: Any, **kwds: Any) -> Process:
-        return self._make(self._context, *args, **kwds)
+        make = self._make() or PoolCompatibility.Process  # the pool is gone, and its tasks are still being done
+        return make(self._context, *args, **kwds)
 
     def get_start_method(self, allow_none: bool = False) -> str | None:
         return self._context.get_start_method(allow_none)
 
 
-def workers_of(pool: type[PoolCompatibility], context: Any) -> Any:
-    """What makes the workers of a class of pools: the context, unless the class has a ``Process`` of its own."""
-    return context if pool.Process is PoolCompatibility.Process else _Workers(context, pool.Process)
+def workers_of(pool: PoolCompatibility, context: Any) -> Any:
+    """What makes a pool's workers, and does not keep the pool: the context, unless the pool has its own ``Process``."""
+    make = pool.Process
+    if make is PoolCompatibility.Process:
+        return context
+    return _Workers(context, WeakMethod(make) if isinstance(make, MethodType) else lambda: make)
 
 
 def mapstar(args: tuple[Callable[..., Any], Iterable[Any]]) -> list[Any]:

@@ -17,6 +17,7 @@ from processing_pool._errors import PoolBroken, join_concurrent_futures
 from processing_pool._futures import Future
 from processing_pool._messages import renewed
 from processing_pool._numbers import positive
+from processing_pool._submitted_map import submitted_map
 
 __all__ = ["ProcessPoolExecutor"]
 
@@ -113,7 +114,7 @@ class ProcessPoolExecutor(ExecutorCompatibility, concurrent.futures.Executor):
     ) -> Iterator[T]:
         """Call ``fn`` with one item of each iterable at a time, in the workers, and iterate over the results in order.
 
-        Does not block.
+        Does not block.  If a subclass overrides `submit`, it is called for each chunk, as in ``concurrent.futures``.
 
         :param timeout: seconds from this call, after which the iterator raises :exc:`TimeoutError`.
         :param chunksize: items that are sent together.
@@ -129,6 +130,8 @@ class ProcessPoolExecutor(ExecutorCompatibility, concurrent.futures.Executor):
         deadline = None if timeout is None else time.monotonic() + timeout
         chunksize = positive(chunksize, "chunksize", "Chunksize must be at least 1")
         items: Any = zip(*iterables, strict=False)
+        if type(self).submit is not ProcessPoolExecutor.submit:
+            return submitted_map(self.submit, fn, items, chunksize, buffersize, deadline)
         if buffersize is None:
             items = list(items)
             room = len(items) + chunksize  # for all

@@ -107,6 +107,9 @@ class _Future(Future[R]):
             self.of.wait(timeout)
 
 
+_Future.__name__ = _Future.__qualname__ = "Future"  # for reprs
+
+
 def submitted(
     engine: Engine,
     pool: object,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABCMeta
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from types import TracebackType
 
@@ -38,7 +39,7 @@ Callback = Callable[[R], object] | None
 ErrorCallback = Callable[[BaseException], object] | None
 
 
-class Pool(BasePool, PoolAliases):
+class Pool(BasePool, PoolAliases, metaclass=ABCMeta):  # pools of threads are registered
     """Worker processes that run the tasks given to them.
 
     When a worker dies, the task that it ran fails with :exc:`WorkerDied`, the worker is replaced, and no other task is
@@ -102,10 +103,14 @@ class Pool(BasePool, PoolAliases):
         :return: the function's result.
         :raises BaseException: what the function raised; otherwise as :meth:`AsyncResult.get`.
         """
-        self._engine.check_running()
-        task = func, tuple(args), dict(kwds) if kwds else {}
-        result: AsyncResult[R] = AsyncResult(self._engine, None, task, self._options.updated(options))
-        self._engine.call(result)
+        result: AsyncResult[R]
+        if type(self).apply_async is Pool.apply_async:
+            self._engine.check_running()
+            task = func, tuple(args), dict(kwds) if kwds else {}
+            result = AsyncResult(self._engine, None, task, self._options.updated(options))
+            self._engine.call(result)
+        else:
+            result = self.apply_async(func, args, {} if kwds is None else kwds, **options)  # as `multiprocessing` does
         try:
             return _awaited(result)
         finally:

@@ -80,6 +80,11 @@ class Connection(ConnectionAliases, AwaitableConnection):
             raise ClosedError("handle is closed")
         return fd
 
+    @property
+    def _handle(self) -> int | None:
+        """The descriptor, or ``None``, as libraries look at it."""
+        return None if self.closed else self.fileno()
+
     def close(self) -> None:
         """Close this copy of the end.  Does not block; a second call does nothing."""
         self._descriptor.close()

@@ -123,7 +123,7 @@ class Listener:
             more descriptors.
         :raises TypeError: if ``timeout`` is not a number.
         """
-        limit = checked_timeout(timeout)
+        limit = checked_timeout(timeout) if timeout is not None else self._timeout_of_socket()
         accepted = self._open_pending().next(None if limit is None else time.monotonic() + limit)
         self._last_accepted = accepted.address
         return accepted.connection
@@ -209,6 +209,15 @@ class Listener:
                     error.filename = address
             raise
         self._address: Any = bound.address
+
+    @property
+    def _listener(self) -> Self | None:
+        """Itself: programs know ``listener._listener._socket``, by which they select, or set a timeout."""
+        return self if self._socket is not None else None
+
+    def _timeout_of_socket(self) -> float | None:
+        """The timeout that the program has given to the socket, which is none by itself."""
+        return (self._socket.gettimeout() if self._socket is not None else None) or None
 
     def _open_pending(self) -> PendingConnections:
         if self._pending is None:

@@ -23,7 +23,7 @@ T = TypeVar("T")
 class OrderedQueue(Derivable, QueueAliases[T], AwaitableQueue[T], JoinedQueue, KernelPriorityQueue[T]):
     """A queue of which not the first is taken first."""
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__dict__", "__weakref__")
 
     @property
     def _reader(self) -> Reader[T]:

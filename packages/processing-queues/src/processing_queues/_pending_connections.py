@@ -14,6 +14,7 @@ nothing else:
 
 from __future__ import annotations
 
+import builtins
 import os
 import selectors
 import socket
@@ -245,7 +246,7 @@ class PendingConnections:
                 with limit_named():
                     accepted, address = self._listening.accept()
                     accepted = moved(accepted)
-            except (BlockingIOError, ConnectionError):
+            except (BlockingIOError, ConnectionError, builtins.TimeoutError):
                 return None  # it was closed meanwhile, or another process accepted it
             name = _name_of(accepted, address)
             connection, handshake = self._begin_handshake(accepted)

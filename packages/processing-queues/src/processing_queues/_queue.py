@@ -13,6 +13,7 @@ from processing_core.lowlevel import Derivable, register_factory
 from processing_core.lowlevel import Queue as _KernelQueue
 from processing_queues._aliases import QueueAliases
 from processing_queues._awaitable import AwaitableQueue, JoinedQueue
+from processing_queues._overrides import follow_overrides
 
 if TYPE_CHECKING:
     from processing_queues._reader import Reader, Writer
@@ -45,7 +46,7 @@ class Queue(Derivable, QueueAliases[T], AwaitableQueue[T], JoinedQueue, _KernelQ
     {'answer': 42}
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__dict__", "__weakref__")
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Call a class's ``_on_queue_feeder_error(error, obj)``, if it has one, where `put` would raise.
@@ -55,6 +56,7 @@ class Queue(Derivable, QueueAliases[T], AwaitableQueue[T], JoinedQueue, _KernelQ
         super().__init_subclass__(**options)
         if "_on_queue_feeder_error" in cls.__dict__ and "put" not in cls.__dict__:
             type.__setattr__(cls, "put", _put_or_report)  # no declaration, which checkers would take for all classes
+        follow_overrides(cls, Queue)
 
     @property
     def _reader(self) -> Reader[T]:

@@ -41,6 +41,9 @@ class Reader(Generic[T_co]):
         closed: bool = self.queue._closed
         return closed
 
+    def close(self) -> None:
+        """Do nothing: there is no descriptor to close.  Programs close this side where they only put."""
+
     def poll(self, timeout: float | None = 0.0) -> bool:
         """Whether there is something to get.  Blocks for ``timeout``.
 
@@ -73,6 +76,9 @@ class Writer(Generic[T]):
     def closed(self) -> bool:
         """Whether the queue was closed in this process.  Does not block."""
         return self.queue._closed
+
+    def close(self) -> None:
+        """Do nothing: there is no descriptor to close.  Programs close this side where they only get."""
 
     def send(self, obj: T) -> None:
         """Put an object as the queue's ``put``. Blocks while the queue is full."""

@@ -29,7 +29,7 @@ class SimpleQueue(Derivable, AwaitableQueue[T], _KernelQueue[T]):
     'hello'
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__dict__", "__weakref__")
 
     if TYPE_CHECKING:  # what programs' classes call
 

@@ -52,7 +52,7 @@ class Condition(lowlevel.Derivable, ConditionAliases, AwaitableCondition, lowlev
     False
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__dict__", "__weakref__")
 
     if TYPE_CHECKING:  # what programs' classes call
 

@@ -31,7 +31,7 @@ class Event(lowlevel.Derivable, EventAliases, AwaitableEvent, lowlevel.Event):
     True
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__dict__", "__weakref__")
 
     @property
     def waiters(self) -> list[Waiter]:

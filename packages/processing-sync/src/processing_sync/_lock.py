@@ -42,7 +42,7 @@ class Lock(lowlevel.Derivable, HasSemlock, AwaitableLock, lowlevel.Lock):
     True
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__dict__", "__weakref__")
 
     def recover(self) -> AbstractContextManager[object]:
         """Repair what the lock guards, after its owner died.
@@ -94,7 +94,7 @@ class RLock(lowlevel.Derivable, HasSemlock, AwaitableRLock, lowlevel.RLock):
     <RLock(MainProcess, 2)>
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__dict__", "__weakref__")
 
     def recover(self) -> AbstractContextManager[object]:
         """Repair what the lock guards, after its owner died; see `Lock.recover`.

@@ -39,7 +39,7 @@ class Semaphore(lowlevel.Derivable, HasSemlock, SemaphoreAliases, AwaitableSemap
     (True, <Semaphore(value=1)>)
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__dict__", "__weakref__")
 
     def locked(self) -> bool:
         """Whether no permit is free.  Does not block."""
@@ -83,7 +83,7 @@ class BoundedSemaphore(lowlevel.Derivable, HasSemlock, SemaphoreAliases, Awaitab
     <BoundedSemaphore(value=3, maxvalue=4)>
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__dict__", "__weakref__")
 
     def locked(self) -> bool:
         """Whether no permit is free.  Does not block."""

@@ -8,11 +8,15 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import processing_core
 from processing_testing.harness.rendezvous import RendezvousClient
+
+
+def traced(function: Callable[..., Any], *args: Any) -> tuple[str, Any]:
+    return "traced", function(*args)
 
 
 def square(number: int) -> int:

@@ -103,7 +103,7 @@ class Value(lowlevel.LockedScalar, Generic[T]):
     (50, 40, True, 0)
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__dict__", "__weakref__")
 
     if TYPE_CHECKING:  # the kernel's, as this class types them
         value: T

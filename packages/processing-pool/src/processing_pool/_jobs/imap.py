@@ -72,8 +72,10 @@ class ImapJob(Target):
         self._table = table
         self._channel = channel
         self._function = function
-        self._async_items = iterable if isinstance(iterable, AsyncIterable) else None
-        self._items = iter(()) if self._async_items is not None else iter(iterable)  # type: ignore[arg-type]
+        # What is both, such as the results of another `imap`, a thread reads: no event loop need run.
+        is_async = isinstance(iterable, AsyncIterable) and not isinstance(iterable, Iterable)
+        self._async_items: Any = iterable if is_async else None
+        self._items = iter(()) if is_async else iter(iterable)  # type: ignore[arg-type]
         # For these the number of items is known in advance. The length of any other object may be a guess, such as a
         # progress bar's total.
         self._counted: Collection[Any] | None = iterable if type(iterable) in _COUNTED else None  # type: ignore[assignment]
@@ -354,6 +356,10 @@ class ImapJob(Target):
         from processing_pool._progress.counts import Counts  # here, for few programs ask
 
         return Counts(max(0, self._sent - len(self._in_flight)), self._total, self._failed, self._retries.count)
+
+    def length(self) -> int | None:
+        """How many items there are; ``None`` until the iterable is at its end."""
+        return self._sent if self._ended else None
 
     def timeout_of(self, index: int) -> float | None:
         """Seconds that an item may run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from abc import ABCMeta
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 
@@ -35,7 +36,7 @@ class IteratorOwner(Protocol):
         """Wait until ``target`` is ready; return whether it is in time."""
 
 
-class IMapIterator(Generic[R]):
+class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are registered
     """The results of ``imap`` and ``imap_unordered``.
 
     Thread-safe; belongs to the process of its pool, and keeps the pool alive.
@@ -75,6 +76,16 @@ class IMapIterator(Generic[R]):
         """Drop the rest: no more items are taken from the iterable, and queued ones are not begun. Does not block."""
         if self._abandon.detach() is not None:
             self._job.drop()
+
+    @property
+    def _index(self) -> int:
+        """How many items have an outcome: programs show by it how far the job is."""
+        return self._job.counts().done
+
+    @property
+    def _length(self) -> int | None:
+        """How many items there are; ``None`` until the iterable is at its end."""
+        return self._job.length()
 
     def _flush_progress(self) -> None:
         if self._job.options.progress is not None:

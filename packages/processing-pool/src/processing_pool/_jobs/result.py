@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from collections.abc import Callable, Generator
 
 from processing_core import TimeoutError
 from processing_core.annotations import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from processing_core.lowlevel import checked_timeout
+from processing_pool._compatibility import ResultCompatibility
 from processing_pool._engine.collector import Target, Waiter
 from processing_pool._errors import TaskCancelled
 from processing_pool._options import Options
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
             """End with an error: no further outcome will arrive."""
 
 
-class AsyncResult(Target, Generic[R]):
+class AsyncResult(ResultCompatibility, Target, Generic[R], metaclass=ABCMeta):  # those of threads are registered
     """The result of ``apply_async`` or ``map_async``, which may still be awaited.
 
     Thread-safe; belongs to the process of its pool, and keeps the pool alive until the result is there.
@@ -68,7 +70,7 @@ class AsyncResult(Target, Generic[R]):
     """
 
     __slots__ = (
-        "__orig_class__",
+        "__dict__",
         "_callback",
         "_error_callback",
         "_outcome",

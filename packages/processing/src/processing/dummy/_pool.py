@@ -15,6 +15,7 @@ from threading import Thread
 from processing.dummy._results import AsyncResult, Callback, ErrorCallback, IMapIterator, together, when_done
 from processing.dummy._threads import DaemonThreads
 from processing_core.annotations import Any, Literal, NoReturn, ParamSpec, Self, TypeVar, overload
+from processing_pool import Pool
 from processing_pool.pool import CLOSE, RUN, TERMINATE
 
 __all__ = ["ThreadPool"]
@@ -26,6 +27,7 @@ P = ParamSpec("P")
 _WINDOW = 4  # tasks that `imap` has under way for each worker
 
 
+@Pool.register
 class ThreadPool:
     """Threads that run the tasks given to them, with the interface of `processing.Pool`.
 

@@ -12,6 +12,8 @@ from concurrent.futures import TimeoutError as _NotYet
 
 from processing_core import ClosedError, TimeoutError
 from processing_core.annotations import Any, Generic, Self, TypeVar
+from processing_pool import AsyncResult as _AsyncResult
+from processing_pool import IMapIterator as _IMapIterator
 from processing_pool import TaskCancelled
 
 __all__ = ["AsyncResult", "Callback", "ErrorCallback", "IMapIterator", "together", "when_done"]
@@ -35,6 +37,7 @@ def when_done(future: Future[R], function: Callable[[Future[R]], object]) -> Non
     function(future)
 
 
+@_AsyncResult.register
 class AsyncResult(Generic[R]):
     """A result to come, of ``apply_async`` and the like.  Thread-safe."""
 
@@ -99,6 +102,26 @@ class AsyncResult(Generic[R]):
             raise ValueError(f"{self!r} not ready")
         return self._future.exception() is None
 
+    @property
+    def _value(self) -> Any:
+        """The value or the error, as libraries look at it; ``None`` until it is there."""
+        return None if not self.ready() else self._future.exception() or self._future.result()
+
+    @property
+    def _success(self) -> bool:
+        """Whether nothing is known to have failed."""
+        return not self.ready() or self._future.exception() is None
+
+    @property
+    def _number_left(self) -> int:
+        """How many tasks are not done: programs show by it how far a map is."""
+        return sum(not task.done() for task in self._tasks)
+
+    @property
+    def _chunksize(self) -> int:
+        """How many items `_number_left` counts as one."""
+        return 1
+
     def _finish(self, future: Future[R]) -> None:
         error = _error_of(future)
         if self._was_cancelled and isinstance(error, ClosedError):
@@ -115,6 +138,7 @@ class AsyncResult(Generic[R]):
                 self._future.set_exception(error)
 
 
+@_IMapIterator.register
 class IMapIterator(Generic[R]):
     """Iterates over results as they come; of ``imap`` and ``imap_unordered``."""
 
@@ -124,7 +148,7 @@ class IMapIterator(Generic[R]):
         self._guard = threading.Lock()  # guards pulling from `_futures`
         self._due: collections.deque[Future[R]] = collections.deque()  # in order
         self._done: queue.SimpleQueue[Future[R]] = queue.SimpleQueue()
-        self._under_way = 0
+        self._under_way = self._given = 0
         for _ in range(window):
             self._pull()
 
@@ -149,6 +173,7 @@ class IMapIterator(Generic[R]):
         except (queue.Empty, _NotYet):
             raise TimeoutError from None
         self._under_way -= 1
+        self._given += 1
         self._pull()
         error = _error_of(future)
         if error is not None:
@@ -160,6 +185,12 @@ class IMapIterator(Generic[R]):
         if not done:
             raise _NotYet
         return self._due.popleft()
+
+    @property
+    def _index(self) -> int:
+        """How many items are done: programs show by it how far the job is."""
+        waiting = sum(future.done() for future in list(self._due)) if self._ordered else self._done.qsize()
+        return self._given + waiting
 
     def begun(self) -> bool:
         """Whether there is something left to pull.  Does not block."""
