@@ -45,7 +45,12 @@ _interrupted: set[int] = set()
 
 
 class _Overlapped(ctypes.Structure):
-    _fields_ = (("status", ctypes.c_void_p), ("size", ctypes.c_void_p), ("at", ctypes.c_uint64), ("event", wintypes.HANDLE))
+    _fields_ = (
+        ("status", ctypes.c_void_p),
+        ("size", ctypes.c_void_p),
+        ("at", ctypes.c_uint64),
+        ("event", wintypes.HANDLE),
+    )
 
 
 class _Attributes(ctypes.Structure):
@@ -303,9 +308,7 @@ def _cancel(pipe: int, operation: _Overlapped) -> None:
     """End an operation; the system writes into it until then."""
     transferred = wintypes.DWORD()
     if _kernel32.CancelIoEx(wintypes.HANDLE(pipe), ctypes.byref(operation)):
-        _kernel32.GetOverlappedResult(
-            wintypes.HANDLE(pipe), ctypes.byref(operation), ctypes.byref(transferred), True
-        )
+        _kernel32.GetOverlappedResult(wintypes.HANDLE(pipe), ctypes.byref(operation), ctypes.byref(transferred), True)
 
 
 @cache
