@@ -41,6 +41,7 @@ POSIX_COMPILE = [
     "-Wall",
     "-Wextra",
     "-Werror=implicit-function-declaration",
+    "-Werror=incompatible-pointer-types",
     "-pthread",
 ]
 POSIX_LINK = ["-pthread"]

@@ -14,6 +14,7 @@ import pytest
 import processing_core
 from processing_core import forkserver, lowlevel, popen, spawn
 from processing_testing.children import functions as children
+from processing_testing.children import killing
 from processing_testing.harness import scripts
 from processing_testing.harness.rendezvous import Rendezvous
 
@@ -32,7 +33,7 @@ class TestPopen:
         started.close()
 
     @WAYS
-    @pytest.mark.parametrize(("way", "code"), [("terminate", -signal.SIGTERM), ("kill", -signal.SIGKILL)])
+    @pytest.mark.parametrize(("way", "code"), [("terminate", -signal.SIGTERM), ("kill", -killing.SIGKILL)])
     def test_it_ends_it(self, cls: type[popen.Popen], method: str, way: str, code: int, rendezvous: Rendezvous) -> None:
         started = cls(processing_core.Process(target=children.spin, args=(rendezvous.address,)))
         assert rendezvous.receive() == started.pid
@@ -172,7 +173,7 @@ def test_the_forkserver_is_known_by_its_process_id() -> None:
             os.kill(first, signal.SIGINT)  # which it ignores
             assert run() == 0 and server._forkserver_pid == first
             dead = os.pidfd_open(first)
-            os.kill(first, signal.SIGKILL)
+            killing.kill(first)
             assert select.select([dead], [], [], 50)[0]  # before, one of its spares may still serve a start
             assert run() == 0 and server._forkserver_pid not in (None, first)
             server._stop()

@@ -16,6 +16,7 @@ import pytest
 import processing_core
 from processing_core import BaseContext, ClosedError, Process, StateError, lowlevel
 from processing_testing.children import functions as children
+from processing_testing.children import killing
 from processing_testing.harness import leaks
 from processing_testing.harness.rendezvous import Rendezvous
 
@@ -228,8 +229,8 @@ class TestLife:
         with leaks.leaves_nothing():
             for daemon in [False, True] * 5:
                 assert ended(run(context, children.exit_with, 1, daemon=daemon)) == 1
-                process = run(context, children.die_by, signal.SIGKILL, daemon=daemon)
-                assert ended(process) == -signal.SIGKILL
+                process = run(context, children.die_by, killing.SIGKILL, daemon=daemon)
+                assert ended(process) == -killing.SIGKILL
                 del process
         assert lowlevel.stats() == before
         lowlevel.verify()
@@ -262,7 +263,7 @@ class TestExitCode:
         assert [peer.receive(), peer.receive()] == [process.pid, "deaf"]
         process.terminate()
         process.kill()
-        assert ended(process) == -signal.SIGKILL
+        assert ended(process) == -killing.SIGKILL
 
     def test_sigterm_handler_runs(self, context: BaseContext, rendezvous: Rendezvous) -> None:
         process = run(context, children.handle_sigterm, rendezvous.address, 12)

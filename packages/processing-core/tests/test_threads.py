@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import os
 import pickle
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ import pytest
 
 from processing_core._family import ensure_family
 from processing_core._native import _kernel as k
+from processing_testing.children import killing
 
 pytestmark = pytest.mark.attack
 
@@ -50,7 +50,7 @@ def other_members(n: int) -> Iterator[None]:
         yield
     finally:
         for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+            killing.kill(pid)
             os.waitpid(pid, 0)
 
 

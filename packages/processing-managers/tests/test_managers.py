@@ -33,7 +33,7 @@ from processing_managers import (
 from processing_managers._client import link as _link
 from processing_queues import Queue
 from processing_sync import Event
-from processing_testing.children import managed, odd
+from processing_testing.children import killing, managed, odd
 from processing_testing.children.managed import Account, Bank, Overdrawn
 from processing_testing.harness import processes, scripts
 from processing_testing.harness.leaks import leaves_nothing
@@ -522,7 +522,7 @@ class TestDeath:
         assert manager._process is not None and manager._process.pid is not None
         os.kill(manager._process.pid, signal.SIGSTOP)
         manager.shutdown()
-        assert manager._process.exitcode == -signal.SIGKILL
+        assert manager._process.exitcode == -killing.SIGKILL
 
 
 class TestNamesOf052:

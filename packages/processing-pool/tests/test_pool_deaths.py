@@ -16,11 +16,11 @@ import pytest
 import processing_core
 from processing_core import BaseContext
 from processing_pool import MaybeEncodingError, Pool, PoolBroken, WorkerDied
-from processing_testing.children import tasks
+from processing_testing.children import killing, tasks
 from processing_testing.harness import scripts
 from processing_testing.harness.rendezvous import Rendezvous
 
-ENDINGS = {"exit": 7, "kill": -signal.SIGKILL, "segfault": -signal.SIGSEGV, "sys.exit": 9}
+ENDINGS = {"exit": 7, "kill": -killing.SIGKILL, "segfault": -signal.SIGSEGV, "sys.exit": 9}
 
 
 class TestPromise1:
@@ -87,7 +87,7 @@ class TestReplacement:
         before = {child.pid for child in processing_core.active_children()}
         for pid in before:
             assert pid is not None
-            os.kill(pid, signal.SIGKILL)
+            killing.kill(pid)
         assert {pool.apply(tasks.pid) for _ in range(20)}.isdisjoint(before)
 
     def test_while_the_pool_is_not_used(self, pool: Pool) -> None:
@@ -107,7 +107,7 @@ class TestReplacement:
             others = [pool.apply_async(tasks.square, (i,)) for i in range(10)]
             pid = rendezvous.receive()
             pool.close()
-            os.kill(pid, signal.SIGKILL)
+            killing.kill(pid)
             pool.join()
             with pytest.raises(WorkerDied):
                 first.get(0)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import pytest
 import processing_core
 from processing_core import BaseContext
 from processing_queues import Connection, Pipe, wait
-from processing_testing.children import connections
+from processing_testing.children import connections, killing
 from processing_testing.children import functions as children
 from processing_testing.harness import leaks, scripts
 
@@ -251,7 +250,7 @@ class TestDeath:
         process = context.Process(target=connections.send_pid_and_wait, args=(theirs,))
         process.start()
         theirs.close()
-        os.kill(ours.recv(), signal.SIGKILL)
+        killing.kill(ours.recv())
         assert wait([ours], 30) == [ours]
         with pytest.raises(EOFError):
             ours.recv()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +15,7 @@ import processing_core
 import processing_sync
 from processing_core import OwnerDied, lowlevel
 from processing_sync import BoundedSemaphore, Condition, Event, Lock, Primitive, RLock, Semaphore
-from processing_testing.children import sharing
+from processing_testing.children import killing, sharing
 from processing_testing.children.forking import Child
 from processing_testing.harness.rendezvous import MessageSocket
 
@@ -86,7 +85,7 @@ class TestOwner:
         with pytest.raises(OwnerDied, match=rf"the process holder \(pid {child.pid}, exit code -9\).* s") as caught:
             lock.acquire()
         error = caught.value
-        assert (error.pid, error.process_name, error.exitcode) == (child.pid, "holder", -signal.SIGKILL)
+        assert (error.pid, error.process_name, error.exitcode) == (child.pid, "holder", -killing.SIGKILL)
         assert error.held is not None and 0 <= error.held < 30
         assert lock.owner[:3] == (child.pid, "holder", False)
         with lock.recover():

@@ -159,6 +159,9 @@ if TYPE_CHECKING:
     from processing_core._event_loop.watch import LoopAlarm as LoopAlarm
     from processing_core._event_loop.watch import LoopWatch as LoopWatch
 
+if sys.platform == "win32":
+    from processing_core._platform._windows_poller import is_socket as is_socket
+
 __all__ = [
     "BUSY",
     "BodyScope",

@@ -98,9 +98,15 @@ def family_of(address: Address | None, family: str | None) -> str:
             raise ValueError(f"Family {family} is not recognized: use one of {', '.join(families)}")
         return family
     if isinstance(address, str) and address.startswith("\\\\"):
+        if "AF_PIPE" in families:
+            return "AF_PIPE"
         raise ValueError(f"Family AF_PIPE, of the address {address!r}, is not recognized: it is one of Windows'")
-    if address is None or isinstance(address, str) or _is_abstract(address):
-        return default_family if address is None else "AF_UNIX"
+    if address is None:
+        return default_family
+    if isinstance(address, str) or _is_abstract(address):
+        if "AF_UNIX" not in families:
+            raise ValueError(f"Family AF_UNIX, of the address {address!r}, is not recognized: this system has none")
+        return "AF_UNIX"
     if isinstance(address, tuple):
         return "AF_INET6" if len(address) == 4 or ":" in str(address[:1]) else "AF_INET"
     raise TypeError(f"address type of {address!r} unrecognized")
@@ -111,6 +117,9 @@ def bind(listening: socket.socket, address: Address | None, family: str) -> Boun
 
     :param address: ``None`` for any that is free: a local port, or a file that only this user's processes reach.
     """
+    if family == "AF_PIPE":
+        listening.bind(address)
+        return _Name(listening.getsockname())
     if family != "AF_UNIX":
         import socket
 

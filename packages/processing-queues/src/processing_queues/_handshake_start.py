@@ -11,7 +11,7 @@ from processing_queues._authentication import Exchange, Steps, multiprocessing_m
 from processing_queues._connection import Connection
 from processing_queues._handshake import keyless, mutual
 from processing_queues._keyless import KeylessConnection
-from processing_queues._platform import set_blocking
+from processing_queues._platform import pipe_socket, set_blocking
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -36,7 +36,7 @@ HandshakeStart = Callable[[socket.socket], tuple[Connection, Handshake]]
 def new_socket(family: str) -> socket.socket:
     """A stream socket that blocks, whatever ``socket.setdefaulttimeout`` has set."""
     with limit_named():
-        made = moved(socket.socket(getattr(socket, family)))
+        made = pipe_socket() if family == "AF_PIPE" else moved(socket.socket(getattr(socket, family)))
     made.setblocking(True)
     return made
 

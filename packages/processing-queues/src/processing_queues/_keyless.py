@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from contextlib import suppress
 
@@ -12,7 +11,7 @@ from processing_core.lowlevel import Descriptor, duplicate, readable
 from processing_queues._authentication import LONGEST
 from processing_queues._connection import Connection
 from processing_queues._handshake import HELLO, NO_KEY
-from processing_queues._platform import get_blocking, peeked, set_blocking
+from processing_queues._platform import get_blocking, peeked, set_blocking, stream_of
 
 __all__ = ["KeylessConnection"]
 
@@ -59,7 +58,7 @@ class KeylessConnection(Connection):
             return
         fd = self.fileno()
         blocks = get_blocking(fd)
-        stream = socket.socket(fileno=fd)
+        stream = stream_of(fd)
         try:
             if stream.gettimeout() is not None:  # the program's `socket.setdefaulttimeout`, which is not for us
                 stream.settimeout(0)

@@ -16,6 +16,7 @@ from typing import Any
 import processing_core
 from processing_core import lowlevel
 from processing_queues import Client, Connection, Pipe
+from processing_testing.children import killing
 
 
 def echo(connection: Connection, other: Connection) -> None:
@@ -60,7 +61,7 @@ def send_pid_and_wait(connection: Connection) -> None:
 def die_in_a_message(connection: Connection) -> None:
     """Send the length of a message, 100 bytes, and 10 of its bytes, and die."""
     os.write(connection.fileno(), (100).to_bytes(4, "big") + bytes(10))
-    os.kill(os.getpid(), signal.SIGKILL)
+    killing.kill(os.getpid())
 
 
 def pass_on(connection: Connection, other: Connection, method: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import processing_core
 from processing_core import lowlevel
+from processing_testing.children import killing
 from processing_testing.harness.rendezvous import RendezvousClient
 
 
@@ -336,7 +337,7 @@ def write_into(descriptor: Any, _: object, data: bytes) -> None:
 def die_holding(lock: Any) -> None:
     """Take a lock, and be killed."""
     lock.acquire()
-    os.kill(os.getpid(), signal.SIGKILL)
+    killing.kill(os.getpid())
 
 
 def exit_unless_same_key(key: bytes) -> None:

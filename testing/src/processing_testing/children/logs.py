@@ -5,11 +5,11 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
-import signal
 import sys
 import warnings
 
 import processing_core
+from processing_testing.children import killing
 
 
 class Unpicklable:
@@ -67,7 +67,7 @@ def log_and_crash(how: str) -> None:
     logging.warning("last words")
     if how == "segfault":
         ctypes.string_at(0)
-    os.kill(os.getpid(), signal.SIGKILL)
+    killing.kill(os.getpid())
 
 
 def log_in_child(method: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ from processing_managers import (
     SyncManager,
 )
 from processing_queues import Connection
-from processing_testing.children import odd
+from processing_testing.children import killing, odd
 from processing_testing.children.functions import Unloadable
 from processing_testing.fuzz.malformed import failures_of_threads
 from processing_testing.harness import encryption
@@ -275,7 +274,7 @@ def refuse() -> None:
 
 def die() -> None:
     """An initializer that dies."""
-    os.kill(os.getpid(), signal.SIGKILL)
+    killing.kill(os.getpid())
 
 
 def increment(namespace: Any, lock: Any, times: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import processing_core
 import processing_pool
 import processing_queues
+from processing_testing.children import killing
 from processing_testing.children.tasks import Unloadable, Unpicklable, UnpicklableError
 from processing_testing.harness.rendezvous import RendezvousClient
 
@@ -39,7 +40,7 @@ def record_and_die_of(path: str, victim: int, number: int) -> int:
     """Record the number, and die if it is the victim's."""
     record(path, number)
     if number == victim:
-        os.kill(os.getpid(), signal.SIGKILL)
+        killing.kill(os.getpid())
     return number
 
 
@@ -81,7 +82,7 @@ def fail_at_first(path: str, times: int, how: str) -> int:
         if how == "raise":
             raise ValueError(runs)
         if how == "die":
-            os.kill(os.getpid(), signal.SIGKILL)
+            killing.kill(os.getpid())
         time.sleep(60)
     return runs
 

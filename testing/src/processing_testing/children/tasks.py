@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import processing_core
+from processing_testing.children import killing
 from processing_testing.harness.rendezvous import RendezvousClient
 
 
@@ -67,7 +68,7 @@ def die(how: str) -> None:
     if how == "exit":
         os._exit(7)
     elif how == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
+        killing.kill(os.getpid())
     elif how == "segfault":
         import faulthandler
 

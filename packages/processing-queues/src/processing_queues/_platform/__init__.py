@@ -40,8 +40,10 @@ elif sys.platform == "win32":
     from processing_queues._platform._windows import path_of_descriptor as path_of_descriptor
     from processing_queues._platform._windows import peeked as peeked
     from processing_queues._platform._windows import peer as peer
+    from processing_queues._platform._windows import pipe_socket as pipe_socket
     from processing_queues._platform._windows import read as read
     from processing_queues._platform._windows import set_blocking as set_blocking
+    from processing_queues._platform._windows import stream_of as stream_of
     from processing_queues._platform._windows import write as write
 else:
     raise ImportError(f"processing_queues does not support {sys.platform} yet")
@@ -55,6 +57,10 @@ elif sys.platform != "win32":
     from processing_queues._platform._posix import open_without_access as open_without_access
     from processing_queues._platform._posix import path_of_descriptor as path_of_descriptor
 
+if sys.platform != "win32":
+    from processing_queues._platform._posix_streams import pipe_socket as pipe_socket
+    from processing_queues._platform._posix_streams import stream_of as stream_of
+
 __all__ = [
     "default_family",
     "families",
@@ -64,9 +70,11 @@ __all__ = [
     "path_of_descriptor",
     "peeked",
     "peer",
+    "pipe_socket",
     "read",
     "selector",
     "set_blocking",
+    "stream_of",
     "write",
 ]
 

@@ -1,4 +1,4 @@
-"""Windows: no sockets without a name, and no word of the process at a socket's other end."""
+"""Windows: sockets and named pipes; no sockets without a name, and no word of the process at a socket's other end."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from processing_core.annotations import TYPE_CHECKING, NoReturn
-from processing_core.lowlevel import READABLE, WRITABLE, Poller, polled
+from processing_core.annotations import TYPE_CHECKING, Any, NoReturn
+from processing_core.lowlevel import READABLE, WRITABLE, Poller, is_socket, polled
 
 if TYPE_CHECKING:
     import socket
@@ -24,14 +24,16 @@ __all__ = [
     "path_of_descriptor",
     "peeked",
     "peer",
+    "pipe_socket",
     "read",
     "set_blocking",
+    "stream_of",
     "write",
 ]
 
-default_family: str = "AF_INET"
-families: list[str] = ["AF_INET", "AF_INET6"]
-"""The families of sockets that listeners and clients speak."""
+default_family: str = "AF_PIPE"
+families: list[str] = ["AF_INET", "AF_INET6", "AF_PIPE"]
+"""The families of sockets that listeners and clients speak; ``AF_PIPE``'s are named pipes."""
 
 _MOST = 1 << 20  # bytes written at once
 
@@ -53,6 +55,9 @@ def set_blocking(fd: int, blocks: bool) -> None:
         _unblocked.discard(fd)
         return
     _unblocked.add(fd)
+    if (pipes := _pipes(fd)) is not None:
+        pipes.forget(fd)
+        return
     with borrowed(fd) as stream:
         stream.setblocking(False)
 
@@ -69,6 +74,30 @@ def borrowed(fd: int) -> Iterator[socket.socket]:
         stream.detach()
 
 
+def _pipes(fd: int) -> Any:
+    """The module that serves a handle if it is that of a pipe: it imports `ctypes`."""
+    if is_socket(fd):
+        return None
+    from processing_queues._platform import _windows_pipes
+
+    return _windows_pipes if _windows_pipes.is_pipe(fd) else None
+
+
+def stream_of(fd: int) -> Any:
+    """A socket object for a socket or a pipe that stays its owner's; its ``detach`` is to be called."""
+    import socket
+
+    pipes = _pipes(fd)
+    return socket.socket(fileno=fd) if pipes is None else pipes.PipeSocket(fd)
+
+
+def pipe_socket() -> Any:
+    """A new `PipeSocket`."""
+    from processing_queues._platform._windows_pipes import PipeSocket
+
+    return PipeSocket()
+
+
 def _when(fd: int, event: int) -> None:
     if fd in _unblocked:
         raise BlockingIOError(errno.EAGAIN, "nothing can be read or written now")
@@ -79,6 +108,8 @@ def _when(fd: int, event: int) -> None:
 
 def read(fd: int, size: int) -> bytes:
     """Read from a stream, as much as has come; blocks while that is nothing, unless `set_blocking` has said so."""
+    if (pipes := _pipes(fd)) is not None:
+        return bytes(pipes.read_pipe(fd, size, get_blocking(fd)))
     with borrowed(fd) as stream:
         while True:
             try:
@@ -89,6 +120,8 @@ def read(fd: int, size: int) -> bytes:
 
 def write(fd: int, parts: Sequence[bytes | memoryview]) -> int:
     """Write several buffers into a stream, as much as the system takes at once; blocks as `read` does."""
+    if (pipes := _pipes(fd)) is not None:
+        return int(pipes.write_pipe(fd, parts, get_blocking(fd)))
     whole = b"".join(part[:_MOST] for part in parts)
     with borrowed(fd) as stream:
         while True:
@@ -124,5 +157,6 @@ def nameless_sockets_may_work() -> bool:
 
 
 def peer(connected: socket.socket) -> tuple[int, int]:
-    """(0, 0): the system tells neither the process nor the user."""
-    return 0, 0
+    """(pid, 0) of the client at a pipe, (0, 0) at a socket: the system tells no user, and seldom the process."""
+    pipes = _pipes(connected.fileno())
+    return (0 if pipes is None else pipes.peer_of(connected.fileno())), 0

@@ -1,4 +1,4 @@
-"""Windows: select, for sockets alone, and no descriptor of the selector's own."""
+"""Windows: a poller of sockets, pipes and events, and no descriptor of the selector's own."""
 
 from __future__ import annotations
 
@@ -30,10 +30,21 @@ class Selector(selectors.SelectSelector):
         """The listening socket's."""
         return self._first
 
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait for that many seconds; see `selectors`."""
+        ready = dict(polled(self._poller(), timeout))
+        return [(key, key.events) for fd, key in self._keys() if fd in ready]
+
     def wait(self, timeout: float | None) -> None:
         """Wait until something is ready, or for that many seconds; it may return earlier."""
+        polled(self._poller(), _LONGEST if timeout is None else min(_LONGEST, timeout))
+
+    def _poller(self) -> Poller:
         poller = Poller()
-        for key in self.get_map().values():
+        for fd, key in self._keys():
             writes = WRITABLE if key.events & selectors.EVENT_WRITE else 0
-            poller.register(key.fd, READABLE | writes)
-        polled(poller, _LONGEST if timeout is None else min(_LONGEST, timeout))
+            poller.register(fd, READABLE | writes)
+        return poller
+
+    def _keys(self) -> list[tuple[int, selectors.SelectorKey]]:
+        return [(key.fd, key) for key in self.get_map().values()]

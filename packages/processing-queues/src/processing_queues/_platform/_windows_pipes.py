@@ -1,0 +1,342 @@
+"""Windows: named pipes, in the place of sockets, for ``AF_PIPE``.
+
+Only processes of this user on this machine may connect.  A pipe is read as far as there is something, so no read waits
+in the system.  A write waits there while the pipe is full; one that a signal handler interrupts is cancelled, and
+nothing more can be sent then, because the system does not tell how much of it has gone.
+"""
+
+from __future__ import annotations
+
+import _winapi
+import ctypes
+import errno
+import os
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from ctypes import wintypes
+from functools import cache
+
+from processing_core.annotations import Any, Self
+from processing_core.lowlevel import READABLE, Poller, polled
+
+assert sys.platform == "win32"  # for type checkers
+
+__all__ = ["PipeSocket", "is_pipe", "read_pipe", "write_pipe"]
+
+_SIZE = 1 << 16  # bytes that a pipe holds in each direction, and that are written at once
+_FIRST, _OVERLAPPED, _REJECT_REMOTE_CLIENTS = 0x80000, 0x40000000, 0x8
+_NO_IMPERSONATION = 0x110000  # SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION: the server learns who, and no more
+_FILE_TYPE_PIPE = 3
+_QUERY, _TOKEN_USER, _SDDL_REVISION = 0x8, 1, 1
+_BROKEN = {109, 232, 233}  # the other end is gone: ERROR_BROKEN_PIPE, ERROR_NO_DATA, ERROR_PIPE_NOT_CONNECTED
+_PIPE_BUSY, _PIPE_CONNECTED, _IO_PENDING, _NO_DATA = 231, 535, 997, 232
+_CANCELLED = 0xC0000120  # STATUS_CANCELLED: the system cancels what a thread has begun when the thread ends
+_SLICE = 0.05  # seconds in which Ctrl-C is seen while all the listener's pipes are taken
+
+_kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+_security = ctypes.WinDLL("advapi32", use_last_error=True)
+_kernel32.CreateEventW.restype = wintypes.HANDLE
+_kernel32.LocalFree.argtypes = [ctypes.c_void_p]
+
+_interrupted: set[int] = set()
+"""The pipes to which nothing more can be sent; changed by single operations of a set."""
+
+
+class _Overlapped(ctypes.Structure):
+    _fields_ = (
+        ("status", ctypes.c_void_p),
+        ("size", ctypes.c_void_p),
+        ("at", ctypes.c_uint64),
+        ("event", wintypes.HANDLE),
+    )
+
+
+class _Attributes(ctypes.Structure):
+    """SECURITY_ATTRIBUTES."""
+
+    _fields_ = (("size", wintypes.DWORD), ("descriptor", ctypes.c_void_p), ("inherited", wintypes.BOOL))
+
+
+class PipeSocket:
+    """What `Listener` and `Client` use of a socket, for a named pipe.
+
+    :param pipe: a connected one, which belongs to this object from now on.
+    """
+
+    class family:  # noqa: N801 - as a socket's
+        """As ``socket.AddressFamily``."""
+
+        name = "AF_PIPE"
+
+    def __init__(self, pipe: int = -1) -> None:
+        self._pipe = pipe
+        self._event = 0  # a listening one's: set when a client has connected to the pipe
+        self._connecting = _Overlapped()
+        self._address = ""
+        self._timeout: float | None = None
+
+    def fileno(self) -> int:
+        """The pipe's handle; a listening one's is an event."""
+        return self._event or self._pipe
+
+    def setblocking(self, blocks: bool) -> None:
+        """Nothing: see `set_blocking` of this folder."""
+
+    def setsockopt(self, *unused: object) -> None:
+        """Nothing: pipes have no options."""
+
+    def settimeout(self, seconds: float | None) -> None:
+        """How long `connect` waits."""
+        self._timeout = seconds
+
+    def gettimeout(self) -> float | None:
+        """None: the program's ``socket.setdefaulttimeout`` is not for pipes."""
+        return None
+
+    def getsockname(self) -> str:
+        """The address."""
+        return self._address
+
+    def detach(self) -> int:
+        """The handle, which belongs to the caller from now on."""
+        pipe, self._pipe = self._pipe, -1
+        return pipe
+
+    def close(self) -> None:
+        """Close it."""
+        if self._event:
+            _cancel(self._pipe, self._connecting)
+            _winapi.CloseHandle(self._event)
+            self._event = 0
+        pipe = self.detach()
+        if pipe >= 0:
+            _winapi.CloseHandle(pipe)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self.close()
+
+    # -- a listener's side
+
+    def bind(self, address: str | None) -> None:
+        """Give it its name, or one that no other has.
+
+        :raises OSError: if the name is taken.
+        """
+        self._address = address or rf"\\.\pipe\processing-{os.urandom(16).hex()}"
+        self._pipe = _made(self._address, _FIRST)
+
+    def listen(self, backlog: int) -> None:
+        """Let clients connect; each waits until the one before it was accepted."""
+        self._event = _checked(_kernel32.CreateEventW(None, True, False, None))
+        self._connecting.event = self._event
+        self._let_connect()
+
+    def accept(self) -> tuple[PipeSocket, str]:
+        """The connection of the client that waits.
+
+        :raises BlockingIOError: if there is none.
+        """
+        if _winapi.WaitForSingleObject(self._event, 0) != _winapi.WAIT_OBJECT_0:
+            raise BlockingIOError(errno.EAGAIN, "no client waits")
+        if self._connecting.status == _CANCELLED:
+            self._let_connect()
+            return self.accept()
+        next_pipe = _made(self._address, 0)
+        accepted, self._pipe = PipeSocket(self._pipe), next_pipe
+        self._let_connect()
+        return accepted, ""
+
+    def shutdown(self, how: int) -> None:
+        """Wake the thread that waits for a client."""
+        _kernel32.SetEvent(wintypes.HANDLE(self._event))
+
+    def _let_connect(self) -> None:
+        _kernel32.ResetEvent(wintypes.HANDLE(self._event))
+        self._connecting.status = None
+        if _kernel32.ConnectNamedPipe(wintypes.HANDLE(self._pipe), ctypes.byref(self._connecting)):
+            return
+        error = ctypes.get_last_error()
+        if error in (_PIPE_CONNECTED, _NO_DATA):  # a client was faster, and may be gone already
+            _kernel32.SetEvent(wintypes.HANDLE(self._event))
+        elif error != _IO_PENDING:
+            raise ctypes.WinError(error)
+
+    # -- a client's side
+
+    def connect(self, address: str) -> None:
+        """Connect; blocks while the listener has not accepted the client before.
+
+        :raises TimeoutError: if the time of `settimeout` was up.
+        """
+        deadline = None if self._timeout is None else time.monotonic() + self._timeout
+        while True:
+            try:
+                self._pipe = _winapi.CreateFile(
+                    address,
+                    _winapi.GENERIC_READ | _winapi.GENERIC_WRITE,
+                    0,
+                    0,
+                    _winapi.OPEN_EXISTING,
+                    _OVERLAPPED | _NO_IMPERSONATION,
+                    0,
+                )
+                return
+            except OSError as error:
+                if error.winerror != _PIPE_BUSY:
+                    raise
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(errno.ETIMEDOUT, "the listener is busy")
+            try:
+                _winapi.WaitNamedPipe(address, int(_SLICE * 1000))
+            except OSError as error:
+                if error.winerror != _winapi.ERROR_SEM_TIMEOUT:
+                    raise
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """What can be read, which stays there if ``flags`` are `socket.MSG_PEEK`; does not block.
+
+        :raises BlockingIOError: if that is nothing.
+        """
+        if not flags & socket.MSG_PEEK:
+            return _taken(self._pipe, size)
+        there = _winapi.PeekNamedPipe(self._pipe, size)[0]
+        if not there:
+            raise BlockingIOError(errno.EAGAIN, "nothing can be read now")
+        return bytes(there)
+
+
+def is_pipe(fd: int) -> bool:
+    """Whether a handle is a pipe's or a socket's; `is_socket` parts these."""
+    try:
+        return _winapi.GetFileType(fd) == _FILE_TYPE_PIPE
+    except OSError:
+        return False
+
+
+def peer_of(pipe: int) -> int:
+    """The pid of the client of an accepted pipe; 0 if the system does not tell it."""
+    pid = wintypes.ULONG()
+    _kernel32.GetNamedPipeClientProcessId(wintypes.HANDLE(pipe), ctypes.byref(pid))
+    return pid.value
+
+
+def read_pipe(pipe: int, size: int, blocks: bool) -> bytes:
+    """As `read` of this folder."""
+    while True:
+        try:
+            return _taken(pipe, size)
+        except BlockingIOError:
+            if not blocks:
+                raise
+            poller = Poller()
+            poller.register(pipe, READABLE)
+            polled(poller, None)
+
+
+def _taken(pipe: int, size: int) -> bytes:
+    try:
+        there = _winapi.PeekNamedPipe(pipe)[0]
+        if not there:
+            raise BlockingIOError(errno.EAGAIN, "nothing can be read now")
+        operation, _ = _winapi.ReadFile(pipe, min(size, there), overlapped=True)
+        operation.GetOverlappedResult(True)  # does not wait: it is there
+        return bytes(operation.getbuffer())
+    except OSError as error:
+        if getattr(error, "winerror", None) in _BROKEN:
+            return b""
+        raise
+
+
+def write_pipe(pipe: int, parts: Sequence[bytes | memoryview], blocks: bool) -> int:
+    """As `write` of this folder."""
+    if pipe in _interrupted:
+        raise BrokenPipeError(errno.EPIPE, "an earlier message was interrupted while it was sent")
+    data = b"".join(part[:_SIZE] for part in parts)[:_SIZE]
+    try:
+        operation, error = _winapi.WriteFile(pipe, data, overlapped=True)
+        if error == _IO_PENDING:
+            _await(pipe, operation, blocks)
+        return operation.GetOverlappedResult(True)[0]
+    except OSError as error:
+        if getattr(error, "winerror", None) in _BROKEN:
+            raise BrokenPipeError(errno.EPIPE, "the other end is gone") from None
+        raise
+
+
+def _await(pipe: int, operation: Any, blocks: bool) -> None:
+    poller = Poller()
+    poller.register(operation.event, READABLE)
+    try:
+        if not polled(poller, None if blocks else 0.0):
+            raise BlockingIOError(errno.EAGAIN, "nothing can be written now")
+    except BaseException:
+        _interrupted.add(pipe)
+        operation.cancel()
+        raise
+
+
+def forget(pipe: int) -> None:
+    """The handle is that of a new pipe."""
+    _interrupted.discard(pipe)
+
+
+def _checked(handle: int | None) -> int:
+    if not handle:
+        raise ctypes.WinError(ctypes.get_last_error())
+    return handle
+
+
+def _made(address: str, first: int) -> int:
+    return _winapi.CreateNamedPipe(
+        address,
+        _winapi.PIPE_ACCESS_DUPLEX | _OVERLAPPED | first,
+        _REJECT_REMOTE_CLIENTS,
+        _winapi.PIPE_UNLIMITED_INSTANCES,
+        _SIZE,
+        _SIZE,
+        0,
+        ctypes.addressof(_of_this_user()),
+    )
+
+
+def _cancel(pipe: int, operation: _Overlapped) -> None:
+    """End an operation; the system writes into it until then."""
+    transferred = wintypes.DWORD()
+    if _kernel32.CancelIoEx(wintypes.HANDLE(pipe), ctypes.byref(operation)):
+        _kernel32.GetOverlappedResult(wintypes.HANDLE(pipe), ctypes.byref(operation), ctypes.byref(transferred), True)
+
+
+@cache
+def _of_this_user() -> _Attributes:
+    """Attributes that let this process's user open what has them, and no other."""
+    descriptor = ctypes.c_void_p()
+    told = _security.ConvertStringSecurityDescriptorToSecurityDescriptorW(
+        f"D:P(A;;GA;;;{_user()})", _SDDL_REVISION, ctypes.byref(descriptor), None
+    )
+    _checked(told)
+    return _Attributes(ctypes.sizeof(_Attributes), descriptor, False)
+
+
+def _user() -> str:
+    """The name of this process's user in a security descriptor: an SID."""
+    token, size, name = wintypes.HANDLE(), wintypes.DWORD(), ctypes.c_wchar_p()
+    _checked(_security.OpenProcessToken(wintypes.HANDLE(-1), _QUERY, ctypes.byref(token)))
+    try:
+        user = (ctypes.c_void_p * 64)()  # TOKEN_USER, which begins with the address of the SID
+        _checked(
+            _security.GetTokenInformation(
+                token, _TOKEN_USER, ctypes.byref(user), ctypes.sizeof(user), ctypes.byref(size)
+            )
+        )
+        _checked(_security.ConvertSidToStringSidW(ctypes.c_void_p(user[0]), ctypes.byref(name)))
+    finally:
+        _kernel32.CloseHandle(token)
+    try:
+        return str(name.value)
+    finally:
+        _kernel32.LocalFree(ctypes.cast(name, ctypes.c_void_p))
