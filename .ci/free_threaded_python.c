@@ -52,6 +52,7 @@ static int add(const char *module_name, const char *name, PyObject *value)
 static int add_what_lacks(void)
 {
     return add("os", "pidfd_open", PyCFunction_New(&lacking[0], NULL))
+        || add("_signal", "pidfd_send_signal", PyCFunction_New(&lacking[1], NULL))
         || add("signal", "pidfd_send_signal", PyCFunction_New(&lacking[1], NULL))
         || add("os", "P_PIDFD", PyLong_FromLong(3));
 }
