@@ -52,6 +52,7 @@ static int add(const char *module_name, const char *name, PyObject *value)
 static int add_what_lacks(void)
 {
     return add("os", "pidfd_open", PyCFunction_New(&lacking[0], NULL))
+        || add("_signal", "pidfd_send_signal", PyCFunction_New(&lacking[1], NULL))
         || add("signal", "pidfd_send_signal", PyCFunction_New(&lacking[1], NULL))
         || add("os", "P_PIDFD", PyLong_FromLong(3));
 }
@@ -103,6 +104,17 @@ static int run_input(void)
     return PyRun_AnyFileExFlags(stdin, "<stdin>", 0, NULL) != 0;
 }
 
+/* Of the exception that is set: tracebacks begin with the program. */
+static void hide_own_frame(void)
+{
+    PyObject *error = PyErr_GetRaisedException(), *all = PyException_GetTraceback(error);
+    PyObject *rest = all ? PyObject_GetAttrString(all, "tb_next") : NULL;
+    if (rest) PyException_SetTraceback(error, rest);
+    Py_XDECREF(all);
+    Py_XDECREF(rest);
+    PyErr_SetRaisedException(error);
+}
+
 static int run(PyConfig *config)
 {
     if (!config->run_command && !config->run_module && !config->run_filename) return run_input();
@@ -115,6 +127,7 @@ static int run(PyConfig *config)
         done = PyObject_CallFunction(function, "uuuu", config->run_command, config->run_module, config->run_filename,
                                      config->program_name);
     if (done) return 0;
+    if (function) hide_own_frame();
     int interrupted = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
     PyErr_Print(); /* ends the process, if it is SystemExit */
     return interrupted ? -1 : 1;

@@ -209,6 +209,7 @@ if __name__ == "__main__":
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="interpreters of a pool are new in Python 3.14")
 class TestInterpreters:
     def test_tasks_run_in_interpreters(self) -> None:
+        pytest.importorskip("_interpreters", reason="this CPython has none", exc_type=ImportError)
         from concurrent.futures import InterpreterPoolExecutor  # type: ignore[attr-defined, unused-ignore]
 
         make: Callable[[int], Executor] = InterpreterPoolExecutor

@@ -96,8 +96,20 @@ def _forked() -> int:
 
 def _run_child(process: BaseProcess, relation: Parent, lifeline: Lifeline | None) -> int:
     set_starts_process(False)
+    _leave_task()
     if _kernel.member() is None:
         return UNKNOWN_EXIT
     if lifeline is not None:
         _lifeline.arm(lifeline.keep_in_child())
     return _bootstrap.run(process, relation)
+
+
+def _leave_task() -> None:
+    """Leave the parent's asyncio task, if that forked; CPython 3.14.0 would enter no other task in this thread."""
+    tasks = sys.modules.get("asyncio.tasks")
+    if tasks is None or sys.version_info < (3, 14):
+        return
+    loop, set_loop = object(), tasks.events._set_running_loop
+    set_loop(loop)  # only the running loop's task can be exchanged
+    tasks._swap_current_task(loop, None)
+    set_loop(None)
