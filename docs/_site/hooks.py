@@ -37,7 +37,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, **kwargs: Any) -> str:
     """Let links to files that are not pages lead to the repository."""
-    return re.sub(r"\]\(\.\./(?=[\w-]+/)", f"]({kwargs['config'].repo_url}/blob/main/", markdown)
+    return re.sub(r"\]\(\.\./(?=[\w-]+/)", f"]({kwargs['config'].extra['repository']}/blob/main/", markdown)
 
 
 def check_reference() -> None:
@@ -132,6 +132,8 @@ def documented_errors() -> dict[str, dict[str, list[str]]]:
     """For each error that a docstring names: the conditions, and the functions and methods that raise it then."""
     found: dict[str, dict[str, list[str]]] = {}
     for path, function in callables():
+        if modern(path, function) is not None:
+            continue
         for error, condition in RAISES.findall(inspect.getdoc(function) or ""):
             conditions = found.setdefault(error.rsplit(".", 1)[-1], {})
             conditions.setdefault(plain(" ".join(condition.split())), []).append(path)
