@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import pkgutil
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,8 @@ import processing
 ROOT = Path(__file__).parents[2]
 PACKAGES = ["processing", *(f"processing-{name}" for name in ("core", "sync", "queues", "managers", "pool"))]
 ALIAS = re.compile(r":(?:meth|attr|func|class):`([^`]+)`\.?")
-RAISES = re.compile(r":raises ([\w.]+):")
+RAISES = re.compile(r"^ *:raises ([\w.]+): *(.*(?:\n(?! *:| *\n).*)*)", re.MULTILINE)
+ROLE = re.compile(r":\w+:`~?([^`]+)`")
 IDENTIFIER = re.compile(r"^::: processing\.([\w.]+)$", re.MULTILINE)
 
 
@@ -26,6 +29,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made, and refuse a reference that lacks a public name."""
     check_reference()
     pages = {"errors.md": errors, "from-0.52.md": old_names, "changelog.md": changes, "security.md": security}
+    pages["reference/submodules.md"] = submodules
     for name, write in pages.items():
         files.append(File.generated(config, name, content=write()))
     return files
@@ -33,7 +37,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, **kwargs: Any) -> str:
     """Let links to files that are not pages lead to the repository."""
-    return re.sub(r"\]\(\.\./(?=[\w-]+/)", f"]({kwargs['config'].repo_url}/blob/main/", markdown)
+    return re.sub(r"\]\(\.\./(?=[\w-]+/)", f"]({kwargs['config'].extra['repository']}/blob/main/", markdown)
 
 
 def check_reference() -> None:
@@ -60,8 +64,8 @@ def modern(name: str, value: Any) -> str | None:
 
 def callables() -> Iterator[tuple[str, Any]]:
     """The public functions, classes and methods, by the names under which programs know them."""
-    for name in processing.__all__:
-        value = getattr(processing, name)
+    for name in [*processing.__all__, *beyond_the_facade()]:
+        value = named(name)
         yield name, value
         if inspect.isclass(value):
             for member, function in inspect.getmembers(value, callable):
@@ -69,24 +73,54 @@ def callables() -> Iterator[tuple[str, Any]]:
                     yield f"{name}.{member}", function
 
 
+def beyond_the_facade() -> list[str]:
+    """The names in submodules that the reference describes, such as ``shared_memory.SharedMemory``."""
+    pages = sorted((ROOT / "docs" / "reference").glob("*.md"))
+    return [name for page in pages for name in IDENTIFIER.findall(page.read_text()) if "." in name]
+
+
+def named(name: str) -> Any:
+    """What *name* stands for in the facade or one of its submodules."""
+    module, _, last = f"processing.{name}".rpartition(".")
+    return getattr(import_module(module), last)
+
+
 def errors() -> str:
     """The error catalogue."""
     cures = tomllib.loads((ROOT / "docs" / "_site" / "cures.toml").read_text())
-    found = {name: kind for name in processing.__all__ if is_error(kind := getattr(processing, name))}
+    found = {kind.__name__: kind for kind in own_errors()}
     if cures.keys() != found.keys():
         raise PluginError(f"cures.toml and the errors differ: {sorted(cures.keys() ^ found.keys())}")
-    parts = [
-        "# Errors\n\nEach error that the library raises on its own account: what it means, which calls document it, "
-    ]
-    parts.append("and what to do. Exceptions of your own functions arrive as they are.\n\n")
-    raised = {name: sorted(callers(name)) for name in found}
+    raised = documented_errors()
+    parts = ["# Errors\n\nEach error that the library raises on its own account: what it means, which calls document it, "]
+    parts.append("and what to do. Exceptions of your own functions arrive as they are. ")
+    parts.append("[Python's own errors](#pythons-own-errors), such as `ValueError`, stand at the end.\n\n")
     for name, kind in sorted(found.items()):
-        bases = ", ".join(f"`{base.__name__}`" for base in kind.__bases__)
+        bases = ", ".join(f"`{base.__name__}`" for base in public_bases(kind))
         parts.append(f"## {name}\n\n{summary(kind)}\n\n")
-        parts.append(f"What to do\n:   {cures[name]}\n\nIt is also\n:   {bases}\n\n")
-        if raised[name]:
-            parts.append("Raised by\n:   " + ", ".join(f"`{caller}`" for caller in raised[name]) + "\n\n")
-    return "".join(parts)
+        parts.append(f"What to do\n:   {cures[name]}\n\n" + f"It is also\n:   {bases}\n\n")
+        if callers := sorted({caller for callers in raised.get(name, {}).values() for caller in callers}):
+            parts.append("Raised by\n:   " + ", ".join(f"`{caller}`" for caller in callers) + "\n\n")
+    return "".join([*parts, *errors_of_python(raised, found.keys())])
+
+
+def own_errors() -> Iterator[type]:
+    """The errors that reach programs: what the facade has, and every `ProcessError` of a package."""
+    yield from filter(is_error, map(named, processing.__all__))
+    for package in PACKAGES:
+        for module in pkgutil.walk_packages([str(ROOT / "packages" / package / "src")]):
+            if not re.search(r"windows|winapi|win32|__main__|dask|ray|\.handles$", module.name):  # need what is not here
+                import_module(module.name)
+    waiting = [processing.ProcessError]
+    for kind in waiting:
+        waiting += kind.__subclasses__()
+    yield from (kind for kind in waiting if kind.__module__.startswith("processing") and kind.__name__[0] != "_")
+
+
+def public_bases(kind: type) -> Iterator[type]:
+    """Its bases; of one that is private, the bases of that."""
+    for base in kind.__bases__:
+        yield from public_bases(base) if base.__name__.startswith("_") else [base]
 
 
 def is_error(value: object) -> bool:
@@ -94,17 +128,59 @@ def is_error(value: object) -> bool:
     return inspect.isclass(value) and issubclass(value, Exception)
 
 
-def callers(name: str) -> Iterator[str]:
-    """The public functions and methods whose docstrings say that they raise an error."""
+def documented_errors() -> dict[str, dict[str, list[str]]]:
+    """For each error that a docstring names: the conditions, and the functions and methods that raise it then."""
+    found: dict[str, dict[str, list[str]]] = {}
     for path, function in callables():
-        if name in {error.rsplit(".", 1)[-1] for error in RAISES.findall(inspect.getdoc(function) or "")}:
-            yield path
+        if modern(path, function) is not None:
+            continue
+        for error, condition in RAISES.findall(inspect.getdoc(function) or ""):
+            conditions = found.setdefault(error.rsplit(".", 1)[-1], {})
+            conditions.setdefault(plain(" ".join(condition.split())), []).append(path)
+    return found
 
 
-def summary(kind: type) -> str:
+def errors_of_python(raised: dict[str, dict[str, list[str]]], own: Iterable[str]) -> Iterator[str]:
+    """What the builtin errors mean here: the condition is the cure, too."""
+    yield "## Python's own errors\n\n"
+    for name in sorted(raised.keys() - set(own) - {"Exception", "BaseException"}):
+        yield f"### {name}\n\n"
+        for condition, callers in sorted(raised[name].items(), key=lambda item: min(item[1])):
+            yield f"- {condition.rstrip('.')}: " + ", ".join(f"`{caller}`" for caller in sorted(set(callers))) + "\n"
+        yield "\n"
+
+
+def summary(value: object) -> str:
     """The first paragraph of its docstring, without roles."""
-    text = (inspect.getdoc(kind) or "").split("\n\n", 1)[0]
-    return re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text).replace("``", "`")
+    return plain((inspect.getdoc(value) or "").split("\n\n", 1)[0])
+
+
+def plain(text: str) -> str:
+    """A docstring's text without roles."""
+    return ROLE.sub(r"`\1`", text).replace("``", "`")
+
+
+def submodules() -> str:
+    """The names of every submodule, which are those of multiprocessing's and a few of ours."""
+    parts = ["# Submodules\n\nEvery public name of the submodules, with what it is. Most programs need none of them: the names "]
+    parts.append("that they use are in `processing` itself.\n\n")
+    for module in public_modules():
+        parts.append(f"## {module.__name__}\n\n{summary(module)}\n\n| name | is |\n|---|---|\n")
+        for name in sorted(module.__all__):
+            value = getattr(module, name)
+            text = " ".join(summary(value).split()) if callable(value) else f"`{type(value).__name__}`"
+            parts.append(f"| `{name}` | {text.replace('|', chr(92) + '|')} |\n")
+        parts.append("\n")
+    return "".join(parts)
+
+
+def public_modules() -> Iterator[Any]:
+    """The submodules of the facade that have names."""
+    for found in pkgutil.walk_packages(processing.__path__, "processing."):
+        if not re.search(r"\._|win32$", found.name):
+            module = import_module(found.name)
+            if module.__all__:
+                yield module
 
 
 def old_names() -> str:

@@ -228,26 +228,21 @@ class TestStreams:
 
 
 def test_coverage_of_children(tmp_path: Path, method: str) -> None:
-    """coverage.py measures children: ``patch`` restarts it in a forked process, and saves before ``os._exit``."""
+    """The configuration that the documentation names measures the children of every start method."""
     if importlib.util.find_spec("coverage") is None:
         pytest.skip("coverage is not installed")
     (tmp_path / "measured.py").write_text("def child():\n    only_here = 1\n    return only_here\n")
-    (tmp_path / ".coveragerc").write_text(
-        "[run]\nparallel = true\nsource = .\ndata_file = .coverage\npatch = fork, _exit\n"
-    )
+    (tmp_path / ".coveragerc").write_text("[run]\nparallel = true\nsource = .\npatch = subprocess, fork, _exit\n")
     path = write(
         tmp_path,
-        "import sys, coverage\n"
-        "coverage.process_startup()\n"
-        "import processing_core, measured\n"
+        "import sys, processing_core, measured\n"
         "if __name__ == '__main__':\n"
         "    process = processing_core.get_context(sys.argv[1]).Process(target=measured.child)\n"
         "    process.start()\n"
         "    process.join()\n",
     )
-    environment = {**os.environ, "COVERAGE_PROCESS_START": str(tmp_path / ".coveragerc")}
-    for arguments in ([str(path), method], ["-m", "coverage", "combine"]):
-        subprocess.run([sys.executable, *arguments], cwd=tmp_path, env=environment, check=True, timeout=50)
+    for arguments in (["run", str(path), method], ["combine"]):
+        subprocess.run([sys.executable, "-m", "coverage", *arguments], cwd=tmp_path, check=True, timeout=50)
     show = "import coverage; c = coverage.Coverage(); c.load(); print(*sorted(c.get_data().lines(sys.argv[1])))"
     run = subprocess.run(
         [sys.executable, "-c", "import sys; " + show, str(tmp_path / "measured.py")],

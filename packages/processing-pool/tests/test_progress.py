@@ -120,6 +120,14 @@ class TestWhoSeesIt:
         pool.map(abs, range(5), progress="lines")
         assert starts_of(output) == ["lines: 5 of 5 (100 %)"]
 
+    def test_without_its_widgets_a_notebook_gets_lines(
+        self, pool: Pool, output: Output, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(styles, "_in_notebook", lambda: True)
+        monkeypatch.setitem(sys.modules, "ipywidgets", None)
+        pool.map(abs, range(5), progress="lines")
+        assert starts_of(output) == ["lines: 5 of 5 (100 %)"]
+
     def test_bars(self, pool: Pool, output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.importorskip("rich")
         monkeypatch.setenv("PROCESSING_PROGRESS", "bar")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import time
@@ -62,8 +63,12 @@ def _in_notebook() -> bool:
 
 
 def _bars() -> Style | None:
+    """Bars, if there is what they need: ``rich``, which in a notebook shows nothing without ``ipywidgets``."""
     try:
         import rich.progress  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
+
+        if _in_notebook():
+            importlib.import_module("ipywidgets")
     except ImportError:
         return None
     return RichBars()
