@@ -14,6 +14,7 @@ from processing_managers import Array, RawArray, sharedctypes
 from processing_sync import Lock, RLock
 from processing_testing.children import sharing
 from processing_testing.children.forking import Child
+from processing_testing.harness.mechanisms import LAST_CHARACTER
 from processing_testing.harness.rendezvous import MessageSocket
 
 Fork = Callable[[Callable[[MessageSocket], object]], Child]
@@ -56,8 +57,8 @@ class TestItems:
     def test_str(self, make: Callable[..., Any]) -> None:
         array = make("u", "h\xe9llo")
         assert array[1:3] == "\xe9l"
-        array[0] = "\U0001f40d"
-        assert array[0] == "\U0001f40d"
+        array[0] = LAST_CHARACTER
+        assert array[0] == LAST_CHARACTER
 
     def test_structures(self, make: Callable[..., Any]) -> None:
         array = make(sharing.Point, [(1, 0.5), (2, 1.5)])

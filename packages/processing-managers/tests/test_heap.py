@@ -21,7 +21,7 @@ class TestBufferWrapper:
         assert ctypes.string_at(piece.getAddress(), 5) == b"hello"
         assert piece.getSize() == piece.size == 5
 
-    @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+    @pytest.mark.parametrize("method", processing_core.get_all_start_methods())
     def test_it_travels(self, method: str) -> None:
         piece = heap.BufferWrapper(3)
         process = processing_core.get_context(method).Process(target=sharing.fill_piece, args=(piece, b"abc"))

@@ -17,6 +17,7 @@ from processing_managers.shared_memory import ShareableList, SharedMemory
 from processing_testing.children import sharing
 from processing_testing.children.forking import Child
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import needs_memory_files
 from processing_testing.harness.rendezvous import MessageSocket
 
 Fork = Callable[[Callable[[MessageSocket], object]], Child]
@@ -60,6 +61,7 @@ class TestMemory:
         assert bytes(memory.buf[5:]) == bytes(95)
         other.close()
 
+    @needs_memory_files
     def test_names(self, make: Make) -> None:
         chosen = own_name("chosen")
         memory = make("/" + chosen, size=1)
@@ -74,6 +76,7 @@ class TestMemory:
         assert repr(memory) == f"SharedMemory({memory.name!r}, size=7)"
         assert str(SharedMemory) == "<class 'processing_managers.shared_memory.SharedMemory'>"
 
+    @needs_memory_files
     def test_multiprocessing_attaches_to_ours(self) -> None:
         program = """
             import sys
@@ -89,6 +92,7 @@ class TestMemory:
         memory.unlink()
         memory.close()
 
+    @needs_memory_files
     def test_what_is_unlinked_is_registered_no_more(self) -> None:
         program = """
             from processing_core import resource_tracker
@@ -101,6 +105,7 @@ class TestMemory:
         """
         assert scripts.run(program) == "0\n"
 
+    @needs_memory_files
     def test_names_that_the_program_invents(self, monkeypatch: pytest.MonkeyPatch) -> None:
         invented = [f"/test-{os.getpid()}-{letter}" for letter in "aab"]
         monkeypatch.setattr(shared_memory, "_make_filename", lambda track: invented.pop(0))
@@ -125,6 +130,7 @@ class TestMemory:
         view.release()
         memory.close()
 
+    @needs_memory_files
     def test_unlinked_it_lives_on(self, make: Make) -> None:
         memory = make(own_name("gone"), size=8)
         memory.unlink()
@@ -191,6 +197,7 @@ class TestMisuse:
         with pytest.raises(FileExistsError):
             SharedMemory(name, create=True, size=1)
 
+    @needs_memory_files
     def test_empty_memory(self, nothing_left: None) -> None:
         path = SHM / own_name("empty")
         path.touch()
@@ -201,6 +208,7 @@ class TestMisuse:
             path.unlink()
 
 
+@needs_memory_files
 class TestLeftovers:
     """Memory that no process has unlinked."""
 

@@ -15,6 +15,7 @@ from processing_managers import RawValue, Value
 from processing_sync import Lock, RLock
 from processing_testing.children import sharing
 from processing_testing.children.forking import Child
+from processing_testing.harness.mechanisms import LAST_CHARACTER
 from processing_testing.harness.rendezvous import MessageSocket
 
 Fork = Callable[[Callable[[MessageSocket], object]], Child]
@@ -99,7 +100,7 @@ class TestCharacters:
 
     def test_str(self, make: Callable[..., Any]) -> None:
         assert make("u").value == "\0"
-        assert make("u", "\U0001f40d").value == "\U0001f40d"
+        assert make("u", LAST_CHARACTER).value == LAST_CHARACTER
 
     @pytest.mark.parametrize(
         ("code", "wrong", "error"),
@@ -222,7 +223,7 @@ class TestAtomics:
                 ("d", 0.5, math.inf),
                 ("f", 0.5, -1.5),
                 ("c", b"a", b"\xff"),
-                ("u", "a", "\U0001f40d"),
+                ("u", "a", LAST_CHARACTER),
                 ("?", False, True),
             ),
         ],

@@ -22,7 +22,7 @@ from processing_core.lowlevel import Descriptor
 from processing_queues import Connection, JoinableQueue, LifoQueue, Pipe, PriorityQueue, Queue, SimpleQueue, wait
 from processing_testing.children import connections
 from processing_testing.harness import leaks
-from processing_testing.harness.mechanisms import needs_doorbells_opened_again
+from processing_testing.harness.mechanisms import needs_doorbells_opened_again, needs_selectable_pipes
 
 
 def readable(fd: int) -> bool:
@@ -35,6 +35,7 @@ def duplex(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
+@needs_selectable_pipes
 class TestSelectors:
     """`fileno` is readable exactly while there is a message, or the end."""
 

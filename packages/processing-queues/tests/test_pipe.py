@@ -14,6 +14,8 @@ from processing_testing.children import connections, killing
 from processing_testing.children import functions as children
 from processing_testing.harness import leaks, scripts
 
+inherited = os.get_inheritable if os.name == "posix" else os.get_handle_inheritable
+
 
 class TestEnds:
     def test_a_duplex_pipe_goes_both_ways(self) -> None:
@@ -47,7 +49,7 @@ class TestEnds:
 
     def test_no_end_is_inherited_by_programs(self) -> None:
         for end in (*Pipe(), *Pipe(False)):
-            assert not os.get_inheritable(end.fileno())
+            assert not inherited(end.fileno())
 
     @pytest.mark.parametrize("name", [None, *processing_core.get_all_start_methods()])
     def test_contexts_offer_it(self, name: str | None) -> None:

@@ -17,6 +17,7 @@ from processing_core import OwnerDied, lowlevel
 from processing_sync import BoundedSemaphore, Condition, Event, Lock, Primitive, RLock, Semaphore
 from processing_testing.children import killing, sharing
 from processing_testing.children.forking import Child
+from processing_testing.harness.mechanisms import needs_forks
 from processing_testing.harness.rendezvous import MessageSocket
 
 Fork = Callable[[Callable[[MessageSocket], object]], Child]
@@ -103,6 +104,7 @@ class TestOwner:
             lock.acquire(timeout=5)
         assert (caught.value.pid, caught.value.process_name, caught.value.exitcode) == (child.pid, "careless", 0)
 
+    @needs_forks
     def test_a_name_that_was_cut_within_a_letter(self, lock: Any) -> None:
         context = processing_core.get_context("fork")
         child = context.Process(target=sharing.acquire, args=(lock,), name="n" + "ä" * 60)

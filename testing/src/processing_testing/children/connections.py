@@ -60,7 +60,7 @@ def send_pid_and_wait(connection: Connection) -> None:
 
 def die_in_a_message(connection: Connection) -> None:
     """Send the length of a message, 100 bytes, and 10 of its bytes, and die."""
-    os.write(connection.fileno(), (100).to_bytes(4, "big") + bytes(10))
+    socket.socket(fileno=connection.fileno()).send((100).to_bytes(4, "big") + bytes(10))
     killing.kill(os.getpid())
 
 

@@ -22,6 +22,8 @@ import pytest
 from processing_testing.harness import processes
 
 GRACE = 3.0
+POSIX = os.name == "posix"
+"""Wine also shows the files of the system below, which speak of other processes than Windows' pids do."""
 SHM = Path("/dev/shm")
 FOREIGN_SHM = ("psm_", "sem.mp-", "sem.loky-", "pym-")
 """Names that `multiprocessing` and loky give, but this project does not: another program has created these entries."""
@@ -110,7 +112,7 @@ def _spares() -> set[int]:
 
 def _descriptors() -> dict[object, str]:
     found: dict[object, str] = {}
-    folder = next((path for path in ("/proc/self/fd", "/dev/fd") if os.path.isdir(path)), None)
+    folder = next((path for path in ("/proc/self/fd", "/dev/fd") if POSIX and os.path.isdir(path)), None)
     for name in os.listdir(folder) if folder else ():
         with suppress(OSError):  # the descriptor of the listing itself
             target, status = os.readlink(f"{folder}/{name}"), os.fstat(int(name))
@@ -121,6 +123,8 @@ def _descriptors() -> dict[object, str]:
 def _threads() -> dict[object, str]:
     found: dict[object, str] = {thread: repr(thread) for thread in threading.enumerate()}
     with suppress(OSError):
+        if not POSIX:
+            return found
         known = {thread.native_id for thread in threading.enumerate()}
         found |= {
             int(task): f"native thread {task}" for task in os.listdir("/proc/self/task") if int(task) not in known
@@ -129,6 +133,6 @@ def _threads() -> dict[object, str]:
 
 
 def _shared_memory() -> dict[object, str]:
-    if not SHM.is_dir():
+    if not POSIX or not SHM.is_dir():
         return {}
     return {path.name: str(path) for path in SHM.iterdir() if not path.name.startswith(FOREIGN_SHM)}

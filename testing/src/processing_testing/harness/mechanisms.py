@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import select
+
 import pytest
 
 from processing_core.lowlevel import SOCKET_FILES
 
-__all__ = ["needs_abstract_addresses", "needs_doorbells_opened_again", "needs_memory_opened_again"]
+__all__ = [
+    "LAST_CHARACTER",
+    "needs_abstract_addresses",
+    "needs_doorbells_opened_again",
+    "needs_forks",
+    "needs_memory_files",
+    "needs_memory_opened_again",
+    "needs_selectable_pipes",
+]
+
+LAST_CHARACTER = "\U0001f40d" if ctypes.sizeof(ctypes.c_wchar) == 4 else "\uff5e"
+"""A character which is among the last that the system's `wchar_t` holds."""
+
+needs_forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no forks")
+
+needs_memory_files = pytest.mark.skipif(os.name != "posix", reason="on this system named memory is no file")
+
+needs_selectable_pipes = pytest.mark.skipif(
+    not hasattr(select, "poll"), reason="on this system selectors and event loops take sockets alone"
+)
 
 needs_abstract_addresses = pytest.mark.skipif(
     SOCKET_FILES, reason="on this system the addresses of local sockets are files, which only their user can open"

@@ -35,7 +35,7 @@ class ProcessInfo(NamedTuple):
 
 def snapshot() -> dict[int, ProcessInfo]:
     """Every process of the machine that this one may see, by pid; empty where there is no ``/proc``."""
-    if not (PROC / "self" / "stat").exists():
+    if os.name != "posix" or not (PROC / "self" / "stat").exists():
         return {}
     found = (read(int(entry)) for entry in os.listdir(PROC) if entry.isdigit())
     return {info.pid: info for info in found if info is not None}
