@@ -198,6 +198,11 @@ class Engine:
             raise StateError("the result of a pool can be waited for only by the process that made the pool")
         return self.collector.wait(target, timeout)
 
+    def collect_now(self) -> None:
+        """Receive the results that have come, if no thread waits for them.  Does not wait."""
+        if self.collector.collect_now():
+            self.collector.promote_waiter()
+
     def notify(self, target: Target) -> None:
         """As :meth:`Collector.notify`."""
         self.collector.notify(target)

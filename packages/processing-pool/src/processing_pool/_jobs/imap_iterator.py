@@ -35,6 +35,9 @@ class IteratorOwner(Protocol):
     def wait(self, target: Target, timeout: float | None = None) -> bool:
         """Wait until ``target`` is ready; return whether it is in time."""
 
+    def collect_now(self) -> None:
+        """Receive the results that have come, if no thread waits for them.  Does not wait."""
+
 
 class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are registered
     """The results of ``imap`` and ``imap_unordered``.
@@ -80,6 +83,7 @@ class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are regis
     @property
     def _index(self) -> int:
         """How many items have an outcome: programs show by it how far the job is."""
+        self._owner.collect_now()
         return self._job.counts().done
 
     @property
