@@ -489,6 +489,7 @@ class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are regis
     @property
     def _index(self) -> int:
         """How many items have an outcome: programs show by it how far the job is."""
+        self._owner.wait(self._job, 0)  # otherwise nothing is collected while no thread waits
         return self._job.counts().done
 
     @property
