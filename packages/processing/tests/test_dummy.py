@@ -380,6 +380,10 @@ class TestThreadPool:
         results = pool.imap(abs, itertools.count())
         assert [next(results) for _ in range(50)] == list(range(50))
 
+    def test_a_task_that_raises_what_ends_iterators(self, pool: Any) -> None:
+        with pytest.raises(RuntimeError, match="a task raised StopIteration"):
+            list(pool.imap(next, [iter(()), iter(())]))
+
     def test_an_iterable_that_fails(self, pool: Any) -> None:
         def items() -> Iterator[int]:
             yield 1

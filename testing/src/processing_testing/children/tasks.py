@@ -19,6 +19,16 @@ def traced(function: Callable[..., Any], *args: Any) -> tuple[str, Any]:
     return "traced", function(*args)
 
 
+def stop_iteration(item: object) -> NoReturn:
+    """Raise what ends iterators."""
+    raise StopIteration(item)
+
+
+def stop_async_iteration(item: object) -> NoReturn:
+    """Raise what ends asynchronous iterators."""
+    raise StopAsyncIteration(item)
+
+
 def square(number: int) -> int:
     """*number* squared."""
     return number * number

@@ -25,7 +25,7 @@ from processing_pool._jobs.retries import Retries
 from processing_pool._jobs.window import Window
 from processing_pool._messages import CALLS, SPECIAL, WAKE, Failed, Failure, Unread, failure_of
 from processing_pool._options import Options
-from processing_pool._outcomes import described, failed
+from processing_pool._outcomes import described, failed, raised_by_iterator
 from processing_pool._progress.counts import Counts
 
 if TYPE_CHECKING:
@@ -511,6 +511,7 @@ class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are regis
         :param timeout: seconds; ``None`` waits for ever.
         :raises TimeoutError: if it was not there in time.
         :raises StopIteration: if there are no more.
+        :raises RuntimeError: if the task raised `StopIteration` or `StopAsyncIteration`.
         :raises BaseException: what the task raised; the next call returns the next result.
         """
         while (found := self._next_now()) is _NOT_YET:
@@ -532,6 +533,7 @@ class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are regis
         :param timeout: seconds; ``None`` waits for ever.
         :raises TimeoutError: if it was not there in time.
         :raises StopAsyncIteration: if there are no more.
+        :raises RuntimeError: if the task raised `StopIteration` or `StopAsyncIteration`.
         :raises BaseException: what the task raised; the next call returns the next result.
         """
         while (found := self._next_now()) is _NOT_YET:
@@ -572,10 +574,11 @@ def _abandon(job: weakref.ref[ImapJob], pool: object) -> None:
 def _given(value: Any) -> Any:
     if type(value) is not Failed:
         return value
+    error = value.error
     try:
-        raise value.error
+        raise raised_by_iterator(error)
     finally:
-        value = None
+        value = error = None
 
 
 def _close(items: Iterator[Any]) -> None:

@@ -164,6 +164,7 @@ class IMapIterator(Generic[R]):
         :param timeout: seconds; ``None`` waits for ever.
         :raises TimeoutError: if it was not there in time.
         :raises StopIteration: if there is none.
+        :raises RuntimeError: if its task raised `StopIteration`.
         :raises BaseException: what its task raised.
         """
         if not self._under_way:
@@ -177,7 +178,9 @@ class IMapIterator(Generic[R]):
         self._pull()
         error = _error_of(future)
         if error is not None:
-            raise error
+            from processing_pool.lowlevel import raised_by_iterator  # here, for few tasks fail
+
+            raise raised_by_iterator(error)
         return future.result()
 
     def _next_in_order(self, timeout: float | None) -> Future[R]:
