@@ -8,6 +8,7 @@ never more than a window ahead of the iterator, so the generator may be endless.
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from abc import ABCMeta
@@ -466,7 +467,8 @@ class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are regis
         self._job = job
         self._rest: deque[Any] = deque()  # of what was taken last; none stays that was given
         self._guard = threading.RLock()  # guards _rest and the taking
-        self._abandon = weakref.finalize(self, _abandon, weakref.ref(job), pool if owner.drains else None)
+        self._pid = os.getpid()
+        self._abandon = weakref.finalize(self, _abandon, weakref.ref(job), pool if owner.drains else None, self._pid)
         self._abandon.atexit = False
 
     def __iter__(self) -> Iterator[R]:
@@ -483,7 +485,7 @@ class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are regis
 
     def close(self) -> None:
         """Drop the rest: no more items are taken from the iterable, and queued ones are not begun. Does not block."""
-        if self._abandon.detach() is not None:
+        if self._abandon.detach() is not None and os.getpid() == self._pid:
             self._job.drop()
 
     @property
@@ -564,9 +566,9 @@ def _total_of(items: object) -> int | None:
     return length if length >= 0 else None
 
 
-def _abandon(job: weakref.ref[ImapJob], pool: object) -> None:
+def _abandon(job: weakref.ref[ImapJob], pool: object, pid: int) -> None:
     found = job()
-    if found is not None:
+    if found is not None and os.getpid() == pid:  # in a forked child, the job is the parent's
         found.keep(pool)
         found.abandon()
 

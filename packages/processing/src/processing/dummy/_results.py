@@ -64,7 +64,13 @@ class AsyncResult(Generic[R]):
         self.wait(timeout)
         if not self.ready():
             raise TimeoutError
-        return self._future.result()
+        error = self._future.exception()
+        try:
+            if error is not None:  # also if it is false, which older interpreters take for none
+                raise error
+            return self._future.result()
+        finally:
+            del self, error  # otherwise they and the traceback with this frame would keep each other
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until it is there.  Blocks.
@@ -105,7 +111,9 @@ class AsyncResult(Generic[R]):
     @property
     def _value(self) -> Any:
         """The value or the error, as libraries look at it; ``None`` until it is there."""
-        return None if not self.ready() else self._future.exception() or self._future.result()
+        if not self.ready():
+            return None
+        return self._future.result() if self._success else self._future.exception()
 
     @property
     def _success(self) -> bool:
