@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from processing_core import BaseContext, Process
     from processing_pool._engine.engine import Engine
 
-__all__ = ["ExecutorCompatibility", "PoolCompatibility", "ResultCompatibility", "mapstar", "starmapstar", "workers_of"]
+__all__ = ["ExecutorCompatibility", "PoolCompatibility", "mapstar", "starmapstar", "workers_of"]
 
 
 class PoolCompatibility:
@@ -89,46 +89,11 @@ class _Waiting:
     def qsize(self) -> int:
         """How many there are.  Does not block."""
         tasks: Any = getattr(self._engine.channel, "_tasks", None)
-        return 0 if tasks is None else tasks.qsize()  # type: ignore[no-any-return]
+        return 0 if tasks is None else tasks.qsize()
 
     def empty(self) -> bool:
         """Whether there are none.  Does not block."""
         return not self.qsize()
-
-
-class ResultCompatibility:
-    """Those of a result."""
-
-    __slots__ = ()
-
-    _outcome: tuple[bool, Any] | None
-    job: Any
-
-    @property
-    def _value(self) -> Any:
-        """The value or the error; ``None`` until it is there."""
-        return None if self._outcome is None else self._outcome[1]
-
-    @property
-    def _success(self) -> bool:
-        """Whether nothing is known to have failed."""
-        return self._outcome is None or self._outcome[0]
-
-    @property
-    def _number_left(self) -> int:
-        """How many items of a map have no outcome yet: programs show by it how far a map is."""
-        job = self.job
-        if self._outcome is not None:
-            return 0
-        if job is None:
-            return 1
-        done, total, *_ = job.counts()
-        return int(total - done)
-
-    @property
-    def _chunksize(self) -> int:
-        """How many items `_number_left` counts as one."""
-        return 1
 
 
 class ExecutorCompatibility:

@@ -83,7 +83,7 @@ class _Future(Future[R]):
 
     def result(self, timeout: float | None = None) -> R:
         self._collect(timeout)
-        error: BaseException | None = self._exception  # type: ignore[attr-defined]
+        error: BaseException | None = self._exception
         try:
             if error is not None:  # also if it is false, which older interpreters take for none
                 raise error

@@ -576,11 +576,10 @@ def _abandon(job: weakref.ref[ImapJob], pool: object, pid: int) -> None:
 def _given(value: Any) -> Any:
     if type(value) is not Failed:
         return value
-    error = value.error
     try:
-        raise raised_by_iterator(error)
+        raise raised_by_iterator(value.error)
     finally:
-        value = error = None
+        value = None
 
 
 def _close(items: Iterator[Any]) -> None:
