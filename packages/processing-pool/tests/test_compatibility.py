@@ -141,6 +141,9 @@ def test_how_far_a_job_is() -> None:
         result.cancel()
         assert stuck.get() == 1
         assert (stuck._number_left, stuck._value, stuck._success, result._success) == (0, 1, True, False)
+        results = workers.imap(tasks.sleep_for_ever_if_zero, [1, 2])
+        assert list(results) == [1, 2]
+        assert (results._index, results._length) == (2, 2)
         results = workers.imap(tasks.sleep_for_ever_if_zero, [1, 0])
         assert _seen(lambda: (results._index, results._length), (1, 2))
         workers.terminate()
@@ -174,6 +177,34 @@ def test_a_result_takes_attributes() -> None:
         result.tag = "mine"  # type: ignore[attr-defined]
         assert result.get() == 1
         assert result.tag == "mine"  # type: ignore[attr-defined]
+
+
+def test_a_forked_child_does_not_end_what_it_inherits() -> None:
+    fork = processing_core.get_context("fork")
+    with Pool(1, context=fork) as workers, ProcessPoolExecutor(1, fork) as executor:
+        assert executor.submit(abs, -1).result() == 1
+        leave = fork.Event()
+        waiting = [executor.submit(leave.wait) for _ in range(3)]
+        dropped = [workers.imap(tasks.square, range(500))]
+        results = workers.imap(tasks.square, range(500))
+        child = fork.Process(target=tasks.end_inherited, args=(workers, executor, results, dropped))
+        child.start()
+        child.join()
+        assert (child.exitcode, child.exception) == (0, None)
+        assert list(results) == list(dropped[0]) == [n * n for n in range(500)]
+        assert workers.apply(abs, (-2,)) == 2
+        assert executor.submit(abs, -3).cancel()
+        leave.set()
+        assert [future.result() for future in waiting] == [True] * 3
+        assert executor.submit(abs, -4).result() == 4
+
+
+def test_an_error_that_is_false_is_raised() -> None:
+    with ProcessPoolExecutor(1) as executor:
+        with pytest.raises(tasks.FalseError):
+            executor.submit(tasks.raise_false).result()
+        with pytest.raises(tasks.FalseError):
+            list(executor.map(tasks.raise_false, [1]))
 
 
 def test_a_future_is_called_so() -> None:

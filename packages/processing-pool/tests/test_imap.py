@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
 import tracemalloc
@@ -41,6 +42,33 @@ class Counting:
 def test_the_results_of_another(pool: Pool, ordered: bool) -> None:
     method = pool.imap if ordered else pool.imap_unordered
     assert sorted(method(tasks.square, method(abs, method(abs, range(-9, 0))))) == [n * n for n in range(1, 10)]
+
+
+class TestTasksThatRaiseWhatEndsIterators:
+    """Nothing is lost: as with generators, that is a `RuntimeError`, and the other items follow."""
+
+    @pytest.mark.parametrize("ordered", [True, False])
+    def test_of_a_pool(self, pool: Pool, ordered: bool) -> None:
+        method = pool.imap if ordered else pool.imap_unordered
+        results = method(tasks.stop_iteration, [1, 2])
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="a task raised StopIteration") as raised:
+                next(results)
+            assert isinstance(raised.value.__cause__, StopIteration)
+        with pytest.raises(StopIteration):
+            next(results)
+
+    def test_in_a_loop(self, pool: Pool) -> None:
+        async def collect() -> list[object]:
+            return [result async for result in pool.imap(tasks.stop_async_iteration, [1])]
+
+        with pytest.raises(RuntimeError, match="a task raised StopAsyncIteration"):
+            asyncio.run(collect())
+
+    @pytest.mark.parametrize("chunksize", [1, 2])
+    def test_of_an_executor(self, pool: Pool, chunksize: int) -> None:
+        with pytest.raises(RuntimeError):
+            list(pool.executor().map(tasks.stop_iteration, [1, 2, 3], chunksize=chunksize))
 
 
 class TestWindows:

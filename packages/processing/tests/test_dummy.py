@@ -19,6 +19,7 @@ from processing import dummy
 from processing.dummy import connection
 from processing.dummy._results import AsyncResult, together
 from processing.pool import ApplyResult, IMapIterator, IMapUnorderedIterator, MapResult, Pool, ThreadPool
+from processing_testing.children import tasks
 from processing_testing.harness import scripts
 from processing_testing.harness.interruption_points import each_point
 
@@ -379,6 +380,15 @@ class TestThreadPool:
     def test_an_endless_iterable(self, pool: Any) -> None:
         results = pool.imap(abs, itertools.count())
         assert [next(results) for _ in range(50)] == list(range(50))
+
+    def test_a_task_that_raises_what_ends_iterators(self, pool: Any) -> None:
+        with pytest.raises(RuntimeError, match="a task raised StopIteration"):
+            list(pool.imap(next, [iter(()), iter(())]))
+
+    def test_an_error_that_is_false_is_raised(self, pool: Any) -> None:
+        for call in (lambda: pool.apply(tasks.raise_false), lambda: pool.map(tasks.raise_false, [1])):
+            with pytest.raises(tasks.FalseError):
+                call()
 
     def test_an_iterable_that_fails(self, pool: Any) -> None:
         def items() -> Iterator[int]:

@@ -143,13 +143,13 @@ class ProcessPoolExecutor(ExecutorCompatibility, concurrent.futures.Executor):
         return _results(results, deadline)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more tasks; the workers end when all are done.
+        """Take no more tasks; the workers end when all are done.  In a forked child nothing happens.
 
         :param wait: whether to block until they have ended.
         :param cancel_futures: whether what has not begun is cancelled.
         """
         self._pool._engine.shut_down(cancel_futures)
-        if wait:
+        if wait and self._pool._engine.is_own:
             self._pool.join()
 
     def terminate_workers(self) -> None:
@@ -163,12 +163,13 @@ class ProcessPoolExecutor(ExecutorCompatibility, concurrent.futures.Executor):
     def kill_workers(self) -> None:
         """End the workers by SIGKILL.  Blocks until they are gone.  What becomes of tasks: as `terminate_workers`."""
         self._break_down("kill_workers")
-        self._pool._engine.channel.kill()
-        self._pool.terminate()
+        if self._pool._engine.is_own:
+            self._pool._engine.channel.kill()
+            self._pool.terminate()
 
     def _break_down(self, method: str) -> None:
         engine = self._pool._engine
-        if not engine.is_over:
+        if not engine.is_over and engine.is_own:
             engine.calls.cancel_queued()
             engine.break_down(PoolBroken(f"the workers were ended by {method}() before this was done"))
 

@@ -83,10 +83,13 @@ class _Future(Future[R]):
 
     def result(self, timeout: float | None = None) -> R:
         self._collect(timeout)
+        error: BaseException | None = self._exception
         try:
+            if error is not None:  # also if it is false, which older interpreters take for none
+                raise error
             return super().result(0 if timeout is not None else None)
         finally:
-            del self  # otherwise it and the traceback with this frame would keep each other
+            del self, error  # otherwise they and the traceback with this frame would keep each other
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         self._collect(timeout)

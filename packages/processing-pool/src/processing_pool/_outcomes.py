@@ -12,7 +12,7 @@ from processing_core.lowlevel import OWN, caused_by, signal_name, text_of
 from processing_pool._errors import MemoryExceeded, TaskCancelled, TaskTimeout, WorkerDied
 from processing_pool._messages import Death, Failed, error_of, unpickling_failed
 
-__all__ = ["described", "ending", "failed", "name_of", "plain_text"]
+__all__ = ["described", "ending", "failed", "name_of", "plain_text", "raised_by_iterator"]
 
 LONGEST_ARGUMENTS = 200
 
@@ -95,3 +95,12 @@ def name_of(function: object) -> str:
 def plain_text(text: str) -> str:
     """The text as the kernel takes it."""
     return text.encode(errors="replace").decode().replace("\0", "?")
+
+
+def raised_by_iterator(error: BaseException) -> BaseException:
+    """What an iterator raises for a task's error: `RuntimeError` for one that would end it, as generators do."""
+    if not isinstance(error, (StopIteration, StopAsyncIteration)):
+        return error
+    end = RuntimeError(f"a task raised {type(error).__name__}")
+    end.__cause__ = error
+    return end

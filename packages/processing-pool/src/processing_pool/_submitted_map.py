@@ -49,5 +49,5 @@ def _results(due: deque[Future[Any]], calls: Iterator[Future[Any]], deadline: fl
                 yield chunk.pop()  # so that no variable keeps it
     finally:
         for future in due:
-            if not future.running():  # nobody else waits for what has not begun
+            if not future.running():  # no thread waits for what has not begun
                 future.cancel()

@@ -20,6 +20,7 @@ from processing_pool._messages import Death as Death
 from processing_pool._messages import Failure as Failure
 from processing_pool._messages import Row as Row
 from processing_pool._messages import failure_of as failure_of
+from processing_pool._outcomes import raised_by_iterator as raised_by_iterator
 from processing_pool._platform import OutOfMemory as OutOfMemory
 from processing_pool._platform import resident as resident
 from processing_pool._platform import usable_cpus as usable_cpus
@@ -43,6 +44,7 @@ __all__ = [
     "Death",
     "Failure",
     "failure_of",
+    "raised_by_iterator",
     # What the system lets a pool have.
     "OutOfMemory",
     "control_groups",

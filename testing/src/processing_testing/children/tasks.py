@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -18,6 +19,43 @@ from processing_testing.harness.rendezvous import RendezvousClient
 
 def traced(function: Callable[..., Any], *args: Any) -> tuple[str, Any]:
     return "traced", function(*args)
+
+
+class FalseError(Exception):
+    """An error that is false."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+def raise_false(_: object = None) -> NoReturn:
+    """Raise an error that is false."""
+    raise FalseError
+
+
+def end_inherited(workers: Any, executor: Any, results: Any, dropped: list[Any]) -> None:
+    """In a forked child: end what is its parent's, in every way that a program may come to it."""
+    results.close()
+    dropped.clear()
+    gc.collect()
+    with executor:
+        pass
+    executor.shutdown(cancel_futures=True)
+    executor.kill_workers()
+    executor.terminate_workers()
+    workers.close()
+    workers._state = "CLOSE"
+    workers.terminate()
+
+
+def stop_iteration(item: object) -> NoReturn:
+    """Raise what ends iterators."""
+    raise StopIteration(item)
+
+
+def stop_async_iteration(item: object) -> NoReturn:
+    """Raise what ends asynchronous iterators."""
+    raise StopAsyncIteration(item)
 
 
 def square(number: int) -> int:

@@ -95,7 +95,7 @@ class Engine:
 
     def check_running(self) -> None:
         """:raises Exception: if no task may be submitted."""
-        if os.getpid() != self.pid:
+        if not self.is_own:
             raise StateError("a pool can be used only by the process that made it")
         if self.state != RUNNING:
             raise ClosedError("Pool not running")
@@ -118,7 +118,7 @@ class Engine:
 
     def cancel(self, result: AsyncResult[Any]) -> bool:
         """As :meth:`AsyncResult.cancel`."""
-        if os.getpid() != self.pid:
+        if not self.is_own:
             raise StateError("a task can be cancelled only by the process that made the pool")
         job = result.job
         if job is not None:
@@ -188,13 +188,13 @@ class Engine:
 
     async def wait_async(self, target: Target, timeout: float | None = None) -> bool:
         """As `wait`, in a task of an event loop."""
-        if os.getpid() != self.pid:
+        if not self.is_own:
             raise StateError("the result of a pool can be waited for only by the process that made the pool")
         return await self.loop_collectors().wait(target, timeout)
 
     def wait(self, target: Target, timeout: float | None = None) -> bool:
         """As :meth:`Collector.wait`."""
-        if os.getpid() != self.pid:
+        if not self.is_own:
             raise StateError("the result of a pool can be waited for only by the process that made the pool")
         return self.collector.wait(target, timeout)
 
@@ -252,7 +252,7 @@ class Engine:
 
     def is_unclosed(self) -> bool:
         """Whether this is the pool of this process, runs, and the interpreter goes on."""
-        return self.state == RUNNING and self.broken is None and os.getpid() == self.pid and not sys.is_finalizing()
+        return self.state == RUNNING and self.broken is None and self.is_own and not sys.is_finalizing()
 
     def needs_workers(self) -> bool:
         """Whether a worker that ended is to be replaced."""
@@ -266,7 +266,12 @@ class Engine:
         return self.jobs.needs_collecting()
 
     def close(self) -> None:
-        """Accept no more tasks; the workers end when all are done. May be done again if it was interrupted."""
+        """Accept no more tasks; the workers end when all are done. May be done again if it was interrupted.
+
+        In a forked child nothing happens, as in every other method that ends something: the pool is its parent's.
+        """
+        if not self.is_own:
+            return
         with self._ending:
             if self.state == TERMINATED:
                 return
@@ -276,6 +281,11 @@ class Engine:
         self.callback_thread.look()
 
     @property
+    def is_own(self) -> bool:
+        """Whether this process made the pool, and is no forked child of it."""
+        return os.getpid() == self.pid
+
+    @property
     def running(self) -> bool:
         """Whether tasks may be submitted."""
         return self.state == RUNNING
@@ -283,14 +293,14 @@ class Engine:
     def shut_down(self, cancel_queued: bool) -> None:
         """Close, and cancel tasks that were not begun, if that is requested."""
         self.close()
-        if cancel_queued:
+        if cancel_queued and self.is_own:
             self.calls.cancel_queued()
             self.finished()
             self.collector.wake_leader()
 
     def finished(self) -> None:
         """Note that a job is done: if it was the last one of a closed pool, let the workers end."""
-        if self.state == CLOSED and self.idle():
+        if self.state == CLOSED and self.idle() and self.is_own:
             self.channel.close()
             self.collector.notify(self._all_done)
 
@@ -318,7 +328,7 @@ class Engine:
 
     async def terminate_async(self) -> None:
         """As `terminate`, in a task of an event loop; a cancellation leaves the workers ending."""
-        if os.getpid() != self.pid:
+        if not self.is_own:
             return
         self.abandon()
         await self.wait_async(self._over_target)
@@ -326,14 +336,14 @@ class Engine:
 
     def terminate(self) -> None:
         """End the workers now; unfinished tasks fail."""
-        if os.getpid() != self.pid:
+        if not self.is_own:
             return
         self.abandon()
         self._release()
 
     def _end_at_exit(self) -> None:
         interrupted = issubclass(getattr(sys, "last_type", None) or object, KeyboardInterrupt)  # the program by Ctrl-C
-        if self.drains and self.broken is None and not interrupted:
+        if self.drains and self.broken is None and not interrupted and self.is_own:
             self.close()
             try:
                 self.join()
@@ -345,7 +355,7 @@ class Engine:
 
     def abandon(self) -> None:
         """Have the workers ended; does not block, and may be called by a finalizer at any point."""
-        if os.getpid() == self.pid:
+        if self.is_own:
             with self._ending:
                 self.state = TERMINATED
             self.channel.wake()
@@ -357,7 +367,7 @@ class Engine:
 
     def retire(self) -> None:
         """Have the channel's thread close the pool; does not block, and may be called by a finalizer at any point."""
-        if os.getpid() == self.pid:
+        if self.is_own:
             self._retired = True
             self.channel.wake()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from abc import ABCMeta
@@ -14,6 +15,7 @@ from processing_core.lowlevel import checked_timeout
 from processing_pool._engine.collector import Target
 from processing_pool._jobs.imap import ImapJob
 from processing_pool._messages import Failed
+from processing_pool._outcomes import raised_by_iterator
 
 __all__ = ["IMapIterator"]
 
@@ -63,7 +65,8 @@ class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are regis
         self._job = job
         self._rest: deque[Any] = deque()  # of what was taken last; none stays that was given
         self._guard = threading.RLock()  # guards the taking from the job; any thread may pop what is in _rest
-        self._abandon = weakref.finalize(self, _abandon, weakref.ref(job), pool if owner.drains else None)
+        self._pid = os.getpid()
+        self._abandon = weakref.finalize(self, _abandon, weakref.ref(job), pool if owner.drains else None, self._pid)
         self._abandon.atexit = False
 
     def __iter__(self) -> Iterator[R]:
@@ -77,7 +80,7 @@ class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are regis
 
     def close(self) -> None:
         """Drop the rest: no more items are taken from the iterable, and queued ones are not begun. Does not block."""
-        if self._abandon.detach() is not None:
+        if self._abandon.detach() is not None and os.getpid() == self._pid:
             self._job.drop()
 
     @property
@@ -105,6 +108,7 @@ class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are regis
         :param timeout: seconds; ``None`` waits for ever.
         :raises TimeoutError: if it was not there in time.
         :raises StopIteration: if there are no more.
+        :raises RuntimeError: if the task raised `StopIteration` or `StopAsyncIteration`.
         :raises BaseException: what the task raised; the next call returns the next result.
         """
         try:
@@ -139,6 +143,7 @@ class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are regis
         :param timeout: seconds; ``None`` waits for ever.
         :raises TimeoutError: if it was not there in time.
         :raises StopAsyncIteration: if there are no more.
+        :raises RuntimeError: if the task raised `StopIteration` or `StopAsyncIteration`.
         :raises BaseException: what the task raised; the next call returns the next result.
         """
         while (found := self._next_now()) is _NOT_YET:
@@ -167,9 +172,9 @@ class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are regis
                 return _NOT_YET
 
 
-def _abandon(job: weakref.ref[ImapJob], pool: object) -> None:
+def _abandon(job: weakref.ref[ImapJob], pool: object, pid: int) -> None:
     found = job()
-    if found is not None:
+    if found is not None and os.getpid() == pid:  # in a forked child, the job is the parent's
         found.keep(pool)
         found.abandon()
 
@@ -178,6 +183,6 @@ def _given(value: Any) -> Any:
     if type(value) is not Failed:
         return value
     try:
-        raise value.error
+        raise raised_by_iterator(value.error)
     finally:
         value = None

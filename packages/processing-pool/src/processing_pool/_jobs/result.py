@@ -8,9 +8,9 @@ from collections.abc import Callable, Generator
 from processing_core import TimeoutError
 from processing_core.annotations import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from processing_core.lowlevel import checked_timeout
-from processing_pool._compatibility import ResultCompatibility
 from processing_pool._engine.collector import Target, Waiter
 from processing_pool._errors import TaskCancelled
+from processing_pool._jobs.compatibility import ResultCompatibility
 from processing_pool._options import Options
 
 if TYPE_CHECKING:

@@ -64,7 +64,13 @@ class AsyncResult(Generic[R]):
         self.wait(timeout)
         if not self.ready():
             raise TimeoutError
-        return self._future.result()
+        error = self._future.exception()
+        try:
+            if error is not None:  # also if it is false, which older interpreters take for none
+                raise error
+            return self._future.result()
+        finally:
+            del self, error  # otherwise they and the traceback with this frame would keep each other
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until it is there.  Blocks.
@@ -105,7 +111,9 @@ class AsyncResult(Generic[R]):
     @property
     def _value(self) -> Any:
         """The value or the error, as libraries look at it; ``None`` until it is there."""
-        return None if not self.ready() else self._future.exception() or self._future.result()
+        if not self.ready():
+            return None
+        return self._future.result() if self._success else self._future.exception()
 
     @property
     def _success(self) -> bool:
@@ -164,6 +172,7 @@ class IMapIterator(Generic[R]):
         :param timeout: seconds; ``None`` waits for ever.
         :raises TimeoutError: if it was not there in time.
         :raises StopIteration: if there is none.
+        :raises RuntimeError: if its task raised `StopIteration`.
         :raises BaseException: what its task raised.
         """
         if not self._under_way:
@@ -177,7 +186,9 @@ class IMapIterator(Generic[R]):
         self._pull()
         error = _error_of(future)
         if error is not None:
-            raise error
+            from processing_pool.lowlevel import raised_by_iterator  # here, for few tasks fail
+
+            raise raised_by_iterator(error)
         return future.result()
 
     def _next_in_order(self, timeout: float | None) -> Future[R]:
