@@ -38,7 +38,8 @@ class TaskQueue:
         """
         engine = self._pool._engine
         jobs = [job for job in engine.jobs.temporary().values() if not getattr(job, "unwanted", False)]
-        return max(0, len(engine.calls.pending) + len(jobs) - engine.size)
+        waiting: int = len(engine.calls.pending) + len(jobs) - engine.size
+        return max(0, waiting)
 
     def empty(self) -> bool:
         """Whether there are none."""
