@@ -357,16 +357,16 @@ class TestMistakes:
 
 class TestNames:
     def test_repr(self, context: BaseContext, rendezvous: Rendezvous) -> None:
-        kind = context.Process.__name__
+        kind, parent = context.Process.__name__, f"parent={os.getpid()}"  # as in multiprocessing
         process = context.Process(target=children.report_and_wait, args=(rendezvous.address,), daemon=True, name="n")
-        assert repr(process) == f"<{kind} name='n' initial daemon>"
+        assert repr(process) == f"<{kind} name='n' {parent} initial daemon>"
         process.start()
-        assert repr(process) == f"<{kind} name='n' pid={process.pid} started daemon>"
+        assert repr(process) == f"<{kind} name='n' pid={process.pid} {parent} started daemon>"
         rendezvous.accept().release()
         process.join()
-        assert repr(process) == f"<{kind} name='n' pid={process.pid} stopped exitcode=0 daemon>"
+        assert repr(process) == f"<{kind} name='n' pid={process.pid} {parent} stopped exitcode=0 daemon>"
         process.close()
-        assert repr(process) == f"<{kind} name='n' closed daemon>"
+        assert repr(process) == f"<{kind} name='n' {parent} closed daemon>"
 
     def test_of_the_main_process(self) -> None:
         main = processing_core.current_process()

@@ -263,6 +263,32 @@ class TestEnded:
             await_end(lambda: root.entries)
 
 
+UNLINKED_LAST = """
+    import atexit
+    import builtins
+    from processing_managers.shared_memory import SharedMemory
+
+    class Holder:
+        def __init__(self):
+            self.memory = SharedMemory(create=True, size=10)
+
+        def __del__(self):
+            self.memory.close()
+            self.memory.unlink()
+            print("unlinked", flush=True)
+
+    if __name__ == "__main__":
+        atexit.register(lambda: memory.unlink())
+        memory, builtins.holder = SharedMemory(create=True, size=10), Holder()
+"""
+
+
+def test_a_program_may_unlink_its_memory_when_its_end_has() -> None:
+    command = [sys.executable, "-c", textwrap.dedent(UNLINKED_LAST)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "unlinked\n", "")
+
+
 @pytest.fixture(autouse=True)
 def _family() -> None:
     lowlevel.ensure_family()  # its arena takes a descriptor

@@ -31,6 +31,7 @@ from processing_managers import (
     SyncManager,
 )
 from processing_managers._client import link as _link
+from processing_managers.managers import State
 from processing_queues import Queue
 from processing_sync import Event
 from processing_testing.children import killing, managed, odd
@@ -567,3 +568,26 @@ class TestContexts:
         with context.Manager() as manager:
             assert manager._process.name.startswith("SyncManager-")
             assert manager._process in processing_core.active_children()
+
+
+class TestState:
+    """``_state``, which programs of multiprocessing read, and set."""
+
+    def test_its_values(self) -> None:
+        manager = SyncManager()
+        assert manager._state.value == State.INITIAL == 0
+        with manager:
+            assert manager._state.value == State.STARTED == 1
+        assert manager._state.value == State.SHUTDOWN == 2
+
+    def test_a_program_that_serves_from_a_thread_and_sets_it(self) -> None:
+        manager = SyncManager()
+        server = manager.get_server()
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        manager._address, manager._state.value = server.address, State.STARTED
+        try:
+            assert manager.list([1])[0] == 1
+        finally:
+            server.stop_event.set()
+            thread.join()

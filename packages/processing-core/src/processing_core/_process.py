@@ -345,8 +345,7 @@ class BaseProcess(ProcessAliases):
         parts = [type(self).__name__, f"name={self._name!r}"]
         if self._popen is not None:
             parts.append(f"pid={self._popen.pid}")
-        if self._parent_pid != os.getpid():
-            parts.append(f"parent={self._parent_pid}")
+        parts.append(f"parent={self._parent_pid}")
         status = self._status()
         parts.append(status)
         if status == "stopped" and self._popen is not None:

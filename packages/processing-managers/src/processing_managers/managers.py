@@ -10,6 +10,7 @@ from processing_managers._errors import ServerGone as ServerGone
 from processing_managers._manager.base_manager import BaseManager as BaseManager
 from processing_managers._manager.creator_method import CreatorMethod as CreatorMethod
 from processing_managers._manager.shared_memory_manager import SharedMemoryManager as SharedMemoryManager
+from processing_managers._manager.state import State as State
 from processing_managers._manager.sync_manager import Manager as Manager
 from processing_managers._manager.sync_manager import SyncManager as SyncManager
 from processing_managers._proxies.array_proxy import ArrayProxy as ArrayProxy
@@ -45,6 +46,7 @@ __all__ = [
     "SharedMemoryManager",
     "BaseManager",
     "CreatorMethod",
+    "State",
     "Server",
     # proxies
     "BaseProxy",

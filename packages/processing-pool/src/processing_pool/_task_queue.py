@@ -32,8 +32,14 @@ class TaskQueue:
         self._pool = pool
 
     def qsize(self) -> int:
-        """How many calls and jobs are not done, beyond one for each worker."""
-        return max(0, len(self._pool._cache) - self._pool._processes)
+        """How many calls and jobs are not done, beyond one for each worker.
+
+        A job whose iterator the program has dropped does not count: it may rest until the pool is closed.
+        """
+        engine = self._pool._engine
+        jobs = [job for job in engine.jobs.temporary().values() if not getattr(job, "unwanted", False)]
+        waiting: int = len(engine.calls.pending) + len(jobs) - engine.size
+        return max(0, waiting)
 
     def empty(self) -> bool:
         """Whether there are none."""

@@ -71,6 +71,11 @@ class Queue(Derivable, QueueAliases[T], AwaitableQueue[T], JoinedQueue, _KernelQ
         return Writer(self)
 
     @property
+    def _buffer(self) -> tuple[()]:
+        """What was put and is in this process only, as programs ask before they end: nothing."""
+        return ()
+
+    @property
     def maxsize(self) -> int:
         """How many objects it holds before `put` waits; 0 is no bound.  Does not block."""
         return self._maxsize

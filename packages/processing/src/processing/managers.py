@@ -31,6 +31,7 @@ from processing_managers.managers import RemoteError as RemoteError
 from processing_managers.managers import ServerGone as ServerGone
 from processing_managers.managers import SetProxy as SetProxy
 from processing_managers.managers import SharedMemoryManager as SharedMemoryManager
+from processing_managers.managers import State as State
 from processing_managers.managers import SyncManager as SyncManager
 from processing_managers.managers import Token as Token
 from processing_managers.managers import ValueProxy as ValueProxy
@@ -50,6 +51,7 @@ __all__ = [
     "SharedMemoryManager",
     "BaseManager",
     "CreatorMethod",
+    "State",
     "Server",
     # proxies
     "BaseProxy",

@@ -58,7 +58,7 @@ def main(arena: int, token: int, slot: int, serial: int, lifeline: int, inherite
     try:
         code = run_parcel(parcel, inherited, {})
     finally:
-        # The exit code is written to the arena after all exit functions, for a parent that cannot wait for this process.
+        # The exit code is written to the arena after all exit functions, for a parent that cannot wait for it.
         atexit.register(_kernel.leave, code)
         _exit.watch_exit(anew=True)
     sys.exit(code)

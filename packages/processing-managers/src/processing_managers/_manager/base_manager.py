@@ -14,6 +14,7 @@ from processing_managers._client.link import Link
 from processing_managers._client.links import remote_link
 from processing_managers._manager.aliases import ManagerAliases
 from processing_managers._manager.server_process import ServerProcess
+from processing_managers._manager.state import State
 from processing_managers._proxies.proxy import AutoProxy, Token
 from processing_managers._server.registry import Entry, Registry
 from processing_managers._wire.keys import checked_key, unseal
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from processing_managers._server.server import Server
 
 __all__ = ["BaseManager"]
-
-_INITIAL, _STARTED, _SHUTDOWN = "initial", "started", "shutdown"
 
 
 class BaseManager(ManagerAliases):
@@ -87,7 +86,7 @@ class BaseManager(ManagerAliases):
         self._ctx = context_of(ctx, "ctx")
         self._shutdown_timeout = shutdown_timeout
         self._ssl, self._nested, self._protocol = ssl, nested, protocol
-        self._state = _INITIAL
+        self._state = State()
         self._link: Link | None = None
         self._process: Process | None = None
 
@@ -120,7 +119,7 @@ class BaseManager(ManagerAliases):
             forget_exit = at_exit(server.stop)
             self._finalizer = weakref.finalize(self, _stop, server, forget_exit)
             self._finalizer.atexit = False
-            self._process, self._state, self._address, self._link = server.process, _STARTED, address, link
+            self._process, self._state.value, self._address, self._link = server.process, State.STARTED, address, link
         except BaseException:  # also of a signal handler
             forget_exit()
             server.stop()
@@ -135,14 +134,14 @@ class BaseManager(ManagerAliases):
         :raises AuthenticationError: if the key is wrong.
         :raises ValueError: if the server has another serializer.
         """
-        if self._process is not None or self._state == _SHUTDOWN:
+        if self._process is not None or self._state.value == State.SHUTDOWN:
             self._check_initial()
         if self._ssl is not None:
             encrypt(self._address, self._ssl)
         use_protocol(self._address, self._protocol)
         link = remote_link(self._address, self._authkey, self._serializer)
         link.open()
-        self._link, self._state = link, _STARTED
+        self._link, self._state.value = link, State.STARTED
 
     @limit_named()
     def get_server(self) -> Server:
@@ -200,7 +199,7 @@ class BaseManager(ManagerAliases):
         """
         if self._process is None:
             raise StateError("this manager has not started a server")
-        self._state = _SHUTDOWN
+        self._state.value = State.SHUTDOWN
         self._finalizer()
 
     def join(self, timeout: float | None = None) -> None:
@@ -217,7 +216,7 @@ class BaseManager(ManagerAliases):
         return self._address
 
     def __enter__(self) -> Self:
-        if self._state == _INITIAL:
+        if self._state.value == State.INITIAL:
             self.start()
         self._started()
         return self
@@ -314,18 +313,20 @@ class BaseManager(ManagerAliases):
         return link.call(None, what, (link.control_messages_sent,), {})
 
     def _started(self) -> Link:
-        if self._state != _STARTED or self._link is None:
-            raise StateError(
-                "the manager was shut down" if self._state == _SHUTDOWN else "the manager was not started or connected"
-            )
+        if self._state.value != State.STARTED:
+            ended = self._state.value == State.SHUTDOWN
+            raise StateError("the manager was shut down" if ended else "the manager was not started or connected")
+        if self._link is None:  # the program has set the state itself: it serves from a thread of this process
+            self.connect()
+            assert self._link is not None
         if self._link.abandoned:  # by a fork: this is the child
             self._link = remote_link(self._address, self._authkey, self._serializer)
         return self._link
 
     def _check_initial(self) -> None:
-        if self._state == _STARTED:
+        if self._state.value == State.STARTED:
             raise StateError("Already started server")
-        if self._state == _SHUTDOWN:
+        if self._state.value == State.SHUTDOWN:
             raise StateError("Manager has shut down")
 
 

@@ -18,7 +18,7 @@ from weakref import WeakSet
 from processing_core import lowlevel
 from processing_core.annotations import Protocol
 
-__all__ = ["PREFIX", "finds", "forget", "new_name", "remember", "users", "watch"]
+__all__ = ["PREFIX", "are_gone", "finds", "forget", "new_name", "remember", "users", "watch"]
 
 _ROOT_SERIAL = 1  # the first member of a family is its root
 PREFIX = "prc_"
@@ -80,6 +80,15 @@ class _Reaper:
     known_until = 0.0  # monotonic seconds
 
 
+def are_gone() -> bool:
+    """Whether this process is the root, and at its end has unlinked what no process uses."""
+    return _State.gone
+
+
+class _State:
+    gone = False
+
+
 def watch() -> None:
     """See to it that the family has a reaper, which will find what was made before this call."""
     from processing_managers._platform import names
@@ -120,10 +129,11 @@ def _unlink_all() -> None:
     for memory in users:
         memory._end_use()
     names.clear(_family_prefix())
+    _State.gone = True
 
 
 def _register() -> None:
-    _Reaper.known_until = 0.0
+    _Reaper.known_until, _State.gone = 0.0, False
     users.clear()  # of a fork's child they are copies: the use is its parent's to end
     lowlevel.at_exit(_unlink_all, priority=-5)  # after the children have been joined
 

@@ -119,10 +119,14 @@ class SharedMemory:
     def unlink(self) -> None:
         """Remove the name for all processes; the memory is freed when every process has closed it. Does not block.
 
-        :raises FileNotFoundError: if it was unlinked before.
+        :raises FileNotFoundError: if it was unlinked before; not by the end of the program, when it unlinks it itself.
         """
         name = self.name
-        names.unlink(name)
+        try:
+            names.unlink(name)
+        except FileNotFoundError:
+            if not _leftovers.are_gone():
+                raise
         if not _leftovers.finds(name):
             _leftovers.forget(self._identity)
         tracking = sys.modules.get("processing_core.resource_tracker")

@@ -99,7 +99,7 @@ class ImapJob(Target):
         self._taken = 0  # written by the iterator
         self._ended = False  # by the feeder: nothing more will be sent
         self._unbounded = False  # the pool was closed: pull all items
-        self._unwanted = False  # the iterator is gone: results are not kept
+        self.unwanted = False  # the iterator is gone: results are not kept
         self._pool: object = None  # kept alive if its tasks are to be done
         self._paused = False  # the iterator is gone, and had been advanced: no item is taken until the pool is closed
         self._room: Room = threading.Semaphore(0)  # its permits are hints that there may be room
@@ -304,7 +304,7 @@ class ImapJob(Target):
 
     def put(self, index: int, n: int, ok: bool | list[int], value: Any) -> None:
         """Store the results of one row."""
-        if not n and ok is True and type(value) not in SPECIAL and not self._retried and not self._unwanted:
+        if not n and ok is True and type(value) not in SPECIAL and not self._retried and not self.unwanted:
             if index in self._in_flight:
                 self._arrived[index] = value
                 self._in_flight.pop(index, None)
@@ -334,7 +334,7 @@ class ImapJob(Target):
         self._arrived[index] = value
         self._in_flight.pop(index, None)
         self._retries.forget(index)
-        if self._unwanted:
+        if self.unwanted:
             self._take_unwanted()
 
     def _describe(self, item: Any) -> str:
@@ -424,7 +424,7 @@ class ImapJob(Target):
         those that were taken are run, and the rest when the pool is closed.
         """
         self._paused = self._taken > 0
-        self._unwanted = True
+        self.unwanted = True
         self._take_unwanted()
         self._table.collect_unwatched(self)
 
