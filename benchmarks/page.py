@@ -1,4 +1,4 @@
-"""The figures of a run as one HTML page: bars for each row, curves for rows that differ in a number. It loads nothing."""
+"""The figures of a run as one HTML page: bars for each row, and curves for rows that differ in a number."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def rendered(figures: dict[str, Any]) -> str:
         f"<title>Benchmarks of processing</title><style>{STYLE}</style>",
         "<h1>Benchmarks of <code>processing</code></h1>",
         f"<p class=note>{escape(_described(figures['machine']))}</p>",
-        "<p>Time for one operation; shorter is better. Bars are medians, on logarithmic axes; the line on a bar goes from"
-        " the quickest to the slowest round. The number behind says how many times longer a side takes.</p>",
+        "<p>Time for one operation; shorter is better. Bars are medians, on logarithmic axes; the line on a bar goes"
+        " from the quickest to the slowest round. The number behind says how many times longer a side takes.</p>",
         f"<h2>Scaling</h2>{curves}" if curves else "",
         "<h2>Rows</h2>",
         *(_bars(row) for row in rows),
@@ -122,7 +122,8 @@ def _grid(axis: Scale, height: float, row: dict[str, Any]) -> Iterator[str]:
     for number in axis.decades():
         x = axis(number)
         yield f"<line class=grid x1={x:.1f} x2={x:.1f} y1=0 y2={height - AXIS + 4} />"
-        yield f"<text class=tick x={x:.1f} y={height - 8} text-anchor=middle>{amount(number, row.get('measures'))}</text>"
+        text = amount(number, row.get("measures"))
+        yield f"<text class=tick x={x:.1f} y={height - 8} text-anchor=middle>{text}</text>"
 
 
 def _bar(axis: Scale, number: int, side: dict[str, Any], row: dict[str, Any]) -> str:
@@ -130,7 +131,7 @@ def _bar(axis: Scale, number: int, side: dict[str, Any], row: dict[str, Any]) ->
     low, high = axis(min(side["seconds"])), axis(max(side["seconds"]))
     middle, text = y + BAR / 2, y + BAR / 2 + 4.5
     value = amount(side["median"], row.get("measures"))
-    times = f" · {side['ratio']:.3g}×" if side.get("ratio") else ""
+    times = f" · {side['ratio']:.3g}x" if side.get("ratio") else ""
     floor = side.get("floor")
     below = ", below floor" if floor and side.get("ratio") and side["ratio"] < floor else ""
     told = f"{side['name']}: {value} for one {row['unit']}; {len(side['seconds'])} rounds"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from benchmarks.page import rendered, spanning
 
 ROOT = Path(__file__).parent.parent
@@ -23,7 +22,17 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "row",
-    ["lock", "queue-small", "ping-pong", "value", "pool-map", "pool-apply", "threads-queue-int", "threads-pool-calls", "worker-memory-fork"],
+    [
+        "lock",
+        "queue-small",
+        "ping-pong",
+        "value",
+        "pool-map",
+        "pool-apply",
+        "threads-queue-int",
+        "threads-pool-calls",
+        "worker-memory-fork",
+    ],
 )
 def test_a_row(row: str, tmp_path: Path) -> None:
     result = run("--quick", "--rounds", "1", "--json", str(tmp_path / "figures.json"), row)
@@ -75,7 +84,7 @@ class TestPage:
         page = page_of(row("lock", 1e-6, 3e-6))
         assert page.count("<rect") == 2
         assert "mp.&lt;Pool&gt;" in page and "a &amp; b" in page
-        assert "3 µs · 3×, below floor" in page
+        assert "3 µs · 3x, below floor" in page
 
     def test_bars_are_as_long_as_the_logarithms(self) -> None:
         page = page_of(row("lock", 1e-6, 1e-4))

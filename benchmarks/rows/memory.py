@@ -47,6 +47,12 @@ def row(name: str, what: str, mine: Measure, theirs: Measure, method: str) -> Ro
 
 
 ROWS = [
-    row(f"worker-memory-{method}", f"memory of an idle worker, {method}", partial(ours, method), partial(mp, method), method)
+    row(
+        f"worker-memory-{method}",
+        f"memory of an idle worker, {method}",
+        partial(ours, method),
+        partial(mp, method),
+        method,
+    )
     for method in ("fork", "forkserver")
 ]

@@ -103,7 +103,7 @@ class TaskChannel(Protocol):
 
     @property
     def balances(self) -> bool:
-        """Whether `balance` does something: if so, maps whose function is known to be quick begin with larger messages."""
+        """Whether `balance` does something: if so, maps of a function that was quick begin with larger messages."""
 
     def start(self, owner: ChannelOwner) -> None:
         """Begin to run the tasks that are sent.

@@ -124,7 +124,7 @@ class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are regis
         finally:
             del found  # else the exception and the traceback with this frame would refer to each other
 
-    __next__ = next
+    __next__ = next  # noqa: A003
 
     def _awaited(self, timeout: float | None) -> Any:
         while (found := self._next_now()) is _NOT_YET:

@@ -44,6 +44,6 @@ class Paces:
 
 def _innermost(function: Any) -> Any:
     """The function itself, of one with arguments or an object bound to it."""
-    while type(function) is partial or type(function) is MethodType:
-        function = function.func if type(function) is partial else function.__func__
+    while isinstance(function, partial | MethodType):
+        function = function.func if isinstance(function, partial) else function.__func__
     return function

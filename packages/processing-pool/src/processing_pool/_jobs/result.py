@@ -122,9 +122,9 @@ class AsyncResult(ResultCompatibility, Target, Generic[R], metaclass=ABCMeta):  
             processes.
         :raises BaseException: what the task raised, with the remote traceback as its ``__cause__``.
         """
-        if self._outcome is None:
-            if not self._owner.wait(self, None if timeout is None else checked_timeout(timeout)):
-                raise TimeoutError(f"the result was not there after {timeout} s")
+        seconds = None if timeout is None else checked_timeout(timeout)
+        if self._outcome is None and not self._owner.wait(self, seconds):
+            raise TimeoutError(f"the result was not there after {timeout} s")
         try:
             return self._given()
         finally:

@@ -1,9 +1,9 @@
 """How much of a job is under way at a time.
 
 A job begins with two messages a worker.  As long as half a window is done in a few milliseconds, it grows: so tiny
-tasks are sent by the thousand, and large or long tasks neither fill the arena nor wait behind a batch.  If the pool knows
-how long the function's items took before, the first messages have as many as are done in such a time; should these take
-longer, what waits behind one is given to idle workers (`processing_pool._supervision.monitor`).
+tasks are sent by the thousand, and large or long tasks neither fill the arena nor wait behind a batch.  If the pool
+knows how long the function's items took before, the first messages have as many as are done in such a time; should
+these take longer, what waits behind one is given to idle workers (`processing_pool._supervision.monitor`).
 """
 
 from __future__ import annotations

@@ -83,5 +83,6 @@ def _long_tasks(tasks: list[tuple[int, str]]) -> tuple[LongTask, ...]:
 
 def _sum(parts: list[Figures]) -> Figures:
     tasks, memory = sum(part[2] for part in parts), sum(part[6] for part in parts)
-    busy, idle, startup = (sum(part[column] for part in parts) for column in (3, 4, 5))
-    return -1, None, tasks, busy, idle, startup, memory, _longest([task for part in parts for task in part[7]])
+    busy, idle = sum(part[3] for part in parts), sum(part[4] for part in parts)
+    longest = _longest([task for part in parts for task in part[7]])
+    return -1, None, tasks, busy, idle, sum(part[5] for part in parts), memory, longest
