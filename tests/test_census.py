@@ -1,6 +1,7 @@
 """The main job, on a few files."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -46,8 +47,16 @@ def census(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(CENSUS), *arguments], capture_output=True, text=True, check=False)
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(CENSUS), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """A run on 60 files of the standard library, and its trace."""
+    trace = tmp_path_factory.mktemp("census") / "run.json"
+    return run("--limit", "60", PROCESSING_TRACE=str(trace)), trace
 
 
 def test_good_and_bad_files(folder: Path) -> None:
@@ -66,12 +75,26 @@ def test_good_and_bad_files(folder: Path) -> None:
     assert "The pool's census is the single process's." in result.stdout
 
 
-def test_the_standard_library_in_part() -> None:
-    result = run("--limit", "60")
+def test_the_standard_library_in_part(traced: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    result, _ = traced
     assert result.returncode == 0, result.stdout + result.stderr
     assert f"60 files, {sysconfig.get_path('stdlib')}".split(",")[0] in result.stdout
     assert " 20. " in result.stdout
     assert result.stdout.count(" ms  ") == 10
+
+
+def test_its_trace_has_what_each_worker_ran(traced: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    _, trace = traced
+    workers: dict[int, list[tuple[float, float, int]]] = {}
+    for event in json.loads(trace.read_text())["traceEvents"]:
+        if event.get("cat") == "task":
+            assert event["name"] == "count_and_tell"
+            span = event["ts"], event["dur"], event["args"]["items"]
+            workers.setdefault(event["pid"], []).append(span)
+    assert sum(items for spans in workers.values() for _, _, items in spans) == 60
+    for spans in workers.values():
+        time_of_all = max(begin + lasts for begin, lasts, _ in spans) - min(begin for begin, _, _ in spans)
+        assert sum(lasts for _, lasts, _ in spans) == pytest.approx(time_of_all, rel=0.05)
 
 
 def test_a_folder_without_files_is_an_error(tmp_path: Path) -> None:

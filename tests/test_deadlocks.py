@@ -24,6 +24,10 @@ WORDS = {
     "full_queue_whose_consumer_waits": ["waits for a put of Queue", "waits for Lock"],
     "join_of_an_unfinished_queue": ["waits for a join of Queue"],
     "condition_without_notifier": ["waits for Condition"],
+    "reentrant_locks_of_two_threads": ["waits for RLock 1 (held by MainProcess", "waits for RLock 2"],
+    "queues_that_feed_each_other": ["waits for a get of Queue 1", "waits for a get of Queue 2"],
+    "consumer_that_reports_nothing": ["waits for a join of Queue 1", "waits for a get of Queue 1"],
+    "lock_held_by_one_that_waits_for_a_queue": ["held by ForkProcess-1", "waits for a get of Queue"],
 }
 
 

@@ -111,6 +111,34 @@ def socketpair(n: int) -> float:
     return taken
 
 
+# -- a wake-up, in one process
+
+
+def ours_wake(n: int) -> float:
+    import processing
+
+    queue = processing.Queue[int]()
+
+    async def turn(number: int) -> None:
+        asyncio.get_running_loop().call_soon(queue.put, number)
+        await queue.get_async()
+
+    return asyncio.run(timed(turn, n))
+
+
+def socketpair_wake(n: int) -> float:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+
+    async def turn(number: int) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(theirs.send, b"12345678")
+        await loop.sock_recv(ours, 8)
+
+    with ours, theirs:
+        return asyncio.run(timed(turn, n))
+
+
 # -- an object that is there
 
 
@@ -182,9 +210,17 @@ ROWS = [
         ours_queue,
         (
             Peer("aioprocessing", aioprocessing_queue, requires="aioprocessing"),
-            Peer("socketpair", socketpair, floor=0.5),
+            Peer("socketpair", socketpair),
             Peer("asyncio.Queue, one process", asyncio_queue),
         ),
+        first=100,
+    ),
+    Row(
+        "await-wake",
+        "a put of this process wakes a task that waits",
+        "wake-up",
+        ours_wake,
+        (Peer("socketpair", socketpair_wake, floor=0.5),),
         first=100,
     ),
     Row(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import pytest
 
 import processing_core
+from processing_core import OwnerDied
 from processing_core.lowlevel import Scalar
 from processing_queues import Queue
 from processing_sync import BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
@@ -174,6 +177,78 @@ def test_locks_and_permits(kind: Any) -> None:
         assert total.value == mine["counted"] + mine["process"]
         assert _acquired(primitive)  # nothing is held
         if kind in (Semaphore, BoundedSemaphore):
+            assert not _acquired(primitive)
+        primitive.release()
+
+    asyncio.run(main())
+
+
+@pytest.mark.attack
+@pytest.mark.watchdog(1200)
+@pytest.mark.parametrize(
+    "make",
+    [Lock, RLock, partial(BoundedSemaphore, 1), partial(Semaphore, 1, reclaim=True)],
+    ids=["Lock", "RLock", "BoundedSemaphore", "Semaphore"],
+)
+def test_holders_are_killed(make: Any) -> None:
+    """One holder at a time, and none at the end, whoever was killed or cancelled meanwhile."""
+
+    async def main() -> None:
+        primitive, inside, rng = make(), Scalar("q"), random.Random(11)
+        ended: Counter[str] = Counter()
+
+        async def hold(name: int) -> None:
+            while True:
+                try:
+                    async with asyncio.timeout(rng.choice([0.0, 1e-4, 1e-3, 1e-2])):
+                        await primitive.acquire_async()
+                except TimeoutError:
+                    ended["cancelled"] += 1
+                except OwnerDied:
+                    ended["repaired"] += 1
+                    children.repair(primitive)
+                else:
+                    try:
+                        inside.value = name
+                        await asyncio.sleep(0)
+                        assert inside.value == name
+                        ended["held"] += 1
+                    finally:
+                        primitive.release()
+                await asyncio.sleep(0)
+
+        tasks = [asyncio.create_task(hold(-1 - i)) for i in range(6)]
+        wanted, kills = rounds(200, 100_000), rounds(5, 300)
+        for name in range(1, kills + 1):
+            holders = [
+                processing_core.Process(target=children.hold_until_killed, args=(primitive, inside, 2 * name + i))
+                for i in range(2)
+            ]
+            for holder in holders:
+                holder.start()
+            while ended["cancelled"] < name * wanted // kills:
+                await asyncio.sleep(rng.random() * 2e-3)
+                victim = rng.randrange(len(tasks))
+                tasks[victim].cancel()
+                (result,) = await asyncio.gather(tasks[victim], return_exceptions=True)
+                assert isinstance(result, asyncio.CancelledError)
+                ended["cancelled"] += 1
+                tasks[victim] = asyncio.create_task(hold(-1 - victim))
+            for holder in holders:
+                holder.kill()
+                await holder.join_async(PATIENCE)
+                assert holder.exitcode == -signal.SIGKILL
+                holder.close()
+        assert ended["held"] > 0
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            assert isinstance(result, asyncio.CancelledError)
+        if kind_is_lock := make in (Lock, RLock):
+            children.repair(primitive)
+        async with asyncio.timeout(PATIENCE):
+            assert await primitive.acquire_async()
+        if not kind_is_lock:
             assert not _acquired(primitive)
         primitive.release()
 

@@ -139,6 +139,49 @@ def join_of_an_unfinished_queue() -> None:
     run((queue.join,))
 
 
+def reentrant_locks_of_two_threads() -> None:
+    locks, met = [RLock(), RLock()], threading.Barrier(2)
+    threading.Thread(target=hold_and_want, args=(locks[0], locks[1], met)).start()
+    hold_and_want(locks[1], locks[0], met)
+
+
+def _pass_on(source: Any, target: Any) -> None:
+    target.put(source.get())
+
+
+def queues_that_feed_each_other() -> None:
+    a: Queue[int] = Queue()
+    b: Queue[int] = Queue()
+    run((_pass_on, a, b), (_pass_on, b, a))
+
+
+def _get_for_ever(queue: Any) -> None:
+    while True:
+        queue.get()
+
+
+def consumer_that_reports_nothing() -> None:
+    queue: JoinableQueue[int] = JoinableQueue()
+    queue.put(1)
+    processing_core.get_context("fork").Process(target=_get_for_ever, args=(queue,), daemon=True).start()
+    queue.join()
+
+
+def _get_with(lock: Any, queue: Any) -> None:
+    with lock:
+        queue.get()
+
+
+def lock_held_by_one_that_waits_for_a_queue() -> None:
+    lock, queue = Lock(), Queue[int]()
+    process = processing_core.get_context("fork").Process(target=_get_with, args=(lock, queue), daemon=True)
+    process.start()
+    while not lock.locked():
+        time.sleep(0.01)
+    with lock:
+        queue.put(1)
+
+
 DEADLOCKS = [
     two_locks,
     three_in_a_ring,
@@ -153,6 +196,10 @@ DEADLOCKS = [
     permits_that_all_hold,
     pipe_whose_ends_both_receive,
     join_of_an_unfinished_queue,
+    reentrant_locks_of_two_threads,
+    queues_that_feed_each_other,
+    consumer_that_reports_nothing,
+    lock_held_by_one_that_waits_for_a_queue,
 ]
 
 
