@@ -14,24 +14,22 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import zipfile
 from pathlib import Path
 
 from platform_suite import WINE, find_wine
 
 ROOT = Path(__file__).resolve().parent.parent
-SECONDS = 240
-"""For the tests of one file."""
+SECONDS = float(os.environ.get("WINDOWS_SECONDS", "240"))
+"""For the tests of one file; ``WINDOWS_SECONDS`` is another number."""
 
 REQUIREMENTS = ["cloudpickle>=3.0", "pytest>=8", "hypothesis", "numpy", "colorama"]
 
-FILES = """
-packages/processing/tests/test_everywhere.py
-packages/processing-sync/tests/test_event.py
-packages/processing-sync/tests/test_lock.py
-packages/processing-sync/tests/test_semaphore.py
-"""
-"""Those that pass; in each a test that needs a fork, say, is skipped where there is none."""
+EXCLUSIONS = ROOT / "testing" / "windows_exclusions.toml"
+"""What is run without arguments, and the tests that need not pass, with reasons."""
+TEST_SECONDS = 120
+"""For one test; then the stacks are shown, and the rest of its file is not run."""
 
 MAIN = """
 #include <wchar.h>
@@ -159,14 +157,45 @@ class Windows:
         subprocess.run(["wineserver", "-k"], env=self._environment, check=False)
 
 
+class Selection:
+    """The files that are run, and the tests of them that are not.
+
+    :param arguments: of the command line: files and folders, and options of pytest's.
+    """
+
+    def __init__(self, arguments: list[str]) -> None:
+        listed = tomllib.loads(EXCLUSIONS.read_text())
+        self._reasons: dict[str, str] = {entry["test"]: entry["reason"] for entry in listed["exclusion"]}
+        chosen = [argument for argument in arguments if argument.startswith(("packages", "tests"))]
+        self.options = [argument for argument in arguments if argument not in chosen]
+        self.files = [file for argument in chosen or listed["files"] for file in _files_of(argument)]
+
+    def excluded(self, file: str) -> dict[str, str]:
+        """The tests of a file that are not run; why."""
+        return {test: reason for test, reason in self._reasons.items() if test.partition("::")[0] == file}
+
+    def pytest(self, file: str) -> list[str]:
+        """The arguments that run a file."""
+        limit = ["-o", f"faulthandler_timeout={TEST_SECONDS}", "-o", "faulthandler_exit_on_timeout=true"]
+        left = [f"--deselect={test}" for test in self.excluded(file)]
+        return ["-m", "pytest", "-q", "-p", "no:cacheprovider", *limit, file, *left, *self.options]
+
+
+def _files_of(argument: str) -> list[str]:
+    folder = ROOT / argument
+    return sorted(str(f.relative_to(ROOT)) for f in folder.rglob("test_*.py")) if folder.is_dir() else [argument]
+
+
 def try_version(windows: Windows, arguments: list[str]) -> bool:
     """Run the smoke test and the tests; whether all passed."""
     good, written = windows.run("-W", "error", "testing/smoke.py", "processing")
     print(written, end="", flush=True)
-    chosen = [argument for argument in arguments if argument.startswith(("packages", "tests"))]
-    options = [argument for argument in arguments if argument not in chosen]
-    for file in chosen or FILES.split():
-        passed, written = windows.run("-m", "pytest", "-q", "-p", "no:cacheprovider", file, *options)
+    selection = Selection(arguments)
+    for file in selection.files:
+        if file in selection.excluded(file):
+            print(f"{file}: not run: {selection.excluded(file)[file]}", flush=True)
+            continue
+        passed, written = windows.run(*selection.pytest(file))
         print(f"{file}: {written.strip().rpartition(chr(10))[2]}", flush=True)
         if not passed:
             print(written, flush=True)
