@@ -62,6 +62,7 @@ _BY_SIGNAL = 0x10000
 as in multiprocessing."""
 
 _INVALID_HANDLE = 6
+_SHARE_WRITE = 2  # FILE_SHARE_WRITE
 
 _CONSOLE_EVENTS = {signal.SIGINT: signal.CTRL_C_EVENT, signal.SIGBREAK: signal.CTRL_BREAK_EVENT}
 
@@ -224,8 +225,13 @@ def _start(command: Sequence[str], descriptors: Sequence[int], startup: subproce
 
 
 def _flags() -> int:
-    """A child of a program that has no console gets no window of its own."""
-    return 0 if _winapi.GetStdHandle(_winapi.STD_OUTPUT_HANDLE) else subprocess.CREATE_NO_WINDOW
+    """A child of a program that has no console, wherever that writes to, gets no window of its own."""
+    try:
+        console = _winapi.CreateFile("CONOUT$", _winapi.GENERIC_WRITE, _SHARE_WRITE, 0, _winapi.OPEN_EXISTING, 0, 0)
+    except OSError:
+        return subprocess.CREATE_NO_WINDOW
+    _winapi.CloseHandle(console)
+    return 0
 
 
 def _interpreter(executable: str) -> tuple[str, dict[str, str] | None]:
