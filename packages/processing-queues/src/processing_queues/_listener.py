@@ -38,8 +38,8 @@ class Listener:
     :param address: a path, an abstract name (it begins with a zero byte; Linux), or (host, port), where port 0 is any
         that is free; on Windows also a pipe's name.  ``None`` for one of its own choice that only this machine's
         processes reach, and for ``AF_UNIX`` and ``AF_PIPE`` only this user's.
-    :param family: ``AF_UNIX``, ``AF_INET``, ``AF_INET6`` or, on Windows, ``AF_PIPE``; ``None`` for that of the address, or
-        else ``AF_UNIX``, on Windows ``AF_PIPE``.
+    :param family: ``AF_UNIX``, ``AF_INET``, ``AF_INET6`` or, on Windows, ``AF_PIPE``; ``None`` for that of the address,
+        or else ``AF_UNIX``, on Windows ``AF_PIPE``.
     :param backlog: how many connections may wait while no thread is in `accept`.
     :param authkey: the key that both sides must know; text is encoded in UTF-8.
     :param authenticate: without ``authkey``, use that of the current process.
