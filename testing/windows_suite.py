@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -133,10 +134,14 @@ class Windows:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PROCESSING"))}
         self._environment = {**kept, **WINE, "WINEPREFIX": str(prefix), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    def run(self, *arguments: str, seconds: float = SECONDS) -> tuple[bool, str]:
-        """Run Python; whether it succeeded, and what it wrote."""
+    def run(self, *arguments: str, seconds: float = SECONDS, console: bool = False) -> tuple[bool, str]:
+        """Run Python; whether it succeeded, and what it wrote.
+
+        :param console: in a terminal, of which Wine makes a console.
+        """
+        command = [*self._command, *arguments]
         begun = subprocess.Popen(
-            [*self._command, *arguments],
+            ["script", "-qec", shlex.join(command), os.devnull] if console else command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -181,6 +186,10 @@ class Selection:
         return ["-m", "pytest", "-q", "-p", "no:cacheprovider", *limit, file, *left, *self.options]
 
 
+_CONTROLS = re.compile(r"\x1b\[[^a-zA-Z]*[a-zA-Z]")
+"""What a console writes beside the text."""
+
+
 def _files_of(argument: str) -> list[str]:
     folder = ROOT / argument
     return sorted(str(f.relative_to(ROOT)) for f in folder.rglob("test_*.py")) if folder.is_dir() else [argument]
@@ -190,6 +199,10 @@ def try_version(windows: Windows, arguments: list[str]) -> bool:
     """Run the smoke test and the tests; whether all passed."""
     good, written = windows.run("-W", "error", "testing/smoke.py", "processing")
     print(written, end="", flush=True)
+    if not arguments:
+        interrupted, written = windows.run("testing/windows_interrupts.py", console=True)
+        print(_CONTROLS.sub("", written), end="", flush=True)
+        good = good and interrupted
     selection = Selection(arguments)
     for file in selection.files:
         if file in selection.excluded(file):
