@@ -21,7 +21,7 @@ from processing_queues.connection import SocketListener, address_type
 from processing_testing.children import connections
 from processing_testing.children.connections import dialling
 from processing_testing.harness import leaks
-from processing_testing.harness.mechanisms import needs_abstract_addresses
+from processing_testing.harness.mechanisms import needs_abstract_addresses, needs_alarms
 
 KEY = b"a key"
 
@@ -229,6 +229,7 @@ class TestLife:
         finally:
             socket.setdefaulttimeout(None)
 
+    @needs_alarms
     def test_a_signal_handler_that_raises_interrupts(self) -> None:
         def interrupt(*_: object) -> None:
             raise InterruptedError("by the test")
@@ -266,6 +267,7 @@ class TestTimes:
                 with pytest.raises(TimeoutError):
                     Client(listener.address, timeout=timeout)
 
+    @needs_alarms
     def test_a_signal_does_not_end_the_wait_for_a_place(self) -> None:
         listener = Listener(backlog=0)
         first = Client(listener.address)
@@ -351,6 +353,7 @@ class TestWaiting:
             listener.close()
         assert [str(error) for error in raised] == ["listener is closed"] * threads
 
+    @needs_alarms
     def test_a_signal_handler_must_not_accept_in_the_middle(self) -> None:
         def nested(*_: object) -> None:
             listener.accept()

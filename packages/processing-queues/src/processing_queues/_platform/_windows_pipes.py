@@ -240,7 +240,7 @@ def read_pipe(pipe: int, size: int, blocks: bool) -> bytes:
 
 def _taken(pipe: int, size: int) -> bytes:
     try:
-        there = _winapi.PeekNamedPipe(pipe)[0]
+        there = int(_winapi.PeekNamedPipe(pipe)[0])
         if not there:
             raise BlockingIOError(errno.EAGAIN, "nothing can be read now")
         operation, _ = _winapi.ReadFile(pipe, min(size, there), overlapped=True)
