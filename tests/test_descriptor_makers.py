@@ -85,7 +85,6 @@ ALLOWED = {
     # Windows, where no handle is a standard stream's, and the system has millions of them.
     ("processing_core/_platform/_windows.py", "subprocess.Popen"): "starts a child, and passes the handle on",
     ("processing_core/_platform/_windows.py", "open_process"): "closed at once, or passed on",
-    ("processing_queues/_platform/_windows_pipes.py", "accept"): "a pipe listens again in another one's place",
     ("processing_queues/_platform/_windows.py", "socket.socket"): "borrows a socket that is there already",
     ("processing_managers/_platform/_windows.py", "mmap.mmap"): "no process inherits it",
     # Objects of other libraries, which no process inherits.

@@ -104,6 +104,16 @@ class TestConnections:
             thread.join()
             assert listener.last_accepted is None
 
+    def test_clients_wait_in_the_backlog(self) -> None:
+        with Listener() as listener:
+            clients = [Client(listener.address, timeout=SECONDS) for _ in range(3)]
+            accepted = [listener.accept(SECONDS) for _ in clients]
+            for number, client in enumerate(clients):
+                client.send(number)
+            assert sorted(connection.recv() for connection in accepted) == [0, 1, 2]
+            for connection in [*clients, *accepted]:
+                connection.close()
+
     def test_a_wrong_key(self) -> None:
         with Listener(authkey=b"key") as listener:
             thread = threading.Thread(target=lambda: refuse(listener))
