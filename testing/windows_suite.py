@@ -10,28 +10,27 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import zipfile
 from pathlib import Path
 
 from platform_suite import WINE, find_wine
 
 ROOT = Path(__file__).resolve().parent.parent
-SECONDS = 240
-"""For the tests of one file."""
+SECONDS = float(os.environ.get("WINDOWS_SECONDS", "240"))
+"""For the tests of one file; ``WINDOWS_SECONDS`` is another number."""
 
 REQUIREMENTS = ["cloudpickle>=3.0", "pytest>=8", "hypothesis", "numpy", "colorama"]
 
-FILES = """
-packages/processing/tests/test_everywhere.py
-packages/processing-sync/tests/test_event.py
-packages/processing-sync/tests/test_lock.py
-packages/processing-sync/tests/test_semaphore.py
-"""
-"""Those that pass; in each a test that needs a fork, say, is skipped where there is none."""
+EXCLUSIONS = ROOT / "testing" / "windows_exclusions.toml"
+"""What is run without arguments, and the tests that need not pass, with reasons."""
+TEST_SECONDS = 120
+"""For one test; then the stacks are shown, and the rest of its file is not run."""
 
 MAIN = """
 #include <wchar.h>
@@ -135,10 +134,14 @@ class Windows:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PROCESSING"))}
         self._environment = {**kept, **WINE, "WINEPREFIX": str(prefix), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    def run(self, *arguments: str, seconds: float = SECONDS) -> tuple[bool, str]:
-        """Run Python; whether it succeeded, and what it wrote."""
+    def run(self, *arguments: str, seconds: float = SECONDS, console: bool = False) -> tuple[bool, str]:
+        """Run Python; whether it succeeded, and what it wrote.
+
+        :param console: in a terminal, of which Wine makes a console.
+        """
+        command = [*self._command, *arguments]
         begun = subprocess.Popen(
-            [*self._command, *arguments],
+            ["script", "-qec", shlex.join(command), os.devnull] if console else command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -159,14 +162,53 @@ class Windows:
         subprocess.run(["wineserver", "-k"], env=self._environment, check=False)
 
 
+class Selection:
+    """The files that are run, and the tests of them that are not.
+
+    :param arguments: of the command line: files and folders, and options of pytest's.
+    """
+
+    def __init__(self, arguments: list[str]) -> None:
+        listed = tomllib.loads(EXCLUSIONS.read_text())
+        self._reasons: dict[str, str] = {entry["test"]: entry["reason"] for entry in listed["exclusion"]}
+        chosen = [argument for argument in arguments if argument.startswith(("packages", "tests"))]
+        self.options = [argument for argument in arguments if argument not in chosen]
+        self.files = [file for argument in chosen or listed["files"] for file in _files_of(argument)]
+
+    def excluded(self, file: str) -> dict[str, str]:
+        """The tests of a file that are not run; why."""
+        return {test: reason for test, reason in self._reasons.items() if test.partition("::")[0] == file}
+
+    def pytest(self, file: str) -> list[str]:
+        """The arguments that run a file."""
+        limit = ["-o", f"faulthandler_timeout={TEST_SECONDS}", "-o", "faulthandler_exit_on_timeout=true"]
+        left = [f"--deselect={test}" for test in self.excluded(file)]
+        return ["-m", "pytest", "-q", "-p", "no:cacheprovider", *limit, file, *left, *self.options]
+
+
+_CONTROLS = re.compile(r"\x1b\[[^a-zA-Z]*[a-zA-Z]")
+"""What a console writes beside the text."""
+
+
+def _files_of(argument: str) -> list[str]:
+    folder = ROOT / argument
+    return sorted(str(f.relative_to(ROOT)) for f in folder.rglob("test_*.py")) if folder.is_dir() else [argument]
+
+
 def try_version(windows: Windows, arguments: list[str]) -> bool:
     """Run the smoke test and the tests; whether all passed."""
     good, written = windows.run("-W", "error", "testing/smoke.py", "processing")
     print(written, end="", flush=True)
-    chosen = [argument for argument in arguments if argument.startswith(("packages", "tests"))]
-    options = [argument for argument in arguments if argument not in chosen]
-    for file in chosen or FILES.split():
-        passed, written = windows.run("-m", "pytest", "-q", "-p", "no:cacheprovider", file, *options)
+    if not arguments:
+        interrupted, written = windows.run("testing/windows_interrupts.py", console=True)
+        print(_CONTROLS.sub("", written), end="", flush=True)
+        good = good and interrupted
+    selection = Selection(arguments)
+    for file in selection.files:
+        if file in selection.excluded(file):
+            print(f"{file}: not run: {selection.excluded(file)[file]}", flush=True)
+            continue
+        passed, written = windows.run(*selection.pytest(file))
         print(f"{file}: {written.strip().rpartition(chr(10))[2]}", flush=True)
         if not passed:
             print(written, flush=True)

@@ -63,7 +63,7 @@ ALLOWED = {
     # Calls that take over a descriptor that was moved already.
     ("processing_core/_fds/inherited.py", "_socket.socket"): "takes over the end that the child inherited",
     ("processing_core/_start/_server.py", "_socket.socket"): "takes over what the client sent, which was moved",
-    ("processing_queues/_keyless.py", "socket.socket"): "borrows the connection's descriptor",
+    ("processing_queues/_platform/_posix_streams.py", "socket.socket"): "borrows the connection's descriptor",
     ("processing_core/_bootstrap.py", "open"): "takes over the number of /dev/null",
     # In a process of its own, which has its own standard streams and starts no process.
     ("processing_managers/_platform/_reaper.py", "accept"): "answered and closed at once",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import os
 import pickle
+import re
 import socket
 import struct
 import threading
@@ -35,6 +36,8 @@ def sockets() -> Both:
 
 def system_pipe() -> Both:
     """Connections over a pipe of the system."""
+    if os.name != "posix":
+        pytest.skip("on this system a connection has a handle, and os.pipe makes numbers of the C library's")
     read_end, write_end = os.pipe()
     return Connection(read_end, writable=False), Connection(write_end, readable=False)
 
@@ -447,4 +450,4 @@ def test_the_names_of_0_52(use: Callable[[Connection], object], reached: str, re
 
 def test_repr() -> None:
     ours, _ = Pipe()
-    assert repr(ours) == f"<processing_queues.Connection object at {id(ours):#x}>"
+    assert re.fullmatch(r"<processing_queues.Connection object at 0x[0-9A-Fa-f]+>", repr(ours))

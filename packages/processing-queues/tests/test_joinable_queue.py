@@ -13,6 +13,7 @@ import processing_core
 from processing_core import BaseContext
 from processing_queues import Empty, Full, JoinableQueue, Queue
 from processing_testing.children import traffic
+from processing_testing.harness.mechanisms import needs_alarms
 from processing_testing.harness.rendezvous import Rendezvous
 
 
@@ -141,6 +142,7 @@ class TestJoin:
         queue.task_done()  # on behalf of the dead worker
         assert joined(queue)
 
+    @needs_alarms
     def test_a_signal_handler_that_raises_interrupts(self) -> None:
         queue: JoinableQueue[object] = JoinableQueue()
         queue.put(1)

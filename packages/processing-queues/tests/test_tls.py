@@ -21,6 +21,7 @@ from processing_queues import Client, Connection, Listener, wait
 from processing_testing.children import connections
 from processing_testing.children.connections import dialling
 from processing_testing.harness import encryption, leaks
+from processing_testing.harness.mechanisms import needs_alarms
 
 KEY = b"a key"
 
@@ -153,6 +154,7 @@ class TestWaiting:
             assert wait([other], 50) == [other]
             assert other.recv_bytes() == b"abc"
 
+    @needs_alarms
     def test_a_signal_handler_interrupts_and_nothing_is_lost(self) -> None:
         class Stop(Exception):
             pass

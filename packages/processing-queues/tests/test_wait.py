@@ -12,6 +12,7 @@ from processing_core import BaseContext
 from processing_queues import Client, Connection, Listener, Pipe, wait
 from processing_testing.children import connections
 from processing_testing.children import functions as children
+from processing_testing.harness.mechanisms import needs_alarms
 from processing_testing.harness.rendezvous import Rendezvous
 
 
@@ -98,6 +99,7 @@ def test_keeps_its_deadline(timeout: float) -> None:
     assert time.monotonic() - begin >= timeout
 
 
+@needs_alarms
 def test_a_signal_handler_that_raises_interrupts() -> None:
     receiver, _sender = Pipe(False)
 

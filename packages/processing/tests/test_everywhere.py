@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 
@@ -13,6 +14,7 @@ from processing.connection import Client, Listener, wait
 from processing.shared_memory import SharedMemory
 
 SECONDS = 60
+LONG = bytes(range(256)) * 2000  # more than the system's buffers hold
 
 
 def send_twice(connection: processing.Connection) -> None:
@@ -27,6 +29,16 @@ def write_first(name: str) -> None:
 
 def square(number: int) -> int:
     return number * number
+
+
+def echo_bytes(connection: processing.Connection) -> None:
+    connection.send_bytes(connection.recv_bytes())
+    connection.close()
+
+
+def refuse(listener: Listener) -> None:
+    with pytest.raises(processing.AuthenticationError):
+        listener.accept(SECONDS)
 
 
 def fail(number: int) -> int:
@@ -78,6 +90,59 @@ class TestConnections:
             with Client(listener.address, authkey=b"key") as client:
                 assert client.recv() == "hello"
             thread.join()
+
+    @pytest.mark.parametrize("key", [b"key", None])
+    def test_the_system_s_own_family(self, key: bytes | None) -> None:
+        with Listener(authkey=key) as listener:
+            thread = threading.Thread(target=lambda: echo_bytes(listener.accept(SECONDS)))
+            thread.start()
+            with Client(listener.address, authkey=key, timeout=SECONDS) as client:
+                client.send_bytes(LONG)
+                assert client.recv_bytes() == LONG
+                with pytest.raises(EOFError):
+                    client.recv()
+            thread.join()
+            assert listener.last_accepted is None
+
+    def test_clients_wait_in_the_backlog(self) -> None:
+        with Listener() as listener:
+            clients = [Client(listener.address, timeout=SECONDS) for _ in range(3)]
+            accepted = [listener.accept(SECONDS) for _ in clients]
+            for number, client in enumerate(clients):
+                client.send(number)
+            assert sorted(connection.recv() for connection in accepted) == [0, 1, 2]
+            for connection in [*clients, *accepted]:
+                connection.close()
+
+    def test_a_wrong_key(self) -> None:
+        with Listener(authkey=b"key") as listener:
+            thread = threading.Thread(target=lambda: refuse(listener))
+            thread.start()
+            with pytest.raises(processing.AuthenticationError):
+                Client(listener.address, authkey=b"other", timeout=SECONDS)
+            thread.join()
+
+    def test_wait_for_many(self) -> None:
+        """Windows waits for 64 handles at once, and not for sockets beside them."""
+        pipes = [processing.Pipe(duplex=False) for _ in range(70)]
+        queue: processing.Queue[int] = processing.Queue()
+        process = processing.Process(target=os._exit, args=(0,))
+        ours, theirs = socket.socketpair()
+        with Listener() as listener, ours, theirs:
+            things = [*(receiver for receiver, _ in pipes), queue, ours, listener]
+            assert wait(things, 0.1) == []
+            pipes[69][1].send(1)
+            assert wait(things, SECONDS) == [pipes[69][0]]
+            pipes[69][0].recv()
+            theirs.send(b"x")
+            assert wait(things, SECONDS) == [ours]
+            ours.recv(1)
+            queue.put(1)
+            assert wait(things, SECONDS) == [queue]
+            queue.get()
+            process.start()
+            assert wait([*things, process.sentinel], SECONDS) == [process.sentinel]
+            process.join()
 
 
 class TestShared:

@@ -118,7 +118,8 @@ def bind(listening: socket.socket, address: Address | None, family: str) -> Boun
     :param address: ``None`` for any that is free: a local port, or a file that only this user's processes reach.
     """
     if family == "AF_PIPE":
-        listening.bind(address)
+        name: Any = address
+        listening.bind(name)
         return _Name(listening.getsockname())
     if family != "AF_UNIX":
         import socket

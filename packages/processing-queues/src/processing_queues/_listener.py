@@ -36,9 +36,10 @@ class Listener:
     was refused.
 
     :param address: a path, an abstract name (it begins with a zero byte; Linux), or (host, port), where port 0 is any
-        that is free.  ``None`` for one of its own choice that only this machine's processes reach, and for ``AF_UNIX``
-        only this user's.
-    :param family: ``AF_UNIX``, ``AF_INET`` or ``AF_INET6``; ``None`` for that of the address, or else ``AF_UNIX``.
+        that is free; on Windows also a pipe's name.  ``None`` for one of its own choice that only this machine's
+        processes reach, and for ``AF_UNIX`` and ``AF_PIPE`` only this user's.
+    :param family: ``AF_UNIX``, ``AF_INET``, ``AF_INET6`` or, on Windows, ``AF_PIPE``; ``None`` for that of the address,
+        or else ``AF_UNIX``, on Windows ``AF_PIPE``.
     :param backlog: how many connections may wait while no thread is in `accept`.
     :param authkey: the key that both sides must know; text is encoded in UTF-8.
     :param authenticate: without ``authkey``, use that of the current process.
@@ -245,7 +246,7 @@ def Client(
     one, unless an earlier connection has shown that this listener asks for none.
 
     :param address: the listener's.
-    :param family: ``AF_UNIX``, ``AF_INET`` or ``AF_INET6``; ``None`` for that of the address.
+    :param family: ``AF_UNIX``, ``AF_INET``, ``AF_INET6`` or, on Windows, ``AF_PIPE``; ``None`` for that of the address.
     :param authkey: the key that both sides must know; text is encoded in UTF-8.
     :param authenticate: without ``authkey``, use that of the current process.
     :param timeout: seconds for all of it; ``None`` waits for ever.

@@ -38,14 +38,16 @@ def address_type(address: Address) -> str:
     >>> address_type(("localhost", 80)), address_type("/run/server"), address_type(r"\\.\pipe\server")
     ('AF_INET', 'AF_UNIX', 'AF_PIPE')
     """
-    return "AF_PIPE" if isinstance(address, str) and address.startswith("\\\\") else family_of(address, None)
+    if isinstance(address, str):
+        return "AF_PIPE" if address.startswith("\\\\") else "AF_UNIX"
+    return family_of(address, None)
 
 
 def arbitrary_address(family: str) -> Address:
     """An address at which a `Listener` of that family can listen.
 
     :return: the local host and port 0, for any free port; for ``AF_UNIX`` a path in this process's
-        directory for temporary files.
+        directory for temporary files; for ``AF_PIPE`` a name that no other pipe has.
     :raises ValueError: if there is no such family.
     :raises OSError: if there can be no such directory.
     """
@@ -53,6 +55,8 @@ def arbitrary_address(family: str) -> Address:
         return ("localhost", 0)
     if family == "AF_INET6":
         return ("::1", 0, 0, 0)
+    if family == "AF_PIPE":
+        return rf"\\.\pipe\processing-{os.urandom(16).hex()}"
     from processing_core.util import get_temp_dir  # here, for few programs need it
 
     return os.path.join(get_temp_dir(), f"listener-{os.urandom(6).hex()}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import select
+import signal
 
 import pytest
 
@@ -13,6 +14,7 @@ from processing_core.lowlevel import SOCKET_FILES
 __all__ = [
     "LAST_CHARACTER",
     "needs_abstract_addresses",
+    "needs_alarms",
     "needs_doorbells_opened_again",
     "needs_forks",
     "needs_memory_files",
@@ -22,6 +24,8 @@ __all__ = [
 
 LAST_CHARACTER = "\U0001f40d" if ctypes.sizeof(ctypes.c_wchar) == 4 else "\uff5e"
 """A character which is among the last that the system's `wchar_t` holds."""
+
+needs_alarms = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the system has no SIGALRM")
 
 needs_forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no forks")
 

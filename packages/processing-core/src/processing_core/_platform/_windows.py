@@ -62,6 +62,7 @@ _BY_SIGNAL = 0x10000
 as in multiprocessing."""
 
 _INVALID_HANDLE = 6
+_SHARE_WRITE = 2  # FILE_SHARE_WRITE
 
 _CONSOLE_EVENTS = {signal.SIGINT: signal.CTRL_C_EVENT, signal.SIGBREAK: signal.CTRL_BREAK_EVENT}
 
@@ -94,14 +95,32 @@ def yield_processor() -> None:
 # -- Ctrl-C --
 
 
+class _Starter(threading.local):
+    starts_groups = False
+
+
+_this_thread = _Starter()
+
+
 @contextmanager
 def interrupts_blocked() -> Iterator[None]:
-    """Have processes that are started meanwhile not be interrupted by Ctrl-C, until they unblock it."""
-    yield
+    """Have processes that this thread starts meanwhile not be interrupted by Ctrl-C, until they unblock it.
+
+    To the system they are process groups of their own, which begin without Ctrl-C.
+    """
+    _this_thread.starts_groups = True
+    try:
+        yield
+    finally:
+        _this_thread.starts_groups = False
 
 
 def unblock_interrupts() -> None:
     """In a child that was started with Ctrl-C blocked: let it arrive."""
+    import ctypes  # here, for it takes a while
+
+    if not ctypes.windll.kernel32.SetConsoleCtrlHandler(None, False):
+        raise ctypes.WinError()
 
 
 # -- processes --
@@ -224,8 +243,17 @@ def _start(command: Sequence[str], descriptors: Sequence[int], startup: subproce
 
 
 def _flags() -> int:
-    """A child of a program that has no console gets no window of its own."""
-    return 0 if _winapi.GetStdHandle(_winapi.STD_OUTPUT_HANDLE) else subprocess.CREATE_NO_WINDOW
+    return _console_flag() | (subprocess.CREATE_NEW_PROCESS_GROUP if _this_thread.starts_groups else 0)
+
+
+def _console_flag() -> int:
+    """A child of a program that has no console, wherever that writes to, gets no window of its own."""
+    try:
+        console = _winapi.CreateFile("CONOUT$", _winapi.GENERIC_WRITE, _SHARE_WRITE, 0, _winapi.OPEN_EXISTING, 0, 0)
+    except OSError:
+        return subprocess.CREATE_NO_WINDOW
+    _winapi.CloseHandle(console)
+    return 0
 
 
 def _interpreter(executable: str) -> tuple[str, dict[str, str] | None]:

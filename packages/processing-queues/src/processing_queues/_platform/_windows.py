@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from processing_core.annotations import TYPE_CHECKING, Any, NoReturn
-from processing_core.lowlevel import READABLE, WRITABLE, Poller, is_socket, polled
+from processing_core.lowlevel import READABLE, WRITABLE, Poller, polled
 
 if TYPE_CHECKING:
     import socket
@@ -76,6 +76,8 @@ def borrowed(fd: int) -> Iterator[socket.socket]:
 
 def _pipes(fd: int) -> Any:
     """The module that serves a handle if it is that of a pipe: it imports `ctypes`."""
+    from processing_core.lowlevel import is_socket  # here, for type checkers of other systems
+
     if is_socket(fd):
         return None
     from processing_queues._platform import _windows_pipes

@@ -32,6 +32,8 @@ _FILE_TYPE_PIPE = 3
 _QUERY, _TOKEN_USER, _SDDL_REVISION = 0x8, 1, 1
 _BROKEN = {109, 232, 233}  # the other end is gone: ERROR_BROKEN_PIPE, ERROR_NO_DATA, ERROR_PIPE_NOT_CONNECTED
 _PIPE_BUSY, _PIPE_CONNECTED, _IO_PENDING, _NO_DATA = 231, 535, 997, 232
+_MOST_LISTENING = 16  # pipes to which clients may have connected before they are accepted
+_PENDING = 0x103  # STATUS_PENDING
 _CANCELLED = 0xC0000120  # STATUS_CANCELLED: the system cancels what a thread has begun when the thread ends
 _SLICE = 0.05  # seconds in which Ctrl-C is seen while all the listener's pipes are taken
 
@@ -72,8 +74,8 @@ class PipeSocket:
 
     def __init__(self, pipe: int = -1) -> None:
         self._pipe = pipe
-        self._event = 0  # a listening one's: set when a client has connected to the pipe
-        self._connecting = _Overlapped()
+        self._event = 0  # a listening one's: set when a client has connected to one of the pipes
+        self._listening: list[tuple[int, _Overlapped]] = []  # its pipes, each with the operation that lets one connect
         self._address = ""
         self._timeout: float | None = None
 
@@ -106,8 +108,11 @@ class PipeSocket:
 
     def close(self) -> None:
         """Close it."""
+        while self._listening:
+            listening, operation = self._listening.pop()
+            _cancel(listening, operation)
+            _winapi.CloseHandle(listening)
         if self._event:
-            _cancel(self._pipe, self._connecting)
             _winapi.CloseHandle(self._event)
             self._event = 0
         pipe = self.detach()
@@ -131,40 +136,54 @@ class PipeSocket:
         self._pipe = _made(self._address, _FIRST)
 
     def listen(self, backlog: int) -> None:
-        """Let clients connect; each waits until the one before it was accepted."""
+        """Let clients connect, that many and at most 16 before the first is accepted; the others wait."""
         self._event = _checked(_kernel32.CreateEventW(None, True, False, None))
-        self._connecting.event = self._event
-        self._let_connect()
+        self._let_connect(self.detach())
+        for _ in range(min(backlog, _MOST_LISTENING) - 1):
+            self._let_connect(_made(self._address, 0))
+        self._note_connected()
 
     def accept(self) -> tuple[PipeSocket, str]:
-        """The connection of the client that waits.
+        """The connection of a client that waits.
 
         :raises BlockingIOError: if there is none.
         """
-        if _winapi.WaitForSingleObject(self._event, 0) != _winapi.WAIT_OBJECT_0:
+        # The event is reset before the operations are looked at: what ends later sets it again.
+        _kernel32.ResetEvent(wintypes.HANDLE(self._event))
+        try:
+            for listening in [each for each in self._listening if each[1].status != _PENDING]:
+                pipe, operation = listening
+                cancelled = operation.status == _CANCELLED
+                self._let_connect(pipe if cancelled else _made(self._address, 0))
+                self._listening.remove(listening)
+                if not cancelled:
+                    return PipeSocket(pipe), ""
             raise BlockingIOError(errno.EAGAIN, "no client waits")
-        if self._connecting.status == _CANCELLED:
-            self._let_connect()
-            return self.accept()
-        next_pipe = _made(self._address, 0)
-        accepted, self._pipe = PipeSocket(self._pipe), next_pipe
-        self._let_connect()
-        return accepted, ""
+        finally:
+            self._note_connected()
 
     def shutdown(self, how: int) -> None:
         """Wake the thread that waits for a client."""
         _kernel32.SetEvent(wintypes.HANDLE(self._event))
 
-    def _let_connect(self) -> None:
-        _kernel32.ResetEvent(wintypes.HANDLE(self._event))
-        self._connecting.status = None
-        if _kernel32.ConnectNamedPipe(wintypes.HANDLE(self._pipe), ctypes.byref(self._connecting)):
+    def _let_connect(self, pipe: int) -> None:
+        """Let a client connect to a pipe, which belongs to this object from now on.
+
+        The system resets the event at that.
+        """
+        operation = _Overlapped(event=self._event)
+        self._listening.append((pipe, operation))
+        if _kernel32.ConnectNamedPipe(wintypes.HANDLE(pipe), ctypes.byref(operation)):
             return
         error = ctypes.get_last_error()
         if error in (_PIPE_CONNECTED, _NO_DATA):  # a client was faster, and may be gone already
-            _kernel32.SetEvent(wintypes.HANDLE(self._event))
+            operation.status = None
         elif error != _IO_PENDING:
             raise ctypes.WinError(error)
+
+    def _note_connected(self) -> None:
+        if any(operation.status != _PENDING for _, operation in self._listening):
+            self.shutdown(socket.SHUT_RDWR)
 
     # -- a client's side
 
@@ -240,12 +259,12 @@ def read_pipe(pipe: int, size: int, blocks: bool) -> bytes:
 
 def _taken(pipe: int, size: int) -> bytes:
     try:
-        there = _winapi.PeekNamedPipe(pipe)[0]
+        there = int(_winapi.PeekNamedPipe(pipe)[0])
         if not there:
             raise BlockingIOError(errno.EAGAIN, "nothing can be read now")
         operation, _ = _winapi.ReadFile(pipe, min(size, there), overlapped=True)
         operation.GetOverlappedResult(True)  # does not wait: it is there
-        return bytes(operation.getbuffer())
+        return operation.getbuffer() or b""
     except OSError as error:
         if getattr(error, "winerror", None) in _BROKEN:
             return b""

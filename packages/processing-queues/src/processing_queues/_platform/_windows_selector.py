@@ -39,7 +39,7 @@ class Selector(selectors.SelectSelector):
         """Wait until something is ready, or for that many seconds; it may return earlier."""
         polled(self._poller(), _LONGEST if timeout is None else min(_LONGEST, timeout))
 
-    def _poller(self) -> Poller:
+    def _poller(self) -> Any:
         poller = Poller()
         for fd, key in self._keys():
             writes = WRITABLE if key.events & selectors.EVENT_WRITE else 0
