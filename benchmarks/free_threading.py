@@ -3,9 +3,9 @@
 python -m benchmarks.free_threading [--rounds 5] [--count] PYTHON FREE_THREADED_PYTHON [OPERATION ...]
 
 Both interpreters must be able to import `processing`. The measurements take turns, each in a fresh interpreter, and the
-medians count. *Loss* is the free-threaded build's time by the other's; *beyond* is our loss by the peer's, and is to be
-1.25 at most. With ``--count`` instructions are compared instead, by perf or callgrind: they are the same on a machine
-that does something else, too, but they do not show what an atomic operation costs.
+medians of the processor's time count. *Loss* is the free-threaded build's time by the other's; *beyond* is our loss by
+the peer's, and is to be 1.25 at most. With ``--count`` instructions are compared instead, by perf or callgrind: they do
+not depend on what else the machine does, but they do not show what an atomic operation costs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PEERS = {
     "pipe-dict": "pickle-dict",
 }
 MOST = 1.25
-OPERATIONS_TIMED = 100_000
+OPERATIONS_TIMED = 50_000
 OPERATIONS_COUNTED = (1000, 3000)
 
 Costs = Mapping[tuple[str, str], float]

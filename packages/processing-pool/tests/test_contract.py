@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import itertools
 import queue
+import sys
 import threading
 import time
 import weakref
@@ -55,13 +56,19 @@ def make(method: str, request: pytest.FixtureRequest) -> Iterator[Make]:
             pool.join()
 
 
-def acquired(permits: threading.Semaphore) -> bool:
+def acquired(permits: threading.Semaphore, pool: Pool) -> bool:
     """Acquire one, in 30 s.
 
-    Without a GIL, an object whose last reference another thread has dropped goes when the thread that made it next runs
-    Python code: so this one does not sleep throughout.
+    Without a GIL, an object whose last reference another thread has dropped is gone when the thread that made it runs
+    Python code again: so tasks are run meanwhile.
     """
-    return any(permits.acquire(timeout=0.05) for _ in range(600))
+    if getattr(sys, "_is_gil_enabled", lambda: True)():
+        return permits.acquire(timeout=30)
+    for _ in range(100):
+        if permits.acquire(timeout=0.05):
+            return True
+        pool.map(time.sleep, [0.001] * 8, 1)
+    return False
 
 
 def release_and_await_end(peer: Peer) -> None:
@@ -207,7 +214,7 @@ class TestMaps:
         gc.disable()
         try:
             del item, result
-            assert all(acquired(gone) for _ in refs)  # the thread that collected it may still refer to it
+            assert all(acquired(gone, pool) for _ in refs)  # the thread that collected it may still refer to it
         finally:
             gc.enable()
 
@@ -233,7 +240,7 @@ class TestMaps:
             with suppress(TypeError):
                 use(pool, item)
             del item
-            assert acquired(gone), ref
+            assert acquired(gone, pool), ref
         finally:
             gc.enable()
 
