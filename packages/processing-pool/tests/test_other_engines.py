@@ -130,7 +130,7 @@ if __name__ == "__main__":
 @pytest.mark.attack
 @pytest.mark.watchdog(120)
 @pytest.mark.skipif(not has("mpi4py"), reason="mpi4py is not installed")
-def test_the_executor_of_mpi4py(tmp_path: "os.PathLike[str]") -> None:
+def test_the_executor_of_mpi4py(tmp_path: os.PathLike[str]) -> None:
     launcher = shutil.which("mpiexec", path=os.path.dirname(sys.executable)) or shutil.which("mpiexec")
     if launcher is None:
         pytest.skip("there is no mpiexec")
