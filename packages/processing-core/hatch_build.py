@@ -41,6 +41,7 @@ POSIX_COMPILE = [
     "-Wall",
     "-Wextra",
     "-Werror=implicit-function-declaration",
+    "-Werror=incompatible-pointer-types",  # as newer compilers have it
     "-pthread",
 ]
 POSIX_LINK = ["-pthread"]

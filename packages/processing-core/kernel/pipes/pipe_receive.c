@@ -48,7 +48,7 @@ static outcome wait_for(pipe_object *p, struct ring *r, attempt_fn attempt, void
         if (heard & DOORBELL_READABLE) continue;
         PyEval_RestoreThread(thread);
         bool raised = PyErr_CheckSignals() < 0;
-        if (!raised && heard == 0) record = wait_record_slice(record, &r->not_empty, SLICE_NS, deadline);
+        if (!raised && heard == 0) record = wait_record_slice(record, &r->not_empty.parked, SLICE_NS, deadline);
         thread = PyEval_SaveThread();
         if (raised) o = E_SIGNAL;
     }
