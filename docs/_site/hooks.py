@@ -22,6 +22,8 @@ PACKAGES = ["processing", *(f"processing-{name}" for name in ("core", "sync", "q
 ALIAS = re.compile(r":(?:meth|attr|func|class):`([^`]+)`\.?")
 RAISES = re.compile(r"^ *:raises ([\w.]+): *(.*(?:\n(?! *:| *\n).*)*)", re.MULTILINE)
 ROLE = re.compile(r":\w+:`~?([^`]+)`")
+NOT_HERE = re.compile(r"windows|win32|__main__|_backends\.(dask|ray)|_fds\.handles$")
+"""Modules that need another system, or an engine."""
 IDENTIFIER = re.compile(r"^::: processing\.([\w.]+)$", re.MULTILINE)
 
 
@@ -92,8 +94,8 @@ def errors() -> str:
     if cures.keys() != found.keys():
         raise PluginError(f"cures.toml and the errors differ: {sorted(cures.keys() ^ found.keys())}")
     raised = documented_errors()
-    parts = ["# Errors\n\nEach error that the library raises on its own account: what it means, which calls document it, "]
-    parts.append("and what to do. Exceptions of your own functions arrive as they are. ")
+    parts = ["# Errors\n\nEach error that the library raises on its own account: what it means, which calls document "]
+    parts.append("it, and what to do. Exceptions of your own functions arrive as they are. ")
     parts.append("[Python's own errors](#pythons-own-errors), such as `ValueError`, stand at the end.\n\n")
     for name, kind in sorted(found.items()):
         bases = ", ".join(f"`{base.__name__}`" for base in public_bases(kind))
@@ -109,7 +111,7 @@ def own_errors() -> Iterator[type]:
     yield from filter(is_error, map(named, processing.__all__))
     for package in PACKAGES:
         for module in pkgutil.walk_packages([str(ROOT / "packages" / package / "src")]):
-            if not re.search(r"windows|winapi|win32|__main__|dask|ray|\.handles$", module.name):  # need what is not here
+            if not NOT_HERE.search(module.name):
                 import_module(module.name)
     waiting = [processing.ProcessError]
     for kind in waiting:
@@ -162,8 +164,8 @@ def plain(text: str) -> str:
 
 def submodules() -> str:
     """The names of every submodule, which are those of multiprocessing's and a few of ours."""
-    parts = ["# Submodules\n\nEvery public name of the submodules, with what it is. Most programs need none of them: the names "]
-    parts.append("that they use are in `processing` itself.\n\n")
+    parts = ["# Submodules\n\nEvery public name of the submodules, with what it is. Most programs need none of them: "]
+    parts.append("the names that they use are in `processing` itself.\n\n")
     for module in public_modules():
         parts.append(f"## {module.__name__}\n\n{summary(module)}\n\n| name | is |\n|---|---|\n")
         for name in sorted(module.__all__):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -146,6 +147,18 @@ class TestPools:
         with machines.Pool() as pool:
             address = machines.address
             assert pool.starmap(engine_tasks.sum_on, [(address, n) for n in range(4)], 1) == [0, 0, 1, 5]
+
+    @pytest.mark.attack
+    @pytest.mark.watchdog(120)
+    def test_the_example_counts_the_same(self, engine: DaskCluster, machines: Cluster) -> None:
+        path = Path(__file__).parents[3] / "examples" / "cluster_census.py"
+        if not path.exists() or importlib.util.find_spec("processing") is None:
+            pytest.skip("needs the repository's examples, and the facade")
+        counts = [
+            subprocess.run([sys.executable, path, *where], capture_output=True, text=True, timeout=110, check=True)
+            for where in ([], [engine.address])
+        ]
+        assert counts[0].stdout == counts[1].stdout and counts[0].stdout.count("\n") == 10
 
     @pytest.mark.attack
     @pytest.mark.watchdog(120)
