@@ -101,8 +101,6 @@ class PoolCompatibility:
         return ctx.Process(*args, **kwds)
 
 
-
-
 class ExecutorCompatibility:
     """Those of an executor, by the same rule."""
 
