@@ -87,12 +87,12 @@ class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are regis
     def _index(self) -> int:
         """How many items have an outcome: programs show by it how far the job is."""
         self._owner.collect_now()
-        return self._job.counts().done
+        return self._job.counts().done  # type: ignore[no-any-return]
 
     @property
     def _length(self) -> int | None:
         """How many items there are; ``None`` until the iterable is at its end."""
-        return self._job.length()
+        return self._job.length()  # type: ignore[no-any-return]
 
     def _flush_progress(self) -> None:
         if self._job.options.progress is not None:
