@@ -183,4 +183,4 @@ class TestWarmUp:
         )
         run = subprocess.run([sys.executable, script], check=False, timeout=50, capture_output=True, text=True)
         assert run.returncode == 0, run
-        assert run.stdout.split() == ["loaded", "loaded", "ran", "left", "finalized"]
+        assert run.stdout.split() == ["loaded", "loaded", "ran", "finalized", "left"]
