@@ -19,5 +19,6 @@ void park_wake_slow(word32 *w, int n)
         next = n == ALL_WAITERS ? (seen + ONE_WAKE) & ~(uint32_t)PARKED : seen + ONE_WAKE;
     } while (!cas_weak(w, &seen, next));
     int woken = platform_wake(w, n);
-    if (n != ALL_WAITERS && woken == 0 && cas32(w, next, (next + ONE_WAKE) & ~(uint32_t)PARKED)) platform_wake(w, ALL_WAITERS);
+    if (n != ALL_WAITERS && woken == 0 && cas32(w, next, (next + ONE_WAKE) & ~(uint32_t)PARKED))
+        platform_wake(w, ALL_WAITERS);
 }
