@@ -191,7 +191,7 @@ def test_locks_and_permits(kind: Any) -> None:
     ids=["Lock", "RLock", "BoundedSemaphore", "Semaphore"],
 )
 def test_holders_are_killed(make: Any) -> None:
-    """One holder at a time, and none at the end, whoever was killed or cancelled meanwhile."""
+    """There is one holder at a time, and none at the end, although processes were killed and waits cancelled."""
 
     async def main() -> None:
         primitive, inside, rng = make(), Scalar("q"), random.Random(11)
