@@ -76,7 +76,6 @@ PUBLIC = """
     """
 
 
-
 def imports(name: str) -> bool:
     """Whether this interpreter has the module; one that was assembled may have it, but not what it needs."""
     try:
