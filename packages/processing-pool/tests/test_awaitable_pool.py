@@ -143,7 +143,7 @@ class TestPool:
     def test_join(self, loop: EventLoop, context: BaseContext) -> None:
         async def main(loop: EventLoop) -> None:
             pool = Pool(2, context=context)
-            result = pool.apply_async(time.sleep, (0.1,))
+            result = pool.apply_async(time.sleep, (0.3,))
             with pytest.raises(ValueError, match="running"):
                 await pool.join_async()
             pool.close()
@@ -245,7 +245,7 @@ class TestImap:
 
 
 def _slowly(number: int) -> int:
-    time.sleep(0.01)
+    time.sleep(0.2 if number == 0 else 0)
     return number
 
 
