@@ -27,7 +27,7 @@ class JobTable:
         self.by_id: dict[int, Any] = {}
         self.timed: dict[object, float] = {}  # the jobs and calls with a timeout, and its seconds
         self.failed = self.retried = 0  # tasks whose outcome is an error; how often one was run again
-        self.paces = Paces()  # of maps
+        self.paces: Paces = Paces()  # of maps
         self.changed = changed
         self._collect = collect
         self._unwatched: set[Unwatched] = set()

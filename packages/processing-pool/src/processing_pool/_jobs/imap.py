@@ -99,7 +99,7 @@ class ImapJob(Target):
         self._taken = 0  # written by the iterator
         self._ended = False  # by the feeder: nothing more will be sent
         self._unbounded = False  # the pool was closed: pull all items
-        self.unwanted = False  # the iterator is gone: results are not kept
+        self.unwanted: bool = False  # the iterator is gone: results are not kept
         self._pool: object = None  # kept alive if its tasks are to be done
         self._paused = False  # the iterator is gone, and had been advanced: no item is taken until the pool is closed
         self._room: Room = threading.Semaphore(0)  # its permits are hints that there may be room

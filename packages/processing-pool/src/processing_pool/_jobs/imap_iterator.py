@@ -51,7 +51,7 @@ class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are regis
     were not begun.
     """
 
-    _set_length = None  # what a program enters with the job of an iterator that it has made itself
+    _set_length: object = None  # what a program enters with the job of an iterator that it has made itself
 
     def __init__(self, owner: IteratorOwner | object, pool: object = None, job: ImapJob | None = None) -> None:
         if job is None:  # `IMapIterator(pool)`: the program enters its job later, as in `_task_queue`
