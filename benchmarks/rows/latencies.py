@@ -21,7 +21,7 @@ def identity(number: int) -> int:
 
 
 def percentile(call: Callable[[], object], n: int) -> float:
-    """The 99th percentile of *n* calls, times *n*: as the sum of so many that take as long."""
+    """The 99th percentile of *n* calls, times *n*: as the sum of n that take as long."""
     for _ in range(WARM_UP):
         call()
     times = []

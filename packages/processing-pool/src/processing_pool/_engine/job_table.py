@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from processing_core.annotations import TYPE_CHECKING, Any
-from processing_pool._jobs.pace import Paces
+from processing_pool._jobs.item_times import ItemTimes
 
 if TYPE_CHECKING:
     from processing_pool._engine.job import Job, Unwatched
@@ -27,7 +27,7 @@ class JobTable:
         self.by_id: dict[int, Any] = {}
         self.timed: dict[object, float] = {}  # the jobs and calls with a timeout, and its seconds
         self.failed = self.retried = 0  # tasks whose outcome is an error; how often one was run again
-        self.paces: Paces = Paces()  # of maps
+        self.item_times: ItemTimes = ItemTimes()  # of maps
         self.changed = changed
         self._collect = collect
         self._unwatched: set[Unwatched] = set()

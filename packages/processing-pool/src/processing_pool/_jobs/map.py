@@ -69,7 +69,7 @@ class MapJob:
             chunksize,
             target_time=channel.target_time,
             grain=channel.grain,
-            pace=table.paces.of(function) if channel.balances else None,
+            item_time=table.item_times.of(function) if channel.balances else None,
             total=len(items),
         )
         self._begun = time.monotonic()
@@ -123,18 +123,18 @@ class MapJob:
             if not self._is_full():
                 return
         self._leave()
-        self._remember_pace()
+        self._remember_time()
         error = self._error()
         if error is None:
             self._result.resolve(True, self._values)
         else:
             self._result.resolve(False, error)
 
-    def _remember_pace(self) -> None:
+    def _remember_time(self) -> None:
         n = len(self._values)
         if n:
             taken = (time.monotonic() - self._begun) * self._channel.capacity
-            self._table.paces.remember(self._function, taken / n, n)
+            self._table.item_times.remember(self._function, taken / n, n)
 
     def widen(self, workers: int) -> None:
         """Send more if there are more workers."""

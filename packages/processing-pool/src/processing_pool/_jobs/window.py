@@ -31,8 +31,8 @@ class Window:
     :param chunk: items a message; ``None`` adapts it.
     :param target_time: seconds that half a window should take.
     :param grain: items of the first messages, if the size is left to us.
-    :param pace: seconds that one item is expected to take; ``None`` if it is not known.
-    :param total: how many items the job has, if its pace is known.
+    :param item_time: seconds that one item is expected to take; ``None`` if it is not known.
+    :param total: how many items the job has, if that is known.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class Window:
         largest_window: int = LARGEST_WINDOW,
         target_time: float = HALF_WINDOW_TIME,
         grain: int = 1,
-        pace: float | None = None,
+        item_time: float | None = None,
         total: int = 0,
     ) -> None:
         self.messages = 2 * workers
         self._smallest = 1
-        if chunk is None and pace is not None and total > self.messages:
-            grain = max(grain, min(LARGEST_CHUNK, int(target_time / max(pace, 1e-9))))
-            self._smallest = max(1, min(grain, int(SHORTEST_MESSAGE / max(pace, 1e-9)), -(-total // workers)))
+        if chunk is None and item_time is not None and total > self.messages:
+            grain = max(grain, min(LARGEST_CHUNK, int(target_time / max(item_time, 1e-9))))
+            self._smallest = max(1, min(grain, int(SHORTEST_MESSAGE / max(item_time, 1e-9)), -(-total // workers)))
         self.chunk = chunk or grain
         self._target_time = target_time
         self._workers = workers

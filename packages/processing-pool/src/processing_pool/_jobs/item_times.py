@@ -9,7 +9,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 
 from processing_core.annotations import Any
 
-__all__ = ["Paces"]
+__all__ = ["ItemTimes"]
 
 TYPES = (FunctionType, BuiltinFunctionType, type)
 """Of functions that are remembered; comparing others could run code of the program."""
@@ -18,7 +18,7 @@ ENOUGH = 10_000
 """Items whose time counts as much as what was known before."""
 
 
-class Paces:
+class ItemTimes:
     """Seconds that an item of the latest maps took one worker, by function; what the messages cost counts, too.
 
     The time of a map is an upper bound of what its items took. So a shorter one replaces what is known; a longer one
