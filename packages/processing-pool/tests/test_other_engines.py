@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 import processing_core
-from processing_pool import PoolBroken, WorkerDied, cluster
+from processing_pool import WorkerDied, cluster
 from processing_pool.cluster import Cluster
 from processing_queues import Empty, Full
 from processing_testing.children import engine_tasks, tasks
@@ -92,17 +92,6 @@ class TestRay:
         for name in ("Lock", "Process"):
             with pytest.raises(AttributeError):
                 getattr(machines, name)()
-
-
-@pytest.mark.attack
-@pytest.mark.watchdog(200)
-@pytest.mark.skipif(not has("ray", "grpc"), reason="Ray and its client (ray[client]) are not installed")
-def test_the_node_of_ray_is_lost() -> None:
-    with RayServer() as server, cluster.connect(server.address, timeout=60) as machines, machines.Pool() as pool:
-        assert pool.apply(tasks.square, (3,)) == 9
-        server.kill()
-        with pytest.raises((PoolBroken, WorkerDied)):
-            pool.apply_async(tasks.square, (3,)).get(90)
 
 
 MPI = """
