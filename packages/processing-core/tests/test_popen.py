@@ -173,7 +173,7 @@ def test_the_forkserver_is_known_by_its_process_id() -> None:
             os.kill(first, signal.SIGINT)  # which it ignores
             assert run() == 0 and server._forkserver_pid == first
             dead = os.pidfd_open(first)
-            killing.kill(first)
+            os.kill(first, signal.SIGKILL)
             assert select.select([dead], [], [], 50)[0]  # before, one of its spares may still serve a start
             assert run() == 0 and server._forkserver_pid not in (None, first)
             server._stop()
