@@ -212,6 +212,24 @@ class TestTls:
             Bank(ssl=server_context()).start()
 
 
+def test_a_call_that_meets_the_end_of_the_server(far: None) -> None:
+    """The server drops what its clients refer to, and hangs up, one connection after the other."""
+    server = Bank(("localhost", 0), b"key").get_server()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        account = Bank.from_address(server.address, b"key").Account(5)  # type: ignore[attr-defined]
+        assert account.deposit(1) == 6
+        for session in list(server._sessions.values()):
+            session.leave()
+            server.table.leave(session)
+        with pytest.raises(ServerGone):
+            account.deposit(1)
+    finally:
+        server.stop_event.set()
+        thread.join()
+
+
 @pytest.mark.skipif(not shutil.which("unshare") or not shutil.which("ip"), reason="needs unshare and ip")
 def test_another_machine() -> None:
     if subprocess.run(["unshare", "-rn", "ip", "link", "set", "lo", "up"], capture_output=True, check=False).returncode:

@@ -6,6 +6,7 @@ import os
 import pickle
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 import processing_sync  # noqa: F401  # contexts have a Barrier then
 from processing_core import get_context
-from processing_pool import MaybeEncodingError, NotUnpicklableError, Pool, RemoteTraceback, WorkerDied
+from processing_pool import IMapIterator, MaybeEncodingError, NotUnpicklableError, Pool, RemoteTraceback, WorkerDied
 from processing_testing.children import tasks
 
 Way = Callable[[Pool, Callable[..., Any], Any], Any]
@@ -27,10 +28,16 @@ WAYS: dict[str, Way] = {
     "map_async": lambda pool, function, argument: pool.map_async(function, [argument]).get(30),
     "starmap": lambda pool, function, argument: pool.starmap(function, [(argument,)]),
     "imap": lambda pool, function, argument: pool.imap(function, [argument]).next(30),
-    "imap, in chunks": lambda pool, function, argument: pool.imap(function, [argument] * 5, 3).next(30),
+    "imap, in chunks": lambda pool, function, argument: first_of(pool.imap(function, [argument] * 5, 3)),
     "imap_unordered": lambda pool, function, argument: pool.imap_unordered(function, [argument]).next(30),
     "submit": lambda pool, function, argument: pool.submit(function, argument).result(30),
 }
+
+
+def first_of(results: IMapIterator[Any]) -> Any:
+    """The first result; the others are dropped. A dropped iterator would keep what its thread has not sent yet."""
+    with closing(results):
+        return results.next(30)
 
 
 @pytest.fixture(params=WAYS)

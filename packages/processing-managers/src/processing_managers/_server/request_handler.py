@@ -84,6 +84,8 @@ class RequestHandler:
         try:
             result = self._carry_out(self._serializer.loads(request))
         except BaseException as error:
+            if self._session.gone:  # as above: a client that still waits learns that the server stops
+                raise EOFError from None
             return write((FAILED, pack(error)))
         try:
             return write((RETURNED, result))
