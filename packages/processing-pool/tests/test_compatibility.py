@@ -179,6 +179,7 @@ def test_a_result_takes_attributes() -> None:
         assert result.tag == "mine"  # type: ignore[attr-defined]
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_does_not_end_what_it_inherits() -> None:
     fork = processing_core.get_context("fork")
     with Pool(1, context=fork) as workers, ProcessPoolExecutor(1, fork) as executor:
