@@ -257,7 +257,7 @@ def test_threads_that_open_the_arena_again_at_once(rounds: Callable[[int, int], 
             for thread in threads:
                 thread.join()
             for pid in others:
-                killing.kill(pid)
+                os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
         assert opened() == 1, opened()
         """,

@@ -134,7 +134,7 @@ def test_threads_that_grow_at_once_while_others_keep_the_arena(rounds: Callable[
                 k.verify()
         finally:
             for pid in others:
-                killing.kill(pid)
+                os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
         k.sweep()  # undoes what they had begun
         k.verify()
