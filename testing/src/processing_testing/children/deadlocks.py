@@ -167,17 +167,17 @@ def consumer_that_reports_nothing() -> None:
     queue.join()
 
 
-def _get_with(lock: Any, queue: Any) -> None:
+def _get_with(lock: Any, held: Any, queue: Any) -> None:
     with lock:
+        held.set()
         queue.get()
 
 
 def lock_held_by_one_that_waits_for_a_queue() -> None:
-    lock, queue = Lock(), Queue[int]()
-    process = processing_core.get_context("fork").Process(target=_get_with, args=(lock, queue), daemon=True)
+    lock, held, queue = Lock(), Event(), Queue[int]()
+    process = processing_core.get_context("fork").Process(target=_get_with, args=(lock, held, queue), daemon=True)
     process.start()
-    while not lock.locked():
-        time.sleep(0.01)
+    held.wait()
     with lock:
         queue.put(1)
 
