@@ -13,13 +13,18 @@ from processing_queues._connection import Connection
 from processing_queues._handshake import HELLO, NO_KEY
 from processing_queues._platform import get_blocking, peeked, set_blocking, stream_of
 
-__all__ = ["KeylessConnection"]
+__all__ = ["KeylessConnection", "forget_listener"]
 
 _SIZE = 4  # bytes, before each message
 _MOMENT = 0.05  # seconds; a listener that is in `accept` has spoken within 1 ms, or 15 on a busy machine
 
 _want_none: set[Any] = set()  # the addresses of listeners that have no key
 _MOST = 1000  # of them are remembered
+
+
+def forget_listener(address: Any) -> None:
+    """Say that a new listener is at this address, which may want a key where an earlier one wanted none."""
+    _want_none.discard(address)
 
 
 class KeylessConnection(Connection):

@@ -186,6 +186,7 @@ class Listener:
 
     def _listen(self, address: Address | None, family: str, backlog: int) -> None:
         from processing_queues._handshake_start import begin_handshake, new_socket
+        from processing_queues._keyless import forget_listener
         from processing_queues._pending_connections import PendingConnections
 
         opened = partial(
@@ -199,6 +200,7 @@ class Listener:
         listening = self._socket = new_socket(family)
         try:
             bound = self._bound = bind(listening, address, family)
+            forget_listener(bound.address)
             listening.listen(backlog)
             self._pending = PendingConnections(listening, bound.address, opened, self._handshake_timeout, self._tells)
         except BaseException as error:
