@@ -1,7 +1,4 @@
-"""Files and functions stay short: a file has at most 600 lines, and half of the functions have only a few.
-
-The stub of the kernel is longer: one extension module has one stub.
-"""
+"""Files and functions stay short: a file has at most 600 lines, and half of the functions have only a few."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ FILES = [ROOT / "noxfile.py"] + [
     path
     for place in PLACES
     for path in (ROOT / place).rglob("*")
-    if path.suffix in (".py", ".c", ".h") and "build" not in path.parts
+    if path.suffix in (".py", ".pyi", ".c", ".h") and "build" not in path.parts
 ]
 SHIPPED = [path for path in FILES if {"src", "kernel"} & set(path.parts)]
 

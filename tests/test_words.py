@@ -100,7 +100,7 @@ TESTING_WORDS = {
 def test_names_of_the_kernel() -> None:
     files = sorted(KERNEL.rglob("*.[ch]"))
     found = [str(path.relative_to(ROOT)) for path in files if KERNEL_WORDS & words_of(path.stem)]
-    for path in [*files, ROOT / "packages/processing-core/src/processing_core/_kernel.pyi"]:
+    for path in [*files, *sorted(ROOT.glob("packages/processing-core/src/processing_core/_kernel*.pyi"))]:
         code = re.sub(r'/\*.*?\*/|"""(?:.|\n)*?"""|"(?:\\.|[^"\\\n])*"', "", path.read_text(), flags=re.DOTALL)
         found += [
             f"{path.relative_to(ROOT)}: {name}"

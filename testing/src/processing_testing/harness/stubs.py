@@ -210,7 +210,7 @@ def _of_kernel(cls: type[Any]) -> list[inspect.Parameter] | None:
 @cache
 def _kernel_stub() -> Stub:
     core = importlib.import_module("processing_core")
-    return Stub(Path(str(core.__file__)).parent / "_kernel.pyi")
+    return Stub(Path(str(core.__file__)).parent / "_kernel_objects.pyi")
 
 
 def _as_parameters(wanted: ast.arguments) -> list[inspect.Parameter]:
