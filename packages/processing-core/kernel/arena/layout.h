@@ -10,7 +10,7 @@
 #include "base/kernel.h"
 
 #define ARENA_MAGIC 0x70726f6365737331ull
-#define LAYOUT_VERSION 4u /* of all that stands here, and of the kinds of cells: another one is refused */
+#define LAYOUT_VERSION 5u /* of all that stands here, and of the kinds of cells: another one is refused */
 #define ARENA_PAGE 4096u
 #define MEMBER_SLOTS 4096u
 #define JOURNAL_ENTRIES 1920u

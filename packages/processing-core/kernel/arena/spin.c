@@ -2,7 +2,6 @@
 #include "arena/spin.h"
 #include "arena/liveness.h"
 #include "arena/trace.h"
-#include "arena/wait_record.h"
 #include "platform/compiler.h"
 
 static int usable_processors(void)
@@ -122,6 +121,15 @@ outcome park_spin(struct spin *spin, attempt_fn attempt, void *ctx)
 outcome park_until(word32 *w, struct spin *spin, attempt_fn attempt, void *ctx, int64_t deadline)
 {
     return park_until_alone(w, NULL, spin, attempt, ctx, deadline);
+}
+
+outcome park_until_room(word32 *w, struct spin *spin, attempt_fn attempt, void *ctx, int64_t deadline,
+                        struct room wanted)
+{
+    struct room before = wait_record_room(wanted);
+    outcome o = park_until(w, spin, attempt, ctx, deadline);
+    wait_record_room(before);
+    return o;
 }
 
 static void trace_wait(int64_t begun, word32 *w, outcome o)

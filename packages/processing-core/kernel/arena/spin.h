@@ -3,6 +3,7 @@
 #define PROCESSING_SPIN_H
 
 #include "arena/event_count.h"
+#include "arena/wait_record.h"
 
 /* The longest sleep between two tests of the predicate; shorter in the tests that kill the other side all the time. */
 #ifdef PROCESSING_CRASH_POINTS
@@ -25,6 +26,9 @@ struct spin {
  * on waiting; anything else ends the wait. Returns what the attempt returned, BUSY at the deadline, or E_SIGNAL. */
 typedef outcome (*attempt_fn)(void *ctx, bool look);
 outcome park_until(word32 *w, struct spin *spin, attempt_fn attempt, void *ctx, int64_t deadline);
+/* The same, for room in a queue, which is said to those who look where this thread waits. */
+outcome park_until_room(word32 *w, struct spin *spin, attempt_fn attempt, void *ctx, int64_t deadline,
+                        struct room wanted);
 
 /* The parts of park_until, for callers that sleep on something else than a word afterwards.  Each returns what the
  * attempt returned, or BUSY: park_spin after spinning, park_briefly at the time `until`.  The caller has released the

@@ -9,6 +9,7 @@ static owner_id committed; /* whose page has memory */
 static PyObject *threading_name;
 static word32 idle_threads; /* threads of the library that only wait for orders */
 static THREAD_LOCAL bool is_idle;
+static THREAD_LOCAL struct room room_wanted;
 
 static struct wait_record *records_of(uint32_t slot)
 {
@@ -139,6 +140,8 @@ struct wait_record *wait_record_open(uint64_t at, owner_id target, int64_t since
     store_relaxed(&r->target, target);
     store_relaxed(&r->since, (uint64_t)since);
     store_relaxed(&r->deadline, (uint64_t)deadline);
+    store_relaxed(&r->items, room_wanted.items);
+    store_relaxed(&r->bytes, room_wanted.bytes);
     memcpy(r->name, name, sizeof name);
     memcpy(r->text, text, sizeof text);
     write_threads(r);
@@ -169,8 +172,16 @@ void wait_record_close(struct wait_record *r)
     store_release(&r->taken, 0);
 }
 
+struct room wait_record_room(struct room wanted)
+{
+    struct room before = room_wanted;
+    room_wanted = wanted;
+    return before;
+}
+
 void wait_record_forget(void)
 {
+    room_wanted = (struct room){0, 0};
     store_relaxed(&idle_threads, 0);
     is_idle = false;
 }

@@ -21,8 +21,10 @@ struct wait_record {
     word64 deadline; /* NO_DEADLINE: for ever */
     word64 looked;   /* when `threads` was counted, monotonic ns; once a slice */
     word64 threads;  /* threads of the process, without those of the library that only wait for orders */
+    word64 items;    /* for how many items, and */
+    word64 bytes;    /* of how many bytes, a queue shall have room; 0: it waits for something else */
     char name[THREAD_NAME_SIZE];
-    char text[RECORD_SIZE - 72 - THREAD_NAME_SIZE]; /* "file:line:function\n" of its frames, the innermost first */
+    char text[RECORD_SIZE - 88 - THREAD_NAME_SIZE]; /* "file:line:function\n" of its frames, the innermost first */
 };
 _Static_assert(sizeof(struct wait_record) == RECORD_SIZE, "layout of the wait records");
 
@@ -33,5 +35,12 @@ struct wait_record *wait_record_slice(struct wait_record *r, word32 *w, int64_t 
 void wait_record_look(struct wait_record *r);
 void wait_record_close(struct wait_record *r);
 void wait_record_forget(void); /* in a fork's child */
+
+/* The room in a queue that this thread is about to wait for; no room: its wait is over.  Returns what it was before, for
+ * a signal handler may wait, too. */
+struct room {
+    uint64_t items, bytes;
+};
+struct room wait_record_room(struct room wanted);
 
 #endif

@@ -53,6 +53,8 @@ static const struct cell_field offsets[] = {
     AT(wait_record, deadline),
     AT(wait_record, looked),
     AT(wait_record, threads),
+    AT(wait_record, items),
+    AT(wait_record, bytes),
     AT(wait_record, name),
     AT(wait_record, text),
     SIZE(wait_record),

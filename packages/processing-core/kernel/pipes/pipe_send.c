@@ -81,7 +81,8 @@ static PyObject *send_message(pipe_object *p, struct sending *s, bool now)
         o = send_attempt(&a, true);
         PyEval_RestoreThread(thread);
     } else if (o == BUSY) {
-        o = park_until(&a.ring->not_full.parked, &p->send_spin, send_attempt, &a, NO_DEADLINE);
+        o = park_until_room(&a.ring->not_full.parked, &p->send_spin, send_attempt, &a, NO_DEADLINE,
+                            outgoing_room(&s->m, 1));
     }
     sending_end(s, o == OK);
     Py_DECREF(queue);

@@ -155,7 +155,8 @@ outcome queue_send(PyObject *self, const struct outgoing *m, uint32_t n, int64_t
         o = put_attempt(&a, true);
         PyEval_RestoreThread(thread);
     } else if (o == BUSY) {
-        o = park_until(&a.ring->not_full.parked, &((struct queue_object *)self)->put_spin, put_attempt, &a, deadline);
+        o = park_until_room(&a.ring->not_full.parked, &((struct queue_object *)self)->put_spin, put_attempt, &a,
+                            deadline, outgoing_room(m, n));
     }
     *number = a.number;
     return o;

@@ -49,8 +49,9 @@ static outcome put_encoded(PyObject *self, const struct encoding *e, const struc
     struct putting g = {self, reference_at(ref), bytes_of(e)};
     o = priority_queue_put(priority_queue_of(self), priority_queue_index(self), g.entry, g.bytes, true);
     if (o == BUSY && deadline != 0)
-        o = park_until(&priority_queue_of(self)->not_full.parked, &((struct priority_queue_object *)self)->put_spin,
-                       put_attempt, &g, deadline);
+        o = park_until_room(&priority_queue_of(self)->not_full.parked,
+                            &((struct priority_queue_object *)self)->put_spin, put_attempt, &g, deadline,
+                            (struct room){1, g.bytes});
     if (o == OK) reference_return(ref);
     else cell_detach(ref);
     return o;

@@ -154,16 +154,16 @@ static outcome segment_append(struct ring *r, struct segment *last, uint64_t nee
     return o;
 }
 
-/* Whether n more messages, of `bytes` bytes together, are within bounds; a put larger than the bounds fits an empty
- * ring. */
-static bool room_for(struct ring *r, uint32_t n, uint64_t bytes)
+/* Whether there is room within the bounds; a put larger than the bounds fits an empty ring. */
+static bool room_for(struct ring *r, struct room need)
 {
     uint64_t puts = load_relaxed(&r->puts), tail = load_relaxed(&r->tail);
     for (int look = 0; look < 2; look++) {
         uint64_t items = puts - load_relaxed(&r->seen_gets), used = tail - load_relaxed(&r->seen_head);
         if (ring_bounds_bytes(r)) used += load_relaxed(&r->put_weight) - load_relaxed(&r->seen_weight);
-        bool items_fit = items == 0 || (items < r->max_items && n <= r->max_items - items);
-        bool bytes_fit = used == 0 || !ring_bounds_bytes(r) || (used < r->max_bytes && bytes <= r->max_bytes - used);
+        bool items_fit = items == 0 || (items < r->max_items && need.items <= r->max_items - items);
+        bool bytes_fit =
+            used == 0 || !ring_bounds_bytes(r) || (used < r->max_bytes && need.bytes <= r->max_bytes - used);
         if (items_fit && bytes_fit) return true;
         store_relaxed(&r->seen_gets, load_acquire(&r->gets));
         if (ring_bounds_bytes(r)) store_relaxed(&r->seen_weight, load_acquire(&r->got_weight));
@@ -258,16 +258,22 @@ static outcome put_locked(struct ring *r, uint32_t index, const struct outgoing 
     return OK;
 }
 
-outcome ring_put_ringing(struct ring *r, uint32_t index, const struct outgoing *m, uint32_t n, bool fast,
-                         uint64_t *number, int doorbell)
+struct room outgoing_room(const struct outgoing *m, uint32_t n)
 {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < n; i++) bytes += aligned(outgoing_size(&m[i])) + message_weight(m[i].flags);
+    return (struct room){n, bytes};
+}
+
+outcome ring_put_ringing(struct ring *r, uint32_t index, const struct outgoing *m, uint32_t n, bool fast,
+                         uint64_t *number, int doorbell)
+{
+    struct room need = outgoing_room(m, n);
     if (!lock_put(r, fast)) return BUSY;
     outcome o = BUSY;
     *number = load_relaxed(&r->puts);
     if (load_relaxed(&r->state) & RING_SHUT) o = E_CLOSED;
-    else if (room_for(r, n, bytes)) o = put_locked(r, index, m, n, fast, doorbell);
+    else if (room_for(r, need)) o = put_locked(r, index, m, n, fast, doorbell);
     unlock_put(r);
     if (o == OK && n > 1) observable_wake(&r->not_empty, ALL_WAITERS);
     else if (o == OK) observable_wake_unless(&r->not_empty, &r->spinner);

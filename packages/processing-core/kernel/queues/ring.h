@@ -73,6 +73,8 @@ struct outgoing {
     struct reference *ref;
 };
 static inline uint32_t outgoing_size(const struct outgoing *m) { return m->prefix_size + m->head_size + m->tail_size; }
+/* The room that n of them need. */
+struct room outgoing_room(const struct outgoing *m, uint32_t n);
 
 /* Put all of n messages at once, or none.  OK; BUSY: no room (`E_CLOSED`: shut).  In a `fast` call BUSY may also
  * mean that it would have to wait for a lock or for memory.  `*number` becomes the first message's. */

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 import processing_core
+from processing_core import lowlevel
 from processing_pool import Pool
-from processing_queues import JoinableQueue, Pipe, Queue
+from processing_queues import JoinableQueue, Pipe, PriorityQueue, Queue
 from processing_sync import Barrier, BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
 
 LONG = 60.0
@@ -76,6 +77,51 @@ def full_queue_whose_consumer_waits() -> None:
     queue: Queue[int] = Queue(1)
     lock = Lock()
     run((_put_two, queue, lock), (_get_under, queue, lock, None))
+
+
+def _put_all(put: Callable[[Any], None], objects: list[Any], lock: Any) -> None:
+    with lock:
+        for item in objects:
+            put(item)
+
+
+def _receive_under(has_none: Callable[[], bool], receive: Callable[[], Any], lock: Any) -> None:
+    while has_none():
+        time.sleep(0.01)
+    with lock:
+        receive()
+
+
+def _locked_consumer(queue: Any, put: Callable[[Any], None], objects: list[Any]) -> None:
+    """The last of the objects has no room, and the consumer wants a lock that the producer holds."""
+    lock = Lock()
+    run((_put_all, put, objects, lock), (_receive_under, queue.empty, queue.get, lock))
+
+
+def object_larger_than_the_room() -> None:
+    queue: Queue[bytes] = Queue(max_bytes=10_000)
+    _locked_consumer(queue, queue.put, [bytes(4000), bytes(7000)])
+
+
+def more_items_than_room() -> None:
+    queue: Queue[int] = Queue(4)
+    _locked_consumer(queue, queue.put_many, [[1, 2], [3, 4, 5]])
+
+
+def ordered_object_larger_than_the_room() -> None:
+    queue: PriorityQueue[bytes] = PriorityQueue(max_bytes=10_000)
+    _locked_consumer(queue, queue.put, [bytes(4000), bytes(7000)])
+
+
+def message_larger_than_the_room_of_a_pipe() -> None:
+    receiving, sending = Pipe(duplex=False)
+    lock = Lock()
+    messages = [bytes(lowlevel.PIPE_BYTES * 2 // 3)] * 2
+    run((_put_all, sending.send_bytes, messages, lock), (_receive_under, _waits(receiving), receiving.recv_bytes, lock))
+
+
+def _waits(receiving: Any) -> Callable[[], bool]:
+    return lambda: not receiving.poll()
 
 
 def _wait_for(condition: Any) -> None:
@@ -188,6 +234,10 @@ DEADLOCKS = [
     reentrant_locks,
     join_of_one_that_waits_for_a_queue,
     full_queue_whose_consumer_waits,
+    object_larger_than_the_room,
+    more_items_than_room,
+    ordered_object_larger_than_the_room,
+    message_larger_than_the_room_of_a_pipe,
     condition_without_notifier,
     pool_whose_task_waits_for_its_caller,
     lock_taken_twice,
@@ -308,6 +358,22 @@ def condition_of_a_slow_notifier() -> None:
     run((_wait_for, condition), (_notify_late, condition))
 
 
+def _put_for_ever(queue: Any, size: int) -> None:
+    while True:
+        queue.put(bytes(size))
+
+
+def _get_slowly(queue: Any) -> None:
+    while True:
+        queue.get()
+        time.sleep(0.6)  # more than a slice
+
+
+def large_objects_of_slow_producers() -> None:
+    queue: Queue[bytes] = Queue(max_bytes=10_000)
+    run((_put_for_ever, queue, 7000), (_put_for_ever, queue, 2500), (_get_slowly, queue))
+
+
 BUSY = [
     join_of_one_that_sleeps,
     lock_of_one_that_sleeps,
@@ -322,6 +388,7 @@ BUSY = [
     event_set_by_a_signal,
     turns_at_a_lock,
     condition_of_a_slow_notifier,
+    large_objects_of_slow_producers,
 ]
 
 

@@ -53,6 +53,8 @@ class Record(NamedTuple):
     deadline: int
     looked: int
     threads: int
+    items: int
+    bytes: int
     name: str
     text: str
 
@@ -132,12 +134,11 @@ def _record(reader: ArenaReader, offset: int) -> Record | None:
             continue
         if not reader.word_in(data, "wait_record.taken"):
             return None  # the wait is over
-        names = "thread", "at", "target", "since", "deadline", "looked", "threads"
-        numbers = (reader.word_in(data, f"wait_record.{name}") for name in names)
-        thread, word, target, since, deadline, looked, threads = numbers
+        names = "thread", "at", "target", "since", "deadline", "looked", "threads", "items", "bytes"
+        numbers = {name: reader.word_in(data, f"wait_record.{name}") for name in names}
         name = reader.text_in(data, at["wait_record.name"], at["wait_record.text"] - at["wait_record.name"])
         text = reader.text_in(data, at["wait_record.text"], size)
-        return Record(count, thread, word, target, since, deadline, looked, threads, name, text)
+        return Record(version=count, **numbers, name=name, text=text)
     raise Torn
 
 

@@ -107,7 +107,8 @@ def is_over(reader: ArenaReader, cells: Cells, row: CellRow, on: str, record: Re
                 return word("tail") != word("head")
             if on == "put":
                 used = word("tail") - word("head") + word("put_weight") - word("got_weight")
-                return word("puts") - word("gets") < word("max_items") and used < word("max_bytes")
+                items = word("puts") - word("gets")
+                return _fits(record.items, items, word("max_items")) and _fits(record.bytes, used, word("max_bytes"))
             return word("finished") >= word("puts")
         case "PriorityQueue":
             if word("state"):
@@ -115,6 +116,12 @@ def is_over(reader: ArenaReader, cells: Cells, row: CellRow, on: str, record: Re
             if on == "get":
                 return word("n") > 0
             if on == "put":
-                return word("n") < word("max_items") and word("bytes") < word("max_bytes")
+                n, used = word("n"), word("bytes")
+                return n == 0 or (n < word("max_items") and _fits(record.bytes, used, word("max_bytes")))
             return word("finished") >= word("tasks")
     return True
+
+
+def _fits(more: int, used: int, bound: int) -> bool:
+    """Whether a queue has room; in an empty one there is room for everything."""
+    return used == 0 or used + more <= bound
