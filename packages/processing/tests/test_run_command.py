@@ -179,3 +179,89 @@ def test_an_error_of_a_modules_own_import_is_not_hidden(tmp_path: Path) -> None:
     result = run("-m", "some_module", cwd=tmp_path)
     assert result.returncode == 1
     assert "No module named 'no_such_library'" in result.stderr
+
+
+TOOL = """
+import os, sys
+from multiprocessing import spawn
+from multiprocessing.process import BaseProcess
+
+original, original_data = BaseProcess._bootstrap, spawn.get_preparation_data
+
+def measured(self, *args, **kwargs):
+    print("begin", flush=True)
+    try:
+        return original(self, *args, **kwargs)
+    finally:
+        print("end", flush=True)
+
+def install():
+    BaseProcess._bootstrap = measured
+
+class Tool:
+    def __getstate__(self):
+        return {"installed": True}
+    def __setstate__(self, state):
+        install()
+
+def data(name):
+    return {**original_data(name), "tool": Tool()}
+
+def follow_children():
+    install()
+    spawn.get_preparation_data = data
+"""
+
+USER_OF_THE_TOOL = """
+import multiprocessing, sys
+import tool
+
+def target():
+    print("target", flush=True)
+    sys.exit(3)
+
+if __name__ == "__main__":
+    tool.follow_children()
+    for _ in range(2):
+        process = multiprocessing.Process(target=target)
+        process.start()
+        process.join()
+        print(process.exitcode, flush=True)
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_a_tool_that_wraps_what_a_child_runs(tmp_path: Path, method: str) -> None:
+    """By the private method and the data by which tools follow the children of `multiprocessing`."""
+    script(tmp_path, TOOL, "tool.py")
+    path = script(tmp_path, USER_OF_THE_TOOL)
+    result = run("--start-method", method, path, cwd=tmp_path)
+    assert (result.stderr, result.returncode) == ("", 0)
+    assert result.stdout.split() == ["begin", "target", "end", "3"] * 2
+
+
+MEASURED = """
+import multiprocessing
+
+def only_in_a_child(x):
+    y = x + 1
+    return y
+
+if __name__ == "__main__":
+    pool = multiprocessing.Pool(1)
+    print(pool.map(only_in_a_child, [1]))
+    pool.close()
+    pool.join()
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_coverage_follows_children(tmp_path: Path, method: str) -> None:
+    pytest.importorskip("coverage")
+    script(tmp_path, "[run]\nconcurrency = multiprocessing\nparallel = true\nsource = .\n", ".coveragerc")
+    path = script(tmp_path, MEASURED)
+    result = run("--start-method", method, "-m", "coverage", "run", path, cwd=tmp_path)
+    assert (result.stdout, result.returncode) == ("[2]\n", 0), result.stderr
+    for arguments in (["combine", "-q"], ["report", "-m"]):
+        result = run("-m", "coverage", *arguments, cwd=tmp_path, plain=True)
+    assert "program.py" in result.stdout and "100%" in result.stdout.splitlines()[-1], result.stdout

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from types import TracebackType
 
 from processing_core import _excepthook, _exit, _logging, _outcome, _process_state
@@ -93,9 +94,16 @@ def finish() -> None:
 def run(process: BaseProcess, parent: Parent, finish: Callable[[], None] = finish) -> int:
     """Run ``process`` in this process, and end its children.
 
+    This calls the method `_bootstrap`, which tools wrap that measure what a child does.
+
     :param finish: What to call when it has run.
     :return: the exit code.
     """
+    _process_state.state.body = partial(_run, process, parent, finish)
+    return process._bootstrap()
+
+
+def _run(process: BaseProcess, parent: Parent, finish: Callable[[], None]) -> int:
     _process_state.set_current(process, parent)
     method = process._start_method_in_child()
     if method is not None:

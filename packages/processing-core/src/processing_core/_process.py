@@ -391,6 +391,16 @@ class BaseProcess(ProcessAliases):
     def _launch(self) -> Child:
         raise NotImplementedError
 
+    def _bootstrap(self, parent_sentinel: object = None) -> int:
+        """In the child: run the process, and return its exit code.  Tools wrap this method, as coverage.py does.
+
+        :param parent_sentinel: ``multiprocessing`` has it.
+        """
+        body, state.body = state.body, None
+        if body is None:
+            raise StateError("a process is run by its start method alone, once")
+        return body()
+
     def _start_method_in_child(self) -> str | None:
         """The default start method that the child gets; ``None`` leaves it the parent's."""
         return None

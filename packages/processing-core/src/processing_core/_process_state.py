@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from processing_core import _exit, _forks, _logging
 from processing_core.annotations import Any
@@ -24,6 +24,7 @@ class State:
         self.parent_process: Any = None  # made when it is asked for
         self.children: set[Any] = set()  # started by this process, and not yet known to have ended
         self.counter: Iterator[int] = itertools.count(1)
+        self.body: Callable[[], int] | None = None  # of a child: what `BaseProcess._bootstrap` is to do
 
 
 # An object and not the class: to change a class costs every child of a fork a dozen copied pages.

@@ -71,6 +71,14 @@ def get_preparation_data(name: str) -> dict[str, Any]:
     return data
 
 
+ORIGINAL = get_preparation_data
+ENTRIES = {
+    *("name", "authkey", "sys_path", "sys_argv", "orig_dir", "dir", "start_method"),
+    *("init_main_from_name", "init_main_from_path"),
+}
+"""What it may return; a tool that replaces it adds others, which each child gets (`_start._tool_data`)."""
+
+
 def prepare(data: Mapping[str, Any]) -> None:
     """In a process that a library started: apply the data of `get_preparation_data`, and load the main module.
 

@@ -15,6 +15,7 @@ from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._process_state import Parent
 from processing_core._start import _default, _environment, _settings
+from processing_core._start._tool_data import packed_tool_data, unpack_tool_data
 from processing_core.annotations import TYPE_CHECKING, Any, signal
 
 __all__ = [
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
         environment: bytes | None  # likewise
         variables: dict[str, str] | None  # of the environment, for this child alone
         child_setup: tuple[str, str, object] | None  # see `_settings.set_child_setup`
+        tool_data: bytes | None  # see `_tool_data`
         main: tuple[str | None, str | None] | None  # a `Source`, plain for the same reason
         logging: bytes | None  # packed by itself, because a handler's class may be defined in the main module
 else:
@@ -86,6 +88,7 @@ def prepare(process: BaseProcess) -> Preparation:
         "environment": None,
         "variables": process._variables,
         "child_setup": _settings.child_setup(),
+        "tool_data": packed_tool_data(process.name),
         "main": None if source is None else (source.name, source.path),
         "logging": _logging_setup(),
     }
@@ -150,8 +153,8 @@ def apply(prepared: Preparation) -> None:
 
 
 def apply_surroundings(prepared: Preparation) -> None:
-    """In the forkserver: take over the parent's state, except what needs the main module."""
-    apply({key: value for key, value in prepared.items() if key not in ("main", "logging")})  # type: ignore[arg-type]
+    """In the forkserver: take over the parent's state, except what needs the main module, or is a child's alone."""
+    apply({key: value for key, value in prepared.items() if key not in _CHILDS_OWN})  # type: ignore[arg-type]
 
 
 def read_main(prepared: Preparation, *, imports: bool) -> None:
@@ -247,7 +250,8 @@ def _repeat_logging(made: bytes | None) -> None:
         _logging.repeat(_pickling.loads(made))
 
 
-_ALWAYS = frozenset(["signal_mask", "name", "main"])  # the entries that every child of a forkserver gets
+_ALWAYS = frozenset(["signal_mask", "name", "tool_data", "main"])  # the entries that every child of a forkserver gets
+_CHILDS_OWN = frozenset(["tool_data", "main", "logging"])  # what a forkserver does not take over for itself
 
 _TAKE_OVER: dict[str, Callable[[Any], object]] = {
     "signal_mask": _kernel.set_signal_mask,  # as after a fork; a pool starts its workers with SIGINT blocked
@@ -263,6 +267,7 @@ _TAKE_OVER: dict[str, Callable[[Any], object]] = {
     "environment": _set_environment,
     "variables": _set_variables,
     "child_setup": _call_child_setup,
+    "tool_data": unpack_tool_data,
     "main": _load_main,
     "logging": _repeat_logging,
 }

@@ -50,6 +50,10 @@ _KINDS = (
 )
 
 
+class _TrialProcess(Process):
+    _bootstrap = Process._bootstrap  # not what a preloaded tool has put in its place, which is for children
+
+
 def warm_up(prepared: _preparation.Preparation) -> None:
     """Run in the server what a start runs in a child, and undo its effects.
 
@@ -60,7 +64,7 @@ def warm_up(prepared: _preparation.Preparation) -> None:
     for _ in range(_TIMES):
         _forget_threads()
         _preparation.apply_surroundings(prepared)
-        process = Process(target=os.getpid)
+        process = _TrialProcess(target=os.getpid)
         changes = {"signal_mask": prepared["signal_mask"], "name": prepared["name"]}
         run_parcel(_kernel.pack((changes, _kernel.pack(process))), -1, prepared, _exit.run)
         _forks.nothing_to_forget()
