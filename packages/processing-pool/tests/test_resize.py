@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from processing_core import BaseContext, ClosedError
-from processing_pool import Pool, PoolBroken, WorkerDied, WorkerState
+from processing_pool import Pool, PoolBroken, ProcessPoolExecutor, WorkerDied, WorkerState
 from processing_pool.lowlevel import usable_cpus
 from processing_testing.children import pooling, tasks
 from processing_testing.harness.rendezvous import Rendezvous
@@ -57,6 +57,17 @@ class TestGrowing:
         with Pool(1, context=context) as pool:
             pool.resize(3)
             assert numbers_of(pool, rendezvous, 3) == [0, 1, 2]
+
+    def test_by_the_attributes_that_programs_set(self, context: BaseContext, rendezvous: Rendezvous) -> None:
+        with Pool(1, context=context) as pool:
+            pool._processes += 1
+            pool._repopulate_pool()
+            assert numbers_of(pool, rendezvous, 2) == [0, 1]
+            with pytest.raises(ValueError, match="processes"):
+                pool._processes = 0
+        with ProcessPoolExecutor(1, mp_context=context) as executor:
+            executor._max_workers = 2
+            assert numbers_of(executor._pool, rendezvous, 2) == [0, 1]
 
     def test_a_running_map_uses_them(self, context: BaseContext, rendezvous: Rendezvous) -> None:
         """The map had sent no more than two messages for the only worker."""

@@ -231,6 +231,20 @@ class TestClose:
             end.close()
             assert end._handle is None
 
+    def test_the_handle_that_programs_set(self) -> None:
+        read, write = os.pipe()
+        connection = Connection(read, writable=False)
+        connection._handle = None
+        assert connection.closed
+        os.write(write, b"x")
+        assert os.read(read, 1) == b"x"  # it was not closed
+        connection._handle = read
+        assert (connection._handle, connection.closed) == (read, False)
+        connection.close()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(read)
+        os.close(write)
+
     def test_of_the_reader_breaks_the_writer(self, pipe: Both) -> None:
         receiver, sender = pipe
         receiver.close()

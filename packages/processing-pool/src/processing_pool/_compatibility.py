@@ -25,6 +25,7 @@ class PoolCompatibility:
     """Those of a pool.  Each value is computed when it is read, so changing it has no effect."""
 
     _engine: Engine
+    resize: Callable[[int], None]
 
     @property
     def _pool(self) -> list[Process]:
@@ -37,8 +38,12 @@ class PoolCompatibility:
 
     @property
     def _processes(self) -> int:
-        """How many workers the pool keeps."""
+        """How many workers the pool keeps; setting it is `BasePool.resize`."""
         return self._engine.size
+
+    @_processes.setter
+    def _processes(self, number: int) -> None:
+        self.resize(number)
 
     @property
     def _cache(self) -> dict[int, Any]:
@@ -111,6 +116,10 @@ class ExecutorCompatibility:
         """How many workers the pool keeps."""
         size: int = self._pool._processes
         return size
+
+    @_max_workers.setter
+    def _max_workers(self, number: int) -> None:
+        self._pool.resize(number)
 
     @property
     def _pending_work_items(self) -> dict[int, Any]:

@@ -82,8 +82,14 @@ class Connection(ConnectionAliases, AwaitableConnection):
 
     @property
     def _handle(self) -> int | None:
-        """The descriptor, or ``None``, as libraries look at it."""
+        """The descriptor, or ``None``, as libraries look at it; one that is replaced is the caller's to close."""
         return None if self.closed else self.fileno()
+
+    @_handle.setter
+    def _handle(self, handle: int | None) -> None:
+        self._descriptor.detach()
+        if handle is not None:
+            self._descriptor = Descriptor(handle)
 
     def close(self) -> None:
         """Close this copy of the end.  Does not block; a second call does nothing."""
