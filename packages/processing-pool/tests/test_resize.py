@@ -67,7 +67,12 @@ class TestGrowing:
                 pool._processes = 0
         with ProcessPoolExecutor(1, mp_context=context) as executor:
             executor._max_workers = 2
-            assert numbers_of(executor._pool, rendezvous, 2) == [0, 1]
+            results = [executor.submit(tasks.report_and_wait, rendezvous.address) for _ in range(2)]
+            peers = [rendezvous.accept() for _ in range(2)]
+            assert len({peer.receive() for peer in peers}) == 2
+            for peer in peers:
+                peer.release()
+            assert [result.result() for result in results] == ["released"] * 2
 
     def test_a_running_map_uses_them(self, context: BaseContext, rendezvous: Rendezvous) -> None:
         """The map had sent no more than two messages for the only worker."""
@@ -139,10 +144,11 @@ class TestShrinking:
             assert sorted(map(int, pooling.recorded(path))) == list(range(30))
             await_workers(pool, 1)
 
-    def test_they_end_in_order(self, context: BaseContext, path: str) -> None:
+    def test_they_end_in_order(self, context: BaseContext, path: str, rendezvous: Rendezvous) -> None:
         state = WorkerState(pooling.make_state, 0, close=pooling.Closing(path))
         with Pool(1, context=context, on_exit=partial(pooling.record_end, path)) as pool:
             pool.resize(2)
+            assert numbers_of(pool, rendezvous, 2) == [0, 1]  # the second has begun
             pool.map(state.passed_to(pooling.add_to_state), range(100), 1)
             pool.resize(1)
             await_workers(pool, 1)
