@@ -46,3 +46,16 @@ def test_a_heap_gives_blocks_out() -> None:
     arena.buffer[start:stop] = b"12345678"
     assert (stop - start, bytes(arena.buffer)) == (8, b"12345678")
     blocks.free((arena, start, stop))
+
+
+def test_what_programs_look_at_in_a_heap() -> None:
+    heap = BufferWrapper._heap
+    made, freed = heap._n_mallocs, heap._n_frees
+    first, second = BufferWrapper(10), heap.malloc(20)
+    with heap._lock:
+        assert heap._arenas.index(first) != heap._arenas.index(second[0])
+        assert heap._allocated_blocks[first] == {(0, 10)} and heap._allocated_blocks[second[0]] == {(0, 20)}
+        assert (heap._len_to_seq, heap._pending_free_blocks) == ({}, [])
+    assert (heap._n_mallocs, heap._n_frees) == (made + 2, freed)
+    del first, second
+    assert heap._n_frees == freed + 2

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import operator
 import sys
+import threading
+from weakref import WeakSet
 
 from processing_core.annotations import ClassVar, SupportsIndex
 from processing_core.lowlevel import Block
@@ -44,11 +46,40 @@ class Arena:
 class Heap:
     """Gives out blocks of shared memory.
 
+    Each block is an `Arena` of its own, so none is ever free.
+
     :param size: for ``multiprocessing``'s signature; means nothing, for blocks are made as they are asked for.
     """
 
+    # What follows with an underscore is what programs look at in ``multiprocessing``'s heap.
+    _DISCARD_FREE_SPACE_LARGER_THAN = 0
+
     def __init__(self, size: int = 0) -> None:
         self._size = size
+        self._lock = threading.Lock()
+        self._len_to_seq: dict[int, list[tuple[Arena, int, int]]] = {}  # free blocks
+        self._pending_free_blocks: list[tuple[Arena, int, int]] = []
+        self._n_mallocs = 0
+        self._given: WeakSet[Arena] = WeakSet()
+
+    def _note(self, arena: Arena) -> None:
+        self._n_mallocs += 1
+        self._given.add(arena)
+
+    @property
+    def _n_frees(self) -> int:
+        """How many of its blocks are gone."""
+        return self._n_mallocs - len(self._given)
+
+    @property
+    def _arenas(self) -> list[Arena]:
+        """What this process has got from it, and has not dropped."""
+        return list(self._given)
+
+    @property
+    def _allocated_blocks(self) -> dict[Arena, set[tuple[int, int]]]:
+        """Where the blocks lie in these."""
+        return {arena: {(0, arena.size)} for arena in self._given}
 
     def malloc(self, size: SupportsIndex) -> tuple[Arena, int, int]:
         """A block: the memory it is in, and where it begins and ends there.  Does not block.
@@ -59,6 +90,7 @@ class Heap:
         :raises MemoryError: if the family's arena is full.
         """
         arena = Arena(size)
+        self._note(arena)
         return arena, 0, arena.size
 
     def free(self, block: tuple[Arena, int, int]) -> None:
@@ -76,6 +108,10 @@ class BufferWrapper(Arena):
     """
 
     _heap: ClassVar[Heap] = Heap()
+
+    def __init__(self, size: SupportsIndex) -> None:
+        super().__init__(size)
+        self._heap._note(self)
 
     def create_memoryview(self) -> memoryview[int]:
         """A view of the bytes.  Does not block."""
