@@ -49,13 +49,13 @@ def test_a_heap_gives_blocks_out() -> None:
 
 
 def test_what_programs_look_at_in_a_heap() -> None:
-    heap = BufferWrapper._heap
-    made, freed = heap._n_mallocs, heap._n_frees
-    first, second = BufferWrapper(10), heap.malloc(20)
-    with heap._lock:
-        assert heap._arenas.index(first) != heap._arenas.index(second[0])
-        assert heap._allocated_blocks[first] == {(0, 10)} and heap._allocated_blocks[second[0]] == {(0, 20)}
-        assert (heap._len_to_seq, heap._pending_free_blocks) == ({}, [])
-    assert (heap._n_mallocs, heap._n_frees) == (made + 2, freed)
+    its = heap.BufferWrapper._heap
+    made, freed = its._n_mallocs, its._n_frees
+    first, second = heap.BufferWrapper(10), its.malloc(20)
+    with its._lock:
+        assert its._arenas.index(first) != its._arenas.index(second[0])
+        assert its._allocated_blocks[first] == {(0, 10)} and its._allocated_blocks[second[0]] == {(0, 20)}
+        assert (its._len_to_seq, its._pending_free_blocks) == ({}, [])
+    assert (its._n_mallocs, its._n_frees) == (made + 2, freed)
     del first, second
-    assert heap._n_frees == freed + 2
+    assert its._n_frees == freed + 2
