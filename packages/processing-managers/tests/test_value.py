@@ -342,7 +342,9 @@ class TestLock:
         raw = value.get_obj()
         assert type(raw) is ctypes.c_int
         value.getobj().value = 7
-        assert raw.value == value.value == 7
+        value._obj.value += 1
+        assert raw.value == value.value == 8
+        assert value._lock is value.get_lock()
 
     def test_a_dead_holder(self, fork: Fork) -> None:
         value = Value("i")

@@ -178,6 +178,15 @@ class Value(lowlevel.LockedScalar, Generic[T]):
         obj: _SimpleCData[T] = _raw.object_over(_raw.as_type(self._typecode), self)
         return obj
 
+    @property
+    def _obj(self) -> _SimpleCData[T]:
+        """What `get_obj` returns, as programs know it of ``multiprocessing``; so `_lock`."""
+        return self.get_obj()
+
+    @property
+    def _lock(self) -> Any:
+        return self.get_lock()
+
     def getlock(self) -> Any:
         """0.52's name of `get_lock`; permanent."""
         return self.get_lock()
