@@ -106,6 +106,7 @@ from processing_core._kernel import tombstone as tombstone
 from processing_core._kernel import unpack as unpack
 from processing_core._kernel import verify as verify
 from processing_core._kernel import waiters as waiters
+from processing_core._kernel import write_parts as write_parts
 from processing_core._logging import debug as debug
 from processing_core._logging import info as info
 from processing_core._logging import sub_debug as sub_debug
@@ -283,6 +284,7 @@ __all__ = [
     "unpack",
     "waiters",
     "without_forks",
+    "write_parts",
     "OWN",
     "NotLoaded",
     "add_note",
