@@ -90,7 +90,7 @@ static PyObject *py_close_descriptor(PyObject *Py_UNUSED(module), PyObject *numb
     Py_RETURN_NONE;
 }
 
-/* As os.writev with two buffers, but what nobody can receive any more is an error, no signal. */
+/* As os.writev with two buffers, but what no process can receive any more is an error, no signal. */
 static PyObject *py_write_parts(PyObject *Py_UNUSED(module), PyObject *args)
 {
     int fd;

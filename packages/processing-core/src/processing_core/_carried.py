@@ -110,8 +110,8 @@ def formatted(kind: type[BaseException], error: BaseException | None, trace: Tra
     try:
         import traceback  # here, because its import takes 2 ms, a tenth of the project's
     except OWN:  # a process that has no descriptor left, or has become another user, may reach the library no more
-        places = [] if trace is None else ["Traceback (most recent call last):\n", *_places(trace)]
-        return "".join([*places, kind.__name__ if error is None else described(error), "\n"])
+        lines = [] if trace is None else ["Traceback (most recent call last):\n", *_frame_lines(trace)]
+        return "".join([*lines, kind.__name__ if error is None else described(error), "\n"])
     try:
         return "".join(traceback.format_exception(kind, error, trace))
     except OWN:  # raised by a class that replaces `__cause__`, for example
@@ -119,7 +119,7 @@ def formatted(kind: type[BaseException], error: BaseException | None, trace: Tra
         return "".join([*frames, kind.__name__ if error is None else described(error), "\n"])
 
 
-def _places(trace: TracebackType | None) -> Iterator[str]:
+def _frame_lines(trace: TracebackType | None) -> Iterator[str]:
     """The lines of a traceback, without those of the source."""
     while trace is not None:
         code = trace.tb_frame.f_code

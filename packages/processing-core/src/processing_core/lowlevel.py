@@ -92,6 +92,7 @@ from processing_core._kernel import alive as alive
 from processing_core._kernel import attach as attach
 from processing_core._kernel import doorbell as doorbell
 from processing_core._kernel import family as family
+from processing_core._kernel import file_identity as file_identity
 from processing_core._kernel import member as member
 from processing_core._kernel import members as members
 from processing_core._kernel import own_methods as own_methods
@@ -242,6 +243,7 @@ __all__ = [
     "ensure_family",
     "exiting",
     "family",
+    "file_identity",
     "force_start_method",
     "get_spawning_popen",
     "info",
