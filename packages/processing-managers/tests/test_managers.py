@@ -591,29 +591,3 @@ class TestState:
         finally:
             server.stop_event.set()
             thread.join()
-
-
-@pytest.mark.parametrize("method", processing_core.get_all_start_methods())
-def test_a_channel_that_outlives_the_family_says_nothing(method: str) -> None:
-    """As an object does that the interpreter drops last."""
-    text = """
-        import builtins, gc, sys
-        import processing_core
-        from processing_managers import Manager
-        from processing_managers._client.request_channel import RingChannel
-
-        def use(context):
-            manager = Manager(context=context)
-            manager.dict()["a"] = 1
-            builtins.kept = [thing for thing in gc.get_objects() if type(thing) is RingChannel]
-            assert builtins.kept
-            manager.shutdown()
-
-        context = processing_core.get_context(sys.argv[1])
-        process = context.Process(target=use, args=(context,))
-        process.start()
-        process.join()
-        assert process.exitcode == 0
-        use(context)
-        """
-    assert scripts.errors(text, method) == ""
