@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
 
 import processing_core
+from processing_core._start import _child
 from processing_testing.harness import scripts
 
 METHODS = processing_core.get_all_start_methods()
@@ -133,6 +137,76 @@ def test_a_daemonic_child_ends_though_its_user_is_another(method: str) -> None:
             method,
             way,
         )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_daemonic_child_ends_where_the_system_refuses_the_call(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sandbox may say that there is no such system call."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(_child, "signal_process", refuse)
+    process = processing_core.get_context(method).Process(target=time.sleep, args=(600,), daemon=True)
+    process.start()
+    process.terminate()
+    process.join(30)
+    assert process.exitcode == -signal.SIGKILL
+
+
+def test_a_refused_family_is_refused_again_for_the_same_reason() -> None:
+    """The system grants the memory, and refuses what tells of a fork: nothing is left half made."""
+    scripts.run(
+        """
+        import ctypes, errno, os, platform, struct, sys
+        import processing_core
+
+        MADVISE, WIPE_ON_FORK = {"x86_64": 28, "aarch64": 233}.get(platform.machine()), 18
+        NEW_PRIVILEGES, SECCOMP, FILTER = 38, 22, 2
+        LOAD, IS, RETURN = 0x20, 0x15, 6
+        REFUSE, ALLOW = 0x00050000 | errno.EPERM, 0x7FFF0000
+        steps = [(LOAD, 0, 0, 0), (IS, 0, 3, MADVISE or 0), (LOAD, 0, 0, 32), (IS, 0, 1, WIPE_ON_FORK)]
+        steps += [(RETURN, 0, 0, REFUSE), (RETURN, 0, 0, ALLOW)]
+        code = b"".join(struct.pack("HBBI", *step) for step in steps)
+        kept = ctypes.create_string_buffer(code)
+        program = struct.pack("HxxxxxxP", len(steps), ctypes.addressof(kept))
+        prctl = ctypes.CDLL(None).prctl
+        if MADVISE is None or prctl(NEW_PRIVILEGES, 1, 0, 0, 0) or prctl(SECCOMP, FILTER, program, 0, 0):
+            sys.exit(0)  # no such filters here
+        open_before = os.listdir("/proc/self/fd")
+        for _ in range(3):
+            try:
+                processing_core.Process(target=int).start()
+            except PermissionError:
+                pass
+            else:
+                raise AssertionError("not refused")
+        assert len(os.listdir("/proc/self/fd")) <= len(open_before) + 1, os.listdir("/proc/self/fd")
+        """
+    )
+
+
+def test_the_limit_of_files_is_named_where_it_leaves_no_arena() -> None:
+    scripts.run(
+        """
+        import resource
+        import processing_core
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+        try:
+            processing_core.Process(target=int).start()
+        except MemoryError as error:
+            assert "RLIMIT_FSIZE" in str(error), error
+        else:
+            raise AssertionError("not refused")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        process = processing_core.Process(target=int)
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+        """
+    )
 
 
 @pytest.mark.parametrize("limit", ["RLIMIT_AS", "RLIMIT_DATA"])

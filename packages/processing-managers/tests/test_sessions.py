@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+import processing_core
 from processing_managers import BaseManager
 from processing_managers._server.managed_locks import BoundedSemaphore, Condition, Lock, RLock, Semaphore
 from processing_managers._server.managed_waits import Barrier, Event, Queue, aware
 from processing_managers._server.session import ClientGone, Identity, Session, acting_as
 from processing_testing.children import managed
 from processing_testing.children.managed import Watched
+from processing_testing.harness import scripts
 from processing_testing.harness.rendezvous import Rendezvous
 
 Context = Any
@@ -263,3 +265,29 @@ class TestReleasedInItsPlace:
         lock.release()
         with pytest.raises((RuntimeError, ValueError)):
             lock.release()
+
+
+@pytest.mark.parametrize("method", processing_core.get_all_start_methods())
+def test_a_channel_that_outlives_the_family_says_nothing(method: str) -> None:
+    """As an object does that the interpreter drops last."""
+    text = """
+        import builtins, gc, sys
+        import processing_core
+        from processing_managers import Manager
+        from processing_managers._client.request_channel import RingChannel
+
+        def use(context):
+            manager = Manager(context=context)
+            manager.dict()["a"] = 1
+            builtins.kept = [thing for thing in gc.get_objects() if type(thing) is RingChannel]
+            assert builtins.kept
+            manager.shutdown()
+
+        context = processing_core.get_context(sys.argv[1])
+        process = context.Process(target=use, args=(context,))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+        use(context)
+        """
+    assert scripts.errors(text, method) == ""

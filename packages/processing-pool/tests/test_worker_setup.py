@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import textwrap
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -225,3 +226,54 @@ def test_system_tools_show_what_a_worker_is(tmp_path: Path, method: str, install
     )
     assert result.stderr == ""
     assert result.stdout.splitlines()[0] == ("Tcount.py" if installed else "worker 0 of cou")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_worker_that_can_import_nothing_more(method: str, tmp_path: Path) -> None:
+    """Each task fails for itself, and its error says why; a process tells its exception, too."""
+    program = tmp_path / "program.py"  # a module, so that functions travel by name
+    text = """
+        import os, sys
+        import processing_core
+        from processing_pool import Pool
+
+        class ImportsNothing:  # as if the process had become another user, who cannot read the library
+            @staticmethod
+            def find_spec(name, path=None, target=None):
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+        def import_no_more():
+            sys.meta_path[:] = [ImportsNothing]
+
+        def fail(_=None):
+            import_no_more()
+            raise ValueError("of the task")
+
+        def return_a_generator(_=None):
+            return (number for number in range(3))
+
+        def failures(pool, function):
+            for result in (pool.apply_async(function), pool.map_async(function, [1])):
+                try:
+                    result.get(30)
+                except Exception as error:
+                    yield error
+
+        if __name__ == "__main__":
+            context = processing_core.get_context(sys.argv[1])
+            with Pool(1, initializer=import_no_more, context=context) as pool:
+                worker = pool.apply(os.getpid)
+                for error in failures(pool, fail):
+                    assert type(error) is ValueError and str(error) == "of the task", repr(error)
+                    assert "in fail" in str(error.__cause__), error.__cause__
+                for error in failures(pool, return_a_generator):
+                    assert "generator" in str(error), repr(error)
+                assert pool.apply(os.getpid) == worker
+            process = context.Process(target=fail)
+            process.start()
+            process.join()
+            assert process.exitcode == 1
+            assert str(process.exception) == "of the task", process.exception
+        """
+    program.write_text(textwrap.dedent(text))
+    subprocess.run([sys.executable, str(program), method], check=True, timeout=60)

@@ -194,7 +194,7 @@ class TestListener:
             for process in processes:
                 process.join()
                 assert process.exitcode == 0
-        for process, text in zip(sorted(processes, key=lambda it: it.pid or 0), sorted(refusals), strict=True):
+        for process, text in zip(sorted(processes, key=lambda it: str(it.pid)), sorted(refusals), strict=True):
             assert f"process {process.pid} " in text
             assert text.endswith("digest received was wrong")
 

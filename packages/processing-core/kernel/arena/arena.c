@@ -163,6 +163,8 @@ outcome arena_create(uint64_t cap)
     struct arena_header plan = {0};
     void *base = NULL;
     int fd = -1;
+    arena_tokenize();
+    if (!arena.token) return E_SYSTEM;
     for (;; cap /= 2) {
         lay_out(&plan, cap);
         fd = platform_memory_create(plan.total);
@@ -189,8 +191,18 @@ outcome arena_create(uint64_t cap)
     arena.header = base;
     arena.mapped = plan.total;
     keep_descriptor(fd);
-    arena_tokenize();
-    return arena.token ? OK : E_SYSTEM;
+    return OK;
+}
+
+void arena_discard(void)
+{
+    int fd = arena_descriptor_known();
+    if (fd >= 0) platform_close(fd);
+    platform_memory_unmap(arena.base, arena.mapped);
+    arena.self = 0;
+    arena.header = NULL;
+    arena.base = NULL;
+    arena.mapped = 0;
 }
 
 /* A member with less room than the process that made it maps the beginning: blocks beyond it raise E_RANGE there. */

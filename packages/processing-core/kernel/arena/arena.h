@@ -62,6 +62,7 @@ static inline outcome arena_usable(void)
 
 /* -- making and mapping -- */
 outcome arena_create(uint64_t cap);
+void arena_discard(void); /* of a family that got no member */
 outcome arena_join(int fd);
 void arena_tokenize(void);
 /* The descriptor of the arena's file. If the program has closed it, another one is opened, through this process's

@@ -23,8 +23,11 @@ static PyObject *py_create(PyObject *Py_UNUSED(module), PyObject *args)
     }
     outcome o = arena_create(cap);
     if (o == OK) heap_create(), o = member_create(name);
+    int reason = errno;
     if (o == OK) arena_open();
+    else if (arena.header) arena_discard();
     private_lock_release(&making);
+    errno = reason;
     if (o != OK) return raise_outcome(o);
     Py_RETURN_NONE;
 }

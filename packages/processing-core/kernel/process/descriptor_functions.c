@@ -5,6 +5,8 @@
  * behind another number may be a file of the program's by now. */
 #include "arena/errors.h"
 
+#include <errno.h>
+
 static PyObject *py_above_standard(PyObject *Py_UNUSED(module), PyObject *number)
 {
     long fd = PyLong_AsLong(number);
@@ -88,6 +90,26 @@ static PyObject *py_close_descriptor(PyObject *Py_UNUSED(module), PyObject *numb
     Py_RETURN_NONE;
 }
 
+/* As os.writev with two buffers, but what no process can receive any more is an error, no signal. */
+static PyObject *py_write_parts(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    int fd;
+    Py_buffer first, second;
+    if (!PyArg_ParseTuple(args, "i(y*y*)", &fd, &first, &second)) return NULL;
+    const void *parts[2] = {first.buf, second.buf};
+    size_t sizes[2] = {(size_t)first.len, (size_t)second.len};
+    ptrdiff_t n;
+    bool raised = false;
+    do {
+        Py_BEGIN_ALLOW_THREADS n = platform_stream_write(fd, parts, sizes);
+        Py_END_ALLOW_THREADS
+    } while (n < 0 && errno == EINTR && !(raised = PyErr_CheckSignals() < 0));
+    PyObject *written = n >= 0 ? PyLong_FromSsize_t(n) : raised ? NULL : raise_errno();
+    PyBuffer_Release(&first);
+    PyBuffer_Release(&second);
+    return written;
+}
+
 static PyMethodDef functions[] = {
     {"above_standard", py_above_standard, METH_O, NULL},
     {"close_descriptor", py_close_descriptor, METH_O, NULL},
@@ -99,6 +121,7 @@ static PyMethodDef functions[] = {
     {"duplicate", py_duplicate, METH_O, NULL},
     {"file_identity", py_identity, METH_O, NULL},
     {"open_process", py_open_process, METH_O, NULL},
+    {"write_parts", py_write_parts, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -7,6 +7,7 @@ how that exception is reported.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import TracebackType
 
 from processing_core import _pickling
@@ -106,13 +107,24 @@ def text_of(error: BaseException) -> str:
 
 def formatted(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> str:
     """The text of an exception that is given as ``sys.exc_info`` returns it."""
-    import traceback  # here, because its import takes 2 ms, a tenth of the project's
-
+    try:
+        import traceback  # here, because its import takes 2 ms, a tenth of the project's
+    except OWN:  # a process that has no descriptor left, or has become another user, may reach the library no more
+        lines = [] if trace is None else ["Traceback (most recent call last):\n", *_frame_lines(trace)]
+        return "".join([*lines, kind.__name__ if error is None else described(error), "\n"])
     try:
         return "".join(traceback.format_exception(kind, error, trace))
     except OWN:  # raised by a class that replaces `__cause__`, for example
         frames = [] if trace is None else ["Traceback (most recent call last):\n", *traceback.format_tb(trace)]
         return "".join([*frames, kind.__name__ if error is None else described(error), "\n"])
+
+
+def _frame_lines(trace: TracebackType | None) -> Iterator[str]:
+    """The lines of a traceback, without those of the source."""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        yield f'  File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_name}\n'
+        trace = trace.tb_next
 
 
 def described(error: BaseException) -> str:

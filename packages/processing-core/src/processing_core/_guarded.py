@@ -84,8 +84,8 @@ def _names() -> frozenset[str]:
         with io.open_code(path if path.startswith("/") else f"{_main_module.START_DIRECTORY}/{path}") as file:
             content = file.read()
         return _guarded_in(content) if _may_have(content) else frozenset()
-    except (OSError, SyntaxError, ValueError):
-        return frozenset()  # the file was changed or removed since the program began
+    except (OSError, SyntaxError, ValueError, ImportError):
+        return frozenset()  # the file was changed or removed since the program began, or this process reaches no `ast`
 
 
 def _may_have(content: bytes) -> bool:

@@ -160,6 +160,12 @@ def close_descriptor(fd: int) -> None:
 def descriptor_scarcity(error: int) -> str | None:
     """The message for an ``errno`` which means that descriptors have run out, with the limit; ``None`` for any other."""
 
+def write_parts(fd: int, parts: tuple[Any, Any], /) -> int:
+    """As `os.writev` with two buffers, for any descriptor; but where no process can receive, a socket raises no SIGPIPE.
+
+    :raises BrokenPipeError: if the receiver is gone.
+    """
+
 def die_with(fd: int) -> None:
     """Have the system end this process at once when the far end of a doorbell that is never rung is closed.
 

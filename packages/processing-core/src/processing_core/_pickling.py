@@ -218,8 +218,10 @@ def _explain(error: BaseException, obj: Any, made: int) -> Exception | None:
     try:
         if is_scarcity(error):  # no part of the object is the cause, and the search would need descriptors
             return None
-        from processing_core import _culprit
-
+        try:
+            from processing_core import _culprit
+        except ImportError:  # this process has become another user, say, and may not read the library any more
+            return None
         return _culprit.explain(error, obj)
     finally:
         transports.recall(made)

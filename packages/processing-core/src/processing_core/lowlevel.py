@@ -92,6 +92,7 @@ from processing_core._kernel import alive as alive
 from processing_core._kernel import attach as attach
 from processing_core._kernel import doorbell as doorbell
 from processing_core._kernel import family as family
+from processing_core._kernel import file_identity as file_identity
 from processing_core._kernel import member as member
 from processing_core._kernel import members as members
 from processing_core._kernel import own_methods as own_methods
@@ -106,6 +107,7 @@ from processing_core._kernel import tombstone as tombstone
 from processing_core._kernel import unpack as unpack
 from processing_core._kernel import verify as verify
 from processing_core._kernel import waiters as waiters
+from processing_core._kernel import write_parts as write_parts
 from processing_core._logging import debug as debug
 from processing_core._logging import info as info
 from processing_core._logging import sub_debug as sub_debug
@@ -241,6 +243,7 @@ __all__ = [
     "ensure_family",
     "exiting",
     "family",
+    "file_identity",
     "force_start_method",
     "get_spawning_popen",
     "info",
@@ -283,6 +286,7 @@ __all__ = [
     "unpack",
     "waiters",
     "without_forks",
+    "write_parts",
     "OWN",
     "NotLoaded",
     "add_note",

@@ -158,7 +158,7 @@ def write_now(fd: int, parts: tuple[Any, ...]) -> int:
 
     try:
         with borrowed_socket(fd) as stream:
-            return stream.sendmsg(parts, (), socket.MSG_DONTWAIT)
+            return stream.sendmsg(parts, (), socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0))
     except OSError as error:
         if error.errno != errno.ENOTSOCK:
             raise

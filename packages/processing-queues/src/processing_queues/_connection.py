@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import operator
 from types import TracebackType
 
@@ -175,21 +176,31 @@ class Connection(ConnectionAliases, AwaitableConnection):
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        self.fileno()
+        self._own()
         return _arrived, (type(self), self._descriptor, self._readable, self._writable)
 
     def _unsent(self) -> bool:
         """Whether something waits to be sent that the system did not take at once, where it does not block."""
         return False
 
-    def _sending(self) -> int:
+    def _own(self) -> int:
+        """As `fileno`, if that is still this connection's: the program may have closed it, and opened a file there.
+
+        :raises OSError: if it is not.
+        """
         fd = self.fileno()
+        if not self._descriptor.is_open():
+            raise OSError(errno.EBADF, "the program has closed the descriptor of this connection by its number")
+        return fd
+
+    def _sending(self) -> int:
+        fd = self._own()
         if not self._writable:
             raise OSError("connection is read-only")
         return fd
 
     def _receiving(self) -> int:
-        fd = self.fileno()
+        fd = self._own()
         if not self._readable:
             raise OSError("connection is write-only")
         return fd

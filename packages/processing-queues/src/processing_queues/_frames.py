@@ -6,9 +6,9 @@
     -1, then the size in 8 bytes                                    the message, if longer than 2 GiB - 1
 
 A signal handler may raise at any moment between two instructions of Python, but not inside a C function.  So what was
-read or written is noted by the C function that calls `os.read` or `os.writev`: ``any(map(note, map(read, ...)))``.  An
-interrupted message goes on where it stopped with the next, and the stream never loses its step.  So it is too where
-the descriptor does not block, and `BlockingIOError` interrupts.
+read or written is noted by the C function that calls `os.read` or the kernel's `write_parts`: ``any(map(note, map(read,
+...)))``.  An interrupted message goes on where it stopped with the next, and the stream never loses its step.  So it is
+too where the descriptor does not block, and `BlockingIOError` interrupts.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class _Outgoing:
 class Outbox:
     """The sending half of a connection.  Not thread-safe.
 
-    :param sink: writes to the descriptor, as `os.writev` does.
+    :param sink: writes two buffers to the descriptor, as `os.writev` does.
     """
 
     __slots__ = ("_sink", "_unfinished")

@@ -82,7 +82,7 @@ class KeylessConnection(Connection):
             self._refuse()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        self.fileno()
+        self._own()
         return _arrived, (self._descriptor, self._readable, self._writable, self._knows)
 
     def _sending(self) -> int:

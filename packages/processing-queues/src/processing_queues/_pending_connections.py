@@ -15,6 +15,7 @@ nothing else:
 from __future__ import annotations
 
 import builtins
+import errno
 import os
 import selectors
 import socket
@@ -24,7 +25,7 @@ from contextlib import suppress
 
 from processing_core import AuthenticationError, ClosedError, StateError, TimeoutError
 from processing_core.annotations import Any
-from processing_core.lowlevel import keep_private, limit_named, sub_warning, without_forks
+from processing_core.lowlevel import file_identity, keep_private, limit_named, sub_warning, without_forks
 from processing_queues._connection import Connection
 from processing_queues._handshake_start import Handshake, HandshakeStart, moved
 from processing_queues._platform import peer, selector, set_blocking
@@ -72,6 +73,10 @@ class Pending:
         return selectors.EVENT_READ | (selectors.EVENT_WRITE if self.connection._unsent() else 0)
 
 
+_lost: list[object] = []
+"""Selectors whose descriptors the program has closed: their end would close what it has opened there since."""
+
+
 class PendingConnections:
     """The pending connections of a listening socket.
 
@@ -88,6 +93,7 @@ class PendingConnections:
         self._listening, self._address, self._begin_handshake = listening, address, begin_handshake
         self._timeout, self._tell = timeout, tell
         self._ended = False
+        self._identity = file_identity(listening.fileno())
         listening.setblocking(False)
         with without_forks():
             self._begin()
@@ -100,6 +106,7 @@ class PendingConnections:
         self._pid = os.getpid()
         self._selector = selector()
         self._selector.register(self._listening, selectors.EVENT_READ)
+        self._selector_identity = file_identity(self._selector.fileno())
         keep_private(self)
 
     def fileno(self) -> int:
@@ -150,6 +157,7 @@ class PendingConnections:
             else:
                 # Wakes the thread that holds it, which then ends this: its descriptor must not be reused meanwhile.
                 with suppress(OSError):
+                    self._verify()
                     self._listening.shutdown(socket.SHUT_RDWR)
         finally:
             if held == [True]:
@@ -159,17 +167,32 @@ class PendingConnections:
         """In a forked child: drop all, because they belong to the parent."""
         if not self._ended:
             self._close_pending()
-            self._begin()
+            if self._is_open():
+                self._begin()
 
     def _close_pending(self) -> None:
         for pending in self._pending.values():
             pending.connection.close()
         self._pending.clear()
-        self._selector.close()
+        if file_identity(self._selector.fileno()) == self._selector_identity:
+            self._selector.close()
+        else:
+            _lost.append(self._selector)
 
     def _close_all(self) -> None:
         self._close_pending()
-        self._listening.close()
+        if self._is_open():
+            self._listening.close()
+        else:
+            self._listening.detach()
+
+    def _is_open(self) -> bool:
+        """Whether the socket's number is its own: the program may have closed it, and opened a file there."""
+        return file_identity(self._listening.fileno()) == self._identity
+
+    def _verify(self) -> None:
+        if not self._is_open():
+            raise OSError(errno.EBADF, "the program has closed the descriptor of this listener by its number")
 
     # -- waiting
 
@@ -194,6 +217,7 @@ class PendingConnections:
         """The descriptors with an event; it returns without any when a pending connection expires."""
         if self._ended:
             raise ClosedError("listener is closed")
+        self._verify()
         self._count_the_time()
         full = len(self._pending) >= MOST
         self._watch_listening(not full)

@@ -128,7 +128,7 @@ class Tls:
                 any(map(self._sealed.write, map(self._outgoing.read, (-1,))))
             sealed = self._sealed.getvalue()
             while (done := sum(self._written)) < len(sealed):
-                any(map(self._written.append, map(self.system_write, (fd,), ((sealed[done:],),))))
+                any(map(self._written.append, map(self.system_write, (fd,), ((b"", sealed[done:]),))))
             self._sealed, self._written = BytesIO(), []
 
     def ready(self, fd: int) -> bool:

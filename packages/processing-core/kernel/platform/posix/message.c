@@ -2,6 +2,7 @@
 #include "platform/posix/sockets.h"
 
 #include <string.h>
+#include <sys/uio.h>
 
 union ancillary {
     struct cmsghdr align;
@@ -33,6 +34,14 @@ ptrdiff_t platform_message_send(int fd, const void *bytes, size_t size, const st
         memcpy(CMSG_DATA(c), with->fds, with->n * sizeof(int));
     }
     return posix_send_message(fd, &message);
+}
+
+ptrdiff_t platform_stream_write(int fd, const void *const parts[2], const size_t sizes[2])
+{
+    struct iovec data[2] = {{(void *)parts[0], sizes[0]}, {(void *)parts[1], sizes[1]}};
+    struct msghdr message = {.msg_iov = data, .msg_iovlen = 2};
+    ssize_t n = posix_send_message(fd, &message);
+    return n < 0 && errno == ENOTSOCK ? writev(fd, data, 2) : n; /* a pipe has no call without the signal */
 }
 
 static void close_all(struct descriptors *with)

@@ -16,6 +16,13 @@ ptrdiff_t platform_message_send(int fd, const void *bytes, size_t size, const st
     return -1;
 }
 
+ptrdiff_t platform_stream_write(int fd, const void *const parts[2], const size_t sizes[2])
+{
+    (void)fd, (void)parts, (void)sizes;
+    errno = ENOSYS;
+    return -1;
+}
+
 ptrdiff_t platform_message_receive(int fd, void *bytes, size_t size, struct descriptors *with)
 {
     (void)fd, (void)bytes, (void)size;

@@ -28,6 +28,7 @@ __all__ = [
 MESSAGES: int = getattr(_socket, "SOCK_SEQPACKET", _socket.SOCK_STREAM)
 """The kind of socket that carries a forkserver's messages."""
 
+_NO_SIGNAL: int = getattr(_socket, "MSG_NOSIGNAL", 0)  # a program may have reset SIGPIPE, which Python ignores
 _INT = struct.Struct("i")
 _CREDENTIALS = struct.Struct("3i")
 
@@ -47,7 +48,7 @@ def send(
     """
     # ``socket.send_fds`` ignores flags and address.
     ancillary = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
-    connection.sendmsg([message], ancillary, flags, *(() if address is None else (address,)))
+    connection.sendmsg([message], ancillary, flags | _NO_SIGNAL, *(() if address is None else (address,)))
 
 
 class Sender(NamedTuple):

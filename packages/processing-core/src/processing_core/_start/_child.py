@@ -72,9 +72,9 @@ class Child:
         """Send a signal, unless the process has ended.
 
         SIGTERM and SIGKILL also end a process of another user, by its lifeline: this process may have dropped its
-        privileges since the start.
+        privileges since the start, or be in a sandbox that refuses the system call.
 
-        :raises PermissionError: if the process is another user's and has no lifeline, or the signal need not end it.
+        :raises OSError: if the system refuses, and the process has no lifeline, or the signal need not end it.
         """
         if self.returncode is not None:
             return
@@ -82,7 +82,7 @@ class Child:
             signal_process(self.sentinel, signum)
         except ProcessLookupError:
             pass  # it has ended; its exit code was not collected yet
-        except PermissionError:
+        except OSError:
             if self._lifeline is None or signum not in (signal.SIGTERM, SIGKILL):
                 raise
             self._lifeline.close()

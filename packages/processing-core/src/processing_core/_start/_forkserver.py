@@ -185,10 +185,11 @@ class ServedChild(Child):
     def _collect(self) -> None:
         code = exit_code_left(self.member_id)
         if code is None:
-            if not readable(self._report.fileno(), _LONGEST_WAIT):
-                return  # the server was stopped (SIGSTOP): the code is not known yet
-            # The report stays in the socket, so that every thread that waits reads the same.
-            code = protocol.peek_report(self._report.fileno())
+            if self._report.is_open():  # else the program has closed it, as a process does that becomes a daemon
+                if not readable(self._report.fileno(), _LONGEST_WAIT):
+                    return  # the server was stopped (SIGSTOP): the code is not known yet
+                # The report stays in the socket, so that every thread that waits reads the same.
+                code = protocol.peek_report(self._report.fileno())
             if code is None:
                 code = UNKNOWN_EXIT
             _kernel.reap(*self.member_id, code)

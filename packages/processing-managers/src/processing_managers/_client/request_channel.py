@@ -25,7 +25,7 @@ import os
 import queue
 from collections.abc import Callable
 
-from processing_core import ClosedError, NotPicklableError
+from processing_core import ClosedError, HandleError, NotPicklableError
 from processing_core.annotations import Any, Protocol
 from processing_core.lowlevel import BUSY, until
 from processing_core.lowlevel import Channel as Ring
@@ -143,7 +143,10 @@ class RingChannel:
             self._requests._shut()
 
     def __del__(self) -> None:
-        self.close()
+        try:
+            self.close()
+        except HandleError:
+            pass  # the process is ending, and has left its family
 
 
 class StreamChannel:

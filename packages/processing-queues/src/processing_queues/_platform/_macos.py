@@ -6,6 +6,7 @@ import os
 import struct
 
 from processing_core.annotations import TYPE_CHECKING
+from processing_core.lowlevel import write_parts
 
 if TYPE_CHECKING:
     import socket
@@ -25,7 +26,7 @@ default_family: str = "AF_UNIX"
 families: list[str] = ["AF_INET", "AF_INET6", "AF_UNIX"]
 """The families of sockets that listeners and clients speak."""
 
-read, write = os.read, os.writev
+read, write = os.read, write_parts
 """Read from a stream, and write several buffers into it; as much as the system has and takes at once."""
 
 get_blocking, set_blocking = os.get_blocking, os.set_blocking
