@@ -42,8 +42,9 @@ PyObject *raise_outcome(outcome o)
             PyErr_Format(PyExc_MemoryError, "the family's arena is full: its limit is %llu bytes, %llu are in use",
                          (unsigned long long)arena.header->cap,
                          (unsigned long long)load_relaxed(&arena.header->pages_used) * ARENA_PAGE);
-        else PyErr_Format(PyExc_MemoryError, "the system grants no memory for an arena (errno %d%s)", errno,
-                          errno == EFBIG ? ": RLIMIT_FSIZE bounds it" : "");
+        else
+            PyErr_Format(PyExc_MemoryError, "the system grants no memory for an arena (errno %d%s)", errno,
+                         errno == EFBIG ? ": RLIMIT_FSIZE bounds it" : "");
         break;
     case E_STALE:
         PyErr_SetString(error_handle, "a stale handle: the shared object it refers to is gone (nobody kept it alive)");

@@ -111,18 +111,12 @@ static PyObject *py_write_parts(PyObject *Py_UNUSED(module), PyObject *args)
 }
 
 static PyMethodDef functions[] = {
-    {"above_standard", py_above_standard, METH_O, NULL},
-    {"close_descriptor", py_close_descriptor, METH_O, NULL},
-    {"descriptor_scarcity", py_scarcity, METH_O, NULL},
-    {"die_with", py_die_with, METH_O, NULL},
-    {"doorbell_drain", py_doorbell_drain, METH_O, NULL},
-    {"doorbell_pair", py_doorbell_pair, METH_NOARGS, NULL},
-    {"doorbell_ring", py_doorbell_ring, METH_O, NULL},
-    {"duplicate", py_duplicate, METH_O, NULL},
-    {"file_identity", py_identity, METH_O, NULL},
-    {"open_process", py_open_process, METH_O, NULL},
-    {"write_parts", py_write_parts, METH_VARARGS, NULL},
-    {NULL, NULL, 0, NULL},
+    {"above_standard", py_above_standard, METH_O, NULL}, {"close_descriptor", py_close_descriptor, METH_O, NULL},
+    {"descriptor_scarcity", py_scarcity, METH_O, NULL},  {"die_with", py_die_with, METH_O, NULL},
+    {"doorbell_drain", py_doorbell_drain, METH_O, NULL}, {"doorbell_pair", py_doorbell_pair, METH_NOARGS, NULL},
+    {"doorbell_ring", py_doorbell_ring, METH_O, NULL},   {"duplicate", py_duplicate, METH_O, NULL},
+    {"file_identity", py_identity, METH_O, NULL},        {"open_process", py_open_process, METH_O, NULL},
+    {"write_parts", py_write_parts, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL},
 };
 
 bool descriptor_functions_register(PyObject *module) { return PyModule_AddFunctions(module, functions) == 0; }
