@@ -306,6 +306,15 @@ class TestEnds:
         getattr(executor, name)()
         executor.shutdown()
 
+    def test_killed_tasks_fail_as_the_pool_does(self, context: BaseContext, rendezvous: Rendezvous) -> None:
+        for _ in range(20):  # it is a race between the one who kills and the thread that sees the death
+            executor = ProcessPoolExecutor(1, context)
+            future = executor.submit(tasks.spin, rendezvous.address)
+            rendezvous.receive()
+            executor.kill_workers()
+            with pytest.raises(PoolBroken, match="kill_workers"):
+                future.result(30)
+
     def test_parameters(self, context: BaseContext) -> None:
         with ProcessPoolExecutor(1, context, tasks.remember, (1,), max_tasks_per_child=2) as executor:
             assert [executor.submit(tasks.remembered).result() for _ in range(4)] == [[1]] * 4

@@ -234,7 +234,8 @@ class Supervisor:
                 self._sleep()
                 self._owner.close_if_retired()
                 for worker_id, process in enumerate(self.processes):
-                    if process is not None and process.exitcode is not None:
+                    # Asked once it is dead: who kills it says before that the pool ends, and that fails its task.
+                    if process is not None and process.exitcode is not None and not self._owner.terminating:
                         self._reap(worker_id, process)
                 self._report()
                 self.monitor.look()

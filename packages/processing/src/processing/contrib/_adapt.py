@@ -6,6 +6,7 @@ backend of that name, are this package's instead.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from types import ModuleType
 
@@ -23,39 +24,20 @@ def adapt_joblib(module: ModuleType) -> Callable[[], None]:
 
 
 def adapt_loky(module: ModuleType) -> Callable[[], None]:
-    """Let loky's executors be this package's."""
-    from processing_pool import ProcessPoolExecutor
+    """Let loky's executors, and the errors that its programs catch, be this package's."""
+    from processing.contrib import _loky
 
-    return _changed(
-        vars(module), {"get_reusable_executor": _reusable_executor, "ProcessPoolExecutor": ProcessPoolExecutor}
-    )
+    undo = [_changed(vars(sys.modules[name]), new) for name, new in _loky.names().items() if name in sys.modules]
+
+    def undo_all() -> None:
+        for one in undo:
+            one()
+
+    return undo_all
 
 
 ADAPTED = {"joblib.parallel": adapt_joblib, "loky": adapt_loky}
 """By the module's name: what is called with the module, and returns what undoes the changes."""
-
-
-def _reusable_executor(
-    max_workers: int | None = None,
-    context: Any = None,
-    timeout: float | None = 10,
-    kill_workers: bool = False,
-    reuse: bool | str = "auto",
-    job_reducers: Any = None,
-    result_reducers: Any = None,
-    initializer: Callable[..., object] | None = None,
-    initargs: tuple[Any, ...] = (),
-    env: dict[str, str] | None = None,
-) -> Any:
-    """Do what loky's function does, over `processing.reusable_pool`.
-
-    Arguments that are not passed on mean nothing here: workers stay, whatever the timeout, and objects travel as this
-    package pickles them.
-    """
-    from processing_pool import reusable_pool
-
-    options = {"initializer": initializer, "initargs": initargs, "environment": env}
-    return reusable_pool(max_workers, **options).executor()
 
 
 def _changed(names: dict[str, Any], changes: dict[str, Any]) -> Callable[[], None]:
