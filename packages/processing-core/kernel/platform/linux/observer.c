@@ -51,7 +51,10 @@ void platform_observer_drain(int fd)
 {
     struct mmsghdr messages[MOST_AT_ONCE];
     int saved = errno;
-    memset(messages, 0, sizeof messages); /* without room for bytes: the datagrams are dropped */
+    char byte; /* what is longer is dropped; without any room qemu-user takes no datagram */
+    struct iovec room = {&byte, 1};
+    memset(messages, 0, sizeof messages);
+    for (int i = 0; i < MOST_AT_ONCE; i++) messages[i].msg_hdr.msg_iov = &room, messages[i].msg_hdr.msg_iovlen = 1;
     recvmmsg(fd, messages, MOST_AT_ONCE, MSG_DONTWAIT, NULL);
     errno = saved;
 }
