@@ -33,7 +33,8 @@ def make_pool(address: str | None, files: list[str]) -> processing.Pool:
 
 def main(address: str | None = None, *files: str) -> None:
     """Count, and show the ten most frequent."""
-    paths = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
+    found = Path(sysconfig.get_path("stdlib")).glob("*.py")
+    paths = sorted(path for path in found if path.is_file())  # distributions put links there, which may lead nowhere
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in paths)
     total: Counter[str] = Counter()
     with make_pool(address, list(files)) as pool:
