@@ -277,7 +277,8 @@ def sources(folder: Path, limit: int | None) -> list[str]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name not in SKIPPED]
         found += [os.path.join(place, name) for name in files if name.endswith(".py")]
-    return sorted(found)[:limit]
+    there = filter(os.path.isfile, found)  # distributions put links into the library, which may lead nowhere
+    return sorted(there)[:limit]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -145,3 +145,21 @@ def read_to_end(descriptor: int) -> str:
     except OSError:
         pass  # how Linux says that a terminal's other side is closed
     return b"".join(pieces).decode(errors="replace")
+
+
+@pytest.mark.parametrize("example", ["census.py", "cluster_census.py"])
+def test_a_link_that_leads_nowhere_is_left_out(tmp_path: Path, example: str) -> None:
+    """As that of a distribution's library to a file of /etc that is not installed."""
+    (tmp_path / "there.py").write_text("only = here\n")
+    (tmp_path / "sitecustomize.py").symlink_to(tmp_path / "nowhere.py")
+    program = (
+        "import runpy, sys, sysconfig\n"
+        "path, folder = sys.argv[1:]\n"
+        "sys.argv[1:] = []\n"
+        "sysconfig.get_path = lambda name: folder\n"
+        "runpy.run_path(path, run_name='__main__')\n"
+    )
+    command = [sys.executable, "-c", program, str(CENSUS.with_name(example)), str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "here" in run.stdout
