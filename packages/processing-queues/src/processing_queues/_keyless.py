@@ -11,7 +11,7 @@ from processing_core.lowlevel import Descriptor, duplicate, readable
 from processing_queues._authentication import LONGEST
 from processing_queues._connection import Connection
 from processing_queues._handshake import HELLO, NO_KEY
-from processing_queues._platform import get_blocking, peeked, set_blocking, stream_of
+from processing_queues._platform import borrowed_stream, get_blocking, peeked, set_blocking
 
 __all__ = ["KeylessConnection", "forget_listener"]
 
@@ -63,19 +63,16 @@ class KeylessConnection(Connection):
             return
         fd = self.fileno()
         blocks = get_blocking(fd)
-        stream = stream_of(fd)
         try:
-            if stream.gettimeout() is not None:  # the program's `socket.setdefaulttimeout`, which is not for us
-                stream.settimeout(0)
-            beginning = peeked(stream, _SIZE + len(HELLO))
-            wanted = beginning[_SIZE:] == HELLO
-            if wanted:  # read, for what is unread at the end would take the answer away with it
-                stream.setblocking(False)
-                stream.recv(_SIZE + LONGEST)
+            with borrowed_stream(fd) as stream:
+                beginning = peeked(stream, _SIZE + len(HELLO))
+                wanted = beginning[_SIZE:] == HELLO
+                if wanted:  # read, for what is unread at the end would take the answer away with it
+                    stream.setblocking(False)
+                    stream.recv(_SIZE + LONGEST)
         except OSError:
             return  # nothing has come; or the call that follows meets the same
         finally:
-            stream.detach()
             if get_blocking(fd) != blocks:
                 set_blocking(fd, blocks)
         if wanted:

@@ -244,13 +244,18 @@ def borrowed_socket(fd: int) -> Iterator[_socket.socket]:
     import _socket  # here, for most programs need not import it
 
     blocks = os.get_blocking(fd)
-    borrowed = _socket.socket(fileno=fd)
+    made: list[_socket.socket] = []
     try:
+        # Noted by the C function that makes it: a signal handler that raises just behind it must not have it dropped,
+        # for that would close its owner's descriptor.
+        any(map(made.append, map(_socket.socket, (-1,), (-1,), (-1,), (fd,))))
+        borrowed = made[0]
         if borrowed.gettimeout() is not None:  # the program's `socket.setdefaulttimeout`, which is not for us
             borrowed.settimeout(None if blocks else 0.0)
         yield borrowed
     finally:
-        borrowed.detach()
+        for borrowed in made:
+            borrowed.detach()
 
 
 def hung_up() -> Descriptor:

@@ -32,6 +32,7 @@ elif sys.platform == "darwin":
     from processing_queues._platform._macos import set_blocking as set_blocking
     from processing_queues._platform._macos import write as write
 elif sys.platform == "win32":
+    from processing_queues._platform._windows import borrowed_stream as borrowed_stream
     from processing_queues._platform._windows import default_family as default_family
     from processing_queues._platform._windows import families as families
     from processing_queues._platform._windows import get_blocking as get_blocking
@@ -43,7 +44,6 @@ elif sys.platform == "win32":
     from processing_queues._platform._windows import pipe_socket as pipe_socket
     from processing_queues._platform._windows import read as read
     from processing_queues._platform._windows import set_blocking as set_blocking
-    from processing_queues._platform._windows import stream_of as stream_of
     from processing_queues._platform._windows import write as write
 else:
     raise ImportError(f"processing_queues does not support {sys.platform} yet")
@@ -58,8 +58,8 @@ elif sys.platform != "win32":
     from processing_queues._platform._posix import path_of_descriptor as path_of_descriptor
 
 if sys.platform != "win32":
+    from processing_queues._platform._posix_streams import borrowed_stream as borrowed_stream
     from processing_queues._platform._posix_streams import pipe_socket as pipe_socket
-    from processing_queues._platform._posix_streams import stream_of as stream_of
 
 __all__ = [
     "default_family",
@@ -74,7 +74,7 @@ __all__ = [
     "read",
     "selector",
     "set_blocking",
-    "stream_of",
+    "borrowed_stream",
     "write",
 ]
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from processing_core.annotations import TYPE_CHECKING
+from processing_core.lowlevel import borrowed_socket
 
 if TYPE_CHECKING:
     import socket
 
-__all__ = ["pipe_socket", "stream_of"]
+__all__ = ["borrowed_stream", "pipe_socket"]
+
+borrowed_stream = borrowed_socket
+"""A socket object for a socket that stays its owner's, for the body of a ``with``."""
 
 
 def pipe_socket() -> socket.socket:
     """:raises OSError: always: no address here is a pipe's."""
     raise OSError("only Windows has AF_PIPE")
-
-
-def stream_of(fd: int) -> socket.socket:
-    """A socket object for a socket that stays its owner's; its ``detach`` is to be called."""
-    import socket
-
-    return socket.socket(fileno=fd)

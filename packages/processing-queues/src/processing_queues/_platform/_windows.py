@@ -22,12 +22,12 @@ __all__ = [
     "nameless_sockets_may_work",
     "open_without_access",
     "path_of_descriptor",
+    "borrowed_stream",
     "peeked",
     "peer",
     "pipe_socket",
     "read",
     "set_blocking",
-    "stream_of",
     "write",
 ]
 
@@ -65,13 +65,15 @@ def set_blocking(fd: int, blocks: bool) -> None:
 @contextmanager
 def borrowed(fd: int) -> Iterator[socket.socket]:
     """A socket object for a socket that stays its owner's."""
-    import socket
+    import _socket
 
-    stream = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=fd)
-    try:
-        yield stream
+    made: list[Any] = []
+    try:  # noted by the C function that makes it, as in `borrowed_socket`
+        any(map(made.append, map(_socket.socket, (_socket.AF_INET,), (_socket.SOCK_STREAM,), (0,), (fd,))))
+        yield made[0]
     finally:
-        stream.detach()
+        for stream in made:
+            stream.detach()
 
 
 def _pipes(fd: int) -> Any:
@@ -85,12 +87,19 @@ def _pipes(fd: int) -> Any:
     return _windows_pipes if _windows_pipes.is_pipe(fd) else None
 
 
-def stream_of(fd: int) -> Any:
-    """A socket object for a socket or a pipe that stays its owner's; its ``detach`` is to be called."""
-    import socket
-
+@contextmanager
+def borrowed_stream(fd: int) -> Iterator[Any]:
+    """A socket object for a socket or a pipe that stays its owner's."""
     pipes = _pipes(fd)
-    return socket.socket(fileno=fd) if pipes is None else pipes.PipeSocket(fd)
+    if pipes is None:
+        with borrowed(fd) as stream:
+            yield stream
+        return
+    stream = pipes.PipeSocket(fd)
+    try:
+        yield stream
+    finally:
+        stream.detach()
 
 
 def pipe_socket() -> Any:
