@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import itertools
 import os
+import socket
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import processing_core
+from processing_core.lowlevel import borrowed_socket
 from processing_testing.harness import scripts
+from processing_testing.harness.interruption_cases import Case, interrupt_everywhere
 from processing_testing.harness.mechanisms import needs_memory_opened_again
 
 METHODS = processing_core.get_all_start_methods()
@@ -263,3 +267,19 @@ def test_threads_that_open_the_arena_again_at_once(rounds: Callable[[int, int], 
         """,
         str(rounds(10_000, 500_000)),
     )
+
+
+def test_an_interrupt_does_not_close_the_descriptor_of_a_borrowed_socket() -> None:
+    """At whatever point: the socket object would close its owner's descriptor if it were dropped."""
+    owner, other = socket.socketpair()
+    with closing(owner), closing(other):
+        identity = os.fstat(owner.fileno()).st_ino
+
+        def call() -> None:
+            with borrowed_socket(owner.fileno()) as stream:
+                stream.getsockname()
+
+        def check() -> None:
+            assert os.fstat(owner.fileno()).st_ino == identity
+
+        interrupt_everywhere(lambda: Case(call, check, least=5), 1000)
