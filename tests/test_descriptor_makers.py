@@ -52,7 +52,6 @@ ALLOWED = {
     # The mechanism itself.
     ("processing_core/_fds/descriptors.py", "os.open"): "moved, and the limit named",
     ("processing_core/_fds/descriptors.py", "open_process"): "moved, and the limit named",
-    ("processing_core/_fds/descriptors.py", "_socket.socket"): "borrows a descriptor that is there already",
     ("processing_core/_fds/sockets.py", "socket.socket"): "moved, and the limit named",
     ("processing_core/_fds/pairs.py", "_socket.socket"): "takes over a descriptor that was moved",
     ("processing_core/_fds/pairs.py", "_socket.socketpair"): "moved, and the limit named",
@@ -63,7 +62,6 @@ ALLOWED = {
     # Calls that take over a descriptor that was moved already.
     ("processing_core/_fds/inherited.py", "_socket.socket"): "takes over the end that the child inherited",
     ("processing_core/_start/_server.py", "_socket.socket"): "takes over what the client sent, which was moved",
-    ("processing_queues/_platform/_posix_streams.py", "socket.socket"): "borrows the connection's descriptor",
     ("processing_core/_bootstrap.py", "open"): "takes over the number of /dev/null",
     # In a process of its own, which has its own standard streams and starts no process.
     ("processing_managers/_platform/_reaper.py", "accept"): "answered and closed at once",
@@ -85,7 +83,6 @@ ALLOWED = {
     # Windows, where no handle is a standard stream's, and the system has millions of them.
     ("processing_core/_platform/_windows.py", "subprocess.Popen"): "starts a child, and passes the handle on",
     ("processing_core/_platform/_windows.py", "open_process"): "closed at once, or passed on",
-    ("processing_queues/_platform/_windows.py", "socket.socket"): "borrows a socket that is there already",
     ("processing_managers/_platform/_windows.py", "mmap.mmap"): "no process inherits it",
     # Objects of other libraries, which no process inherits.
     (

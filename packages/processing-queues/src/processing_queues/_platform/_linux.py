@@ -8,6 +8,7 @@ from processing_core.annotations import TYPE_CHECKING
 from processing_core.lowlevel import Descriptor, open_file, write_parts
 
 if TYPE_CHECKING:
+    import _socket
     import socket
 
 __all__ = [
@@ -35,7 +36,7 @@ get_blocking, set_blocking = os.get_blocking, os.set_blocking
 """Whether these two wait where nothing can be read or written."""
 
 
-def peeked(stream: socket.socket, size: int) -> bytes:
+def peeked(stream: _socket.socket, size: int) -> bytes:
     """What can be read, and stays there; does not block.
 
     :raises BlockingIOError: if that is nothing.

@@ -142,14 +142,14 @@ def write(fd: int, parts: Sequence[bytes | memoryview]) -> int:
                 _when(fd, WRITABLE)
 
 
-def peeked(stream: socket.socket, size: int) -> bytes:
+def peeked(stream: Any, size: int) -> bytes:
     """What can be read, and stays there; does not block.
 
     :raises BlockingIOError: if that is nothing.
     """
     import socket
 
-    return stream.recv(size, socket.MSG_PEEK)
+    return bytes(stream.recv(size, socket.MSG_PEEK))
 
 
 def open_without_access(path: str) -> NoReturn:
