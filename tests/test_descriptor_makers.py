@@ -52,6 +52,7 @@ ALLOWED = {
     # The mechanism itself.
     ("processing_core/_fds/descriptors.py", "os.open"): "moved, and the limit named",
     ("processing_core/_fds/descriptors.py", "open_process"): "moved, and the limit named",
+    ("processing_core/_fds/descriptors.py", "_socket.socket"): "borrows a descriptor that is there already",
     ("processing_core/_fds/sockets.py", "socket.socket"): "moved, and the limit named",
     ("processing_core/_fds/pairs.py", "_socket.socket"): "takes over a descriptor that was moved",
     ("processing_core/_fds/pairs.py", "_socket.socketpair"): "moved, and the limit named",
@@ -84,6 +85,7 @@ ALLOWED = {
     ("processing_core/_platform/_windows.py", "subprocess.Popen"): "starts a child, and passes the handle on",
     ("processing_core/_platform/_windows.py", "open_process"): "closed at once, or passed on",
     ("processing_managers/_platform/_windows.py", "mmap.mmap"): "no process inherits it",
+    ("processing_queues/_platform/_windows.py", "_socket.socket"): "borrows a socket that is there already",
     # Objects of other libraries, which no process inherits.
     (
         "processing_managers/_shared/shared_memory.py",
@@ -137,10 +139,12 @@ ALLOWED_IN_KERNEL = {
 
 
 def calls(path: Path) -> Iterator[str]:
+    """What is called there, by name, and what is passed on to be called, as by `map`."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call):
-            name = ast.unparse(node.func)
-            yield name.rpartition(".")[2] if name.endswith((".accept", ".recvmsg")) else name
+            for called in (node.func, *node.args):
+                name = ast.unparse(called)
+                yield name.rpartition(".")[2] if name.endswith((".accept", ".recvmsg")) else name
 
 
 def test_the_packages() -> None:

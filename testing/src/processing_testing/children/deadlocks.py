@@ -79,49 +79,43 @@ def full_queue_whose_consumer_waits() -> None:
     run((_put_two, queue, lock), (_get_under, queue, lock, None))
 
 
-def _put_all(put: Callable[[Any], None], objects: list[Any], lock: Any) -> None:
+def _put_all(put: Callable[[Any], None], objects: list[Any], lock: Any, held: Any) -> None:
     with lock:
+        held.set()
         for item in objects:
             put(item)
 
 
-def _receive_under(has_none: Callable[[], bool], receive: Callable[[], Any], lock: Any) -> None:
-    while has_none():
-        time.sleep(0.01)
+def _receive_under(receive: Callable[[], Any], lock: Any, held: Any) -> None:
+    held.wait()
     with lock:
         receive()
 
 
-def _locked_consumer(queue: Any, put: Callable[[Any], None], objects: list[Any]) -> None:
+def _locked_consumer(put: Callable[[Any], None], receive: Callable[[], Any], objects: list[Any]) -> None:
     """The last of the objects has no room, and the consumer wants a lock that the producer holds."""
-    lock = Lock()
-    run((_put_all, put, objects, lock), (_receive_under, queue.empty, queue.get, lock))
+    lock, held = Lock(), Event()
+    run((_put_all, put, objects, lock, held), (_receive_under, receive, lock, held))
 
 
 def object_larger_than_the_room() -> None:
     queue: Queue[bytes] = Queue(max_bytes=10_000)
-    _locked_consumer(queue, queue.put, [bytes(4000), bytes(7000)])
+    _locked_consumer(queue.put, queue.get, [bytes(4000), bytes(7000)])
 
 
 def more_items_than_room() -> None:
     queue: Queue[int] = Queue(4)
-    _locked_consumer(queue, queue.put_many, [[1, 2], [3, 4, 5]])
+    _locked_consumer(queue.put_many, queue.get, [[1, 2], [3, 4, 5]])
 
 
 def ordered_object_larger_than_the_room() -> None:
     queue: PriorityQueue[bytes] = PriorityQueue(max_bytes=10_000)
-    _locked_consumer(queue, queue.put, [bytes(4000), bytes(7000)])
+    _locked_consumer(queue.put, queue.get, [bytes(4000), bytes(7000)])
 
 
 def message_larger_than_the_room_of_a_pipe() -> None:
     receiving, sending = Pipe(duplex=False)
-    lock = Lock()
-    messages = [bytes(lowlevel.PIPE_BYTES * 2 // 3)] * 2
-    run((_put_all, sending.send_bytes, messages, lock), (_receive_under, _waits(receiving), receiving.recv_bytes, lock))
-
-
-def _waits(receiving: Any) -> Callable[[], bool]:
-    return lambda: not receiving.poll()
+    _locked_consumer(sending.send_bytes, receiving.recv_bytes, [bytes(lowlevel.PIPE_BYTES * 2 // 3)] * 2)
 
 
 def _wait_for(condition: Any) -> None:
