@@ -221,7 +221,8 @@ bool platform_channel_make(int ends[2]);
  * ran, and nothing was sent. EPIPE: no process can receive it; no signal is raised. */
 ptrdiff_t platform_message_send(int fd, const void *bytes, size_t size, const struct descriptors *with);
 /* As writev(2), for any descriptor: how many bytes of the two parts the system took, or -1 with errno. EPIPE of a
- * socket: no process can receive it; no signal is raised, whatever the program does with SIGPIPE. */
+ * socket: no process can receive it; no signal is raised, whatever the program does with SIGPIPE. ENOSYS: the system's
+ * streams are no descriptors (Windows). */
 ptrdiff_t platform_stream_write(int fd, const void *const parts[2], const size_t sizes[2]);
 /* The size of the next message, 0 at the end, -1 with errno. EINTR: a signal handler ran, and nothing was taken. This
  * process must close the received descriptors. If it may open no more, it receives none, or fewer than were sent; n

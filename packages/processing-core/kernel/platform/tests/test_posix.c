@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 enum { THREAD_LIVES = 24, TOKEN_HELD }; /* words */
@@ -109,7 +110,28 @@ static int no_signal_for_a_broken_channel(void)
     signal(SIGPIPE, SIG_DFL);
     if (!platform_channel_make(ends)) return 2;
     platform_close(ends[1]);
+    const void *const parts[2] = {"x", "y"};
+    const size_t sizes[2] = {1, 1};
+    if (platform_stream_write(ends[0], parts, sizes) != -1 || errno != EPIPE) return 4;
     return platform_message_send(ends[0], "x", 1, NULL) == -1 && errno == EPIPE ? 7 : 3;
+}
+
+static bool arrives(int reading, int writing)
+{
+    const void *const parts[2] = {"one ", "other"};
+    const size_t sizes[2] = {4, 5};
+    char bytes[10] = {0};
+    return platform_stream_write(writing, parts, sizes) == 9 && read(reading, bytes, 9) == 9
+        && strcmp(bytes, "one other") == 0;
+}
+
+static void both_parts_are_written(void)
+{
+    int ends[2];
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && arrives(ends[0], ends[1]));
+    platform_close(ends[0]), platform_close(ends[1]);
+    CHECK(pipe(ends) == 0 && arrives(ends[0], ends[1]));
+    platform_close(ends[0]), platform_close(ends[1]);
 }
 
 /* Another process must not pull the memory from under its users.  A shared memory object of POSIX can be shortened, but
@@ -197,6 +219,7 @@ void test_system(void)
     a_forked_child_has_the_token();
     CHECK_UNLESS_EMULATED(forked(child_is_alone) == 7);
     CHECK(forked(no_signal_for_a_broken_channel) == 7);
+    both_parts_are_written();
     CHECK(forked(shortening_fails) == 7);
     CHECK(forked(masks_are_kept) == 7);
     CHECK(forked(interrupts_wait) == -SIGINT);
