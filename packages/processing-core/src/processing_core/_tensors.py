@@ -55,7 +55,7 @@ def _reduce_untyped(storage: Any) -> Any:
         return type(storage), (0,)
     if storage.is_shared() and _torch().multiprocessing.get_sharing_strategy() == "file_descriptor":
         fd, size = storage._share_fd_cpu_()
-        return _shared, (Descriptor(duplicate(fd)), size)
+        return _shared, (Descriptor.of(duplicate, fd), size)
     return _untyped, (PickleBuffer(_bytes_of(storage).numpy()),)
 
 

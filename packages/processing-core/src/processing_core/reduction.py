@@ -60,7 +60,7 @@ def DupFd(fd: int) -> Descriptor:
     :return: an object whose ``detach()`` gives the number, which is the caller's to close from then on.
     :raises OSError: if ``fd`` is not open.
     """
-    return Descriptor(duplicate(fd))
+    return Descriptor.of(duplicate, fd)
 
 
 def send_handle(conn: HasFileno, handle: int, destination_pid: int | None) -> None:

@@ -46,13 +46,14 @@ class Connection(ConnectionAliases, AwaitableConnection):
     {'answer': 42}
     """
 
-    def __init__(self, handle: int, readable: bool = True, writable: bool = True) -> None:
-        handle = operator.index(handle)
-        if handle < 0:
-            raise ValueError(f"invalid handle {handle}: it must not be negative")
+    def __init__(self, handle: int | Descriptor, readable: bool = True, writable: bool = True) -> None:
+        if not isinstance(handle, Descriptor):
+            handle = operator.index(handle)
+            if handle < 0:
+                raise ValueError(f"invalid handle {handle}: it must not be negative")
         if not readable and not writable:
             raise ValueError("at least one of `readable` and `writable` must be True")
-        self._descriptor = Descriptor(handle)
+        self._descriptor = handle if isinstance(handle, Descriptor) else Descriptor(handle)
         self._readable, self._writable = readable, writable
         self._inbox, self._outbox = Inbox(), Outbox()
 
@@ -264,7 +265,7 @@ class BufferingConnection(Connection):
 
 def _arrived(cls: type[Connection], descriptor: Descriptor, readable: bool, writable: bool) -> Connection:
     # Not `detach`: to `copy.copy` this is the descriptor of the original.
-    return cls(duplicate(descriptor.fileno()), readable, writable)
+    return cls(Descriptor.of(duplicate, descriptor.fileno()), readable, writable)
 
 
 def _part(view: memoryview, offset: int, size: int | None) -> memoryview:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import _socket
 import socket
 from collections.abc import Callable
 
 from processing_core.annotations import TYPE_CHECKING, Literal, TypeAlias
-from processing_core.lowlevel import above_standard, limit_named
+from processing_core.lowlevel import Descriptor, above_standard, limit_named
 from processing_queues._authentication import Exchange, Steps, multiprocessing_mutual
 from processing_queues._connection import Connection
 from processing_queues._handshake import keyless, mutual
@@ -77,10 +78,16 @@ def begin_handshake(
     if ssl is not None:
         return _encrypted(stream, ssl, hostname, key, listens, protocol, md5)
     if key is None and protocol == "processing":
-        return KeylessConnection(stream.detach()), _check
+        return KeylessConnection(_given_up(stream)), _check
     if key is None:
-        return Connection(stream.detach()), lambda _: None
-    return Connection(stream.detach()), Exchange(_steps(key, listens, protocol, md5)).advance
+        return Connection(_given_up(stream)), lambda _: None
+    return Connection(_given_up(stream)), Exchange(_steps(key, listens, protocol, md5)).advance
+
+
+def _given_up(stream: socket.socket) -> Descriptor:
+    """The descriptor of a socket, which has none from then on; the pipes of Windows have a method of their own."""
+    in_c = isinstance(stream, _socket.socket)  # `socket.socket`'s runs bytecode afterwards, where a handler may raise
+    return Descriptor.of(_socket.socket.detach if in_c else type(stream).detach, stream)
 
 
 def _encrypted(
@@ -95,7 +102,7 @@ def _encrypted(
     from processing_queues._tls import Tls, TlsConnection
 
     tls = Tls(ssl, listens=listens, hostname=hostname)
-    connection = TlsConnection(stream.detach(), tls)
+    connection = TlsConnection(_given_up(stream), tls)
     if key is not None:
         steps = _steps(key, listens, protocol, md5, tls)
     elif protocol == "processing":

@@ -115,7 +115,7 @@ class KeylessConnection(Connection):
 
 
 def _arrived(descriptor: Descriptor, readable: bool, writable: bool, knows: bool) -> KeylessConnection:
-    made = KeylessConnection(duplicate(descriptor.fileno()), readable, writable)
+    made = KeylessConnection(Descriptor.of(duplicate, descriptor.fileno()), readable, writable)
     made._knows = knows
     return made
 

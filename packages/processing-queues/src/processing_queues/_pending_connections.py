@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import builtins
 import errno
+import operator
 import os
 import selectors
 import socket
@@ -37,6 +38,8 @@ MOST = 64
 
 GRACE = 1.0
 """Seconds that a connection may be pending even if there are `MOST`."""
+
+_ACCEPT = operator.methodcaller("accept")
 
 _LONGEST_SLEEP = 1e6  # seconds, which every system call takes
 
@@ -266,14 +269,19 @@ class PendingConnections:
 
     def _accept(self) -> Pending | None:
         with without_forks():  # no child may have a copy of a pending connection
+            taken: list[tuple[socket.socket, Any]] = []
             try:
                 with limit_named():
-                    accepted, address = self._listening.accept()
-                    accepted = moved(accepted)
+                    # Noted by a C function: a signal handler that raises behind the call must not have it dropped.
+                    any(map(taken.append, map(_ACCEPT, (self._listening,))))
+                    accepted, address = moved(taken[0][0]), taken[0][1]
+                name = _name_of(accepted, address)
+                connection, handshake = self._begin_handshake(accepted)
             except (BlockingIOError, ConnectionError, builtins.TimeoutError):
                 return None  # it was closed meanwhile, or another process accepted it
-            name = _name_of(accepted, address)
-            connection, handshake = self._begin_handshake(accepted)
+            finally:
+                for one, _ in taken:
+                    one.close()  # nothing is left in it if the connection has taken it over
             pending = Pending(connection, address, name, handshake, time.monotonic() + self._timeout)
             self._pending[pending.fd] = pending
         return pending

@@ -19,7 +19,7 @@ from io import BytesIO
 
 from processing_core import NotPicklableError
 from processing_core.annotations import TYPE_CHECKING, Any, NoReturn
-from processing_core.lowlevel import checked_timeout, readable
+from processing_core.lowlevel import Descriptor, checked_timeout, readable
 from processing_queues._awaitable_connection import write_now
 from processing_queues._connection import BufferingConnection
 from processing_queues._frames import Inbox, Outbox
@@ -218,7 +218,7 @@ class TlsConnection(BufferingConnection):
     :param tls: what encrypts it.
     """
 
-    def __init__(self, handle: int, tls: Tls) -> None:
+    def __init__(self, handle: int | Descriptor, tls: Tls) -> None:
         super().__init__(handle)
         self._tls = tls
         self._inbox, self._outbox = Inbox(tls.read), _FlushingOutbox(tls)

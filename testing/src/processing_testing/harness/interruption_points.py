@@ -27,8 +27,12 @@ __all__ = ["Interrupter", "count_points", "each_point"]
 NAMES = ("processing", *(f"processing_{part}" for part in ("core", "sync", "queues", "managers", "pool")))
 PACKAGES = tuple(str(Path(spec.origin).parent) for spec in map(find_spec, NAMES) if spec and spec.origin)
 
-CHECKS = ("CALL", "PRECALL", "JUMP_BACKWARD", "RESUME")
-"""The instructions after which the interpreter looks for signals, by the beginning of their names."""
+CHECKS = ("CALL", "JUMP_BACKWARD", "RESUME")
+"""The instructions after which the interpreter looks for signals, by the beginning of their names.
+
+Not `PRECALL` of CPython 3.11: its quickened forms make the call and look after it, where `CALL` stands for them; the one
+that a tracer sees only prepares the call, and an exception behind it would come before a call that no handler prevents.
+"""
 
 NOT_CHECKS = "CALL_INTRINSIC"
 """The beginning of names of instructions after which it does not, although `CHECKS` has them too."""
@@ -43,6 +47,9 @@ MOST = 20_000
 
 TRIES = 4
 """How often the call is repeated until it reaches a point that was counted before."""
+
+Tracer = Callable[[FrameType, str, Any], Any]
+"""What `sys.settrace` takes."""
 
 _checking: dict[CodeType, frozenset[int]] = {}
 _resumes: dict[CodeType, list[int]] = {}
@@ -105,11 +112,13 @@ class Interrupter:
             sys.settrace(before)
 
     def _enter(self, frame: FrameType, event: str, arg: object) -> Any:
-        if self.raised or os.getpid() != self._pid:
+        if not frame.f_code.co_filename.startswith(PACKAGES):
             return None
-        if not frame.f_code.co_filename.startswith(PACKAGES) or _is_discarded(frame):
-            return None
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        counts = not self.raised and os.getpid() == self._pid and not _is_discarded(frame)
+        return _follow(frame, self._counter(frame) if counts else _ignore)
+
+    def _counter(self, frame: FrameType) -> Tracer:
+        """What traces a call, and counts its points."""
         checking, last = _instructions(frame.f_code), -1
 
         def step(frame: FrameType, event: str, arg: object) -> Any:
@@ -133,6 +142,21 @@ class Interrupter:
         if self.count == self.point:
             self.where = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}"
             raise Interrupt(self.where)
+
+
+def _follow(frame: FrameType, tracer: Tracer) -> Tracer:
+    """Have each bytecode of a call that begins told to a tracer.
+
+    The tracer comes first: without one, CPython from 3.13 on traces bytecodes from the function's next call on.
+    """
+    frame.f_trace = tracer
+    frame.f_trace_opcodes, frame.f_trace_lines = True, False
+    return tracer
+
+
+def _ignore(frame: FrameType, event: str, arg: object) -> Any:
+    """Trace a call of which no point counts: a function that ran untraced would lose points in its next call."""
+    return _ignore
 
 
 def _are_signals_blocked() -> bool:
@@ -164,7 +188,7 @@ def each_point(call: Callable[[], object], stride: int = 1, first: int = 1) -> I
 
 
 def _interrupted(call: Callable[[], object], point: int, tries: int = TRIES) -> Interrupter:
-    """Repeat the call until it reaches the point: a function that ran untraced is traced only from its next call on."""
+    """Repeat the call until it reaches the point: CPython 3.12 traces a function that ran untraced from its next call on."""
     interrupter = Interrupter(point)
     try:
         interrupter.run(call)
@@ -177,8 +201,8 @@ def _interrupted(call: Callable[[], object], point: int, tries: int = TRIES) -> 
 def count_points(call: Callable[[], object]) -> int:
     """How many points a call has.
 
-    From CPython 3.12 on, a function's bytecodes are traced from its second call on, so it is called until the number
-    is the same twice.
+    In CPython 3.12 a function's bytecodes are traced from its second call on, so it is called until the number is the
+    same twice.
     """
     before = -1
     while True:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from processing_core._native import _kernel
 from processing_core._platform import READABLE, DescriptorSet, Poller, open_ends, open_process
 from processing_core._platform import close as close_descriptor
-from processing_core.annotations import TYPE_CHECKING, ParamSpec, TypeAlias, TypeVar
+from processing_core.annotations import TYPE_CHECKING, ParamSpec, Self, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import _socket
@@ -70,6 +70,20 @@ class Descriptor:
     def __init__(self, fd: int) -> None:
         self._fd = fd if fd > _STANDARD or fd < 0 else _kernel.above_standard(fd)
         self._identity = _kernel.file_identity(self._fd)
+
+    @classmethod
+    def of(cls, make: Callable[[T], int], argument: T) -> Self:
+        """What a C function makes, or gives away, owned at once.
+
+        Between a call that returns a number and one that takes it over a signal handler may raise, and nobody would
+        close the descriptor: its other side would wait for ever.
+
+        :param make: returns a number that is no standard stream's.
+        """
+        made = cls.__new__(cls)
+        any(map(functools.partial(setattr, made, "_fd"), map(make, (argument,))))
+        made._identity = _kernel.file_identity(made._fd)
+        return made
 
     def fileno(self) -> int:
         """The number; -1 once closed."""
@@ -216,7 +230,7 @@ def open_pipe() -> tuple[Descriptor, Descriptor]:
 def open_pidfd(pid: int) -> Descriptor:
     """A descriptor of a process, which is readable once that has ended."""
     with limit_named():
-        return Descriptor(open_process(pid))
+        return Descriptor.of(open_process, pid)
 
 
 def open_set() -> DescriptorSet:

@@ -55,7 +55,7 @@ def deposit(fd: int) -> tuple[int, int, _kernel.Semaphore, _kernel.Event]:
     with _guard:
         _forget_fetched()
         Deposits.made += 1
-        made = _Deposit(Descriptor(duplicate(fd)), _kernel.Semaphore(1), _kernel.Event(), threading.get_ident())
+        made = _Deposit(Descriptor.of(duplicate, fd), _kernel.Semaphore(1), _kernel.Event(), threading.get_ident())
         _deposits[Deposits.made] = made
         return os.getpid(), made.copy.fileno(), made.permit, made.shared
 

@@ -49,7 +49,7 @@ class InheritedFds:
 
     def put(self, fd: int) -> int:
         """Send a copy of a descriptor; the number by which the child finds it."""
-        self._packed.append(Descriptor(duplicate(fd)))
+        self._packed.append(Descriptor.of(duplicate, fd))
         return self._packed[-1].fileno() if KEEPS_NUMBERS else len(self._packed) - 1
 
     def by_number(self) -> list[int]:
@@ -71,7 +71,7 @@ class InheritedFds:
         if not self._packed or KEEPS_NUMBERS:
             return
         ours, theirs = pairs.pair()
-        self._child_end = Descriptor(theirs.detach())
+        self._child_end = Descriptor.of(_socket.socket.detach, theirs)
         try:
             for start in range(0, len(self._packed), _BATCH):
                 scm_rights.send(ours, b"+", [item.fileno() for item in self._packed[start : start + _BATCH]])

@@ -69,7 +69,7 @@ class _FdServer:
         self._shared: set[bytes] = set()  # the first halves of keys that may be used any number of times
         self._socket = sockets.datagrams()
         try:
-            self._reserve = Descriptor(duplicate(self._socket.fileno()))
+            self._reserve = Descriptor.of(duplicate, self._socket.fileno())
         except OSError:
             self._socket.close()
             raise
@@ -83,7 +83,7 @@ class _FdServer:
     def put(self, fd: int) -> bytes:
         """Keep a copy of a descriptor; return its key."""
         key = self._token + os.urandom(_REQUEST - _TOKEN + _PROOF)
-        descriptor = Descriptor(duplicate(fd))
+        descriptor = Descriptor.of(duplicate, fd)
         Deposits.made += 1
         self._deposits[key[:_REQUEST]] = _Deposit(descriptor, key[_REQUEST:], Deposits.made, threading.get_ident())
         return key
@@ -153,7 +153,7 @@ class _FdServer:
         for descriptor in received:
             descriptor.close()
         with suppress(OSError):  # others were faster: it does without
-            self._reserve = Descriptor(duplicate(self._socket.fileno()))
+            self._reserve = Descriptor.of(duplicate, self._socket.fileno())
 
 
 def _answer(descriptor: Descriptor, deposit: _Deposit) -> None:

@@ -6,6 +6,7 @@ children by this method has one server, which ends with it; :mod:`processing_cor
 
 from __future__ import annotations
 
+import _socket
 import os
 import threading
 import weakref
@@ -48,7 +49,7 @@ class ForkServer:
             "child_signal_ignored": False,
         }
         with without_forks():
-            ours, theirs = (Descriptor(end.detach()) for end in pairs.pair(scm_rights.MESSAGES))
+            ours, theirs = (Descriptor.of(_socket.socket.detach, end) for end in pairs.pair(scm_rights.MESSAGES))
             self._control = keep_private(ours)
         try:
             self._process = self._execute(theirs.fileno())

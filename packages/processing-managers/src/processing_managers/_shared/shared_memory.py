@@ -112,9 +112,9 @@ class SharedMemory:
             names.release(self._fd)
 
     def _close_fd(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        fd, self._fd = self._fd, -1  # first: an exception of a signal handler must not have it closed twice
+        if fd >= 0:
+            os.close(fd)
 
     def unlink(self) -> None:
         """Remove the name for all processes; the memory is freed when every process has closed it. Does not block.
