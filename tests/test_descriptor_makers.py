@@ -58,6 +58,7 @@ ALLOWED = {
     ("processing_core/_fds/pairs.py", "_socket.socketpair"): "moved, and the limit named",
     ("processing_core/_platform/_scm_rights.py", "recvmsg"): "what arrives is moved; the receivers tell what did not",
     ("processing_queues/_handshake_start.py", "socket.socket"): "moved, and the limit named",
+    ("processing_queues/_handshake_start.py", "_socket.socket"): "its `detach` makes none",
     ("processing_queues/_listener.py", "accept"): "the listener's own method",
     ("processing_queues/_pending_connections.py", "accept"): "moved, and the limit named",
     # Calls that take over a descriptor that was moved already.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from processing_testing.harness import interruption_points
 from processing_testing.harness.interruption_points import Interrupter, count_points, each_point
 

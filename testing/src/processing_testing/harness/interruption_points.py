@@ -30,8 +30,8 @@ PACKAGES = tuple(str(Path(spec.origin).parent) for spec in map(find_spec, NAMES)
 CHECKS = ("CALL", "JUMP_BACKWARD", "RESUME")
 """The instructions after which the interpreter looks for signals, by the beginning of their names.
 
-Not `PRECALL` of CPython 3.11: its quickened forms make the call and look after it, where `CALL` stands for them; the one
-that a tracer sees only prepares the call, and an exception behind it would come before a call that no handler prevents.
+Not `PRECALL` of CPython 3.11: its quickened forms make the call and look after it, where `CALL` stands for them; the
+one that a tracer sees only prepares the call, and no handler can raise between it and the function.
 """
 
 NOT_CHECKS = "CALL_INTRINSIC"
@@ -188,7 +188,7 @@ def each_point(call: Callable[[], object], stride: int = 1, first: int = 1) -> I
 
 
 def _interrupted(call: Callable[[], object], point: int, tries: int = TRIES) -> Interrupter:
-    """Repeat the call until it reaches the point: CPython 3.12 traces a function that ran untraced from its next call on."""
+    """Repeat the call until it reaches the point: CPython 3.12 traces what ran untraced from its next call on."""
     interrupter = Interrupter(point)
     try:
         interrupter.run(call)

@@ -75,8 +75,8 @@ class Descriptor:
     def of(cls, make: Callable[[T], int], argument: T) -> Self:
         """What a C function makes, or gives away, owned at once.
 
-        Between a call that returns a number and one that takes it over a signal handler may raise, and nobody would
-        close the descriptor: its other side would wait for ever.
+        Between a call that returns a number and one that takes it over a signal handler may raise; then the descriptor
+        would stay open, and the process at its other side wait for ever.
 
         :param make: returns a number that is no standard stream's.
         """
