@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import builtins
 import errno
-import operator
 import os
 import selectors
 import socket
@@ -38,8 +37,6 @@ MOST = 64
 
 GRACE = 1.0
 """Seconds that a connection may be pending even if there are `MOST`."""
-
-_ACCEPT = operator.methodcaller("accept")
 
 _LONGEST_SLEEP = 1e6  # seconds, which every system call takes
 
@@ -273,7 +270,7 @@ class PendingConnections:
             try:
                 with limit_named():
                     # Noted by a C function: a signal handler that raises behind the call must not have it dropped.
-                    any(map(taken.append, map(_ACCEPT, (self._listening,))))
+                    any(map(taken.append, map(type(self._listening).accept, (self._listening,))))
                     accepted, address = moved(taken[0][0]), taken[0][1]
                 name = _name_of(accepted, address)
                 connection, handshake = self._begin_handshake(accepted)
