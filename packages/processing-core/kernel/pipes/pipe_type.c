@@ -60,33 +60,45 @@ static void pipe_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-static bool ring_or_none(PyObject *object, int fd)
+/* Whether what is given are a ring and the owner of its doorbell, or None twice. */
+static bool is_direction(PyObject *ring, PyObject *owner)
 {
-    if (object != Py_None && !queue_check(object)) return false;
-    if ((object != Py_None) == (fd >= 0)) return true;
+    if (ring != Py_None && !queue_check(ring)) return false;
+    if ((ring == Py_None) == (owner == Py_None)) return true;
     PyErr_SetString(PyExc_ValueError, "each ring needs its doorbell");
     return false;
 }
 
-/* PipeEnd(incoming, outgoing, read_fd, write_fd): the descriptors are its own from now on. */
+/* The owner gives its descriptor up to `fd`: no signal handler runs between the two. */
+static bool take_over(PyObject *owner, int *fd)
+{
+    if (owner == Py_None) return true;
+    PyObject *number = PyObject_CallMethod(owner, "detach", NULL);
+    if (!number) return false;
+    *fd = (int)PyLong_AsLong(number);
+    Py_DECREF(number);
+    return !PyErr_Occurred();
+}
+
+/* PipeEnd(incoming, outgoing, reading, writing): the descriptors are its own from now on. */
 static PyObject *pipe_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    PyObject *incoming, *outgoing;
-    int read_fd, write_fd;
+    PyObject *incoming, *outgoing, *reading, *writing;
     if (kwargs && PyDict_Size(kwargs)) return PyErr_Format(PyExc_TypeError, "PipeEnd() takes no keywords");
-    if (!PyArg_ParseTuple(args, "OOii", &incoming, &outgoing, &read_fd, &write_fd) || !ring_or_none(incoming, read_fd)
-        || !ring_or_none(outgoing, write_fd))
+    if (!PyArg_ParseTuple(args, "OOOO", &incoming, &outgoing, &reading, &writing) || !is_direction(incoming, reading)
+        || !is_direction(outgoing, writing))
         return NULL;
     allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     pipe_object *p = (pipe_object *)alloc(type, 0);
     if (!p) return NULL;
     p->incoming = incoming == Py_None ? NULL : Py_NewRef(incoming);
     p->outgoing = outgoing == Py_None ? NULL : Py_NewRef(outgoing);
-    p->read_fd = read_fd;
-    p->write_fd = write_fd;
+    p->read_fd = p->write_fd = -1;
     store_relaxed(&p->send_spin.credit, SPIN_CREDIT);
     store_relaxed(&p->receive_spin.credit, SPIN_CREDIT);
-    return (PyObject *)p;
+    if (take_over(reading, &p->read_fd) && take_over(writing, &p->write_fd)) return (PyObject *)p;
+    Py_DECREF(p);
+    return NULL;
 }
 
 /* doorbell(ring), which is new: (reading end, writing end) */
@@ -96,7 +108,10 @@ static PyObject *py_doorbell(PyObject *Py_UNUSED(module), PyObject *ring)
     if (!queue_check(ring)) return NULL;
     if (!platform_doorbell_make(fds)) return raise_errno();
     outcome o = platform_doorbell_rings_own(fds[0]) ? OK : polling_begin(ring_of(ring), fds[0]);
-    return o == OK ? Py_BuildValue("ii", fds[0], fds[1]) : raise_outcome(o);
+    if (o == OK) return Py_BuildValue("ii", fds[0], fds[1]);
+    platform_close(fds[0]);
+    platform_close(fds[1]);
+    return raise_outcome(o);
 }
 
 static PyMethodDef methods[] = {

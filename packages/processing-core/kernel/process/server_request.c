@@ -58,12 +58,25 @@ static bool send_request(int control, struct request *request, struct descriptor
     return n >= 0;
 }
 
-/* request_child(control, parcel, lifeline, inherited): (kind, value, slot, serial, pidfd, report socket). */
+/* Whether the list, which closes what is in it, owns the descriptor now; else it is closed. */
+static bool give(PyObject *owner, int fd)
+{
+    PyObject *number = PyLong_FromLong(fd);
+    bool given = number && PyList_Append(owner, number) == 0;
+    Py_XDECREF(number);
+    if (!given) platform_close(fd);
+    return given;
+}
+
+/* request_child(control, parcel, lifeline, inherited, owner): (kind, value, slot, serial); the socket of the report, and
+   the child's pidfd if there is one, are appended to the owner. */
 static PyObject *py_request_child(PyObject *Py_UNUSED(module), PyObject *args)
 {
     int control, lifeline, inherited, pair[2];
-    PyObject *parcel;
-    if (!PyArg_ParseTuple(args, "iOii", &control, &parcel, &lifeline, &inherited) || !parcel_check(parcel)) return NULL;
+    PyObject *parcel, *owner;
+    if (!PyArg_ParseTuple(args, "iOiiO!", &control, &parcel, &lifeline, &inherited, &PyList_Type, &owner)
+        || !parcel_check(parcel))
+        return NULL;
     cell_id id = ((handle_object *)parcel)->id;
     struct request request = {.has_lifeline = lifeline >= 0,
                               .has_inherited = inherited >= 0,
@@ -93,8 +106,11 @@ static PyObject *py_request_child(PyObject *Py_UNUSED(module), PyObject *args)
         errno = error;
         return PyErr_Occurred() ? NULL : raise_errno();
     }
-    return Py_BuildValue("y#iiKii", &answer.kind, (Py_ssize_t)(n ? 1 : 0), (int)answer.value, (int)answer.slot,
-                         (unsigned long long)answer.serial, got.n ? got.fds[0] : -1, pair[0]);
+    bool owned = give(owner, pair[0]);
+    for (uint32_t i = 0; i < got.n; i++) owned &= give(owner, got.fds[i]);
+    return owned ? Py_BuildValue("y#iiK", &answer.kind, (Py_ssize_t)(n ? 1 : 0), (int)answer.value, (int)answer.slot,
+                                 (unsigned long long)answer.serial)
+                 : NULL;
 }
 
 /* -- the spare -- */

@@ -90,16 +90,17 @@ def fork_several(most: int, /) -> tuple[list[tuple[int, int, int]], int] | None:
     """
 
 def request_child(
-    control: int, parcel: Parcel, lifeline: int, inherited: int, /
-) -> tuple[bytes, int, int, int, int, int]:
+    control: int, parcel: Parcel, lifeline: int, inherited: int, owner: list[int], /
+) -> tuple[bytes, int, int, int]:
     """Ask a forkserver for a child, and wait for the answer. Blocks.
 
     The message carries no reference to the parcel: the caller must hold it until the answer.
 
     :param lifeline: The child's end of it; -1 for none.
     :param inherited: The child's end of the socket with its inherited descriptors; -1 for none.
-    :return: the kind of the answer (empty if no process is left to send one), its value, the child's slot and serial,
-        its pidfd (-1: none), and the socket over which the server will report.
+    :param owner: closes what is in it: the socket over which the server will report, and the child's pidfd if there is
+        a child, are appended.
+    :return: the kind of the answer (empty if no process is left to send one), its value, the child's slot and serial.
     :raises OSError: if the server is gone.
     """
 

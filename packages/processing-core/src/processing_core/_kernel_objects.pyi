@@ -4,7 +4,7 @@ At run time they are in `processing_core._kernel`; there is no module of this na
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, Self, TypeAlias, TypeVar, final
+from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, final
 
 from _typeshed import ReadableBuffer, WriteableBuffer
 
@@ -202,11 +202,23 @@ class Observer:
 
     def close(self) -> None: ...
 
+class SupportsDetach(Protocol):
+    """The owner of a descriptor."""
+
+    def detach(self) -> int: ...
+
 class PipeEnd:
     """An end of a pipe: a ring to receive from, one to send into, and the descriptors of their doorbells."""
 
-    def __new__(cls, incoming: Queue[Any] | None, outgoing: Queue[Any] | None, read_fd: int, write_fd: int, /) -> Self:
-        """Take over the descriptors; -1 where there is no ring."""
+    def __new__(
+        cls,
+        incoming: Queue[Any] | None,
+        outgoing: Queue[Any] | None,
+        reading: SupportsDetach | None,
+        writing: SupportsDetach | None,
+        /,
+    ) -> Self:
+        """Take over the descriptors, which are detached from their owners; ``None`` where there is no ring."""
 
     @property
     def closed(self) -> bool: ...

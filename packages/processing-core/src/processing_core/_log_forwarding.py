@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from queue import Full
 
 from processing_core import _forks
-from processing_core._fds.descriptors import Descriptor, open_file
+from processing_core._fds.descriptors import Descriptor, opened
 from processing_core._log_records import message_of, record_of
 from processing_core._logging import NAME, forward_logs, forwards
 from processing_core._native import _kernel
@@ -101,7 +101,7 @@ def _send_crashes(queue: _kernel.Queue[Any]) -> None:
     if faulthandler.is_enabled() or not hasattr(os, "memfd_create"):
         return
     with _forks.without_forks():
-        file = _forks.keep_private(Descriptor(_kernel.above_standard(os.memfd_create("crash"))))
+        file = _forks.keep_private(Descriptor.of(os.memfd_create, "crash"))
     faulthandler.enable(file.fileno())
     _state.crash_file = file  # open as long as the process lives
     queue.put((CRASH_FILE, os.getpid(), str(relatives.current.name), file.fileno()))
@@ -174,7 +174,7 @@ class _Receiver:
 
     def _open_crash_file(self, pid: int, name: str, fd: int) -> None:
         try:
-            self._crash_files[pid] = name, Descriptor(open_file(f"/proc/{pid}/fd/{fd}", os.O_RDONLY))
+            self._crash_files[pid] = name, opened(f"/proc/{pid}/fd/{fd}", os.O_RDONLY)
         except OSError:
             pass  # the child has ended already
 

@@ -49,6 +49,7 @@ from processing_core._exit import watch_exit as watch_exit
 from processing_core._family import ensure_family as ensure_family
 from processing_core._fds.descriptors import Descriptor as Descriptor
 from processing_core._fds.descriptors import Lent as Lent
+from processing_core._fds.descriptors import Numbers as Numbers
 from processing_core._fds.descriptors import borrowed_socket as borrowed_socket
 from processing_core._fds.descriptors import duplicate as duplicate
 from processing_core._fds.descriptors import is_scarcity as is_scarcity
@@ -56,6 +57,7 @@ from processing_core._fds.descriptors import limit_named as limit_named
 from processing_core._fds.descriptors import open_file as open_file
 from processing_core._fds.descriptors import open_pidfd as open_pidfd
 from processing_core._fds.descriptors import open_pipe as open_pipe
+from processing_core._fds.descriptors import opened as opened
 from processing_core._fds.descriptors import polled as polled
 from processing_core._fds.descriptors import polled_now as polled_now
 from processing_core._fds.descriptors import readable as readable
@@ -205,6 +207,7 @@ __all__ = [
     "ForkingPickler",
     "Handle",
     "Lent",
+    "Numbers",
     "Lock",
     "LockedScalar",
     "LongWait",
@@ -258,6 +261,7 @@ __all__ = [
     "claim",
     "on_demand",
     "open_file",
+    "opened",
     "open_pidfd",
     "open_pipe",
     "own_methods",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 
 from processing_core._fds.descriptors import Descriptor, borrowed_socket, duplicate, scarcity
@@ -142,12 +141,10 @@ def _receive(sock: _socket.socket, size: int) -> list[int]:
     if not message and not descriptors:
         raise EOFError
     if len(descriptors) != size:
-        for fd in descriptors:
-            os.close(fd)
         if message[:1] == bytes([size % 256]) and len(descriptors) < size:
             raise scarcity()  # the system dropped the others
         raise OSError(f"{size} descriptors were to be received, and {len(descriptors)} arrived")
-    return descriptors
+    return descriptors.take()
 
 
 class AbstractReducer:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from processing_core import _forks
-from processing_core._fds.descriptors import Descriptor, open_file
+from processing_core._fds.descriptors import Descriptor, opened
 from processing_core._native import _kernel
 from processing_core._process_state import state as relatives
 from processing_core._trace_format import HEADER, MAGIC, TASK
@@ -104,10 +104,10 @@ def begin_member() -> None:
 
 
 def _open(stem: str) -> None:
-    file = Descriptor(open_file(f"{stem}.events", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    file = opened(f"{stem}.events", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     os.ftruncate(file.fileno(), LARGEST)
     os.pwrite(file.fileno(), HEADER.pack(MAGIC, HEADER.size, 0, os.getpid(), time.monotonic_ns()), 0)
-    _state.texts = Descriptor(open_file(f"{stem}.names", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+    _state.texts = opened(f"{stem}.names", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     parent = relatives.parent
     _write({"process": relatives.current.name, "parent": None if parent is None else parent[1]})
     _kernel.trace_start(file.fileno(), LARGEST)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 
 from processing_core.annotations import TYPE_CHECKING, Any, Protocol
 from processing_core.lowlevel import Descriptor, at_exit, open_file
@@ -129,17 +129,18 @@ def bind(listening: socket.socket, address: Address | None, family: str) -> Boun
         listening.bind(("::1" if family == "AF_INET6" else "localhost", 0) if address is None else address)
         return _Name(listening.getsockname())
     if address is None:
-        return (
-            _without_name(*_bind_somewhere(listening)) if _nameless_work() else _SocketFile(*_bind_somewhere(listening))
-        )
+        return _bind_somewhere(listening, nameless=_nameless_work())
     listening.bind(address)
     if isinstance(address, tuple) or _is_abstract(address):
         return _Name(listening.getsockname())
     return _SocketFile(os.fsdecode(address))
 
 
-def _bind_somewhere(listening: socket.socket) -> tuple[str, str]:
-    """Bind to a file in a new folder of this user's; its path, and the folder's."""
+def _bind_somewhere(listening: socket.socket, *, nameless: bool) -> Bound:
+    """Bind to a file in a new folder of this user's.
+
+    :param nameless: remove both at once, and have the file found by way of a descriptor.
+    """
     import tempfile  # here, for its import takes 3 ms that few programs need
 
     try:
@@ -147,22 +148,24 @@ def _bind_somewhere(listening: socket.socket) -> tuple[str, str]:
     except FileNotFoundError:
         os.close(open_file(os.devnull, os.O_RDONLY))  # says so if no descriptor is left, which this error hides
         raise
-    folder = tempfile.mkdtemp(prefix="processing-", dir=usual if len(os.fsencode(usual)) <= LONGEST_FOLDER else "/tmp")
-    path = os.path.join(folder, "listener")
+    parent = usual if len(os.fsencode(usual)) <= LONGEST_FOLDER else "/tmp"
+    bound: Bound | None = None
+    made: list[str] = []
     try:
+        # Noted by a C function: a signal handler may raise behind the call.
+        any(map(made.append, map(partial(tempfile.mkdtemp, prefix="processing-", dir=parent), (None,))))
+        path = os.path.join(made[0], "listener")
         listening.bind(path)
-    except BaseException:
-        os.rmdir(folder)
-        raise
-    return path, folder
-
-
-def _without_name(path: str, folder: str) -> _OpenFile:
-    try:
-        return _OpenFile(open_without_access(path))
+        if nameless:
+            return _OpenFile(open_without_access(path))
+        bound = _SocketFile(path, made[0])
+        return bound
     finally:
-        os.unlink(path)
-        os.rmdir(folder)
+        if bound is None:
+            for folder in made:
+                with suppress(FileNotFoundError):
+                    os.unlink(os.path.join(folder, "listener"))
+                os.rmdir(folder)
 
 
 def _nameless_work() -> bool:
@@ -178,7 +181,7 @@ def _system_finds_nameless() -> bool:
     from processing_queues._handshake_start import new_socket
 
     with new_socket("AF_UNIX") as listening, new_socket("AF_UNIX") as client:
-        file = _without_name(*_bind_somewhere(listening))
+        file = _bind_somewhere(listening, nameless=True)
         listening.listen(1)
         try:
             client.connect(file.address)

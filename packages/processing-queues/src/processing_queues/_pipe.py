@@ -11,6 +11,7 @@ from processing_core.lowlevel import (
     PIPE_MESSAGES,
     Descriptor,
     Lent,
+    Numbers,
     PipeEnd,
     doorbell,
     own_methods,
@@ -27,7 +28,13 @@ __all__ = ["Pipe"]
 class PipeConnection(AwaitablePipe, PipeEnd, Connection):
     """An end of a `Pipe`: what `Connection` says, by messages in the family's arena."""
 
-    def __init__(self, incoming: Ring[Any] | None, outgoing: Ring[Any] | None, read_fd: int, write_fd: int) -> None:
+    def __init__(
+        self,
+        incoming: Ring[Any] | None,
+        outgoing: Ring[Any] | None,
+        read_fd: _Sent,
+        write_fd: _Sent,
+    ) -> None:
         """Everything was done by the kernel's ``__new__``."""
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -59,20 +66,22 @@ def Pipe(duplex: bool = True) -> tuple[Connection, Connection]:
     ring, read_fd, write_fd = _direction()
     if not duplex:
         return (
-            PipeConnection(ring, None, read_fd.detach(), -1),
-            PipeConnection(None, ring, -1, write_fd.detach()),
+            PipeConnection(ring, None, read_fd, None),
+            PipeConnection(None, ring, None, write_fd),
         )
     back, back_read_fd, back_write_fd = _direction()
     return (
-        PipeConnection(ring, back, read_fd.detach(), back_write_fd.detach()),
-        PipeConnection(back, ring, back_read_fd.detach(), write_fd.detach()),
+        PipeConnection(ring, back, read_fd, back_write_fd),
+        PipeConnection(back, ring, back_read_fd, write_fd),
     )
 
 
 def _direction() -> tuple[Ring[Any], Descriptor, Descriptor]:
     ring: Ring[Any] = Ring(PIPE_MESSAGES, PIPE_BYTES)
-    read_fd, write_fd = doorbell(ring)
-    return ring, Descriptor(read_fd), Descriptor(write_fd)
+    numbers = Numbers()
+    any(map(numbers.extend, map(doorbell, (ring,))))
+    read_fd, write_fd = Descriptor.all_of(numbers)
+    return ring, read_fd, write_fd
 
 
 def _lent(fd: int) -> Lent | None:
@@ -83,12 +92,7 @@ _Sent = Lent | Descriptor | None
 
 
 def _arrived(incoming: Ring[Any] | None, outgoing: Ring[Any] | None, read_fd: _Sent, write_fd: _Sent) -> PipeConnection:
-    return PipeConnection(
-        incoming,
-        outgoing,
-        -1 if read_fd is None else read_fd.detach(),
-        -1 if write_fd is None else write_fd.detach(),
-    )
+    return PipeConnection(incoming, outgoing, read_fd, write_fd)
 
 
 register_factory("Pipe", Pipe)

@@ -6,6 +6,7 @@ import os
 import select
 from typing import Any, NamedTuple
 
+from processing_core.lowlevel import Descriptor
 from processing_testing.crash.scenario import Scenario, Tally, scenario
 
 
@@ -34,10 +35,9 @@ class _Pipe(Scenario[Ends]):
 
     def prepare(self) -> Ends:
         ring = self.k.Queue(self.k.PIPE_MESSAGES, self.k.PIPE_BYTES)
-        read_fd, write_fd = self.k.doorbell(ring)
-        world = Ends(
-            self.k.PipeEnd(ring, None, read_fd, -1), self.k.PipeEnd(None, ring, -1, write_fd), self.k.Lock(), Tally()
-        )
+        reading, writing = map(Descriptor, self.k.doorbell(ring))
+        receiver, sender = self.k.PipeEnd(ring, None, reading, None), self.k.PipeEnd(None, ring, None, writing)
+        world = Ends(receiver, sender, self.k.Lock(), Tally())
         if self.slept:
             assert not world.receiver.poll(0.01)
             assert not world.receiver._watch()  # on a busy machine the time is up before `poll` sleeps

@@ -13,11 +13,12 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import repeat, starmap
 
 from processing_core._native import _kernel
 from processing_core._platform import READABLE, DescriptorSet, Poller, open_ends, open_process
 from processing_core._platform import close as close_descriptor
-from processing_core.annotations import TYPE_CHECKING, ParamSpec, Self, TypeAlias, TypeVar
+from processing_core.annotations import TYPE_CHECKING, Any, ParamSpec, Self, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import _socket
@@ -26,6 +27,7 @@ __all__ = [
     "Deposits",
     "Descriptor",
     "Lent",
+    "Numbers",
     "Reduced",
     "borrowed_socket",
     "duplicate",
@@ -36,6 +38,7 @@ __all__ = [
     "open_pidfd",
     "open_pipe",
     "open_set",
+    "opened",
     "polled",
     "polled_now",
     "readable",
@@ -72,17 +75,27 @@ class Descriptor:
         self._identity = _kernel.file_identity(self._fd)
 
     @classmethod
-    def of(cls, make: Callable[[T], int], argument: T) -> Self:
-        """What a C function makes, or gives away, owned at once.
+    def of(cls, make: Callable[..., int], *arguments: Any) -> Self:
+        """What a C function makes, or gives away, owned at once; moved if it has a standard stream's number.
 
         Between a call that returns a number and one that takes it over a signal handler may raise; then the descriptor
         would stay open, and the process at its other side wait for ever.
-
-        :param make: returns a number that is no standard stream's.
         """
         made = cls.__new__(cls)
-        any(map(functools.partial(setattr, made, "_fd"), map(make, (argument,))))
+        own = functools.partial(setattr, made, "_fd")
+        any(map(own, starmap(make, (arguments,))))
+        if 0 <= made._fd <= _STANDARD:
+            any(map(own, map(_kernel.above_standard, (made.detach(),))))
         made._identity = _kernel.file_identity(made._fd)
+        return made
+
+    @classmethod
+    def all_of(cls, numbers: list[int]) -> list[Self]:
+        """Take over descriptors that another object owned, and leave its list empty."""
+        made = [cls.__new__(cls) for _ in numbers]
+        any(map(setattr, reversed(made), repeat("_fd"), map(numbers.pop, repeat(-1, len(made)))))
+        for one in made:
+            one._identity = _kernel.file_identity(one._fd)
         return made
 
     def fileno(self) -> int:
@@ -101,7 +114,8 @@ class Descriptor:
     def close(self) -> None:
         """Close it; a second call does nothing."""
         if self.is_open():
-            close_descriptor(self.detach())
+            fd, self._fd = self._fd, -1
+            close_descriptor(fd)
         self._fd = -1
 
     def __del__(
@@ -127,14 +141,21 @@ class Lent:
 
     def detach(self) -> int:
         """A copy of it: to ``copy.copy`` it is that of the original."""
-        return duplicate(self._fd)
+        return Descriptor.of(duplicate, self._fd).detach()
 
     def __reduce__(self) -> Reduced:
-        descriptor = Descriptor(self._fd)
-        try:
-            return descriptor.__reduce__()
-        finally:
-            descriptor.detach()
+        return _Transport.send(self._fd)
+
+
+class Numbers(list[int]):
+    """What C functions have made, by number; it closes those that no `Descriptor.all_of` has taken over.
+
+    They are its own as soon as they are made, if ``map`` calls both the function and ``extend``.
+    """
+
+    def __del__(self, _close: Callable[[int], None] = close_descriptor) -> None:
+        for fd in self:
+            _close(fd)
 
 
 Reduced: TypeAlias = "tuple[Callable[..., Descriptor], tuple[object, ...]]"
@@ -209,22 +230,24 @@ def _name_limit(error: OSError) -> None:
 duplicate: Callable[[int], int] = _kernel.duplicate
 
 
-def open_file(path: str, flags: int, mode: int = 0o777) -> int:
+def opened(path: str, flags: int, mode: int = 0o777) -> Descriptor:
     """Open a file, as ``os.open`` does."""
     with limit_named():
-        return _kernel.above_standard(os.open(path, flags | _NOT_INHERITED, mode))
+        return Descriptor.of(os.open, path, flags | _NOT_INHERITED, mode)
+
+
+def open_file(path: str, flags: int, mode: int = 0o777) -> int:
+    """The number of `opened`, which is the caller's to close."""
+    return opened(path, flags, mode).detach()
 
 
 def open_pipe() -> tuple[Descriptor, Descriptor]:
     """The ends of a new pipe, for reading and for writing."""
     with limit_named():
-        reading, writing = open_ends()
-        try:
-            read_end = Descriptor(reading)
-        except BaseException:
-            close_descriptor(writing)
-            raise
-        return read_end, Descriptor(writing)
+        numbers = Numbers()
+        any(map(numbers.extend, starmap(open_ends, ((),))))
+        read_end, write_end = Descriptor.all_of(numbers)
+        return read_end, write_end
 
 
 def open_pidfd(pid: int) -> Descriptor:

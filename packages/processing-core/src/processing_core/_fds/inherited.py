@@ -143,4 +143,4 @@ def _receive_all(far_end: _socket.socket) -> Iterator[Descriptor]:
         message, descriptors = scm_rights.receive(far_end, 1, _BATCH)
         if not message:
             return
-        yield from map(Descriptor, descriptors)
+        yield from Descriptor.all_of(descriptors)

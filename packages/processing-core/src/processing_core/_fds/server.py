@@ -67,18 +67,25 @@ class _FdServer:
         self.address = unused_address()
         self._deposits: dict[bytes, _Deposit] = {}
         self._shared: set[bytes] = set()  # the first halves of keys that may be used any number of times
+        self._thread: threading.Thread | None = None
+        self._serves = False  # its thread has begun to
+        self._token = os.urandom(_TOKEN)
         self._socket = sockets.datagrams()
         try:
             self._reserve = Descriptor.of(duplicate, self._socket.fileno())
-        except OSError:
+            _kernel.datagrams_require(self._socket.fileno(), int.from_bytes(self._token))
+            scm_rights.ask_for_senders(self._socket)
+            keep_private(self)
+            self._socket.bind(self.address)
+        except BaseException:
             self._socket.close()
             raise
-        self._token = os.urandom(_TOKEN)
-        _kernel.datagrams_require(self._socket.fileno(), int.from_bytes(self._token))
-        scm_rights.ask_for_senders(self._socket)
-        keep_private(self)
-        self._socket.bind(self.address)
-        threading.Thread(target=self._serve, name="processing-fd-server", daemon=True).start()
+
+    def begin(self) -> None:
+        """Have a thread serve; none is left without one by a start that an exception of a signal handler interrupts."""
+        if not self._serves and (self._thread is None or not self._thread.is_alive()):
+            self._thread = threading.Thread(target=self._serve, name="processing-fd-server", daemon=True)
+            self._thread.start()
 
     def put(self, fd: int) -> bytes:
         """Keep a copy of a descriptor; return its key."""
@@ -96,7 +103,9 @@ class _FdServer:
         self._end_if_empty()
 
     def _end_if_empty(self) -> None:
-        if not self._deposits:
+        if not self._deposits and not self._serves:
+            self.close()
+        elif not self._deposits:
             with suppress(OSError):  # the queue of requests is full: it is awake anyway
                 scm_rights.send(self._socket, self._token, [], socket.MSG_DONTWAIT, self.address)
 
@@ -130,7 +139,9 @@ class _FdServer:
 
     def _serve(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are the main thread's
-        serving = True
+        with without_forks():
+            serving = not self._serves and _FdServer.current is self
+            self._serves |= serving
         while serving:
             readable(self._socket.fileno(), None)
             with without_forks():
@@ -143,7 +154,7 @@ class _FdServer:
         """Take one request. Descriptors from a process that is no member are closed, and its request is ignored."""
         self._reserve.close()  # for what is received
         request, descriptors, sender = scm_rights.receive_from(self._socket, _REQUEST, 1)
-        received = [Descriptor(fd) for fd in descriptors]
+        received = Descriptor.all_of(descriptors)
         deposit = self._deposits.get(request) if received and _is_known(sender) else None
         if deposit is not None:
             with suppress(OSError):
@@ -171,12 +182,14 @@ def _is_known(sender: scm_rights.Sender | None) -> bool:
 def deposit(fd: int) -> tuple[bytes, bytes]:
     """Keep a copy of a descriptor to be fetched; return the address and the key. Does not block."""
     with without_forks():
-        if _FdServer.current is None:
-            _FdServer.current = _FdServer()
+        before = Deposits.made
         try:
+            if _FdServer.current is None:
+                _FdServer.current = _FdServer()
+            _FdServer.current.begin()
             return _FdServer.current.address, _FdServer.current.put(fd)
-        except OSError:
-            _FdServer.current.recall(Deposits.made)  # it ends if it has nothing
+        except BaseException:
+            recall(before)  # it ends if it has nothing
             raise
 
 
@@ -206,7 +219,7 @@ class Shared:
 
 
 _unfetched: list[tuple[bytes, bytes]] = []
-"""Addresses and keys of what this process had no descriptor left for; changed by single operations of a list."""
+"""Addresses and keys of what this process could not fetch, or was interrupted at; changed by single operations."""
 
 
 def fetch(address: bytes, key: bytes) -> Descriptor:
@@ -217,14 +230,15 @@ def fetch(address: bytes, key: bytes) -> Descriptor:
     :raises HandleError: if the sender is gone, or the descriptor was fetched before.
     :raises TimeoutError: if the sender has not answered in 30 seconds.
     :raises OSError: if this process may open no more descriptors: then the sender's copy is dropped with the next
-        fetch.
+        fetch, as it is after an interrupt.
     """
     try:
         descriptor = _fetch(address, key)
-    except OSError as error:
-        if is_scarcity(error):
+    except BaseException as error:
+        if not isinstance(error, (HandleError, TimeoutError)):  # it may also be a signal handler's
             _unfetched.append((address, key))
-            _let_drop()  # which takes less
+            if is_scarcity(error):
+                _let_drop()  # which takes less
         raise
     _let_drop()
     return descriptor
@@ -244,7 +258,7 @@ def _fetch(address: bytes, key: bytes) -> Descriptor:
             raise HandleError(
                 "the process that sent this descriptor is gone, or has nothing more to be fetched"
             ) from None
-    received = [Descriptor(fd) for fd in descriptors]
+    received = Descriptor.all_of(descriptors)
     if proof != key[_REQUEST:]:
         raise HandleError(_GONE)
     if not received:  # the system dropped it

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import _socket
 import os
 import socket
 
 from processing_core._fds.descriptors import Descriptor, Lent, limit_named
-from processing_core._native import _kernel
 from processing_core.annotations import Any
 
 __all__ = ["above_standard", "datagrams", "reduce_socket"]
@@ -17,17 +17,18 @@ def above_standard(made: socket.socket) -> socket.socket:
     if made.fileno() > 2:
         return made
     family, kind, proto, timeout = made.family, made.type, made.proto, made.gettimeout()
-    return _of_descriptor(_kernel.above_standard(made.detach()), family, kind, proto, timeout)
+    return _of_descriptor(Descriptor.of(_socket.socket.detach, made), family, kind, proto, timeout)
 
 
-def _of_descriptor(fd: int, family: int, kind: int, proto: int, timeout: float | None) -> socket.socket:
-    """A socket with a timeout.
+def _of_descriptor(owner: Descriptor, family: int, kind: int, proto: int, timeout: float | None) -> socket.socket:
+    """A socket with a timeout, which takes the descriptor over.
 
     Whether a descriptor blocks is a flag that all processes share which have it, so a socket without a timeout leaves
     it alone: another process may have begun to serve it by `asyncio`, which does not expect it to block.
     """
-    blocks = os.get_blocking(fd)
-    made = socket.socket(family, kind, proto, fd)
+    blocks = os.get_blocking(owner.fileno())
+    made = socket.socket(family, kind, proto, owner.fileno())
+    owner.detach()  # only now: if a signal handler has raised, it notices that the socket has closed it
     if timeout is not None:
         made.settimeout(timeout)
     elif made.gettimeout() is not None:  # the program's `socket.setdefaulttimeout`
@@ -54,4 +55,5 @@ def reduce_socket(sent: socket.socket) -> tuple[Any, ...]:
 
 
 def _arrived(descriptor: Descriptor | Lent, family: int, kind: int, proto: int, timeout: float | None) -> socket.socket:
-    return above_standard(_of_descriptor(descriptor.detach(), family, kind, proto, timeout))
+    owner = descriptor if isinstance(descriptor, Descriptor) else Descriptor(descriptor.detach())
+    return _of_descriptor(owner, family, kind, proto, timeout)

@@ -32,7 +32,7 @@ def receive_from(connection: socket.socket, size: int, most: int) -> tuple[bytes
     return message, descriptors, Sender(0, os.geteuid())
 
 
-def receive(connection: socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:
+def receive(connection: socket.socket, size: int, most: int) -> tuple[bytes, _scm_rights.Received]:
     """The next message, and the descriptors that came with it, which programs executed later do not inherit.
 
     Blocks.
@@ -42,8 +42,10 @@ def receive(connection: socket.socket, size: int, most: int) -> tuple[bytes, lis
     :return: an empty message if the sender is gone; fewer descriptors than were sent if this process may not open more.
     """
     # A program that another thread executes between the two calls inherits them.
-    message, ancillary, _, _ = connection.recvmsg(size, socket.CMSG_SPACE(most * _INT_SIZE))
-    descriptors = _scm_rights.descriptors_in(ancillary)
-    for fd in descriptors:
+    received = _scm_rights.Received()
+    received.messages = messages = []
+    any(map(messages.append, map(connection.recvmsg, (size,), (socket.CMSG_SPACE(most * _INT_SIZE),))))
+    message, _ = received.unpack()
+    for fd in received:
         os.set_inheritable(fd, False)
-    return message, descriptors
+    return message, received

@@ -9,16 +9,16 @@ import _socket
 import array
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from processing_core._native import _kernel
-from processing_core.annotations import NamedTuple
+from processing_core.annotations import Any, NamedTuple
 
 __all__ = [
     "MESSAGES",
+    "Received",
     "Sender",
     "ask_for_senders",
-    "descriptors_in",
     "forget_address",
     "receive",
     "receive_from",
@@ -29,6 +29,8 @@ MESSAGES: int = getattr(_socket, "SOCK_SEQPACKET", _socket.SOCK_STREAM)
 """The kind of socket that carries a forkserver's messages."""
 
 _NO_SIGNAL: int = getattr(_socket, "MSG_NOSIGNAL", 0)  # a program may have reset SIGPIPE, which Python ignores
+_STANDARD = 2
+"""The last of the standard streams' descriptors."""
 _INT = struct.Struct("i")
 _CREDENTIALS = struct.Struct("3i")
 
@@ -63,22 +65,67 @@ def ask_for_senders(connection: _socket.socket) -> None:
     connection.setsockopt(_socket.SOL_SOCKET, _socket.SO_PASSCRED, 1)
 
 
-def receive_from(connection: _socket.socket, size: int, most: int) -> tuple[bytes, list[int], Sender | None]:
+class Received(list[int]):
+    """The descriptors that came with a message; those that were not taken are closed with this object.
+
+    They are its own as soon as the system has handed them over: a signal handler may raise behind that call.
+    """
+
+    messages: Sequence[Any] = ()
+    """What ``recvmsg`` has returned, until :meth:`unpack`."""
+
+    def unpack(self) -> tuple[bytes, list[tuple[int, int, bytes]]]:
+        """Fill it with the message's descriptors, none of which is a standard stream's then.
+
+        :return: the message, and its ancillary data.
+        """
+        message, ancillary, *_ = self.messages[0]
+        numbers = _numbers(ancillary)
+        self[:], self.messages = numbers, ()
+        for i, fd in enumerate(numbers):
+            if fd <= _STANDARD:
+                self[i] = -1  # closed if it cannot be moved
+                self[i] = _kernel.above_standard(fd)
+        return message, ancillary
+
+    def take(self) -> list[int]:
+        """The numbers, which are the caller's to close from now on."""
+        numbers = list(self)
+        self[:] = ()
+        return numbers
+
+    def __del__(self, _close: Callable[[int], None] = os.close) -> None:
+        for _, ancillary, *_ in self.messages:
+            self.extend(_numbers(ancillary))
+        for fd in self:
+            if fd >= 0:
+                _close(fd)
+
+
+def _numbers(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
+    descriptors = array.array("i")
+    for level, kind, data in ancillary:
+        if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS):
+            descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+    return descriptors.tolist()
+
+
+def receive_from(connection: _socket.socket, size: int, most: int) -> tuple[bytes, Received, Sender | None]:
     """As :func:`receive`, and the sender."""
-    message, ancillary = _receive(connection, size, most)
+    message, ancillary, received = _receive(connection, size, most)
     sender = None
     for level, kind, data in ancillary:
         if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_CREDENTIALS):
             pid, uid, _ = _CREDENTIALS.unpack(data[: _CREDENTIALS.size])
             sender = Sender(pid, uid)
-    return message, descriptors_in(ancillary), sender
+    return message, received, sender
 
 
 def forget_address(address: bytes) -> None:
     """Nothing: an abstract address is gone with its socket."""
 
 
-def receive(connection: _socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:
+def receive(connection: _socket.socket, size: int, most: int) -> tuple[bytes, Received]:
     """The next message, and the descriptors that came with it, which programs executed later do not inherit.
 
     Blocks.
@@ -87,29 +134,14 @@ def receive(connection: _socket.socket, size: int, most: int) -> tuple[bytes, li
     :param most: how many descriptors may come with it.
     :return: an empty message if the sender is gone; fewer descriptors than were sent if this process may not open more.
     """
-    message, ancillary = _receive(connection, size, most)
-    return message, descriptors_in(ancillary)
+    message, _, received = _receive(connection, size, most)
+    return message, received
 
 
-def _receive(connection: _socket.socket, size: int, most: int) -> tuple[bytes, list[tuple[int, int, bytes]]]:
+def _receive(connection: _socket.socket, size: int, most: int) -> tuple[bytes, list[tuple[int, int, bytes]], Received]:
     # ``socket.recv_fds`` takes no flags on CPython 3.11, and lets programs that are executed inherit what it receives.
     space = _socket.CMSG_SPACE(most * _INT.size) + _socket.CMSG_SPACE(_CREDENTIALS.size)
-    message, ancillary, _, _ = connection.recvmsg(size, space, _socket.MSG_CMSG_CLOEXEC)
-    return message, ancillary
-
-
-def descriptors_in(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
-    """The descriptors in the ancillary data of a message, none of which is a standard stream's."""
-    descriptors = array.array("i")
-    for level, kind, data in ancillary:
-        if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS):
-            descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
-    moved: list[int] = []
-    try:
-        for fd in descriptors:
-            moved.append(_kernel.above_standard(fd))  # closes what it cannot move
-    except OSError:
-        for fd in [*moved, *descriptors[len(moved) + 1 :]]:
-            os.close(fd)
-        raise
-    return moved
+    received = Received()
+    received.messages = messages = []
+    any(map(messages.append, map(connection.recvmsg, (size,), (space,), (_socket.MSG_CMSG_CLOEXEC,))))
+    return *received.unpack(), received

@@ -15,7 +15,7 @@ from processing_core import _bootstrap, _exit, _forks
 from processing_core._current import current_process
 from processing_core._errors import ProcessError
 from processing_core._fds import pairs
-from processing_core._fds.descriptors import Descriptor, readable
+from processing_core._fds.descriptors import Descriptor, Numbers, readable
 from processing_core._forks import keep_private, without_forks
 from processing_core._lifeline import Lifeline
 from processing_core._native import _kernel
@@ -108,15 +108,16 @@ class ForkServer:
             or the server did.
         :raises OSError: if the system refuses.
         """
+        numbers = Numbers()
         try:
-            answer = _kernel.request_child(self._control.fileno(), parcel, lifeline, inherited)
+            answer = _kernel.request_child(self._control.fileno(), parcel, lifeline, inherited, numbers)
         except (BrokenPipeError, ConnectionResetError):
             self._await_end()
             return None
-        kind, value, slot, serial, pidfd, socket_of_report = answer
-        report = Descriptor(socket_of_report)
+        kind, value, slot, serial = answer
+        report, *pidfd = Descriptor.all_of(numbers)
         if kind == protocol.STARTED:
-            return ServedChild(value, Descriptor(pidfd), (slot, serial), report, self)
+            return ServedChild(value, *pidfd, (slot, serial), report, self)
         if kind == protocol.FAILED:
             raise OSError(value, os.strerror(value))
         if kind == protocol.GONE:

@@ -20,7 +20,6 @@ lock, because no answer is sent over the socket that they share.
 from __future__ import annotations
 
 import _socket
-import os
 import struct
 
 from processing_core._fds.descriptors import borrowed_socket
@@ -58,8 +57,6 @@ def refuse_request(control: _socket.socket, failure: int) -> None:
     for fd in descriptors[:1]:
         with borrowed_socket(fd) as report:
             send_report(report, FAILED, failure)
-    for fd in descriptors:
-        os.close(fd)
 
 
 def receive_taken(server_socket: _socket.socket) -> tuple[int, int | None] | None:
@@ -68,11 +65,12 @@ def receive_taken(server_socket: _socket.socket) -> tuple[int, int | None] | Non
     The socket is ``None`` if it did not arrive because this process may open no more descriptors.
     """
     try:
-        message, descriptors = scm_rights.receive(server_socket, _TAKEN.size, 1)
+        message, received = scm_rights.receive(server_socket, _TAKEN.size, 1)
     except BlockingIOError:
         return None
     if not message:  # it was shut down
         return None
+    descriptors = received.take()
     return _TAKEN.unpack(message)[0], descriptors[0] if descriptors else None
 
 

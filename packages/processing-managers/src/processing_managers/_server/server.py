@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from processing_core import HandleError
 from processing_core.annotations import TYPE_CHECKING, Any, Literal
-from processing_core.lowlevel import Descriptor, keep_private, loads, open_file, sub_warning, text_of
+from processing_core.lowlevel import Descriptor, keep_private, loads, opened, sub_warning, text_of
 from processing_managers._client.links import serve_here, stop_serving_here
 from processing_managers._errors import NotExposed, RemoteError
 from processing_managers._platform import private_address
@@ -374,7 +374,7 @@ def _check_room(listener: Listener) -> None:
     """
     taken: list[Descriptor] = []
     try:
-        taken.extend(Descriptor(open_file(os.devnull, os.O_RDONLY)) for _ in range(_ROOM))
+        taken.extend(opened(os.devnull, os.O_RDONLY) for _ in range(_ROOM))
     except BaseException:
         listener.close()
         raise

@@ -112,7 +112,9 @@ class Engine:
             self.calls.drop(index)
             if not isinstance(error, Exception):
                 raise
-            result.resolve(False, self.why_over() or error)
+            over = self.why_over()
+            if not result.resolve(False, over or error) and over is None:
+                raise  # a signal handler's: the task was sent, and has its outcome already
         if self._over is not None:
             self.calls.abort(self._over)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from processing_core.annotations import TYPE_CHECKING
-from processing_core.lowlevel import Descriptor, open_file, write_parts
+from processing_core.lowlevel import Descriptor, opened, write_parts
 
 if TYPE_CHECKING:
     import _socket
@@ -51,7 +51,7 @@ def open_without_access(path: str) -> Descriptor:
 
     :raises OSError: if there is no such file, or the process may open no more.
     """
-    return Descriptor(open_file(path, os.O_PATH))
+    return opened(path, os.O_PATH)
 
 
 def path_of_descriptor(fd: int) -> str:
