@@ -53,6 +53,7 @@ def leaving_nothing(call: Callable[[], object], least: int, room: int = 0) -> Ca
         deadline = time.monotonic() + 10
         while True:
             gc.collect()
+            processing.active_children()  # which drops children that have ended
             now = open_files()
             if len(now) <= len(before) + room:
                 return

@@ -24,13 +24,19 @@ int platform_descriptor_above_standard(int fd)
     return above;
 }
 
+/* With the file's kind, because a file system may give the inode of a file that is gone to a new one. */
+static struct file_identity identity_of(const struct stat *s)
+{
+    return (struct file_identity){(uint64_t)s->st_dev ^ (uint64_t)(s->st_mode & S_IFMT) << 48, s->st_ino};
+}
+
 struct file_identity platform_descriptor_identify(int fd)
 {
     struct stat s;
     int saved = errno;
     bool open = fd >= 0 && fstat(fd, &s) == 0;
     errno = saved;
-    return open ? (struct file_identity){s.st_dev, s.st_ino} : (struct file_identity){0, 0};
+    return open ? identity_of(&s) : (struct file_identity){0, 0};
 }
 
 bool platform_descriptor_is(int fd, const struct file_identity *known)

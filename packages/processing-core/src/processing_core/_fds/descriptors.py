@@ -82,11 +82,8 @@ class Descriptor:
         would stay open, and the process at its other side wait for ever.
         """
         made = cls.__new__(cls)
-        own = functools.partial(setattr, made, "_fd")
-        any(map(own, starmap(make, (arguments,))))
-        if 0 <= made._fd <= _STANDARD:
-            any(map(own, map(_kernel.above_standard, (made.detach(),))))
-        made._identity = _kernel.file_identity(made._fd)
+        any(map(functools.partial(setattr, made, "_fd"), starmap(make, (arguments,))))
+        made._settle()
         return made
 
     @classmethod
@@ -95,8 +92,13 @@ class Descriptor:
         made = [cls.__new__(cls) for _ in numbers]
         any(map(setattr, reversed(made), repeat("_fd"), map(numbers.pop, repeat(-1, len(made)))))
         for one in made:
-            one._identity = _kernel.file_identity(one._fd)
+            one._settle()
         return made
+
+    def _settle(self) -> None:
+        if 0 <= self._fd <= _STANDARD:
+            any(map(functools.partial(setattr, self, "_fd"), map(_kernel.above_standard, (self.detach(),))))
+        self._identity = _kernel.file_identity(self._fd)
 
     def fileno(self) -> int:
         """The number; -1 once closed."""

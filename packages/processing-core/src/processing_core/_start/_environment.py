@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from processing_core._fds.descriptors import is_scarcity, open_file
+from processing_core._fds.descriptors import is_scarcity, opened
 from processing_core._native import _kernel
 from processing_core._platform import umask_and_identity
 from processing_core.annotations import NamedTuple
@@ -48,12 +48,12 @@ def status() -> Status:
 def _read(path: str) -> bytes:
     """The first 8 KiB of a file; nothing if it cannot be opened, for instance because ``/proc`` is not mounted."""
     try:
-        fd = open_file(path, os.O_RDONLY)
+        file = opened(path, os.O_RDONLY)
     except OSError as error:
         if is_scarcity(error):
             raise  # else the forkserver would be taken for one with another identity
         return b""
     try:
-        return os.read(fd, 8192)
+        return os.read(file.fileno(), 8192)
     finally:
-        os.close(fd)
+        file.close()
