@@ -294,7 +294,7 @@ class Engine:
         """Close, and cancel tasks that were not begun, if that is requested."""
         self.close()
         if cancel_queued and self.is_own:
-            self.calls.cancel_queued()
+            self.jobs.withdraw()
             self.finished()
             self.collector.wake_leader()
 
@@ -438,6 +438,9 @@ class _Control:
         pass
 
     def abort(self, error: BaseException) -> None:
+        pass
+
+    def withdraw(self) -> None:
         pass
 
     def widen(self, workers: int) -> None:
