@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import itertools
 import os
 import pickle
@@ -287,6 +288,13 @@ class TestEnds:
         executor.shutdown()
         assert pooling.recorded(path) == []
 
+    @pytest.mark.parametrize(("wrong", "error"), [("1", TypeError), (float("nan"), ValueError)])
+    def test_a_timeout_that_is_no_number(
+        self, executor: ProcessPoolExecutor, wrong: Any, error: type[Exception]
+    ) -> None:
+        with pytest.raises(error, match="timeout"):
+            executor.map(abs, [1], timeout=wrong)
+
     @pytest.mark.parametrize(("chunksize", "buffersize"), [(1, None), (7, None), (1, 2), (3, 2)])
     def test_shutdown_cancels_maps(
         self, context: BaseContext, rendezvous: Rendezvous, path: str, chunksize: int, buffersize: int | None
@@ -314,13 +322,8 @@ class TestEnds:
                 got = [next(results)] if delay else []
                 time.sleep(delay)
                 executor.shutdown(cancel_futures=True)
-                try:
-                    for result in results:
-                        got.append(result)
-                except concurrent.futures.CancelledError:
-                    assert len(got) < 5000
-                else:
-                    assert len(got) == 5000
+                with contextlib.suppress(concurrent.futures.CancelledError):
+                    got.extend(results)
                 assert got == list(range(len(got)))
 
     def test_an_iterable_that_blocks_does_not_hinder_a_shutdown(self, context: BaseContext) -> None:
@@ -497,6 +500,19 @@ class TestAsConcurrentFutures:
             """,
             method,
         )
+
+    @pytest.mark.parametrize("before", ["raise KeyboardInterrupt", "import sys; sys.last_type = 'of a program'"])
+    def test_an_earlier_interrupt_of_a_session_loses_nothing(self, method: str, before: str) -> None:
+        lines = [
+            before,
+            "import processing_core, processing_pool",
+            f"executor = processing_pool.ProcessPoolExecutor(1, processing_core.get_context({method!r}))",
+            "for _ in range(3): _ = executor.submit(print, 'done', flush=True)",
+            "",
+        ]
+        command = [sys.executable, "-W", "error", "-i", "-c", ""]
+        session = subprocess.run(command, input="\n".join([*lines, ""]), capture_output=True, text=True, check=False)
+        assert session.stdout.split() == ["done"] * 3, session.stderr
 
     def test_another_exception_in_its_block_drains(self, context: BaseContext, path: str) -> None:
         def leave() -> None:

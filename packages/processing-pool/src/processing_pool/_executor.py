@@ -10,7 +10,7 @@ from types import TracebackType
 
 from processing_core import BaseContext, get_context
 from processing_core.annotations import Any, ParamSpec, Self, TypeVar
-from processing_core.lowlevel import context_of, limit_named
+from processing_core.lowlevel import checked_timeout, context_of, limit_named
 from processing_pool._base_pool import BasePool
 from processing_pool._compatibility import ExecutorCompatibility
 from processing_pool._errors import PoolBroken, TaskCancelled, join_concurrent_futures
@@ -127,7 +127,8 @@ class ProcessPoolExecutor(ExecutorCompatibility, concurrent.futures.Executor):
         :raises PoolBroken: if the pool is broken already.
         """
         self._check()
-        deadline = None if timeout is None else time.monotonic() + timeout
+        seconds = checked_timeout(timeout)
+        deadline = None if seconds is None else time.monotonic() + seconds
         chunksize = positive(chunksize, "chunksize", "Chunksize must be at least 1")
         items: Any = zip(*iterables, strict=False)
         if type(self).submit is not ProcessPoolExecutor.submit:

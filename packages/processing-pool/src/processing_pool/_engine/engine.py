@@ -342,8 +342,7 @@ class Engine:
         self._release()
 
     def _end_at_exit(self) -> None:
-        interrupted = issubclass(getattr(sys, "last_type", None) or object, KeyboardInterrupt)  # the program by Ctrl-C
-        if self.drains and self.broken is None and not interrupted and self.is_own:
+        if self.drains and self.broken is None and not _ended_by_interrupt() and self.is_own:
             self.close()
             try:
                 self.join()
@@ -406,6 +405,12 @@ class Engine:
         """Wait for the threads and release the channel, unless the caller is one of those threads."""
         if self.channel.join() and self.callback_thread.join():
             self.channel.release()
+
+
+def _ended_by_interrupt() -> bool:
+    """Whether the program ended by Ctrl-C; in an interactive session that only ended one of its inputs."""
+    last = getattr(sys, "last_type", None)
+    return isinstance(last, type) and issubclass(last, KeyboardInterrupt) and not hasattr(sys, "ps1")
 
 
 class _Control:
