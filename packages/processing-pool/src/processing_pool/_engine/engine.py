@@ -278,7 +278,8 @@ class Engine:
             self.state = CLOSED
         self.jobs.close()
         self.finished()
-        self.callback_thread.look()
+        if self.needs_collecting():
+            self.callback_thread.look()
 
     @property
     def is_own(self) -> bool:
