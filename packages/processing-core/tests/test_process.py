@@ -238,7 +238,19 @@ class TestLife:
 
 class TestExitCode:
     @pytest.mark.parametrize(
-        ("code", "expected"), [(None, 0), (0, 0), (7, 7), (255, 255), (-1, 255), (True, 1), ("text", 1), (1.5, 1)]
+        ("code", "expected"),
+        [
+            (None, 0),
+            (0, 0),
+            (7, 7),
+            (255, 255),
+            (-1, 255),
+            (True, 1),
+            ("text", 1),
+            (1.5, 1),
+            (1 << 70, 255),
+            (-(1 << 70), 255),
+        ],
     )
     def test_of_sys_exit(self, context: BaseContext, code: object, expected: int) -> None:
         assert ended(run(context, children.exit_with, code)) == expected

@@ -39,6 +39,27 @@ def elsewhere(function: Callable[[], Any]) -> Any:
     return results[0]
 
 
+@pytest.mark.parametrize(("wrong", "error"), [("1", TypeError), (float("nan"), ValueError)])
+def test_a_timeout_that_is_no_number(manager: Any, wrong: Any, error: type[Exception]) -> None:
+    """It is refused at once: for one that is not a number, the server would wait and spin for ever."""
+    queue, condition = manager.Queue(1), manager.Condition()
+    full = manager.Queue(1)
+    full.put(1)
+    calls: list[Callable[[], object]] = [
+        lambda: queue.get(timeout=wrong),
+        lambda: full.put(2, timeout=wrong),
+        lambda: manager.Lock().acquire(timeout=wrong),
+        lambda: manager.Event().wait(wrong),
+        lambda: manager.Barrier(2).wait(wrong),
+        lambda: condition.wait(wrong),
+        lambda: condition.wait_for(lambda: False, wrong),
+    ]
+    with condition:
+        for call in calls:
+            with pytest.raises(error, match="timeout"):
+                call()
+
+
 class TestUndone:
     @pytest.mark.parametrize("kind", ["Lock", "RLock", "BoundedSemaphore", "Semaphore", "Condition"])
     @pytest.mark.parametrize("block", [False, True], ids=["acquire", "with"])

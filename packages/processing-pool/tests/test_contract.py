@@ -5,6 +5,7 @@ All are behind the same `TaskChannel`: what the engine and the jobs promise does
 
 from __future__ import annotations
 
+import concurrent.futures
 import gc
 import itertools
 import queue
@@ -382,8 +383,11 @@ class TestCancelling:
             running = executor.submit(tasks.report_and_wait, rendezvous.address)
             peer = rendezvous.accept()
             queued = [executor.submit(tasks.square, i) for i in range(5)]
+            results = executor.map(tasks.square, range(5))
             executor.shutdown(wait=False, cancel_futures=True)
             assert all(future.cancelled() for future in queued)
+            with pytest.raises(concurrent.futures.CancelledError):
+                next(results)
             peer.release()
         assert running.result(0) == "released"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import itertools
 import os
 import pickle
@@ -287,6 +288,59 @@ class TestEnds:
         executor.shutdown()
         assert pooling.recorded(path) == []
 
+    @pytest.mark.parametrize(("wrong", "error"), [("1", TypeError), (float("nan"), ValueError)])
+    def test_a_timeout_that_is_no_number(
+        self, executor: ProcessPoolExecutor, wrong: Any, error: type[Exception]
+    ) -> None:
+        with pytest.raises(error, match="timeout"):
+            executor.map(abs, [1], timeout=wrong)
+
+    @pytest.mark.parametrize(("chunksize", "buffersize"), [(1, None), (7, None), (1, 2), (3, 2)])
+    def test_shutdown_cancels_maps(
+        self, context: BaseContext, rendezvous: Rendezvous, path: str, chunksize: int, buffersize: int | None
+    ) -> None:
+        executor = ProcessPoolExecutor(1, context)
+        executor.submit(tasks.report_and_wait, rendezvous.address)
+        peer = rendezvous.accept()
+        record = partial(pooling.record, path)
+        results = executor.map(record, range(2000), chunksize=chunksize, buffersize=buffersize)
+        dropped = executor.map(record, range(100))
+        del dropped
+        executor.shutdown(wait=False, cancel_futures=True)
+        with pytest.raises(concurrent.futures.CancelledError, match="before it had begun"):
+            next(results)
+        peer.release()
+        executor.shutdown()
+        assert pooling.recorded(path) == []
+
+    def test_shutdown_cancels_maps_that_have_begun(self, context: BaseContext) -> None:
+        """What was begun is done, and all else is cancelled: nothing waits for an outcome that never comes."""
+        for delay in [0, 0.001, 0.01] * 10:
+            for chunksize in (1, 3):
+                executor = ProcessPoolExecutor(2, context)
+                results = executor.map(abs, range(5000), chunksize=chunksize)
+                got = [next(results)] if delay else []
+                time.sleep(delay)
+                executor.shutdown(cancel_futures=True)
+                with contextlib.suppress(concurrent.futures.CancelledError):
+                    got.extend(results)
+                assert got == list(range(len(got)))
+
+    def test_an_iterable_that_blocks_does_not_hinder_a_shutdown(self, context: BaseContext) -> None:
+        block = threading.Event()
+
+        def items() -> Iterator[int]:
+            yield 1
+            block.wait(60)
+
+        executor = ProcessPoolExecutor(1, context)
+        results = executor.map(abs, items(), buffersize=10)
+        assert next(results) == 1
+        executor.shutdown(cancel_futures=True)
+        with pytest.raises(concurrent.futures.CancelledError):
+            next(results)
+        block.set()
+
     @pytest.mark.parametrize("name", ["terminate_workers", "kill_workers"])
     def test_the_workers_are_ended(self, context: BaseContext, rendezvous: Rendezvous, name: str) -> None:
         others = set(processing_core.active_children())
@@ -446,6 +500,19 @@ class TestAsConcurrentFutures:
             """,
             method,
         )
+
+    @pytest.mark.parametrize("before", ["raise KeyboardInterrupt", "import sys; sys.last_type = 'of a program'"])
+    def test_an_earlier_interrupt_of_a_session_loses_nothing(self, method: str, before: str) -> None:
+        lines = [
+            before,
+            "import processing_core, processing_pool",
+            f"executor = processing_pool.ProcessPoolExecutor(1, processing_core.get_context({method!r}))",
+            "for _ in range(3): _ = executor.submit(print, 'done', flush=True)",
+            "",
+        ]
+        command = [sys.executable, "-W", "error", "-i", "-c", ""]
+        session = subprocess.run(command, input="\n".join([*lines, ""]), capture_output=True, text=True, check=False)
+        assert session.stdout.split() == ["done"] * 3, session.stderr
 
     def test_another_exception_in_its_block_drains(self, context: BaseContext, path: str) -> None:
         def leave() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from processing_core import BaseContext
-from processing_pool import Pool, WorkerState, worker_id
+from processing_pool import Pool, ProcessPoolExecutor, WorkerState, worker_id
 from processing_pool.lowlevel import quotas, usable_cpus
 from processing_testing.children import pooling, tasks
 from processing_testing.harness import scripts
@@ -20,6 +21,20 @@ from processing_testing.harness.rendezvous import Rendezvous
 @pytest.fixture
 def path(tmp_path: Path) -> str:
     return str(tmp_path / "record")
+
+
+def test_closing_an_idle_pool_needs_no_thread(context: BaseContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that may have no more threads, for want of memory say, must be able to end."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    pool, executor = Pool(1, context=context), ProcessPoolExecutor(1, context)
+    assert (pool.apply(abs, (-1,)), executor.submit(abs, -2).result(30)) == (1, 2)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    pool.close()
+    pool.join()
+    executor.shutdown()
 
 
 class TestNumbers:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+import processing_sync
 from processing_sync import BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
 from processing_testing.children.forking import Child, await_sleep
 from processing_testing.harness.rendezvous import MessageSocket
@@ -138,6 +139,17 @@ def test_a_timeout_as_long_as_a_life(call: Blocking, thing: Any, fork: Fork) -> 
 def test_a_timeout_that_is_no_number(call: Blocking, thing: Any, wrong: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="timeout"):
         call.wait(thing, wrong)
+
+
+@pytest.mark.parametrize(("wrong", "error"), [("1", TypeError), (b"1", TypeError), (float("nan"), ValueError)])
+def test_such_a_timeout_of_a_predicate_and_of_a_barrier(wrong: Any, error: type[Exception]) -> None:
+    condition = processing_sync.Condition()
+    with condition, pytest.raises(error, match="timeout"):
+        condition.wait_for(lambda: False, wrong)
+    with pytest.raises(error, match="timeout"):
+        processing_sync.Barrier(2).wait(wrong)
+    with pytest.raises(error, match="timeout"):
+        processing_sync.Barrier(2, timeout=wrong).wait()
 
 
 def test_other_threads_run_meanwhile(call: Blocking, thing: Any) -> None:

@@ -240,6 +240,14 @@ class TestHandles:
         process.join()
         assert (process.exitcode, queue.size.value, queue.get(), queue.maxsize) == (0, 1, "here", 5)
 
+    @pytest.mark.parametrize("kind", sorted(subclasses.WITH_STATES))
+    def test_a_state_beside_ours(self, kind: str) -> None:
+        thing = subclasses.WITH_STATES[kind](*[1] if kind == "Barrier" else [])
+        queue: Any = processing.Queue()
+        queue.put(thing)
+        got = queue.get()
+        assert (type(got), got, got.tag) == (type(thing), thing, "a tag")
+
     def test_nothing_is_left(self, nothing_left: None) -> None:
         for name in subclasses.KINDS:
             for _ in range(100):

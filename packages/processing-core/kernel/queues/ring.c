@@ -329,7 +329,7 @@ static void write_claim(struct ring *r, const struct incoming *m)
     store_release(&c->job_id, header[0]);
     store_release(&c->index, header[1]);
     uint32_t items = message_items(m->flags, m->data);
-    work_open(c, items ? items : 1);
+    work_open(c, m->flags & MESSAGE_CANCELLED ? 0 : items ? items : 1); /* of what was cancelled, none is to be run */
     crash_point();
     store_release(&c->position, m->position + 1);
 }

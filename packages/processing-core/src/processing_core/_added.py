@@ -43,8 +43,9 @@ class Derivable:
 
     def __setstate__(self, state: Any) -> None:
         # Called by the `__setstate__` of a program's class with what `object.__getstate__` returned.
-        if isinstance(state, dict):
-            self.__dict__.update(state)
+        for part in state if isinstance(state, tuple) else (state,):  # of its dictionary, of its slots
+            for name, value in (part or {}).items():
+                setattr(self, name, value)
 
 
 def _make_without_arguments(cls: type[Any]) -> None:

@@ -182,11 +182,15 @@ def _call_run(process: BaseProcess) -> None:
     process.run()
 
 
+_LONG = 1 << 63
+"""What a C long is less than."""
+
+
 def _system_exit_code(stop: SystemExit) -> int:
     if stop.code is None:
         return 0
     if isinstance(stop.code, int):
-        return stop.code
+        return stop.code if -_LONG <= stop.code < _LONG else -1  # as the interpreter does
     print(stop.code, file=sys.stderr)
     return 1
 

@@ -10,10 +10,10 @@ from types import TracebackType
 
 from processing_core import BaseContext, get_context
 from processing_core.annotations import Any, ParamSpec, Self, TypeVar
-from processing_core.lowlevel import context_of, limit_named
+from processing_core.lowlevel import checked_timeout, context_of, limit_named
 from processing_pool._base_pool import BasePool
 from processing_pool._compatibility import ExecutorCompatibility
-from processing_pool._errors import PoolBroken, join_concurrent_futures
+from processing_pool._errors import PoolBroken, TaskCancelled, join_concurrent_futures
 from processing_pool._futures import Future
 from processing_pool._messages import renewed
 from processing_pool._numbers import positive
@@ -127,7 +127,8 @@ class ProcessPoolExecutor(ExecutorCompatibility, concurrent.futures.Executor):
         :raises PoolBroken: if the pool is broken already.
         """
         self._check()
-        deadline = None if timeout is None else time.monotonic() + timeout
+        seconds = checked_timeout(timeout)
+        deadline = None if seconds is None else time.monotonic() + seconds
         chunksize = positive(chunksize, "chunksize", "Chunksize must be at least 1")
         items: Any = zip(*iterables, strict=False)
         if type(self).submit is not ProcessPoolExecutor.submit:
@@ -146,7 +147,8 @@ class ProcessPoolExecutor(ExecutorCompatibility, concurrent.futures.Executor):
         """Take no more tasks; the workers end when all are done.  In a forked child nothing happens.
 
         :param wait: whether to block until they have ended.
-        :param cancel_futures: whether what has not begun is cancelled.
+        :param cancel_futures: whether what has not begun is cancelled, of maps too: their iterators raise
+            :exc:`concurrent.futures.CancelledError` in its place.
         """
         self._pool._engine.shut_down(cancel_futures)
         if wait and self._pool._engine.is_own:
@@ -170,7 +172,7 @@ class ProcessPoolExecutor(ExecutorCompatibility, concurrent.futures.Executor):
     def _break_down(self, method: str) -> None:
         engine = self._pool._engine
         if not engine.is_over and engine.is_own:
-            engine.calls.cancel_queued()
+            engine.calls.withdraw()
             engine.break_down(PoolBroken(f"the workers were ended by {method}() before this was done"))
 
     def _check(self) -> None:
@@ -189,6 +191,8 @@ def _results(results: Any, deadline: float | None) -> Iterator[Any]:
                 taken.append(results.next(None if deadline is None else max(0.0, deadline - time.monotonic())))
             except StopIteration:
                 return
+            except TaskCancelled as error:
+                raise concurrent.futures.CancelledError(*error.args) from None
             yield taken.pop()  # so that no variable keeps it
     finally:
         results.close()

@@ -12,6 +12,7 @@ cell of the job's function   index of the item, or of the first of some     argu
 CALLS                        WAKE                                           none; it only wakes the leader
 CONTROL                      INITIALIZER_FAILED                             why
 CONTROL                      RESIZED                                        none; jobs send more to more workers
+cell of an imap's function   WITHDRAWN                                      which items were not begun and never will be
 ===========================  =============================================  ===========================
 
 Instead of a result a message may have a `Failure`; an `Unread`, for the first item of a batch that could not be
@@ -33,6 +34,7 @@ __all__ = [
     "INITIALIZER_FAILED",
     "RESIZED",
     "WAKE",
+    "WITHDRAWN",
     "Death",
     "Failed",
     "Failure",
@@ -51,6 +53,7 @@ WAKE = 0
 READY = 1
 INITIALIZER_FAILED = 2
 RESIZED = 3
+WITHDRAWN = (1 << 64) - 1
 
 Row = tuple[int, int, int, bool | list[int], Any]
 """A received outcome: (job_id, index, items, whether the object was unpickled, the object or the error).

@@ -8,7 +8,7 @@ from time import monotonic
 
 from processing_core import StateError
 from processing_core.annotations import TypeVar
-from processing_core.lowlevel import Derivable
+from processing_core.lowlevel import Derivable, checked_timeout
 from processing_core.lowlevel import PriorityQueue as KernelPriorityQueue
 from processing_queues._aliases import QueueAliases
 from processing_queues._awaitable import AwaitableQueue, JoinedQueue
@@ -62,7 +62,8 @@ class OrderedQueue(Derivable, QueueAliases[T], AwaitableQueue[T], JoinedQueue, K
         :param objs: an iterable.
         :param timeout: seconds for all of them; ``None`` waits for ever.
         """
-        deadline = None if timeout is None else monotonic() + timeout
+        seconds = checked_timeout(timeout)
+        deadline = None if seconds is None else monotonic() + seconds
         for obj in list(objs):
             self.put(obj, block, None if deadline is None else max(0.0, deadline - monotonic()))
 

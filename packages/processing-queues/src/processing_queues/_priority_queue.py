@@ -70,8 +70,11 @@ class PriorityQueue(OrderedQueue[T]):
     def __reduce__(self) -> tuple[Any, ...]:
         return (*super().__reduce__()[:2], (self._key,))
 
-    def __setstate__(self, state: tuple[Callable[[T], Any] | None]) -> None:
-        (self._key,) = state
+    def __setstate__(self, state: Any) -> None:
+        if isinstance(state, tuple) and len(state) == 1:
+            (self._key,) = state
+        else:  # of a program's class
+            super().__setstate__(state)
 
 
 def _compared(cls: type) -> tuple[str, ...] | None:

@@ -59,7 +59,8 @@ class AwaitableCondition(AwaitableContext):
         :raises NotHeldError: if the task does not hold the lock.
         :raises OwnerDied: if the lock's owner died.
         """
-        deadline = None if timeout is None else time.monotonic() + float(timeout)
+        seconds = checked_timeout(timeout)
+        deadline = None if seconds is None else time.monotonic() + seconds
         result = predicate()
         while not result:
             left = None if deadline is None else deadline - time.monotonic()

@@ -89,7 +89,8 @@ class Barrier(AwaitableBarrier, threading.Barrier):
         if (count := operator.index(parties)) < 1:
             raise ValueError(f"parties {parties!r}: there must be at least one")
         lock = RLock()
-        self.__setstate__((lock, Condition(lock), lowlevel.Block(8 * (_PARTIES + count)), action, timeout, {}))
+        # Not that of a program's class, which gets what its own `__getstate__` returns.
+        Barrier.__setstate__(self, (lock, Condition(lock), lowlevel.Block(8 * (_PARTIES + count)), action, timeout, {}))
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait until all parties have come.
@@ -101,7 +102,7 @@ class Barrier(AwaitableBarrier, threading.Barrier):
         :raises threading.BrokenBarrierError: if the barrier is broken, or is broken or reset meanwhile.
         :raises TypeError: if ``timeout`` is not a number.
         """
-        timeout = self._timeout if timeout is None else timeout
+        timeout = lowlevel.checked_timeout(self._timeout if timeout is None else timeout)
         return self._locked(partial(self._wait_in_turn, timeout))
 
     def reset(self) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from processing_core import lowlevel
-from processing_core.annotations import TYPE_CHECKING, TypeVar
+from processing_core.annotations import TYPE_CHECKING, Any, TypeVar
 from processing_sync._aliases import ConditionAliases
 from processing_sync._awaitable_condition import AwaitableCondition
 from processing_sync._introspection import Waiter
@@ -63,6 +63,12 @@ class Condition(lowlevel.Derivable, ConditionAliases, AwaitableCondition, lowlev
         def __new__(cls, lock=None, *, ctx=None):
             return super().__new__(cls, RLock() if lock is None else lock)
 
+    def __setstate__(self, state: Any) -> None:
+        if isinstance(state, (dict, tuple, type(None))):  # of a program's class
+            lowlevel.Derivable.__setstate__(self, state)
+        else:
+            lowlevel.Condition.__setstate__(self, state)
+
     def wait_for(self, predicate: Callable[[], _T], timeout: float | None = None) -> _T:
         """Wait until ``predicate()`` is true.
 
@@ -74,7 +80,8 @@ class Condition(lowlevel.Derivable, ConditionAliases, AwaitableCondition, lowlev
         :raises NotHeldError: if the lock is not held.
         :raises OwnerDied: if the lock's owner died.
         """
-        deadline = None if timeout is None else time.monotonic() + float(timeout)
+        seconds = lowlevel.checked_timeout(timeout)
+        deadline = None if seconds is None else time.monotonic() + seconds
         result = predicate()
         while not result:
             left = None if deadline is None else deadline - time.monotonic()

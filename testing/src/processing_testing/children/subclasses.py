@@ -8,6 +8,7 @@ from typing import Any
 
 from processing import connection, context, managers, pool, queues, shared_memory, sharedctypes, synchronize
 from processing_core import Process
+from processing_queues import LifoQueue, PriorityQueue
 from processing_sync import Barrier
 
 
@@ -160,6 +161,38 @@ class Counted(queues.Queue[Any]):
         """Put, and count."""
         super().put(*args, **kwds)
         self.size.add(1)
+
+
+def _with_a_state(base: Any) -> Any:
+    """A class that pickles a state beside the one of its base."""
+
+    class WithState(base):  # type: ignore[misc]
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            self.tag = "a tag"
+
+        def __getstate__(self) -> tuple[object, str]:
+            return super().__getstate__(), self.tag
+
+        def __setstate__(self, state: tuple[Any, str]) -> None:
+            super().__setstate__(state[0])
+            self.tag = state[1]
+
+    WithState.__qualname__ = f"WITH_STATES[{base.__name__!r}]"
+    return WithState
+
+
+WITH_STATES = {
+    base.__name__: _with_a_state(base)
+    for base in (
+        Barrier,
+        LifoQueue,
+        PriorityQueue,
+        queues.JoinableQueue,
+        queues.SimpleQueue,
+        synchronize.BoundedSemaphore,
+    )
+} | {base.__name__: _with_a_state(base) for base in (synchronize.Condition, synchronize.Event, synchronize.RLock)}
 
 
 def put_one(queue: Counted) -> None:

@@ -180,6 +180,9 @@ class ThreadChannel:
         for key in self._keys(job_id, None):
             self._take_back(key)
 
+    def taken(self, job_id: int) -> list[tuple[int, int]]:
+        return [(index, index + 1) for _, index in self._keys(job_id, None)]
+
     def cancel_running(self, job_id: int, index: int | None = None) -> None:
         for key in self._keys(job_id, index):
             task = self._tasks.get(key)

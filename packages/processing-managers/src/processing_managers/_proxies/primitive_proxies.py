@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from processing_core.annotations import TYPE_CHECKING, ClassVar, TypeVar
+from processing_core.lowlevel import checked_timeout
 from processing_managers._client.waiting_calls import Call, done_call, exit_call, undone_call
 from processing_managers._proxies.aliases import ConditionProxyAliases, EventProxyAliases, QueueProxyAliases
 from processing_managers._proxies.proxy import BaseProxy
@@ -34,7 +35,7 @@ class AcquirerProxy(BaseProxy):
         :param blocking: wait for it.
         :param timeout: seconds; ``None`` waits for ever.
         """
-        return Call("acquire", blocking) if timeout is None else Call("acquire", blocking, timeout)
+        return Call("acquire", blocking) if timeout is None else Call("acquire", blocking, checked_timeout(timeout))
 
     @done_call
     def release(self) -> Call[None]:
@@ -74,7 +75,7 @@ class ConditionProxy(ConditionProxyAliases, AcquirerProxy):
 
         :param timeout: seconds; ``None`` waits for ever.
         """
-        return Call("wait", timeout)
+        return Call("wait", checked_timeout(timeout))
 
     def notify(self, n: int = 1) -> None:
         """Wake ``n`` that wait."""
@@ -89,7 +90,8 @@ class ConditionProxy(ConditionProxyAliases, AcquirerProxy):
 
         :param timeout: seconds; ``None`` waits for ever.
         """
-        end = None if timeout is None else time.monotonic() + timeout
+        seconds = checked_timeout(timeout)
+        end = None if seconds is None else time.monotonic() + seconds
         while not (result := predicate()):
             left = None if end is None else end - time.monotonic()
             if left is not None and left <= 0:
@@ -121,7 +123,7 @@ class EventProxy(EventProxyAliases, BaseProxy):
 
         :param timeout: seconds; ``None`` waits for ever.
         """
-        return Call("wait", timeout)
+        return Call("wait", checked_timeout(timeout))
 
 
 class BarrierProxy(BaseProxy):
@@ -136,7 +138,7 @@ class BarrierProxy(BaseProxy):
         :param timeout: seconds; ``None`` is the barrier's own.
         :raises threading.BrokenBarrierError: if it is broken, or was reset meanwhile.
         """
-        return Call("wait", timeout)
+        return Call("wait", checked_timeout(timeout))
 
     def abort(self) -> None:
         """Break it."""
@@ -178,7 +180,7 @@ class QueueProxy(QueueProxyAliases[T], BaseProxy):
         :param timeout: seconds; ``None`` waits for ever.
         :raises queue.Full: if it was full all the time.
         """
-        return Call("put", item, block, timeout)
+        return Call("put", item, block, checked_timeout(timeout))
 
     @undone_call
     def get(self, block: bool = True, timeout: float | None = None) -> Call[T]:
@@ -187,7 +189,7 @@ class QueueProxy(QueueProxyAliases[T], BaseProxy):
         :param timeout: seconds; ``None`` waits for ever.
         :raises queue.Empty: if it was empty all the time.
         """
-        return Call("get", block, timeout)
+        return Call("get", block, checked_timeout(timeout))
 
     def put_nowait(self, item: T) -> None:
         """Put an object.

@@ -189,6 +189,10 @@ class BackendChannel:
     def cancel_queued(self, job_id: int) -> None:
         self._take_back([message for key, message in list(self._messages.items()) if key[0] == job_id])
 
+    def taken(self, job_id: int) -> list[tuple[int, int]]:
+        messages = [message for key, message in list(self._messages.items()) if key[0] == job_id]
+        return [(min(message.indexes()), max(message.indexes()) + 1) for message in messages]
+
     def _take_back(self, messages: list[Message]) -> list[Message]:
         """Take those that no worker has begun out of `_messages`; return them."""
         taken, submitted = [], []

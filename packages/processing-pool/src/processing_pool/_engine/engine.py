@@ -280,7 +280,8 @@ class Engine:
             self.state = CLOSED
         self.jobs.close()
         self.finished()
-        self.callback_thread.look()
+        if self.needs_collecting():
+            self.callback_thread.look()
 
     @property
     def is_own(self) -> bool:
@@ -296,7 +297,7 @@ class Engine:
         """Close, and cancel tasks that were not begun, if that is requested."""
         self.close()
         if cancel_queued and self.is_own:
-            self.calls.cancel_queued()
+            self.jobs.withdraw()
             self.finished()
             self.collector.wake_leader()
 
@@ -344,8 +345,7 @@ class Engine:
         self._release()
 
     def _end_at_exit(self) -> None:
-        interrupted = issubclass(getattr(sys, "last_type", None) or object, KeyboardInterrupt)  # the program by Ctrl-C
-        if self.drains and self.broken is None and not interrupted and self.is_own:
+        if self.drains and self.broken is None and not _ended_by_interrupt() and self.is_own:
             self.close()
             try:
                 self.join()
@@ -410,6 +410,12 @@ class Engine:
             self.channel.release()
 
 
+def _ended_by_interrupt() -> bool:
+    """Whether the program ended by Ctrl-C; in an interactive session that only ended one of its inputs."""
+    last = getattr(sys, "last_type", None)
+    return isinstance(last, type) and issubclass(last, KeyboardInterrupt) and not hasattr(sys, "ps1")
+
+
 class _Control:
     """The job that takes the rows for the engine itself."""
 
@@ -440,6 +446,9 @@ class _Control:
         pass
 
     def abort(self, error: BaseException) -> None:
+        pass
+
+    def withdraw(self) -> None:
         pass
 
     def widen(self, workers: int) -> None:

@@ -22,6 +22,9 @@ class Job(Protocol):
     def close(self) -> None:
         """The pool was closed."""
 
+    def withdraw(self) -> None:
+        """The pool was shut down: fail what was not begun."""
+
     def widen(self, workers: int) -> None:
         """There are that many workers now: if they are more, send more."""
 

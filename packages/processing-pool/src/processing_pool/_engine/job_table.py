@@ -86,6 +86,11 @@ class JobTable:
         for job in list(self.by_id.values()):
             job.close()
 
+    def withdraw(self) -> None:
+        """Notify every job that what was not begun is not wanted."""
+        for job in list(self.by_id.values()):
+            job.withdraw()
+
     def abort(self, error: BaseException) -> None:
         """Notify every job that no further outcome will arrive."""
         for job in list(self.by_id.values()):

@@ -187,6 +187,12 @@ class TaskChannel(Protocol):
     def cancel_queued(self, job_id: int) -> None:
         """Cancel the tasks of a job that no worker has taken."""
 
+    def taken(self, job_id: int) -> list[tuple[int, int]]:
+        """The ranges ``[first, end)`` of the items of a job that workers have taken, and of which outcomes will come.
+
+        There may be more in them: the results that were sent before.
+        """
+
     def cancel_running(self, job_id: int, index: int | None = None) -> None:
         """Stop a task, or all tasks of a job, that a worker has taken.  Those without an outcome end as cancelled."""
 

@@ -90,7 +90,7 @@ class Calls:
         self._channel.forget(CALLS, result.index)
         return self._drop_cancelled(result, error)
 
-    def cancel_queued(self) -> None:
+    def withdraw(self) -> None:
         """Cancel what was not begun, of a pool that is shut down."""
         for index, result in list(self.pending.items()):
             error = TaskCancelled("the pool was shut down before it had begun")

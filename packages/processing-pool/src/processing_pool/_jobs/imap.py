@@ -16,9 +16,10 @@ from operator import length_hint
 from processing_core.annotations import TYPE_CHECKING, Any, Protocol
 from processing_pool._engine.collector import Target
 from processing_pool._engine.job_table import JobTable
+from processing_pool._errors import TaskCancelled
 from processing_pool._jobs.retries import Retries
 from processing_pool._jobs.window import Window
-from processing_pool._messages import CALLS, SPECIAL, WAKE, Failed, Failure, Unread, failure_of
+from processing_pool._messages import CALLS, SPECIAL, WAKE, WITHDRAWN, Failed, Failure, Unread, failure_of
 from processing_pool._options import Options
 from processing_pool._outcomes import described, failed
 
@@ -96,8 +97,10 @@ class ImapJob(Target):
         self._arrived: dict[int, Any] = {}
         self._guard = threading.RLock()  # guards _sent against an end
         self._sent = 0
+        self._handed = 0  # items below are with the channel; behind it, the feeder is about to send some
         self._taken = 0  # written by the iterator
         self._ended = False  # by the feeder: nothing more will be sent
+        self._withdrawn = False  # what is not begun never will be
         self._unbounded = False  # the pool was closed: pull all items
         self.unwanted: bool = False  # the iterator is gone: results are not kept
         self._pool: object = None  # kept alive if its tasks are to be done
@@ -135,7 +138,7 @@ class ImapJob(Target):
             self._ended = True
             _close(self._items)
             self._items, self._counted = iter(()), None
-            self._look()
+            self._end_sending()
 
     def _feed_singly(self) -> None:
         """Send each item before the next one is taken: an iterator that may block may wait for its result."""
@@ -151,6 +154,7 @@ class ImapJob(Target):
                 self._channel.send(self.job_id, number, item)
             except Exception as error:  # of sending; of pickling, if it is one
                 self._refuse([(number, error)])
+            self._handed = number + 1
             if self._paused or self._sent - self._taken > full:
                 self._await_room()
                 full = self._full()
@@ -189,6 +193,12 @@ class ImapJob(Target):
         if error is not None:
             self._end(error)
         self._ended = True
+        self._end_sending()
+
+    def _end_sending(self) -> None:
+        self._handed = self._sent
+        if self._withdrawn:  # by another thread, which could not take back what was sent since
+            self._take_back_sent()
         self._look()
 
     def _await_room(self) -> None:
@@ -237,6 +247,7 @@ class ImapJob(Target):
             self._sent += len(items)
         if self._window.chunk == 1 or not self._send_batch(first, items):
             self._send_each(first, items)
+        self._handed = first + len(items)
         if self._ended:  # by another thread, which could not cancel what was sent since
             self._channel.cancel_queued(self.job_id)
 
@@ -304,7 +315,9 @@ class ImapJob(Target):
 
     def put(self, index: int, n: int, ok: bool | list[int], value: Any) -> None:
         """Store the results of one row."""
-        if not n and ok is True and type(value) not in SPECIAL and not self._retried and not self.unwanted:
+        if index == WITHDRAWN:
+            self._fail_withdrawn(*value)
+        elif not n and ok is True and type(value) not in SPECIAL and not self._retried and not self.unwanted:
             if index in self._in_flight:
                 self._arrived[index] = value
                 self._in_flight.pop(index, None)
@@ -375,7 +388,10 @@ class ImapJob(Target):
             try:
                 with self._guard:  # so that an end comes before, or takes back what was sent
                     item = self._in_flight[i]
-                    self._channel.send(self.job_id, i, item)
+                    if self._withdrawn:
+                        self._channel.tell(self.job_id, WITHDRAWN, (i + 1, [(0, i)]))
+                    else:
+                        self._channel.send(self.job_id, i, item)
             except KeyError:
                 pass  # it was abandoned
             except MemoryError:
@@ -456,6 +472,30 @@ class ImapJob(Target):
         self._room.release()
         self._table.changed()
 
+    def withdraw(self) -> None:
+        """Take no more items, and fail those that no worker has begun: the pool is shut down."""
+        with self._guard:
+            self._withdrawn = True
+            if self._counted is None or self._sent != len(self._counted):
+                self._end(_withdrawn())
+            self._ended = True
+        self._room.release()
+        self._take_back_sent()
+
+    def _take_back_sent(self) -> None:
+        """Cancel what is queued.  What was is known once all outcomes that are there now have been received."""
+        handed = self._handed
+        self._channel.cancel_queued(self.job_id)
+        self._channel.tell(self.job_id, WITHDRAWN, (handed, self._channel.taken(self.job_id)))
+
+    def _fail_withdrawn(self, handed: int, taken: list[tuple[int, int]]) -> None:
+        for number in list(self._in_flight):
+            if number < handed and not any(first <= number < end for first, end in taken):
+                self._arrived[number] = Failed(_withdrawn())
+                self._in_flight.pop(number, None)
+        if self.unwanted:
+            self._take_unwanted()
+
     def abort(self, error: BaseException) -> None:
         """End with an error: no further outcome will arrive."""
         self._end(error)
@@ -465,6 +505,10 @@ class ImapJob(Target):
             self._in_flight.pop(number, None)
         self._leave()
         self.wake()
+
+
+def _withdrawn() -> TaskCancelled:
+    return TaskCancelled("the pool was shut down before it had begun")
 
 
 def _total_of(items: object) -> int | None:

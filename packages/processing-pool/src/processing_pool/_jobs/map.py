@@ -144,6 +144,9 @@ class MapJob:
     def close(self) -> None:
         """Do nothing: a map gets no further items when its pool is closed."""
 
+    def withdraw(self) -> None:
+        """Do nothing: a map is done as a whole, and it has begun."""
+
     def abort(self, error: BaseException) -> None:
         """Resolve the result with an error: no further outcome will arrive."""
         self._over = True

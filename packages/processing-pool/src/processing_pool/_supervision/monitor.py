@@ -107,6 +107,10 @@ class Monitor:
         """Whether a worker runs this task."""
         return any(look[:2] == (job_id, index) and look[4] for _, look in self._looks())
 
+    def taken(self, job_id: int) -> list[tuple[int, int]]:
+        """The ranges of items of a job that workers have taken."""
+        return [(look[1], look[1] + look[3]) for _, look in self._looks() if look[0] == job_id]
+
     def stop(self, worker_id: int, look: Look, why: tuple[Any, ...]) -> bool:
         """End a worker, if its claim has not changed since that look."""
         with self.guard:

@@ -90,6 +90,7 @@ class ProcessChannel:
         self.send_later: Callable[[Resendable, int, float], None] = supervisor.send_later
         self.is_waiting: Callable[[int, int], bool] = supervisor.is_waiting
         self.forget: Callable[[int, int], None] = supervisor.monitor.forget
+        self.taken: Callable[[int], list[tuple[int, int]]] = supervisor.monitor.taken
         self.is_running: Callable[[int, int], bool] = supervisor.monitor.is_running
         self.cancel_running: Callable[..., Any] = supervisor.monitor.cancel
         del self._config
