@@ -321,7 +321,7 @@ def shared_memory() -> Callable[[], object]:
 
 
 def beside(call: Callable[[], object], step: int, other: Callable[[], object]) -> bool:
-    """Run a call, and ``other`` in another thread before its bytecode of this number; whether it has so many."""
+    """Run a call, and ``other`` in another thread before its bytecode of this number; whether it has one."""
     left = step
 
     def trace(frame: FrameType, event: str, arg: object) -> Any:
