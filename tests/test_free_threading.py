@@ -6,21 +6,27 @@ With a GIL most of these tests cannot fail. `nox -s freethreaded` runs them with
 from __future__ import annotations
 
 import importlib.util
+import os
 import queue
+import socket
 import subprocess
 import sys
 import sysconfig
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
+from typing import Any
 
 import pytest
 
 import processing
+from processing.connection import Connection, wait
+from processing.shared_memory import SharedMemory
 from processing_core import lowlevel
-from processing_testing.harness import scripts
+from processing_testing.harness import interruption_points, scripts
 
 CORE = Path(__file__).parent.parent / "packages/processing-core"
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
@@ -300,3 +306,75 @@ class TestQueues:
         renew()
         for end in ends[0]:
             end.close()
+
+
+def connection() -> Callable[[], object]:
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    return Connection(ours.detach()).close
+
+
+def shared_memory() -> Callable[[], object]:
+    memory = SharedMemory(create=True, size=1)
+    memory.unlink()
+    return memory.close
+
+
+def beside(call: Callable[[], object], step: int, other: Callable[[], object]) -> bool:
+    """Run a call, and ``other`` in another thread before its bytecode of this number; whether it has one."""
+    left = step
+
+    def trace(frame: FrameType, event: str, arg: object) -> Any:
+        nonlocal left
+        frame.f_trace, frame.f_trace_opcodes = trace, True  # in this order: see `interruption_points`
+        if event == "opcode" and frame.f_code.co_filename.startswith(interruption_points.PACKAGES):
+            left -= 1
+            if left == 0:
+                thread = threading.Thread(target=other)
+                thread.start()
+                thread.join()
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return left <= 0
+
+
+class TestClosing:
+    @pytest.mark.parametrize("make", [connection, shared_memory])
+    def test_a_second_thread_at_every_step(self, make: Callable[[], Callable[[], object]]) -> None:
+        """What it opens behind its own `close`, under the same number, is not closed by the first."""
+        step, reached = 0, True
+        while reached:
+            step, close, files = step + 1, make(), list[int]()
+
+            def other(close: Callable[[], object] = close, files: list[int] = files) -> None:
+                close()
+                files.append(os.open(os.devnull, os.O_RDONLY))
+
+            reached = beside(close, step, other)
+            for number in files:
+                os.close(number)  # which no other code has closed
+        assert step > 20
+
+    @pytest.mark.parametrize("method", processing.get_all_start_methods())
+    @pytest.mark.parametrize("call", [processing.Process.join, lambda _: processing.active_children()])
+    def test_a_process_at_every_step(self, call: Callable[[processing.Process], object], method: str) -> None:
+        """A thread that waits for a process finds it closed, or all in order, whenever another closes it."""
+        step, reached, stride = 0, True, {"spawn": 25}.get(method, 2)
+        while reached:
+            step, process = step + stride, processing.get_context(method).Process(target=int)
+            process.start()
+            wait([process.sentinel])
+
+            def other(process: processing.Process = process) -> None:
+                process.join()
+                process.close()
+
+            with suppress(processing.ClosedError):
+                reached = beside(lambda process=process: call(process), step, other)
+        assert step > 40

@@ -162,7 +162,8 @@ class TestTheirLocks:
         with acting_as(Identity(gone, 1)), pytest.raises(ClientGone):
             lock.acquire()
 
-    def test_a_notification_of_an_ended_client_passes_on(self) -> None:
+    @pytest.mark.parametrize("has_it", [False, True])
+    def test_a_notification_of_an_ended_client_passes_on(self, has_it: bool) -> None:
         condition, gone, woken = Condition(), Session(), []
 
         def wait(session: Session | None) -> None:
@@ -181,6 +182,8 @@ class TestTheirLocks:
         until(lambda: len(condition._waiters) == 2)
         with condition:
             condition.notify()  # the first waiter is notified, but cannot continue
+            if has_it:
+                until(lambda: len(condition._lock._monitor._waiters) == 1)  # it waits for the lock by now
             gone.leave()
         first.join()
         second.join()

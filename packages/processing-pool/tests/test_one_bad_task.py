@@ -73,11 +73,12 @@ def test_results_whose_unpickling_interrupts(pool: Pool, way: str) -> None:
 
 @pytest.mark.parametrize("make", [odd.InterruptsOnce, odd.RaisesInterruptedOnce], ids=lambda it: it.__name__)
 def test_an_interrupt_while_a_result_is_unpickled_loses_nothing(
-    pool: Pool, make: Any, monkeypatch: pytest.MonkeyPatch
+    own_pool: Pool, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is raised in the thread that waits for the result, and the result is available afterwards."""
+    monkeypatch.setattr(own_pool._engine.callback_thread, "_needed", bool)  # this thread receives the result
     monkeypatch.setattr(odd.InterruptsOnce, "tries", 0)
-    result = pool.apply_async(odd.made_or_raised, (make,))
+    result = own_pool.apply_async(odd.made_or_raised, (make,))
     with pytest.raises(KeyboardInterrupt):
         result.get(30)
     if make is odd.InterruptsOnce:
@@ -85,6 +86,17 @@ def test_an_interrupt_while_a_result_is_unpickled_loses_nothing(
     else:
         with pytest.raises(ValueError, match="7"):
             result.get(30)
+
+
+@pytest.mark.parametrize("make", [odd.InterruptsOnce, odd.RaisesInterruptedOnce], ids=lambda it: it.__name__)
+def test_callbacks_go_on_after_an_interrupt(own_pool: Pool, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the thread that runs them, where no signal handler raises it."""
+    outcomes: queue.Queue[object] = queue.Queue()
+    monkeypatch.setattr(odd.InterruptsOnce, "tries", 0)
+    own_pool.apply_async(odd.made_or_raised, (make,), callback=outcomes.put, error_callback=outcomes.put)
+    assert str(outcomes.get(timeout=30)) == "7"
+    own_pool.apply_async(tasks.square, (3,), callback=outcomes.put)
+    assert outcomes.get(timeout=30) == 9
 
 
 @pytest.mark.parametrize("make", [odd.Interrupts, odd.Exits, odd.InterruptsWhenLoaded], ids=lambda it: it.__name__)
@@ -95,6 +107,36 @@ def test_callbacks_go_on_after_odd_results(pool: Pool, make: Any) -> None:
     assert isinstance(errors.get(timeout=30), MaybeEncodingError)
     pool.apply_async(tasks.square, (3,), callback=results.put)
     assert results.get(timeout=30) == 9
+
+
+def test_a_signal_handler_raises_when_a_call_is_done_already(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it raises cannot be the outcome any more, so it is raised."""
+    submit = pool._engine.channel.submit
+
+    def raise_late(call: Any) -> None:
+        submit(call)
+        call.wait(30)
+        raise OSError("by a signal handler")
+
+    monkeypatch.setattr(pool._engine.channel, "submit", raise_late)
+    with pytest.raises(OSError, match="by a signal handler"):
+        pool.apply_async(tasks.square, (3,))
+
+
+def test_a_signal_handler_raises_when_a_map_is_done_already(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    enter = pool._engine.enter
+
+    def enter_late(job: Any, begin: Any) -> None:
+        def begin_late() -> None:
+            begin()
+            job._result.wait(30)
+            raise OSError("by a signal handler")
+
+        enter(job, begin_late)
+
+    monkeypatch.setattr(pool._engine, "enter", enter_late)
+    with pytest.raises(OSError, match="by a signal handler"):
+        pool.map_async(tasks.square, [3])
 
 
 @pytest.mark.parametrize("kind", [GeneratorExit, KeyboardInterrupt], ids=lambda kind: kind.__name__)

@@ -191,11 +191,11 @@ class BaseProcess(ProcessAliases):
         :param timeout: seconds; ``None`` waits for ever.
         :raises StateError: if it was not started, or not by this process.
         """
-        self._check_closed()
+        child = self._started()
         self._check_parent("can only join a child process")
-        if self._popen is None:
+        if child is None:
             raise StateError("can only join a started process")
-        self._wait(checked_timeout(timeout))
+        self._wait(child, checked_timeout(timeout))
 
     async def join_async(self, timeout: float | None = None) -> None:
         """Wait until the process has ended, in a task of an event loop: `join`, awaited.
@@ -228,27 +228,28 @@ class BaseProcess(ProcessAliases):
 
         :raises StateError: if it is neither this process nor a child of it.
         """
-        self._check_closed()
+        child = self._started()
         if self is state.current:
             return True
         self._check_parent("can only test a child process")
-        return self._popen is not None and self._wait(0) is None
+        return child is not None and self._wait(child, 0) is None
 
     def close(self) -> None:
         """Release the descriptors of a process that has ended; it cannot be used any more.
 
-        Does not block.
+        Does not block; thread-safe.
 
         :raises ValueError: if it still runs.
         """
-        if self._popen is not None:
-            if self._wait(0) is None:
+        child = self._popen
+        if child is not None:
+            if self._wait(child, 0) is None:
                 raise ValueError(
                     "Cannot close a process while it is still running. You should first call join() or terminate()."
                 )
-            self._popen.close()
-            self._popen = None
-        self._closed = True
+            child.close()
+        self._closed = True  # first: see `_started`
+        self._popen = None
 
     @property
     def name(self) -> str:
@@ -287,8 +288,8 @@ class BaseProcess(ProcessAliases):
     @property
     def exitcode(self) -> int | None:
         """Its exit code, ``-N`` if signal ``N`` ended it; ``None`` before the end."""
-        self._check_closed()
-        return None if self._popen is None else self._wait(0)
+        child = self._started()
+        return None if child is None else self._wait(child, 0)
 
     @property
     def exception(self) -> BaseException | None:
@@ -305,8 +306,8 @@ class BaseProcess(ProcessAliases):
         >>> process.exception  # doctest: +SKIP
         ValueError("invalid literal for int() with base 10: 'one'")
         """
-        self._check_closed()
-        if self._popen is None or self._wait(0) is None or self._failure is None:
+        child = self._started()
+        if child is None or self._wait(child, 0) is None or self._failure is None:
             return None
         if self._exception is None:
             self._exception = _outcome.exception_of(self._failure)
@@ -315,10 +316,10 @@ class BaseProcess(ProcessAliases):
     @property
     def ident(self) -> int | None:
         """Its process id; ``None`` before the start."""
-        self._check_closed()
+        child = self._started()
         if self is state.current:
             return os.getpid()
-        return None if self._popen is None else self._popen.pid
+        return None if child is None else child.pid
 
     @property
     def pid(self) -> int | None:
@@ -336,20 +337,21 @@ class BaseProcess(ProcessAliases):
 
         :raises ValueError: if it was not started.
         """
-        self._check_closed()
-        if self._popen is None:
+        child = self._started()
+        if child is None:
             raise ValueError("process not started")
-        return self._popen.sentinel
+        return child.sentinel
 
     def __repr__(self) -> str:
         parts = [type(self).__name__, f"name={self._name!r}"]
-        if self._popen is not None:
-            parts.append(f"pid={self._popen.pid}")
+        child = self._popen
+        if child is not None:
+            parts.append(f"pid={child.pid}")
         parts.append(f"parent={self._parent_pid}")
         status = self._status()
         parts.append(status)
-        if status == "stopped" and self._popen is not None:
-            parts.append(f"exitcode={_exitcode_name(self._popen.returncode)}")
+        if status == "stopped" and child is not None:
+            parts.append(f"exitcode={_exitcode_name(child.returncode)}")
         if self.daemon:
             parts.append("daemon")
         return f"<{' '.join(parts)}>"
@@ -362,19 +364,29 @@ class BaseProcess(ProcessAliases):
         given = object.__getstate__(self)
         return (state, given[1]) if isinstance(given, tuple) else state  # with what a subclass has in slots
 
-    def _wait(self, timeout: float | None) -> int | None:
-        """Wait for the end of a started process; its exit code.
+    def _started(self) -> Child | None:
+        """The started process; ``None`` before the start.
+
+        A caller reads it once, for another thread may close this object. Nor does that seem not to be started then.
+
+        :raises ClosedError: if this object was closed.
+        """
+        child = self._popen
+        self._check_closed()
+        return child
+
+    def _wait(self, child: Child, timeout: float | None) -> int | None:
+        """Wait for the end of the started process; its exit code.
 
         Several threads may do so: the failure is forgotten by :mod:`_outcome` only when it stands here.
         """
-        assert self._popen is not None
-        code = self._popen.wait(timeout)
+        code = child.wait(timeout)
         if code is not None:
             state.children.discard(self)
             if self._logs is not None:
-                self._end_logs(self._popen.pid)
+                self._end_logs(child.pid)
         if code and self._failure is None:
-            serial = self._popen.member_id[1]
+            serial = child.member_id[1]
             found = _outcome.take(serial)
             if found is not None:
                 self._failure = found
@@ -408,20 +420,21 @@ class BaseProcess(ProcessAliases):
     def _status(self) -> str:
         if self is state.current:
             return "started"
+        child = self._popen  # before the next line looks: see `_started`
         if self._closed:
             return "closed"
         if self._parent_pid != os.getpid():
             return "unknown"
-        if self._popen is None:
+        if child is None:
             return "initial"
-        return "started" if self._popen.poll() is None else "stopped"
+        return "started" if child.poll() is None else "stopped"
 
     def _send_signal(self, signum: int) -> None:
-        self._check_closed()
-        if self._popen is None:
+        child = self._started()
+        if child is None:
             raise StateError("can only signal a started process")
         self._check_parent("can only signal a child process")
-        self._popen.send_signal(signum)
+        child.send_signal(signum)
 
     def _check_parent(self, rule: str) -> None:
         if self._parent_pid != os.getpid():

@@ -40,10 +40,11 @@ def running_children() -> list[Any]:
 def collect_children() -> None:
     """Take the exit codes of the children that have ended."""
     for child in list(state.children):
-        if child._popen is None:
+        started = child._popen  # read once: another thread may close the process
+        if started is None:
             state.children.discard(child)
         else:
-            child._wait(0)
+            child._wait(started, 0)
 
 
 def set_current(process: Any, parent: Parent) -> None:

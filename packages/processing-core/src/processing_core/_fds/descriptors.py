@@ -55,6 +55,9 @@ _NOT_INHERITED: int = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0
 _STANDARD = 2
 """The descriptors of the standard streams end with this one."""
 
+_IS_NUMBER = (-1).__lt__
+"""Whether it is the number of a descriptor."""
+
 
 class Descriptor:
     """A file descriptor that is closed when its owner drops it.
@@ -114,10 +117,11 @@ class Descriptor:
         return fd
 
     def close(self) -> None:
-        """Close it; a second call does nothing."""
+        """Close it; a second call does nothing, nor does one of another thread meanwhile."""
         if self.is_open():
-            fd, self._fd = self._fd, -1
-            close_descriptor(fd)
+            # The number is taken in one step: of two threads, the second would close what was opened under it since.
+            # And closed by C functions: an exception of a signal handler in between would leave it open.
+            any(map(close_descriptor, filter(_IS_NUMBER, map(self.__dict__.pop, ("_fd",), (-1,)))))
         self._fd = -1
 
     def __del__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 
 from processing_core._fds.descriptors import Descriptor, hung_up, open_pidfd, readable
@@ -35,7 +36,8 @@ class Child:
     """A child that is a member of the family and runs.
 
     No method takes a lock: every step may be done twice, so threads and signal handlers may wait for the same child at
-    the same time.
+    the same time.  The descriptors are closed when none of them is at it any more: the number of a closed one may be
+    that of another child by now, which would get the signal, or lose its exit code.
     """
 
     def __init__(self, pid: int, death: Descriptor, member_id: MemberId, lifeline: Lifeline | None) -> None:
@@ -44,6 +46,8 @@ class Child:
         self.returncode: int | None = None
         self._death = death  # a pidfd, readable from the death on
         self._lifeline = lifeline
+        self._users: set[object] = set()  # one for each call that uses the descriptors
+        self._closed = False
 
     @property
     def sentinel(self) -> int:
@@ -62,11 +66,15 @@ class Child:
         :param timeout: seconds; ``None`` waits for ever.
         :return: the exit code, ``-N`` for signal ``N``; ``None`` if the time was up.
         """
-        if self.returncode is None and wait_long(lambda left: readable(self.sentinel, left), timeout, self.member_id):
+        if self.returncode is None:
+            self._use(lambda: self._await(timeout))
+        return self.returncode
+
+    def _await(self, timeout: float | None) -> None:
+        if wait_long(lambda left: readable(self.sentinel, left), timeout, self.member_id):
             self._collect()
             if self._lifeline is not None:
                 self._lifeline.close()
-        return self.returncode
 
     def send_signal(self, signum: int) -> None:
         """Send a signal, unless the process has ended.
@@ -76,8 +84,10 @@ class Child:
 
         :raises OSError: if the system refuses, and the process has no lifeline, or the signal need not end it.
         """
-        if self.returncode is not None:
-            return
+        if self.returncode is None:
+            self._use(lambda: self._signal(signum))
+
+    def _signal(self, signum: int) -> None:
         try:
             signal_process(self.sentinel, signum)
         except ProcessLookupError:
@@ -88,7 +98,24 @@ class Child:
             self._lifeline.close()
 
     def close(self) -> None:
-        """Close the descriptors."""
+        """Close the descriptors, now or when no other thread uses them any more."""
+        self._closed = True
+        if not self._users:
+            self._release()
+
+    def _use(self, use: Callable[[], None]) -> None:
+        """Call what uses the descriptors, unless the exit code is known."""
+        user = object()
+        self._users.add(user)
+        try:
+            if self.returncode is None:  # after it was added: else `close` has found no user
+                use()
+        finally:
+            self._users.discard(user)
+            if self._closed and not self._users:
+                self._release()
+
+    def _release(self) -> None:
         self._death.close()
         if self._lifeline is not None:
             self._lifeline.close()

@@ -179,9 +179,8 @@ class ServedChild(Child):
         """Take over this process's end of the child's lifeline."""
         self._lifeline = lifeline
 
-    def close(self) -> None:
-        """Close the descriptors."""
-        super().close()
+    def _release(self) -> None:
+        super()._release()
         self._report.close()
 
     def _collect(self) -> None:

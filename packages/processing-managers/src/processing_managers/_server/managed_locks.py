@@ -260,11 +260,18 @@ class Condition:
         self._check("wait on")
         waiter = self._waiters.enter()
         depth = self._lock.release_all()
+        notified = False
         try:
-            return self._waiters.sleep(waiter, timeout)
+            notified = self._waiters.sleep(waiter, timeout)
         finally:
-            with uninterrupted():  # the caller holds it afterwards, however the wait ends
-                self._lock.acquire_all(depth)
+            try:
+                with uninterrupted():  # the caller holds it afterwards, however the wait ends
+                    self._lock.acquire_all(depth)
+            except ClientGone:
+                if notified:
+                    self._waiters.notify()  # the notification passes on to a client that is alive
+                raise
+        return notified
 
     def notify(self, n: int = 1) -> None:
         """Wake ``n`` that wait."""

@@ -6,6 +6,7 @@ import mmap
 import operator
 import os
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -54,11 +55,13 @@ class SharedMemory:
     _identity = -1  # for an `unlink` of one whose creation failed
     _mmap: mmap.mmap | None = None
     _buf: memoryview[int] | None = None
+    _closing = threading.RLock()
 
     @limit_named()
     def __init__(self, name: str | None = None, create: bool = False, size: int = 0, *, track: bool = True) -> None:
         size = operator.index(size)
         _check(name, create, size)
+        self._closing = threading.RLock()  # so that of several threads one closes it; a signal handler may, too
         if opened_section is not None:
             self._name, self._mmap, self._size = opened_section(name, create, size, _NameMaker.make)
             self._buf = memoryview(self._mmap)
@@ -94,10 +97,19 @@ class SharedMemory:
         return self._size
 
     def close(self) -> None:
-        """Give up this access to the memory.  Does not block.
+        """Give up this access to the memory.  Does not block; does nothing if another thread is at it.
 
         :raises BufferError: if there are views of ``buf`` still.
         """
+        try:
+            # Not waited for: a fork in another thread may leave the child's copy locked for good.
+            if self._closing.acquire(blocking=False):
+                self._end()
+        finally:
+            if self._closing._is_owned():  # type: ignore[attr-defined]  # whatever a signal handler raised, and where
+                self._closing.release()
+
+    def _end(self) -> None:
         if self._buf is not None:
             self._buf.release()
             self._buf = None
@@ -152,7 +164,7 @@ def set_name_maker(make: Callable[[bool], str]) -> None:
     _NameMaker.make = staticmethod(make)
 
 
-_OWN = frozenset(["_name", "_fd", "_identity", "_size", "_mmap", "_buf"])  # attributes
+_OWN = frozenset(["_name", "_fd", "_identity", "_size", "_mmap", "_buf", "_closing"])  # attributes
 
 
 def _attached(cls: type[SharedMemory], name: str, size: int) -> SharedMemory:

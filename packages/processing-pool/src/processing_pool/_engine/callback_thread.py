@@ -95,7 +95,10 @@ class CallbackThread(Target):
             self._gate.acquire()
             set_idle(False)
             while self._has_work():
-                self._collector.wait(self)
+                try:
+                    self._collector.wait(self)
+                except KeyboardInterrupt:
+                    pass  # no signal handler's, in this thread: of an object that raises it at one of two tries
                 self._run_callbacks()
         self._run_callbacks()
 

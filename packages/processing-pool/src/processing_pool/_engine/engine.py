@@ -110,11 +110,10 @@ class Engine:
             self.channel.submit(result)
         except BaseException as error:
             self.calls.drop(index)
-            if not isinstance(error, Exception):
-                raise
             over = self.why_over()
-            if not result.resolve(False, over or error) and over is None:
-                raise  # a signal handler's: the task was sent, and has its outcome already
+            # An error that is not the outcome is raised: a signal handler's, when the call was sent, and done, already.
+            if not isinstance(error, Exception) or not (result.resolve(False, over or error) or over):
+                raise
         if self._over is not None:
             self.calls.abort(self._over)
 
@@ -164,8 +163,8 @@ class Engine:
         try:
             begin()
         except BaseException as error:
-            job.abort(self.why_over() or error)
-            if not isinstance(error, Exception):
+            over = self.why_over()
+            if not (job.abort(over or error) or over) or not isinstance(error, Exception):  # as in `call`
                 raise
         if self._over is not None:  # the job was entered too late to be aborted with the others
             job.abort(self._over)

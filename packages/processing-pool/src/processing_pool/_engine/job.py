@@ -16,7 +16,7 @@ class Job(Protocol):
     def advance(self) -> None:
         """Some rows were put: do what follows from it."""
 
-    def abort(self, error: BaseException) -> None:
+    def abort(self, error: BaseException) -> object:
         """Nothing more will come."""
 
     def close(self) -> None:

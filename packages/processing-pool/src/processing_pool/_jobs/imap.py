@@ -289,13 +289,15 @@ class ImapJob(Target):
             self._in_flight.pop(i, None)
         self._look()
 
-    def _end(self, error: BaseException) -> None:
-        """Send no more items; the last result is this error."""
+    def _end(self, error: BaseException) -> bool:
+        """Send no more items; the last result is this error, unless the end was there before."""
         with self._guard:
-            if not self._ended:
+            ends = not self._ended
+            if ends:
                 self._arrived[self._sent] = Failed(error)
                 self._sent += 1
                 self._ended = True
+        return ends
 
     def _leave(self) -> None:
         self._table.leave(self)
@@ -496,15 +498,20 @@ class ImapJob(Target):
         if self.unwanted:
             self._take_unwanted()
 
-    def abort(self, error: BaseException) -> None:
-        """End with an error: no further outcome will arrive."""
-        self._end(error)
+    def abort(self, error: BaseException) -> bool:
+        """End with an error: no further outcome will arrive.
+
+        :return: whether the error is one of the outcomes.
+        """
+        told = self._end(error)
         self._room.release()
         for number in list(self._in_flight):
             self._arrived[number] = Failed(error)
             self._in_flight.pop(number, None)
+            told = True
         self._leave()
         self.wake()
+        return told
 
 
 def _withdrawn() -> TaskCancelled:

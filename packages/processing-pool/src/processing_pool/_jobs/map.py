@@ -147,11 +147,14 @@ class MapJob:
     def withdraw(self) -> None:
         """Do nothing: a map is done as a whole, and it has begun."""
 
-    def abort(self, error: BaseException) -> None:
-        """Resolve the result with an error: no further outcome will arrive."""
+    def abort(self, error: BaseException) -> bool:
+        """Resolve the result with an error: no further outcome will arrive.
+
+        :return: whether the error is the outcome.
+        """
         self._over = True
         self._leave()
-        self._result.resolve(False, error)
+        return self._result.resolve(False, error)
 
     def stop(self) -> None:
         """Send no more items, and cancel those that no worker has taken."""

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
         def stop(self) -> None:
             """Send no more items."""
 
-        def abort(self, error: BaseException) -> None:
+        def abort(self, error: BaseException) -> object:
             """End with an error: no further outcome will arrive."""
 
 
