@@ -13,6 +13,7 @@ import socket
 from processing_core._platform import _scm_rights
 from processing_core._platform._posix import forget_address
 from processing_core._platform._scm_rights import Sender, send
+from processing_core.annotations import Any
 
 __all__ = ["MESSAGES", "Sender", "ask_for_senders", "forget_address", "receive", "receive_from", "send"]
 
@@ -43,7 +44,8 @@ def receive(connection: socket.socket, size: int, most: int) -> tuple[bytes, _sc
     """
     # A program that another thread executes between the two calls inherits them.
     received = _scm_rights.Received()
-    received.messages = messages = []
+    messages: list[Any] = []
+    received.messages = messages
     any(map(messages.append, map(connection.recvmsg, (size,), (socket.CMSG_SPACE(most * _INT_SIZE),))))
     message, _ = received.unpack()
     for fd in received:

@@ -142,6 +142,7 @@ def _receive(connection: _socket.socket, size: int, most: int) -> tuple[bytes, l
     # ``socket.recv_fds`` takes no flags on CPython 3.11, and lets programs that are executed inherit what it receives.
     space = _socket.CMSG_SPACE(most * _INT.size) + _socket.CMSG_SPACE(_CREDENTIALS.size)
     received = Received()
-    received.messages = messages = []
+    messages: list[Any] = []
+    received.messages = messages
     any(map(messages.append, map(connection.recvmsg, (size,), (space,), (_socket.MSG_CMSG_CLOEXEC,))))
     return *received.unpack(), received

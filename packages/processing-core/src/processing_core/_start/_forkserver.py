@@ -115,9 +115,10 @@ class ForkServer:
             self._await_end()
             return None
         kind, value, slot, serial = answer
-        report, *pidfd = Descriptor.all_of(numbers)
+        report, *of_child = Descriptor.all_of(numbers)
         if kind == protocol.STARTED:
-            return ServedChild(value, *pidfd, (slot, serial), report, self)
+            (pidfd,) = of_child
+            return ServedChild(value, pidfd, (slot, serial), report, self)
         if kind == protocol.FAILED:
             raise OSError(value, os.strerror(value))
         if kind == protocol.GONE:
