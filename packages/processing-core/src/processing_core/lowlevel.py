@@ -56,6 +56,7 @@ from processing_core._fds.descriptors import limit_named as limit_named
 from processing_core._fds.descriptors import open_file as open_file
 from processing_core._fds.descriptors import open_pidfd as open_pidfd
 from processing_core._fds.descriptors import open_pipe as open_pipe
+from processing_core._fds.descriptors import open_set as open_set
 from processing_core._fds.descriptors import polled as polled
 from processing_core._fds.descriptors import polled_now as polled_now
 from processing_core._fds.descriptors import readable as readable
@@ -260,6 +261,7 @@ __all__ = [
     "open_file",
     "open_pidfd",
     "open_pipe",
+    "open_set",
     "own_methods",
     "pack",
     "pack_shared",
