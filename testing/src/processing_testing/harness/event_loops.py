@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-LOOPS = ("asyncio", "selector", "uvloop", "trio")
+LOOPS = ("asyncio", "selector", "trio") if sys.platform == "win32" else ("asyncio", "uvloop", "trio")
 """``asyncio`` is its default loop, which on Windows waits for the ends of operations; ``selector`` is its other one."""
 
 
@@ -167,8 +167,6 @@ def loop(request: pytest.FixtureRequest) -> EventLoop:
     kind = str(request.param)
     if not hasattr(select, "epoll") and sys.platform != "win32":
         pytest.skip("on this system there are no waits in event loops")
-    if kind == "selector" and sys.platform != "win32":
-        pytest.skip("asyncio's default loop is its selector loop here")
     if kind != "selector" and find_spec(kind) is None:
         pytest.skip(f"{kind} is not installed")
     return EventLoop(kind)
