@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 import processing_core
+from processing_core.lowlevel import open_pipe
 from processing_queues import Client, Connection, Listener, Pipe
 from processing_testing.children import awaited as children
 from processing_testing.harness.event_loops import Cancelled, EventLoop
@@ -24,8 +24,8 @@ def _stream() -> Ends:
 
 
 def _system_pipe() -> Ends:
-    read_fd, write_fd = os.pipe()
-    return Connection(read_fd, writable=False), Connection(write_fd, readable=False)
+    read_end, write_end = open_pipe()
+    return Connection(read_end.detach(), writable=False), Connection(write_end.detach(), readable=False)
 
 
 @pytest.fixture(params=[lambda: Pipe(False), _stream, _system_pipe])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 
 from processing_core._fds.descriptors import Descriptor, Lent, limit_named
 from processing_core._native import _kernel
@@ -26,7 +27,7 @@ def _of_descriptor(fd: int, family: int, kind: int, proto: int, timeout: float |
     Whether a descriptor blocks is a flag that all processes share which have it, so a socket without a timeout leaves
     it alone: another process may have begun to serve it by `asyncio`, which does not expect it to block.
     """
-    blocks = os.get_blocking(fd)
+    blocks = sys.platform == "win32" or os.get_blocking(fd)  # there it is the object that blocks, not the socket
     made = socket.socket(family, kind, proto, fd)
     if timeout is not None:
         made.settimeout(timeout)
