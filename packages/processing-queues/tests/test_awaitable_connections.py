@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 
 import processing_core
-from processing_core.lowlevel import open_pipe
 from processing_queues import Client, Connection, Listener, Pipe
 from processing_testing.children import awaited as children
 from processing_testing.harness.event_loops import Cancelled, EventLoop
@@ -24,8 +25,16 @@ def _stream() -> Ends:
 
 
 def _system_pipe() -> Ends:
-    read_end, write_end = open_pipe()
-    return Connection(read_end.detach(), writable=False), Connection(write_end.detach(), readable=False)
+    if sys.platform == "win32":  # whose pipes without a name hold 64 bytes
+        made: list[Connection] = []
+        with Listener(family="AF_PIPE") as listener:
+            thread = threading.Thread(target=lambda: made.append(Client(listener.address)))
+            thread.start()
+            accepted = listener.accept()
+            thread.join()
+        return accepted, made[0]
+    read_fd, write_fd = os.pipe()
+    return Connection(read_fd, writable=False), Connection(write_fd, readable=False)
 
 
 @pytest.fixture(params=[lambda: Pipe(False), _stream, _system_pipe])

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def use(by_argument: socket.socket, queue: Any, connection: Any) -> None:
-    """Write into three sockets: an argument, and what comes through a queue and a connection; then into a connection."""
+    """Write into an argument, what comes through a queue and through a connection, and into a connection."""
     with by_argument, queue.get() as by_queue, connection.recv() as by_connection:
         by_argument.sendall(b"argument")
         by_queue.sendall(b"queue")

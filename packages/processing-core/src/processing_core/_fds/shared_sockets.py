@@ -160,4 +160,4 @@ def _answer(pid: int, number: int, requests: _Requests) -> bytes | None:
 
 
 def _opened(information: bytes) -> int:
-    return _socket.socket(0, 0, 0, information).detach()  # type: ignore[arg-type]
+    return _socket.socket(0, 0, 0, information).detach()

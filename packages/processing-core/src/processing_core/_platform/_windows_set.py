@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 
 from processing_core._native import _kernel
-from processing_core._platform._windows_poller import READABLE, WRITABLE
+from processing_core._platform import _windows_poller as _poller
 from processing_core.annotations import NoReturn
 
 assert sys.platform == "win32"  # for type checkers
@@ -96,7 +96,7 @@ class DescriptorSet:
                 fd = self._fds.pop(number)
                 del self._numbers[fd]
                 try:
-                    yield fd, READABLE
+                    yield fd, _poller.READABLE
                 finally:
                     if fd in self._masks and fd not in self._numbers:
                         self._begin_again(fd)
@@ -112,6 +112,6 @@ class DescriptorSet:
 
     def _begin(self, fd: int) -> None:
         mask = self._masks[fd]
-        number = self._waits.begin(fd, bool(mask & READABLE), bool(mask & WRITABLE))
+        number = self._waits.begin(fd, bool(mask & _poller.READABLE), bool(mask & _poller.WRITABLE))
         self._numbers[fd] = number
         self._fds[number] = fd

@@ -140,7 +140,7 @@ def write(fd: int, parts: Sequence[bytes | memoryview]) -> int:
     with borrowed(fd) as stream:
         while True:
             try:
-                return stream.send(whole[:_MOST])
+                return _sent(stream, whole[:_MOST])
             except BlockingIOError:
                 _when(fd, WRITABLE)
 
@@ -153,7 +153,15 @@ def write_now(fd: int, parts: Sequence[bytes | memoryview]) -> int:
     if (pipes := _pipes(fd)) is not None:
         return int(pipes.begin_write(fd, parts))
     with borrowed(fd) as stream:
-        return stream.send(b"".join(part[:_MOST] for part in parts)[:_MOST])
+        stream.setblocking(False)  # the program's own sockets may block still; `read` and `write` wait by a poller
+        return _sent(stream, b"".join(part[:_MOST] for part in parts)[:_MOST])
+
+
+def _sent(stream: Any, data: bytes) -> int:
+    try:
+        return int(stream.send(data))
+    except (ConnectionResetError, ConnectionAbortedError) as error:
+        raise BrokenPipeError(errno.EPIPE, "the other end is gone") from error
 
 
 def finish_now(fd: int) -> None:
