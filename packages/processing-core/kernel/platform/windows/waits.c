@@ -1,7 +1,7 @@
 /* Windows: registered waits, for which threads of the system's pool wait.
  *
  * One of these threads pushes the wait that is over onto a list, and sends a byte if the list was empty.  So few bytes
- * are on their way, and none is lost: whoever receives them takes the whole list afterwards. */
+ * are on their way, and none is lost: the thread that receives them takes the whole list afterwards. */
 #include "platform/windows/system.h"
 
 #include <stdlib.h>

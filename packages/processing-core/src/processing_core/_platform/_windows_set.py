@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from weakref import finalize
 
 from processing_core._native import _kernel
 from processing_core._platform import _windows_poller as _poller
@@ -21,6 +22,12 @@ __all__ = ["DescriptorSet"]
 _MOST = 4096  # bytes of the socket that are received at once
 
 
+def _close(waits: _kernel.DescriptorWaits, reader: socket.socket, writer: socket.socket) -> None:
+    waits.close()
+    reader.close()
+    writer.close()
+
+
 class DescriptorSet:
     """Handles and sockets, each of which is told whenever it is ready."""
 
@@ -29,6 +36,8 @@ class DescriptorSet:
         self.reader.setblocking(False)
         self._writer.setblocking(False)
         self._waits = _kernel.DescriptorWaits(self._writer, self._writer.fileno())
+        self.close: Callable[[], object] = finalize(self, _close, self._waits, self.reader, self._writer)
+        """Free what it has; a second call does nothing.  So does the end of a set that is not closed."""
         self._masks: dict[int, int] = {}
         self._numbers: dict[int, int] = {}  # of the waits, by descriptor
         self._fds: dict[int, int] = {}  # the reverse
@@ -41,12 +50,6 @@ class DescriptorSet:
     def fromfd(cls, fd: int) -> NoReturn:
         """:raises NotImplementedError: always: no handle is a standard stream's."""
         raise NotImplementedError
-
-    def close(self) -> None:
-        """Free what it has; a second call does nothing."""
-        self._waits.close()
-        self.reader.close()
-        self._writer.close()
 
     def register(self, fd: int, mask: int) -> None:
         """Wait for a descriptor.
