@@ -212,8 +212,10 @@ class TestLoop:
                 tries.append(time.monotonic())
                 return True if event.is_set() else BUSY
 
-            process = processing_core.Process(target=time.sleep, args=(100,))
+            lock, joined = lowlevel.Lock(), Event()
+            process = processing_core.Process(target=children.acquire_and_stay, args=(lock, joined))
             process.start()
+            assert joined.wait(30)  # a child that is killed before it is a member takes nothing with it
             task = loop.start(until, attempt, event._observe)
             await loop.settle()
             count = len(tries)
