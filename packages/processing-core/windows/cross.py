@@ -27,7 +27,13 @@ TARGETS = {
 COMPILE = ["-std=gnu11", "-O2", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror=implicit-function-declaration"]
 FUNCTION = re.compile(r"PyAPI_FUNC\([^()]*\)\s*(?:_Py_NO_RETURN\s+)?(\w+)")
 DATA = re.compile(r"PyAPI_DATA\([^()]*\)\s*\(?(\w+)")
-SIZED = ["_PyArg_ParseTupleAndKeywords_SizeT", "_PyArg_ParseTuple_SizeT", "_Py_BuildValue_SizeT"]
+SIZED = [
+    "_PyArg_ParseTupleAndKeywords_SizeT",
+    "_PyArg_ParseTuple_SizeT",
+    "_PyObject_CallFunction_SizeT",
+    "_PyObject_CallMethod_SizeT",
+    "_Py_BuildValue_SizeT",
+]
 """Functions of every stable ABI that newer headers do not declare."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -24,6 +25,14 @@ def _stream() -> Ends:
 
 
 def _system_pipe() -> Ends:
+    if sys.platform == "win32":  # whose pipes without a name hold 64 bytes
+        made: list[Connection] = []
+        with Listener(family="AF_PIPE") as listener:
+            thread = threading.Thread(target=lambda: made.append(Client(listener.address)))
+            thread.start()
+            accepted = listener.accept()
+            thread.join()
+        return accepted, made[0]
     read_fd, write_fd = os.pipe()
     return Connection(read_fd, writable=False), Connection(write_fd, readable=False)
 

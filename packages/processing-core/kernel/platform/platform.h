@@ -187,6 +187,23 @@ void platform_observer_drain(int fd);
  * descriptor to be closed. False: the system cannot do that, and all datagrams still arrive. Keeps errno. */
 bool platform_datagrams_require(int fd, uint64_t token);
 
+/* == waits (waits.c): for event loops that cannot wait for every descriptor, but for sockets == */
+
+/* Any number of waits that are told by a byte in `socket`, which does not block; NULL with errno: ENOSYS where the
+ * system has sets of descriptors that are descriptors themselves.  One thread at a time uses the same. */
+struct platform_waits;
+struct platform_waits *platform_waits_make(int socket);
+/* Wait once, until the descriptor has hung up or, for a socket, is one of these; any other is waited for until it is
+ * readable.  A number above 0, or 0 with errno.  The descriptor may be closed meanwhile. */
+uint64_t platform_waits_begin(struct platform_waits *waits, int fd, bool readable, bool writable);
+/* The number of a wait that is over, which stands for nothing from then on; 0 if there is none.  Before the first call
+ * after a byte came, the byte must have been received: then what ends later sends the next. */
+uint64_t platform_waits_take(struct platform_waits *waits);
+/* Give a wait up. */
+void platform_waits_end(struct platform_waits *waits, uint64_t number);
+/* Give all up, and free them. */
+void platform_waits_free(struct platform_waits *waits);
+
 /* == descriptors (descriptor.c) == */
 
 /* Keeps errno. */

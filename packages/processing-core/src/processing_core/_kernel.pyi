@@ -22,6 +22,7 @@ from processing_core._kernel_objects import (
     HolderRow as HolderRow,
     Lock as Lock,
     LockedScalar as LockedScalar,
+    DescriptorWaits as DescriptorWaits,
     Observer as Observer,
     Parcel as Parcel,
     PipeEnd as PipeEnd,

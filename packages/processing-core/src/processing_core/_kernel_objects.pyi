@@ -185,6 +185,26 @@ class TaskQueue(Channel[_T]):
         """Have takers that sleep look whether they are to end (:meth:`Claims.retire`)."""
 
 @final
+class DescriptorWaits:
+    """Waits for descriptors that are told to a socket (Windows); used by one thread at a time.
+
+    :param fd: of ``socket``, which does not block; a byte is sent through it when waits are over.
+    :raises OSError: where the system has sets of descriptors that are descriptors themselves.
+    """
+
+    def __new__(cls, socket: object, fd: int, /) -> Self: ...
+    def begin(self, fd: int, readable: bool, writable: bool, /) -> int:
+        """Wait once for a descriptor; the number of this wait.  Only sockets are waited for until they are writable."""
+
+    def end(self, number: int, /) -> None:
+        """Give a wait up; nothing if it is over."""
+
+    def take(self) -> int:
+        """The number of a wait that is over; 0 if there is none.  What was received before must be read first."""
+
+    def close(self) -> None: ...
+
+@final
 class Observer:
     """A descriptor that becomes readable when one of the objects changes that it was registered with."""
 

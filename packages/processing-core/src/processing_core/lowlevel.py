@@ -57,6 +57,7 @@ from processing_core._fds.descriptors import limit_named as limit_named
 from processing_core._fds.descriptors import open_file as open_file
 from processing_core._fds.descriptors import open_pidfd as open_pidfd
 from processing_core._fds.descriptors import open_pipe as open_pipe
+from processing_core._fds.descriptors import open_set as open_set
 from processing_core._fds.descriptors import opened as opened
 from processing_core._fds.descriptors import polled as polled
 from processing_core._fds.descriptors import polled_now as polled_now
@@ -264,6 +265,7 @@ __all__ = [
     "opened",
     "open_pidfd",
     "open_pipe",
+    "open_set",
     "own_methods",
     "pack",
     "pack_shared",

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import errno
-import os
-
 from processing_core.annotations import TYPE_CHECKING, Any
 from processing_core.lowlevel import (
     BUSY,
     WRITABLE,
     LoopWatch,
-    borrowed_socket,
     checked_timeout,
     current_waiter,
     dumps,
     loads,
-    polled_now,
     readable,
     until,
     until_ready,
 )
+from processing_queues._platform import writing_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +23,6 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 __all__ = ["AwaitableConnection", "AwaitablePipe"]
-
-_ALWAYS_FITS = 4096  # bytes that a pipe takes at once if it takes any: pipe(7), PIPE_BUF
 
 
 class AwaitableConnection:
@@ -124,7 +118,7 @@ async def _send(connection: Any, message: memoryview) -> None:
         return None
 
     try:
-        await until_ready(attempt, connection.fileno, mask=WRITABLE)
+        await until_ready(attempt, lambda: writing_end(connection.fileno()), mask=WRITABLE)
     except BaseException:
         if connection._outbox.leave() or connection._unsent():
             _finish_later(connection)
@@ -145,26 +139,8 @@ def _finish_later(connection: Any) -> None:
             pass  # closed, or the other end is gone: the next call says so
         watch.stop()
 
-    watch = LoopWatch(waiter, lambda _: waiter.watch_descriptor(connection.fileno(), WRITABLE), go_on)
+    watch = LoopWatch(waiter, lambda _: waiter.watch_descriptor(writing_end(connection.fileno()), WRITABLE), go_on)
     go_on()
-
-
-def write_now(fd: int, parts: tuple[Any, ...]) -> int:
-    """Write some bytes of the parts, as `os.writev` does, without waiting.
-
-    :raises BlockingIOError: if nothing can be written now.
-    """
-    import socket
-
-    try:
-        with borrowed_socket(fd) as stream:
-            return stream.sendmsg(parts, (), socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0))
-    except OSError as error:
-        if error.errno != errno.ENOTSOCK:
-            raise
-    if not polled_now(fd, WRITABLE):
-        raise BlockingIOError
-    return os.write(fd, b"".join(bytes(part[:_ALWAYS_FITS]) for part in parts)[:_ALWAYS_FITS])
 
 
 def ready_now(fd: int) -> bool:

@@ -10,8 +10,9 @@ from processing_core import BufferTooShort, ClosedError
 from processing_core.annotations import TYPE_CHECKING, Any, Self
 from processing_core.lowlevel import Descriptor, checked_timeout, dumps, duplicate, loads, readable
 from processing_queues._aliases import ConnectionAliases
-from processing_queues._awaitable_connection import AwaitableConnection, ready_now, write_now
+from processing_queues._awaitable_connection import AwaitableConnection, ready_now
 from processing_queues._frames import BadLength, Inbox, Outbox
+from processing_queues._platform import finish_now, write_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -224,7 +225,9 @@ class Connection(ConnectionAliases, AwaitableConnection):
 
     def _write_now(self, go_on: Callable[[int, Callable[[int, Any], int]], None]) -> None:
         """Let ``go_on`` write what can be written now."""
-        go_on(self._sending(), write_now)
+        fd = self._sending()
+        go_on(fd, write_now)
+        finish_now(fd)
 
     def _room(self, buf: WriteableBuffer, offset: int) -> memoryview:
         self._receiving()

@@ -106,7 +106,7 @@ class PendingConnections:
         self._pid = os.getpid()
         self._selector = selector()
         self._selector.register(self._listening, selectors.EVENT_READ)
-        self._selector_identity = file_identity(self._selector.fileno())
+        self._selector_identity = self._selector.identity()
         keep_private(self)
 
     def fileno(self) -> int:
@@ -174,7 +174,7 @@ class PendingConnections:
         for pending in self._pending.values():
             pending.connection.close()
         self._pending.clear()
-        if file_identity(self._selector.fileno()) == self._selector_identity:
+        if self._selector.identity() == self._selector_identity:
             self._selector.close()
         else:
             _lost.append(self._selector)

@@ -20,10 +20,9 @@ from io import BytesIO
 from processing_core import NotPicklableError
 from processing_core.annotations import TYPE_CHECKING, Any, NoReturn
 from processing_core.lowlevel import Descriptor, checked_timeout, readable
-from processing_queues._awaitable_connection import write_now
 from processing_queues._connection import BufferingConnection
 from processing_queues._frames import Inbox, Outbox
-from processing_queues._platform import read, write
+from processing_queues._platform import finish_now, read, write, write_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -250,6 +249,7 @@ class TlsConnection(BufferingConnection):
         try:
             go_on(fd, self._tls.write)
             self._tls.flush(fd)
+            finish_now(fd)
         finally:
             self._tls.system_write = write
 

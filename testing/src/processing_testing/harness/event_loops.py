@@ -1,4 +1,4 @@
-"""The event loops that tests of awaitable methods run in: one interface to asyncio, uvloop and trio.
+"""The event loops that tests of awaitable methods run in: one interface to asyncio's, uvloop and trio.
 
 A test has a function with one argument, an `EventLoop`, and gives it to `EventLoop.run`.
 """
@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import select
+import sys
 from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
-LOOPS = ("asyncio", "uvloop", "trio")
+LOOPS = ("asyncio", "selector", "trio") if sys.platform == "win32" else ("asyncio", "uvloop", "trio")
+"""``asyncio`` is its default loop, which on Windows waits for the ends of operations; ``selector`` is its other one."""
 
 
 class Background:
@@ -60,7 +62,8 @@ class EventLoop:
 
             with asyncio.Runner(debug=True, loop_factory=uvloop.new_event_loop) as runner:
                 return runner.run(self._run_main(main))
-        with asyncio.Runner(debug=True) as runner:
+        factory = asyncio.SelectorEventLoop if self.kind == "selector" else None
+        with asyncio.Runner(debug=True, loop_factory=factory) as runner:
             runner.get_loop().slow_callback_duration = 10  # a process that starts on a busy machine is no callback
             return runner.run(self._run_main(main))
 
@@ -162,8 +165,8 @@ _warm_up()
 def loop(request: pytest.FixtureRequest) -> EventLoop:
     """Each kind of event loop that is installed."""
     kind = str(request.param)
-    if not hasattr(select, "epoll"):
+    if not hasattr(select, "epoll") and sys.platform != "win32":
         pytest.skip("on this system there are no waits in event loops")
-    if find_spec(kind) is None:
+    if kind != "selector" and find_spec(kind) is None:
         pytest.skip(f"{kind} is not installed")
     return EventLoop(kind)

@@ -12,6 +12,8 @@ struct pipe_information {
 
 typedef LONG(NTAPI *query)(HANDLE, void *, void *, ULONG, int);
 typedef int(WINAPI *close_socket)(uintptr_t);
+typedef int(WINAPI *share_socket)(uintptr_t, DWORD, void *);
+typedef uintptr_t(WINAPI *open_socket)(int, int, int, void *, unsigned, DWORD);
 
 ULONG pipe_state(int fd)
 {
@@ -26,11 +28,29 @@ ULONG pipe_state(int fd)
 static bool is_socket(int fd) { return GetFileType(handle_of(fd)) == FILE_TYPE_PIPE && pipe_state(fd) == NO_PIPE; }
 
 /* The sockets' library is there if there are sockets. */
-static bool socket_closed(int fd)
+static FARPROC of_sockets(const char *name)
 {
     HMODULE library = GetModuleHandleW(L"ws2_32.dll");
-    close_socket function = library ? (close_socket)(void *)GetProcAddress(library, "closesocket") : NULL;
+    return library ? GetProcAddress(library, name) : NULL;
+}
+
+static bool socket_closed(int fd)
+{
+    close_socket function = (close_socket)(void *)of_sockets("closesocket");
     return function && is_socket(fd) && function((uintptr_t)fd) == 0;
+}
+
+/* A copy of a socket's handle need be no socket: the library, or one in front of it, may keep accounts of them. */
+static int socket_duplicate(int fd)
+{
+    enum { FROM_INFORMATION = -1, OVERLAPPED_ = 0x1, NOT_INHERITED = 0x80 };
+    uint64_t information[80] = {0}; /* WSAPROTOCOL_INFOW, of 628 bytes */
+    share_socket share = (share_socket)(void *)of_sockets("WSADuplicateSocketW");
+    open_socket open = (open_socket)(void *)of_sockets("WSASocketW");
+    if (!share || !open || share((uintptr_t)fd, GetCurrentProcessId(), information) != 0) return failed();
+    uintptr_t copy = open(FROM_INFORMATION, FROM_INFORMATION, FROM_INFORMATION, information, 0,
+                          OVERLAPPED_ | NOT_INHERITED);
+    return copy == (uintptr_t)-1 ? failed() : (int)copy;
 }
 
 void platform_close(int fd)
@@ -44,6 +64,7 @@ void platform_close(int fd)
 int platform_descriptor_duplicate(int fd)
 {
     HANDLE copy, me = GetCurrentProcess();
+    if (fd > 0 && is_socket(fd)) return socket_duplicate(fd);
     if (fd > 0 && DuplicateHandle(me, handle_of(fd), me, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS))
         return descriptor_of(copy);
     SetLastError(fd > 0 ? GetLastError() : ERROR_INVALID_HANDLE);

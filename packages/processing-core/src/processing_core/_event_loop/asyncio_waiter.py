@@ -9,6 +9,7 @@ from weakref import ReferenceType, WeakValueDictionary, ref
 
 from processing_core._event_loop.waiter import LoopWaiter, Wait
 from processing_core._forks import forget_in_child
+from processing_core.annotations import Any
 
 __all__ = ["AsyncioWaiter", "waiter_of_loop"]
 
@@ -25,12 +26,41 @@ class AsyncioWaiter(LoopWaiter):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self.loop: ReferenceType[asyncio.AbstractEventLoop] = ref(loop)
-        loop.add_reader(self.fileno(), self.look)
+        self._received: Any = None
+        try:
+            loop.add_reader(self.fileno(), self.look)
+        except NotImplementedError:
+            self._receive(loop)
         self._guard = _close_at_shutdown(ref(loop), ref(self))
         try:
             self._guard.__anext__().send(None)  # run it up to its yield: now the loop knows it
         except StopIteration:
             pass
+
+    def _receive(self, loop: Any) -> None:
+        """In the place of a reader, which the loop does not have: begin to receive from the set's socket.
+
+        So this loop, which waits for the ends of operations (Windows), receives its own `call_soon_threadsafe`.
+        """
+        self._received = loop._proactor.recv(self._set.reader, 1)  # type: ignore[attr-defined]
+        self._received.add_done_callback(self._on_received)
+
+    def _on_received(self, received: Any) -> None:
+        if received.cancelled() or received is not self._received:
+            return
+        try:
+            received.result()
+            self.look()
+        finally:
+            self._receive(received.get_loop())
+
+    def stop_listening(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let the loop, which is not closed, not call `look` any more."""
+        received, self._received = self._received, None
+        if received is None:
+            loop.remove_reader(self.fileno())
+        else:
+            received.cancel()
 
     def sleep(self, wait: Wait, left: float | None) -> Awaitable[None]:
         """Sleep until the wait is woken, or for ``left`` seconds."""
@@ -85,5 +115,5 @@ async def _close_at_shutdown(
         loop, waiter = loop_reference(), reference()
         if loop is not None and waiter is not None:
             _waiters.pop(id(loop), None)
-            loop.remove_reader(waiter.fileno())
+            waiter.stop_listening(loop)
             waiter.close()

@@ -34,7 +34,7 @@ from processing_core._family import ensure_family
 from processing_core._fds.descriptors import Descriptor, open_pidfd, open_set
 from processing_core._forks import keep_private, without_forks
 from processing_core._native import _kernel
-from processing_core._platform import READABLE
+from processing_core._platform import READABLE, SET_STAYS_READABLE
 
 __all__ = ["LoopWaiter", "Wait"]
 
@@ -146,11 +146,13 @@ class LoopWaiter:
 
     def look(self) -> None:
         """Wake the waits for what has changed; does not block."""
+        if not SET_STAYS_READABLE:
+            self._set.clear()  # type: ignore[attr-defined]
         keys = self.observer.take()
         if keys != []:
             self._told(keys)
             self._looks += 1
-            if self._looks < _TURNS:
+            if SET_STAYS_READABLE and self._looks < _TURNS:
                 return  # usually that is all; if not, the loop calls again
         self._looks = 0
         for fd, _ in self._set.poll(0):

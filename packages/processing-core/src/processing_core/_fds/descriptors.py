@@ -16,12 +16,14 @@ from contextlib import contextmanager
 from itertools import repeat, starmap
 
 from processing_core._native import _kernel
-from processing_core._platform import READABLE, DescriptorSet, Poller, open_ends, open_process
+from processing_core._platform import READABLE, Poller, open_ends, open_process
 from processing_core._platform import close as close_descriptor
 from processing_core.annotations import TYPE_CHECKING, Any, ParamSpec, Self, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import _socket
+
+    from processing_core._platform import DescriptorSet
 
 __all__ = [
     "Deposits",
@@ -264,6 +266,8 @@ def open_pidfd(pid: int) -> Descriptor:
 
 def open_set() -> DescriptorSet:
     """An empty set of descriptors."""
+    from processing_core._platform import DescriptorSet  # here, for it may have imports of its own
+
     with limit_named():
         made = DescriptorSet()
         if made.fileno() > _STANDARD:

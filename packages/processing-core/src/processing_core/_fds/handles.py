@@ -17,25 +17,50 @@ from processing_core._errors import HandleError
 from processing_core._fds.descriptors import Deposits, Descriptor, duplicate
 from processing_core._native import _kernel
 from processing_core._platform import close
-from processing_core.annotations import NamedTuple
+from processing_core.annotations import NamedTuple, Protocol
 
 assert sys.platform == "win32"  # for type checkers
 
-__all__ = ["Shared", "deposit", "fetch", "recall"]
+__all__ = ["GONE", "Deposit", "Shared", "deposit", "drop", "fetch", "guard", "keep", "recall"]
 
-_GONE = "this handle cannot be fetched: it was fetched before, or its sender is gone"
+GONE = "this handle cannot be fetched: it was fetched before, or its sender is gone"
 _DUPLICATE = 0x40  # PROCESS_DUP_HANDLE
 _LONGEST_WAIT = 1.0  # seconds; a receiver has the permit for some microseconds
 
 
-class _Deposit(NamedTuple):
+class Deposit(Protocol):
+    """What is kept to be fetched."""
+
+    @property
+    def thread(self) -> int:
+        """The thread that deposited it."""
+
+    def is_fetched(self) -> bool:
+        """Whether it was fetched, and is this process's no longer."""
+
+    def share(self) -> None:
+        """Let it be fetched any number of times, until it is dropped."""
+
+    def drop(self) -> None:
+        """Let no process fetch it from now on."""
+
+
+class _HandleDeposit(NamedTuple):
     copy: Descriptor
     permit: _kernel.Semaphore
     shared: _kernel.Event
     thread: int
 
+    def is_fetched(self) -> bool:
+        if self.shared.is_set() or self.permit.get_value() > 0:
+            return False
+        self.copy.detach()
+        return True
+
+    def share(self) -> None:
+        self.shared.set()
+
     def drop(self) -> None:
-        """Let no process fetch it from now on."""
         self.shared.clear()
         if self.permit.acquire(timeout=_LONGEST_WAIT):
             self.copy.close()
@@ -43,8 +68,29 @@ class _Deposit(NamedTuple):
             self.copy.detach()  # it was fetched, and closed by that
 
 
-_guard = threading.RLock()
-_deposits: dict[int, _Deposit] = {}  # by the number of its deposit; `_guard` guards it
+guard = threading.RLock()
+"""Held while deposits change."""
+
+_deposits: dict[int, Deposit] = {}  # by number; `guard` guards it
+
+
+def keep(made: Deposit) -> int:
+    """Keep a deposit; its number."""
+    with guard:
+        for number, other in list(_deposits.items()):
+            if other.is_fetched():
+                del _deposits[number]
+        Deposits.made += 1
+        _deposits[Deposits.made] = made
+        return Deposits.made
+
+
+def drop(number: int) -> None:
+    """Drop a deposit; nothing if there is none."""
+    with guard:
+        made = _deposits.pop(number, None)
+        if made is not None:
+            made.drop()
 
 
 def deposit(fd: int) -> tuple[int, int, _kernel.Semaphore, _kernel.Event]:
@@ -52,19 +98,9 @@ def deposit(fd: int) -> tuple[int, int, _kernel.Semaphore, _kernel.Event]:
 
     :return: the arguments of `fetch`.
     """
-    with _guard:
-        _forget_fetched()
-        Deposits.made += 1
-        made = _Deposit(Descriptor.of(duplicate, fd), _kernel.Semaphore(1), _kernel.Event(), threading.get_ident())
-        _deposits[Deposits.made] = made
-        return os.getpid(), made.copy.fileno(), made.permit, made.shared
-
-
-def _forget_fetched() -> None:
-    for number, made in list(_deposits.items()):
-        if not made.shared.is_set() and made.permit.get_value() == 0:
-            del _deposits[number]
-            made.copy.detach()
+    made = _HandleDeposit(Descriptor.of(duplicate, fd), _kernel.Semaphore(1), _kernel.Event(), threading.get_ident())
+    keep(made)
+    return os.getpid(), made.copy.fileno(), made.permit, made.shared
 
 
 def _mine(before: int) -> list[int]:
@@ -73,9 +109,9 @@ def _mine(before: int) -> list[int]:
 
 def recall(before: int) -> None:
     """Drop the copies that this thread has deposited since ``Deposits.made`` was ``before``."""
-    with _guard:
+    with guard:
         for number in _mine(before):
-            _deposits.pop(number).drop()
+            drop(number)
 
 
 class Shared:
@@ -85,15 +121,15 @@ class Shared:
     """
 
     def __init__(self, before: int) -> None:
-        with _guard:
+        with guard:
             self._numbers = _mine(before)
             for number in self._numbers:
-                _deposits[number].shared.set()
+                _deposits[number].share()
 
     def __del__(self) -> None:
-        with _guard:
+        with guard:
             for number in self._numbers:
-                _deposits.pop(number).drop()
+                drop(number)
 
 
 def fetch(pid: int, number: int, permit: _kernel.Semaphore, shared: _kernel.Event) -> Descriptor:
@@ -104,7 +140,7 @@ def fetch(pid: int, number: int, permit: _kernel.Semaphore, shared: _kernel.Even
     try:
         sender = _winapi.OpenProcess(_DUPLICATE, False, pid)
     except OSError:
-        raise HandleError(_GONE) from None
+        raise HandleError(GONE) from None
     try:
         return _take(sender, number, permit, shared)
     finally:
@@ -113,13 +149,13 @@ def fetch(pid: int, number: int, permit: _kernel.Semaphore, shared: _kernel.Even
 
 def _take(sender: int, number: int, permit: _kernel.Semaphore, shared: _kernel.Event) -> Descriptor:
     if not permit.acquire(timeout=_LONGEST_WAIT if shared.is_set() else 0):
-        raise HandleError(_GONE)
+        raise HandleError(GONE)
     again = shared.is_set()
     flags = _winapi.DUPLICATE_SAME_ACCESS | (0 if again else _winapi.DUPLICATE_CLOSE_SOURCE)
     try:
         return Descriptor(_winapi.DuplicateHandle(sender, number, _winapi.GetCurrentProcess(), 0, False, flags))
     except OSError:
-        raise HandleError(_GONE) from None
+        raise HandleError(GONE) from None
     finally:
         if again:
             permit.release()

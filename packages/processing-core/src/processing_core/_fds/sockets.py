@@ -5,6 +5,7 @@ from __future__ import annotations
 import _socket
 import os
 import socket
+import sys
 
 from processing_core._fds.descriptors import Descriptor, Lent, limit_named
 from processing_core.annotations import Any
@@ -26,7 +27,8 @@ def _of_descriptor(owner: Descriptor, family: int, kind: int, proto: int, timeou
     Whether a descriptor blocks is a flag that all processes share which have it, so a socket without a timeout leaves
     it alone: another process may have begun to serve it by `asyncio`, which does not expect it to block.
     """
-    blocks = os.get_blocking(owner.fileno())
+    # On Windows it is the object that blocks, not the socket.
+    blocks = sys.platform == "win32" or os.get_blocking(owner.fileno())
     made = socket.socket(family, kind, proto, owner.fileno())
     owner.detach()  # only now: if a signal handler has raised, it notices that the socket has closed it
     if timeout is not None:

@@ -6,10 +6,14 @@ Their modules are imported when the first descriptor is sent: most programs need
 from __future__ import annotations
 
 import importlib
+import sys
 
 from processing_core._fds.descriptors import Deposits, Reduced, limit_named, register_transport
 from processing_core._platform import KEEPS_NUMBERS
 from processing_core.annotations import TYPE_CHECKING
+
+if sys.platform == "win32":
+    from processing_core._platform._windows_poller import is_socket
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -18,6 +22,10 @@ __all__ = ["recall", "share"]
 
 
 def _send(fd: int) -> Reduced:
+    if sys.platform == "win32" and is_socket(fd):
+        from processing_core._fds import shared_sockets
+
+        return shared_sockets.fetch, shared_sockets.deposit(fd)
     with limit_named():
         from processing_core._fds import inherited
 

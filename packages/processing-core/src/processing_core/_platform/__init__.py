@@ -2,7 +2,7 @@
 
 A file for each system implements the functions in ``__all__``; this one chooses.  ``scm_rights``, the module
 that sends descriptors in messages, is imported when it is asked for, because it imports `_socket`: ``__getattr__``
-chooses it.
+chooses it.  So is Windows' `DescriptorSet`, which imports `socket`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,6 @@ elif sys.platform == "darwin":
     from processing_core._platform._no_sets import DescriptorSet as DescriptorSet
     from processing_core._platform._posix_program import start_program as start_program
 elif sys.platform == "win32":
-    from processing_core._platform._no_sets import DescriptorSet as DescriptorSet
     from processing_core._platform._windows import HUNG_UP as HUNG_UP
     from processing_core._platform._windows import KEEPS_NUMBERS as KEEPS_NUMBERS
     from processing_core._platform._windows import READABLE as READABLE
@@ -112,7 +111,12 @@ elif sys.platform == "linux" and not _kernel.SOCKET_FILES:
 else:
     from processing_core._platform._posix import unused_address as unused_address
 
+SET_STAYS_READABLE = sys.platform != "win32"
+"""Whether a `DescriptorSet` is readable as long as one of its descriptors is; else it is to be cleared first."""
+
 if TYPE_CHECKING:
+    if sys.platform == "win32":
+        from processing_core._platform._windows_set import DescriptorSet as DescriptorSet
     from processing_core._platform import _scm_rights as scm_rights
 
 __all__ = [
@@ -120,6 +124,7 @@ __all__ = [
     "HUNG_UP",
     "KEEPS_NUMBERS",
     "READABLE",
+    "SET_STAYS_READABLE",
     "SIGKILL",
     "WRITABLE",
     "Poller",
@@ -152,6 +157,10 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
+        if name == "DescriptorSet" and sys.platform == "win32":
+            from processing_core._platform import _windows_set
+
+            return _windows_set.DescriptorSet
         if name != "scm_rights":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         if _kernel.SOCKET_FILES:

@@ -35,6 +35,7 @@ elif sys.platform == "win32":
     from processing_queues._platform._windows import borrowed_stream as borrowed_stream
     from processing_queues._platform._windows import default_family as default_family
     from processing_queues._platform._windows import families as families
+    from processing_queues._platform._windows import finish_now as finish_now
     from processing_queues._platform._windows import get_blocking as get_blocking
     from processing_queues._platform._windows import nameless_sockets_may_work as nameless_sockets_may_work
     from processing_queues._platform._windows import open_without_access as open_without_access
@@ -45,6 +46,8 @@ elif sys.platform == "win32":
     from processing_queues._platform._windows import read as read
     from processing_queues._platform._windows import set_blocking as set_blocking
     from processing_queues._platform._windows import write as write
+    from processing_queues._platform._windows import write_now as write_now
+    from processing_queues._platform._windows import writing_end as writing_end
 else:
     raise ImportError(f"processing_queues does not support {sys.platform} yet")
 
@@ -59,11 +62,15 @@ elif sys.platform != "win32":
 
 if sys.platform != "win32":
     from processing_queues._platform._posix_streams import borrowed_stream as borrowed_stream
+    from processing_queues._platform._posix_streams import finish_now as finish_now
     from processing_queues._platform._posix_streams import pipe_socket as pipe_socket
+    from processing_queues._platform._posix_streams import write_now as write_now
+    from processing_queues._platform._posix_streams import writing_end as writing_end
 
 __all__ = [
     "default_family",
     "families",
+    "finish_now",
     "get_blocking",
     "nameless_sockets_may_work",
     "open_without_access",
@@ -76,6 +83,8 @@ __all__ = [
     "set_blocking",
     "borrowed_stream",
     "write",
+    "write_now",
+    "writing_end",
 ]
 
 

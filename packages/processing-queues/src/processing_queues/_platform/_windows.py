@@ -18,6 +18,7 @@ assert sys.platform == "win32"  # for type checkers
 __all__ = [
     "default_family",
     "families",
+    "finish_now",
     "get_blocking",
     "nameless_sockets_may_work",
     "open_without_access",
@@ -29,6 +30,8 @@ __all__ = [
     "read",
     "set_blocking",
     "write",
+    "write_now",
+    "writing_end",
 ]
 
 default_family: str = "AF_PIPE"
@@ -137,9 +140,42 @@ def write(fd: int, parts: Sequence[bytes | memoryview]) -> int:
     with borrowed(fd) as stream:
         while True:
             try:
-                return stream.send(whole[:_MOST])
+                return _sent(stream, whole[:_MOST])
             except BlockingIOError:
                 _when(fd, WRITABLE)
+
+
+def write_now(fd: int, parts: Sequence[bytes | memoryview]) -> int:
+    """Write some bytes of the parts without waiting; a pipe's may be on their way still: see `finish_now`.
+
+    :raises BlockingIOError: if nothing can be written now.
+    """
+    if (pipes := _pipes(fd)) is not None:
+        return int(pipes.begin_write(fd, parts))
+    with borrowed(fd) as stream:
+        stream.setblocking(False)  # the program's own sockets may block still; `read` and `write` wait by a poller
+        return _sent(stream, b"".join(part[:_MOST] for part in parts)[:_MOST])
+
+
+def _sent(stream: Any, data: bytes) -> int:
+    try:
+        return int(stream.send(data))
+    except (ConnectionResetError, ConnectionAbortedError) as error:
+        raise BrokenPipeError(errno.EPIPE, "the other end is gone") from error
+
+
+def finish_now(fd: int) -> None:
+    """Look whether what `write_now` has begun to write is written.
+
+    :raises BlockingIOError: if it is not.
+    """
+    if (pipes := _pipes(fd)) is not None:
+        pipes.finish_write(fd)
+
+
+def writing_end(fd: int) -> int:
+    """What is writable, or readable if it is an event, when `write_now` can go on."""
+    return fd if (pipes := _pipes(fd)) is None else int(pipes.event_of_write(fd))
 
 
 def peeked(stream: Any, size: int) -> bytes:
