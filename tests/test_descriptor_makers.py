@@ -55,6 +55,8 @@ ALLOWED = {
     ("processing_core/_fds/descriptors.py", "_socket.socket"): "borrows a descriptor that is there already",
     ("processing_core/_fds/sockets.py", "socket.socket"): "moved, and the limit named",
     ("processing_core/_fds/pairs.py", "_socket.socket"): "takes over a descriptor that was moved",
+    ("processing_core/_fds/shared_sockets.py", "_socket.socket"): "Windows: no handle is a standard stream's",
+    ("processing_core/_platform/_windows_set.py", "socket.socketpair"): "Windows: no handle is a standard stream's",
     ("processing_core/_fds/pairs.py", "_socket.socketpair"): "moved, and the limit named",
     ("processing_core/_platform/_scm_rights.py", "recvmsg"): "what arrives is moved; the receivers tell what did not",
     ("processing_queues/_handshake_start.py", "socket.socket"): "moved, and the limit named",

@@ -3,18 +3,18 @@
 
 typedef struct {
     PyObject_HEAD struct platform_waits *waits;
-    PyObject *socket; /* open as long as there may be something to tell it */
+    PyObject *stream; /* open as long as there may be something to tell it */
 } waits_object;
 
 static PyObject *waits_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
 {
     int fd;
-    PyObject *socket;
-    if (!PyArg_ParseTuple(args, "Oi", &socket, &fd)) return NULL;
+    PyObject *stream;
+    if (!PyArg_ParseTuple(args, "Oi", &stream, &fd)) return NULL;
     allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     waits_object *made = (waits_object *)alloc(type, 0);
     if (!made) return NULL;
-    made->socket = Py_NewRef(socket);
+    made->stream = Py_NewRef(stream);
     made->waits = platform_waits_make(fd);
     if (made->waits) return (PyObject *)made;
     raise_errno();
@@ -33,7 +33,7 @@ static void waits_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     waits_close((waits_object *)self);
-    Py_XDECREF(((waits_object *)self)->socket);
+    Py_XDECREF(((waits_object *)self)->stream);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(self);
     Py_DECREF(type);
@@ -71,11 +71,8 @@ static PyObject *py_close(PyObject *self, PyObject *Py_UNUSED(none))
 }
 
 static PyMethodDef methods[] = {
-    {"begin", py_begin, METH_VARARGS, NULL},
-    {"end", py_end, METH_O, NULL},
-    {"take", py_take, METH_NOARGS, NULL},
-    {"close", py_close, METH_NOARGS, NULL},
-    {NULL, NULL, 0, NULL},
+    {"begin", py_begin, METH_VARARGS, NULL}, {"end", py_end, METH_O, NULL}, {"take", py_take, METH_NOARGS, NULL},
+    {"close", py_close, METH_NOARGS, NULL},  {NULL, NULL, 0, NULL},
 };
 static PyType_Slot slots[] = {
     {Py_tp_new, waits_new}, {Py_tp_dealloc, waits_dealloc}, {Py_tp_methods, methods}, {0, NULL}};

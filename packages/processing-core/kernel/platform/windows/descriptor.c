@@ -48,8 +48,8 @@ static int socket_duplicate(int fd)
     share_socket share = (share_socket)(void *)of_sockets("WSADuplicateSocketW");
     open_socket open = (open_socket)(void *)of_sockets("WSASocketW");
     if (!share || !open || share((uintptr_t)fd, GetCurrentProcessId(), information) != 0) return failed();
-    uintptr_t copy = open(FROM_INFORMATION, FROM_INFORMATION, FROM_INFORMATION, information, 0,
-                          OVERLAPPED_ | NOT_INHERITED);
+    uintptr_t copy =
+        open(FROM_INFORMATION, FROM_INFORMATION, FROM_INFORMATION, information, 0, OVERLAPPED_ | NOT_INHERITED);
     return copy == (uintptr_t)-1 ? failed() : (int)copy;
 }
 
