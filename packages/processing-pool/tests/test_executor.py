@@ -305,6 +305,7 @@ class TestEnds:
         record = partial(pooling.record, path)
         results = executor.map(record, range(2000), chunksize=chunksize, buffersize=buffersize)
         dropped = executor.map(record, range(100))
+        pool_state.await_feeding(executor)
         del dropped
         executor.shutdown(wait=False, cancel_futures=True)
         with pytest.raises(concurrent.futures.CancelledError, match="before it had begun"):

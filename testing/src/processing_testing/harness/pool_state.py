@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from processing_pool import AsyncResult, Pool, ProcessPoolExecutor
+from processing_pool._jobs.imap import ImapJob
 from processing_pool.lowlevel import CALLS
 
 
@@ -39,6 +40,15 @@ def await_backlog(pool: Pool) -> None:
     """Poll until a pool with priorities has taken back what it had sent before the first; there is no event for it."""
     backlog, deadline = _supervisor(pool)._backlog, time.monotonic() + 30
     while not backlog._has_begun:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def await_feeding(executor: ProcessPoolExecutor) -> None:
+    """Poll until maps have sent what they may, for a worker may begin what is just being sent; there is no event for it."""
+    maps = [job for job in executor._pool._engine.jobs.by_id.values() if isinstance(job, ImapJob)]
+    deadline = time.monotonic() + 30
+    while not all(job._handed == job._sent and (job._ended or job._feeder_waits) for job in maps):
         assert time.monotonic() < deadline
         time.sleep(0.001)
 
