@@ -18,6 +18,7 @@ import pytest
 
 import processing
 from processing.connection import Listener, wait
+from processing_core._fds import transports
 from processing_testing.children import functions as children
 from processing_testing.harness.attack import rounds
 from processing_testing.harness.interruption_cases import Case, interrupt_everywhere
@@ -40,16 +41,19 @@ def open_files() -> list[str]:
     return sorted(found)
 
 
-def leaving_nothing(call: Callable[[], object], least: int, room: int = 0) -> Case:
+def leaving_nothing(call: Callable[[], object], least: int, room: int = 0, after: Callable[[], object] = bool) -> Case:
     """A case after which no more is open than before.
 
-    :param room: descriptors that a later call closes.
+    :param room: descriptors that a later call closes, or that belong to what nobody can fetch any more.
+    :param after: is called after the call, and not interrupted.
     """
     call()
+    after()
     before: list[str] = []
 
     def check() -> None:
         call()  # what it begins with is dropped by now
+        after()
         deadline = time.monotonic() + 10
         while True:
             gc.collect()
@@ -60,7 +64,7 @@ def leaving_nothing(call: Callable[[], object], least: int, room: int = 0) -> Ca
             assert time.monotonic() < deadline, sorted(set(now) - set(before))
 
     before = open_files()
-    return Case(call, check, least=least)
+    return Case(call, check, partial(transports.recall, 0), least=least)
 
 
 def pipe() -> None:
@@ -110,5 +114,7 @@ def test_of_what_arrives() -> None:
 @pytest.mark.watchdog(300)
 @pytest.mark.parametrize("method", processing.get_all_start_methods())
 def test_of_processes(method: str) -> None:
-    # A child that a call has begun with, and not waited for, is dropped with a later one.
-    interrupt_everywhere(lambda: leaving_nothing(partial(process, method), least=100, room=4), rounds(40, 10**6))
+    # A child that a call has begun with, and not waited for, is dropped with a later one.  What is sent afterwards must
+    # not be taken for an argument of it.
+    call, after = partial(process, method), partial(sent, processing.Queue())
+    interrupt_everywhere(lambda: leaving_nothing(call, least=100, room=4, after=after), rounds(40, 10**6))

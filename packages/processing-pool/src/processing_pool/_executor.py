@@ -148,7 +148,7 @@ class ProcessPoolExecutor(ExecutorCompatibility, concurrent.futures.Executor):
 
         :param wait: whether to block until they have ended.
         :param cancel_futures: whether what has not begun is cancelled, of maps too: their iterators raise
-            :exc:`concurrent.futures.CancelledError` in its place.  An item that is being sent meanwhile may still be run.
+            :exc:`concurrent.futures.CancelledError` in its place.  What is being sent meanwhile may still be run.
         """
         self._pool._engine.shut_down(cancel_futures)
         if wait and self._pool._engine.is_own:

@@ -45,7 +45,7 @@ def await_backlog(pool: Pool) -> None:
 
 
 def await_feeding(executor: ProcessPoolExecutor) -> None:
-    """Poll until maps have sent what they may, for a worker may begin what is just being sent; there is no event for it."""
+    """Poll until maps have sent what they may: a worker may begin what is just being sent. There is no event for it."""
     maps = [job for job in executor._pool._engine.jobs.by_id.values() if isinstance(job, ImapJob)]
     deadline = time.monotonic() + 30
     while not all(job._handed == job._sent and (job._ended or job._feeder_waits) for job in maps):

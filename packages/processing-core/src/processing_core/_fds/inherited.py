@@ -19,7 +19,7 @@ from __future__ import annotations
 import _socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 
 from processing_core._fds import pairs
 from processing_core._fds.descriptors import Descriptor, duplicate, scarcity
@@ -40,11 +40,14 @@ class InheritedFds:
     @contextmanager
     def packing(self) -> Iterator[None]:
         """Collect the descriptors that this thread pickles in the body; they are sent at its end."""
-        token = _packing.set(self)
+        tokens: list[Token[InheritedFds | None]] = []
         try:
+            # Noted by a C function: a signal handler that raises behind it must not have this thread pack for ever.
+            any(map(tokens.append, map(_packing.set, (self,))))
             yield
         finally:
-            _packing.reset(token)
+            for token in tokens:
+                _packing.reset(token)
         self._send_all()
 
     def put(self, fd: int) -> int:
