@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 
 import pytest
 
 import processing_core
+from processing_core._fds import server
+from processing_core._fds.descriptors import Deposits
+from processing_core._forks import without_forks
 from processing_testing.children import functions as children
 from processing_testing.harness import scripts
 
@@ -33,6 +37,41 @@ def test_no_warning_of_what_is_no_thread_any_more() -> None:
             assert process.exitcode == 0
         """
     )
+
+
+def fetched(fd: int) -> None:
+    server.fetch(*server.deposit(fd)).close()
+
+
+def recalled(fd: int) -> None:
+    before = Deposits.made
+    server.deposit(fd)
+    server.recall(before)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # until 3.14 a joined one counts
+@pytest.mark.parametrize("ending", [fetched, recalled])
+def test_a_fork_waits_for_the_end_of_our_thread(ending: Callable[[int], None]) -> None:
+    """The descriptor server's thread ends with the last descriptor: it is not copied, and there is no warning of it."""
+    context = processing_core.get_context("fork")
+    for _ in range(50):
+        ending(0)
+        process = context.Process(target=children.nothing)
+        process.start()
+        assert "processing-fd-server" not in {thread.name for thread in threading.enumerate()}
+        process.join()
+        assert process.exitcode == 0
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_fork_does_not_wait_for_a_thread_that_waits_for_it() -> None:
+    """A signal handler can fork in the middle of what the descriptor server's thread waits for."""
+    process = processing_core.get_context("fork").Process(target=children.nothing)
+    with without_forks():
+        recalled(0)
+        process.start()
+    process.join()
+    assert process.exitcode == 0
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="os.fork does not warn before Python 3.12")

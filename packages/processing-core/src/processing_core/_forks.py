@@ -18,12 +18,14 @@ from processing_core._platform import register_at_fork
 from processing_core.annotations import Protocol, TypeVar
 
 __all__ = [
+    "await_ending_threads",
     "forget_in_child",
     "keep_private",
     "nothing_to_forget",
     "register",
     "set_starts_process",
     "starts_process",
+    "thread_ends",
     "without_forks",
 ]
 
@@ -44,6 +46,7 @@ class _State:
         # fork.
         self.guard = threading.RLock()
         self.forget: list[Callable[[], object]] = []
+        self.ending_threads: list[threading.Thread] = []
         self.private_to_server: list[_Closable] | None = None  # in a forkserver: what a child closes
         self.starts_process = False
 
@@ -64,6 +67,28 @@ def starts_process() -> bool:
 def set_starts_process(starts: bool) -> None:
     """Say what a fork of this thread is for.  The caller calls this function inside ``with without_forks():``."""
     _state.starts_process = starts
+
+
+def thread_ends(thread: threading.Thread) -> None:
+    """Say that a thread of this library is about to end.  It must wait for nothing but ``without_forks()``.
+
+    The caller calls this function inside ``with without_forks():``.
+    """
+    _state.ending_threads = [*(other for other in _state.ending_threads if other.is_alive()), thread]
+
+
+def await_ending_threads() -> None:
+    """Wait until the threads that are about to end have ended, so that a fork does not copy them, nor warn of them.
+
+    A signal handler that forks in the middle of what forks wait for cannot wait.
+    """
+    if _state.guard._is_owned():  # type: ignore[attr-defined]
+        return
+    with without_forks():
+        threads = _state.ending_threads
+    for thread in threads:
+        if thread.is_alive():
+            thread.join()
 
 
 def keep_private(descriptor: _T) -> _T:

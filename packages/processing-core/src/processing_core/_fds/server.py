@@ -37,7 +37,7 @@ from processing_core._fds.descriptors import (
     scarcity,
     timeval,
 )
-from processing_core._forks import keep_private, without_forks
+from processing_core._forks import keep_private, thread_ends, without_forks
 from processing_core._native import _kernel
 from processing_core._platform import scm_rights, unused_address
 from processing_core.annotations import NamedTuple, signal
@@ -103,11 +103,20 @@ class _FdServer:
         self._end_if_empty()
 
     def _end_if_empty(self) -> None:
-        if not self._deposits and not self._serves:
-            self.close()
-        elif not self._deposits:
+        if self._deposits or _FdServer.current is not self:
+            return
+        self._retire()
+        if self._serves:
             with suppress(OSError):  # the queue of requests is full: it is awake anyway
                 scm_rights.send(self._socket, self._token, [], socket.MSG_DONTWAIT, self.address)
+        else:
+            self.close()
+
+    def _retire(self) -> None:
+        """Leave what is deposited from now on to another server: the thread of this one ends."""
+        _FdServer.current = None
+        if self._thread is not None:
+            thread_ends(self._thread)
 
     def share(self, before: int) -> list[bytes]:
         """Let what this thread has deposited since be fetched any number of times; return the first halves of keys."""
@@ -148,6 +157,8 @@ class _FdServer:
                 self._answer()
                 serving = bool(self._deposits)
                 if not serving:
+                    if _FdServer.current is self:
+                        self._retire()
                     self.close()
 
     def _answer(self) -> None:

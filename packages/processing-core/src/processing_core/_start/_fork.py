@@ -12,7 +12,7 @@ import types
 import warnings
 
 from processing_core import _bootstrap, _lifeline
-from processing_core._forks import set_starts_process, without_forks
+from processing_core._forks import await_ending_threads, set_starts_process, without_forks
 from processing_core._lifeline import Lifeline
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
@@ -30,6 +30,7 @@ def start(process: BaseProcess) -> Child:
     :raises OSError: if the system refuses.
     """
     _bootstrap.flush_streams()
+    await_ending_threads()
     counts_threads = _RAISES_WARNINGS and isinstance(os.fork, types.BuiltinFunctionType)  # not a debugger's own
     if counts_threads:
         _warn_of_threads()
