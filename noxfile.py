@@ -282,10 +282,10 @@ def tests(session: nox.Session) -> None:
     if arguments := [argument for argument in arguments if argument not in CANDIDATES]:
         pytest(session, *arguments)
         return
-    both_halves = "processing_testing.harness.parallel_run"
-    pytest(session, "-m", "not attack", *([] if chosen else share(session)), module=both_halves)
+    all_runs = "processing_testing.harness.parallel_run"
+    pytest(session, "-m", "not attack", *([] if chosen else share(session)), module=all_runs)
     if chosen or session.python == FOUND[-1]:  # the kernel is the same file for all
-        pytest(session, "-m", "attack", module=both_halves)
+        pytest(session, "-m", "attack", module=all_runs)
 
 
 def share(session: nox.Session) -> list[str]:

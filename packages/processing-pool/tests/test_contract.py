@@ -225,7 +225,7 @@ class TestMaps:
             lambda pool, item: pool.map(int, [item]),
             lambda pool, item: pool.map(int, [item] * 8, 4),
             lambda pool, item: list(pool.imap(int, [item], 1)),
-            lambda pool, item: pool.imap_unordered(int, [item] * 8, 4).next(30),
+            lambda pool, item: pool.imap_unordered(int, [item] * 8, 8).next(30),
             lambda pool, item: pool.apply(int, (item,)),
             lambda pool, item: pool.apply_async(int, (item,)).get(30),
             lambda pool, item: pool.submit(int, item).result(30),

@@ -116,8 +116,10 @@ class TestEnds:
 
 class TestRaces:
     @pytest.mark.watchdog(180)
-    def test_tasks_at_the_instant_at_which_workers_end(self, context: BaseContext, path: str) -> None:
-        n, dice = 200, random.Random(5)
+    def test_tasks_at_the_instant_at_which_workers_end(
+        self, context: BaseContext, rounds: Callable[[int, int], int], path: str
+    ) -> None:
+        n, dice = rounds(60, 600), random.Random(5)
         with Pool(1, context=context, idle_timeout=SOON) as pool:
             for i in range(n):
                 assert pool.apply(pooling.record_number, (path, i)) == i
@@ -130,7 +132,7 @@ class TestRaces:
     def test_while_workers_are_killed_and_the_size_changes(
         self, context: BaseContext, rounds: Callable[[int, int], int], path: str
     ) -> None:
-        n, dice, died = rounds(40, 400), random.Random(7), 0
+        n, dice, died = rounds(20, 400), random.Random(7), 0
         with Pool(2, context=context, idle_timeout=SOON) as pool:
             pool.apply(tasks.square, (1,))
             for i in range(n):

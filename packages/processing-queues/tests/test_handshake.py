@@ -272,12 +272,12 @@ class TestKeyOnOneSide:
 
     def test_an_address_of_a_listener_that_wanted_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A later listener at the same address, as of a port or a descriptor that is free again, has a key."""
-        monkeypatch.setattr("processing_queues._keyless._MOMENT", 20)
         with Listener(("localhost", 0)) as earlier:
             address = earlier.address
             with Client(address) as client, earlier.accept(20) as connection:
                 connection.send("word")
                 client.recv()
+        monkeypatch.setattr("processing_queues._keyless._MOMENT", 20)
         with Listener(address, authkey=KEY, on_wrong_key="log") as listener:
             server = threading.Thread(target=suppressed, args=(lambda: listener.accept(50),))
             server.start()
