@@ -15,8 +15,8 @@ from contextlib import ExitStack
 from typing import IO
 
 FOLDERS = [
-    ["packages/processing-core", "packages/processing-sync"],
-    ["packages/processing-pool", "packages/processing-managers"],
+    ["packages/processing-core", "packages/processing-sync", "packages/processing-managers"],
+    ["packages/processing-pool"],
 ]
 """Folders named in ``testpaths`` that take about a third of the time each; the last run has all others."""
 
