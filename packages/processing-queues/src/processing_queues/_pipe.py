@@ -1,6 +1,6 @@
 """``Pipe``: two connections that belong together, within the family.
 
-What their ends do is the kernel's (``kernel/pipe.h``); here they are made, and sent away.
+What their ends do is the kernel's (``kernel/pipes/``); here they are made, and sent away.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""How processes are started: one file for each start method, and one that chooses."""
+"""How processes are started: a file for each start method, the forkserver's other side, and what a child takes over."""

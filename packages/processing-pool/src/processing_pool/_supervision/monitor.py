@@ -39,7 +39,7 @@ LONG_ITEM = 0.002
 MEMORY_INTERVAL = 0.05
 """Seconds between two looks at the workers' memory."""
 CLOCK_ERROR = 0.01
-"""Seconds by which an item may have begun later than its claim says (``kernel/batch.c``)."""
+"""Seconds by which an item may have begun later than its claim says (``kernel/pool/batch.c``)."""
 SHORTEST_PAUSE = 0.002
 """Seconds between two looks, at the least."""
 
