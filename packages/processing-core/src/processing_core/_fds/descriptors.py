@@ -114,9 +114,8 @@ class Descriptor:
         return self._fd >= 0 and _kernel.file_identity(self._fd) == self._identity
 
     def detach(self) -> int:
-        """The number, which is the caller's to close from now on."""
-        fd, self._fd = self._fd, -1
-        return fd
+        """The number, which is the caller's to close from now on; -1 if another thread has taken it."""
+        return self.__dict__.pop("_fd", -1)  # in one step: two threads would both close it
 
     def close(self) -> None:
         """Close it; a second call does nothing, nor does one of another thread meanwhile."""
