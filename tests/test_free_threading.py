@@ -180,7 +180,6 @@ class TestKernel:
         together(*[counting(i, processing.Lock() if i % 2 else shared) for i in range(THREADS)])
         assert inside[0] == sum(rounds[::2])
 
-
     def test_recording_of_creation_is_turned_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """While others make primitives: each has the line that made it, or none."""
         monkeypatch.setenv("PROCESSING_RECORD_CREATION", "")
@@ -414,9 +413,9 @@ class TestClosing:
     @pytest.mark.skipif(sys.platform == "win32", reason="a named pipe has no file")
     def test_the_file_of_the_next_listener_stays(self, tmp_path: Path) -> None:
         """A thread that closes a listener, too, does not remove what the other has made since under its address."""
-        step, reached, made = 0, True, 0
+        step, reached, made, address = 0, True, 0, str(tmp_path / "listener")
         while reached:
-            step, address, following = step + 1, str(tmp_path / "listener"), list[Listener]()
+            step, following = step + 1, list[Listener]()
             listener = Listener(address)
 
             def other(listener: Listener = listener, following: list[Listener] = following) -> None:

@@ -115,7 +115,8 @@ class Descriptor:
 
     def detach(self) -> int:
         """The number, which is the caller's to close from now on; -1 if another thread has taken it."""
-        return self.__dict__.pop("_fd", -1)  # in one step: two threads would both close it
+        fd: int = self.__dict__.pop("_fd", -1)  # in one step: two threads would both close it
+        return fd
 
     def close(self) -> None:
         """Close it; a second call does nothing, nor does one of another thread meanwhile."""

@@ -106,7 +106,8 @@ class PipeSocket:
 
     def detach(self) -> int:
         """The handle, which belongs to the caller from now on; -1 if another thread has taken it."""
-        return self.__dict__.pop("_pipe", -1)  # in one step: two threads would both close it
+        pipe: int = self.__dict__.pop("_pipe", -1)  # in one step: two threads would both close it
+        return pipe
 
     def close(self) -> None:
         """Close it; a second call does nothing, nor does one of another thread meanwhile."""
