@@ -2,7 +2,7 @@
  *
  * A library which stands before the C library among those that the program needs: the program's start calls our
  * `__libc_start_main`, which puts this `main` in the place of the program's own. It does what `Py_BytesMain` does for
- * a command, a module, a file, a folder or standard input; the prompt has no history. */
+ * a command, a module, a file, a folder or standard input, and for a prompt after one (`-i`), which has no history. */
 #define _GNU_SOURCE
 #include <Python.h>
 #include <dlfcn.h>
@@ -146,6 +146,9 @@ static int own_main(int argc, char **argv, char **env)
         return status.err_msg ? 1 : status.exitcode; /* as of --version */
     }
     int code = add_what_lacks() ? (PyErr_Print(), 1) : run(&config);
+    int whole = config.run_command || config.run_module || config.run_filename;
+    if (whole && config.inspect && (config.interactive || isatty(0)))
+        code = PyRun_AnyFileExFlags(stdin, "<stdin>", 0, NULL) != 0;
     if (Py_FinalizeEx() < 0 && code == 0) code = 120;
     if (code < 0) { /* as Python ends after Ctrl-C: a shell sees it */
         signal(SIGINT, SIG_DFL);

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 import processing
-from processing.connection import Connection, wait
+from processing.connection import Connection, Listener, wait
 from processing.shared_memory import SharedMemory
 from processing_core import lowlevel
 from processing_testing.harness import interruption_points, scripts
@@ -180,6 +180,22 @@ class TestKernel:
         together(*[counting(i, processing.Lock() if i % 2 else shared) for i in range(THREADS)])
         assert inside[0] == sum(rounds[::2])
 
+    def test_recording_of_creation_is_turned_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """While others make primitives: each has the line that made it, or none."""
+        monkeypatch.setenv("PROCESSING_RECORD_CREATION", "")
+
+        def body() -> None:
+            lock = processing.Lock()
+            assert lock.locked() is False
+
+        def turn() -> None:
+            processing.record_creation()
+            processing.record_creation(False)
+
+        together(turn, turn, *[body] * (THREADS - 2))
+        lock = processing.Lock()
+        assert [p.created for p in processing.primitives() if p.cell == lock.cell] == [None]
+
 
 class TestChangingWhileEncoded:
     """A message contains each container as it was at some time, and can always be read."""
@@ -308,6 +324,15 @@ class TestQueues:
             end.close()
 
 
+def listener() -> Callable[[], object]:
+    return Listener().close
+
+
+def accept_now(of: Listener) -> None:
+    with suppress(TimeoutError):
+        of.accept(timeout=0)
+
+
 def connection() -> Callable[[], object]:
     ours, theirs = socket.socketpair()
     theirs.close()
@@ -318,6 +343,19 @@ def shared_memory() -> Callable[[], object]:
     memory = SharedMemory(create=True, size=1)
     memory.unlink()
     return memory.close
+
+
+def descriptor() -> Callable[[], int]:
+    return lowlevel.Descriptor(os.open(os.devnull, os.O_RDONLY)).detach
+
+
+def named_pipe() -> Callable[[], int]:
+    from processing_queues._platform._windows_pipes import PipeSocket
+
+    return PipeSocket(descriptor()()).detach
+
+
+ON_WINDOWS = pytest.mark.skipif(sys.platform != "win32", reason="named pipes are Windows'")
 
 
 def beside(call: Callable[[], object], step: int, other: Callable[[], object]) -> bool:
@@ -345,7 +383,7 @@ def beside(call: Callable[[], object], step: int, other: Callable[[], object]) -
 
 
 class TestClosing:
-    @pytest.mark.parametrize("make", [connection, shared_memory])
+    @pytest.mark.parametrize("make", [connection, listener, shared_memory])
     def test_a_second_thread_at_every_step(self, make: Callable[[], Callable[[], object]]) -> None:
         """What it opens behind its own `close`, under the same number, is not closed by the first."""
         step, reached = 0, True
@@ -360,6 +398,53 @@ class TestClosing:
             for number in files:
                 os.close(number)  # which no other code has closed
         assert step > 20
+
+    @pytest.mark.parametrize("call", [accept_now, Listener.fileno])
+    def test_a_listener_at_every_step(self, call: Callable[[Listener], object]) -> None:
+        """A thread that accepts finds it closed, or no client in time, whenever another closes it."""
+        step, reached = 0, True
+        while reached:
+            step, listener = step + 2, Listener()
+            with suppress(processing.ClosedError):
+                reached = beside(lambda listener=listener: call(listener), step, listener.close)
+            listener.close()
+        assert step > 10
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="a named pipe has no file")
+    def test_the_file_of_the_next_listener_stays(self, tmp_path: Path) -> None:
+        """A thread that closes a listener, too, does not remove what the other has made since under its address."""
+        step, reached, made, address = 0, True, 0, str(tmp_path / "listener")
+        while reached:
+            step, following = step + 1, list[Listener]()
+            listener = Listener(address)
+
+            def other(listener: Listener = listener, following: list[Listener] = following) -> None:
+                listener.close()
+                with suppress(OSError):  # the first thread is about to remove its file
+                    following.append(Listener(address))
+
+            reached = beside(listener.close, step, other)
+            made += len(following)
+            assert os.path.exists(address) is bool(following)
+            for one in following:
+                one.close()
+        assert made > 10
+
+    @pytest.mark.parametrize("make", [descriptor, pytest.param(named_pipe, marks=ON_WINDOWS)])
+    def test_a_descriptor_is_given_away_once(self, make: Callable[[], Callable[[], int]]) -> None:
+        """Of two threads that detach it one gets its number, whichever step of its bytecode the other comes at."""
+        step, reached = 0, True
+        while reached:
+            step, detach, numbers = step + 1, make(), list[int]()
+
+            def other(detach: Callable[[], int] = detach, numbers: list[int] = numbers) -> None:
+                numbers.append(detach())
+
+            reached = beside(other, step, other)
+            assert len({-1, *numbers}) == 2
+            assert numbers.count(-1) == len(numbers) - 1
+            lowlevel.Descriptor(max(numbers)).close()
+        assert step > 3
 
     @pytest.mark.parametrize("method", processing.get_all_start_methods())
     @pytest.mark.parametrize("call", [processing.Process.join, lambda _: processing.active_children()])

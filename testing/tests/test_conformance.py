@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from processing_testing.cpython.exclusions import Exclusion, Exclusions
 from processing_testing.cpython.running import Outcome, find, modules
 from processing_testing.cpython.running import TestClass as Class
 
+# CPython's tests of executors, from 3.14 on, take an interpreter that can make sub-interpreters.
+WHOLE = sys.version_info < (3, 14) or hasattr(concurrent.futures, "InterpreterPoolExecutor")
 INSTALLED = bool(importlib.util.find_spec("test") and importlib.util.find_spec("test._test_multiprocessing"))
 
 
@@ -49,6 +53,7 @@ class TestModules:
         )
 
     @pytest.mark.skipif(not INSTALLED, reason="this interpreter came without CPython's tests")
+    @pytest.mark.skipif(not WHOLE, reason="this interpreter has no InterpreterPoolExecutor")
     def test_of_multiprocessing_are_made_for_each_method(self, tmp_path: Path) -> None:
         found = list(find(make_environment(tmp_path), ["spawn"]))
         names = {case.name for case in found if case.module == module_for("spawn")}

@@ -13,7 +13,7 @@ struct site {
     char text[SITE_ROOM - 8];
 };
 
-static PyObject *finder; /* called when a primitive is made: the line to remember; NULL: do not record */
+static word64 finder; /* address of what is called when a primitive is made: the line to remember; 0: do not record */
 
 static outcome write_site(cell_id id, const char *text)
 {
@@ -35,8 +35,9 @@ static outcome write_site(cell_id id, const char *text)
 
 bool site_record(cell_id id, enum cell_kind kind)
 {
-    if (!finder || kind == CELL_PARCEL) return true;
-    PyObject *line = PyObject_CallObject(finder, NULL);
+    PyObject *function = (PyObject *)(uintptr_t)load(&finder); /* once: another thread may turn the recording off */
+    if (!function || kind == CELL_PARCEL) return true;
+    PyObject *line = PyObject_CallObject(function, NULL);
     const char *text = line && PyUnicode_Check(line) ? PyUnicode_AsUTF8AndSize(line, NULL) : NULL;
     outcome o = text ? write_site(id, text) : OK;
     bool failed = !line || (PyUnicode_Check(line) && !text) || o != OK;
@@ -55,9 +56,8 @@ PyObject *site_of(struct cell *c)
 
 static PyObject *py_set_site_finder(PyObject *Py_UNUSED(module), PyObject *function)
 {
-    PyObject *old = finder;
-    finder = function == Py_None ? NULL : Py_NewRef(function);
-    drop_replaced(old);
+    uint64_t new = function == Py_None ? 0 : (uintptr_t)Py_NewRef(function);
+    drop_replaced((PyObject *)(uintptr_t)exchange(&finder, new));
     Py_RETURN_NONE;
 }
 

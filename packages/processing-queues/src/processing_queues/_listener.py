@@ -163,13 +163,16 @@ class Listener:
 
         A thread that is in `accept` leaves it with an `OSError`.
         """
+        # In this order: of two threads, none closes the socket under a third that waits for what is pending.
+        pending = self._pending
         listening, self._socket = self._socket, None
-        pending, self._pending = self._pending, None
         if pending is not None:
-            pending.end()
+            pending.end()  # a second time does nothing
+            self._pending = None
         elif listening is not None:
             listening.close()
-        bound, self._bound = self._bound, None
+        # In one step: of two threads, the second would remove the file of the next listener with this address.
+        bound: Bound | None = self.__dict__.pop("_bound", None)
         if bound is not None:
             bound.remove()
 
@@ -220,12 +223,14 @@ class Listener:
 
     def _timeout_of_socket(self) -> float | None:
         """The timeout that the program has given to the socket, which is none by itself."""
-        return (self._socket.gettimeout() if self._socket is not None else None) or None
+        listening = self._socket  # once, as below: another thread may close the listener
+        return (listening.gettimeout() if listening is not None else None) or None
 
     def _open_pending(self) -> PendingConnections:
-        if self._pending is None:
+        pending = self._pending
+        if pending is None:
             raise ClosedError("listener is closed")
-        return self._pending
+        return pending
 
 
 @limit_named()

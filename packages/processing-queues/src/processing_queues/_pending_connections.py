@@ -110,8 +110,14 @@ class PendingConnections:
         keep_private(self)
 
     def fileno(self) -> int:
-        """A descriptor that is readable when there is something to do for `next`."""
-        return self._selector.fileno()
+        """A descriptor that is readable when there is something to do for `next`.
+
+        :raises ClosedError: if the listener was closed.
+        """
+        with suppress(ValueError):  # another thread has closed it meanwhile
+            if not self._ended:
+                return self._selector.fileno()
+        raise ClosedError("listener is closed")
 
     def next(self, deadline: float | None) -> Pending:
         """The next connection whose handshake is done; blocks.
@@ -171,6 +177,8 @@ class PendingConnections:
                 self._begin()
 
     def _close_pending(self) -> None:
+        if self._selector.get_map() is None:
+            return  # it was closed: a thread that leaves `next` may end this, and one that closes the listener, too
         for pending in self._pending.values():
             pending.connection.close()
         self._pending.clear()

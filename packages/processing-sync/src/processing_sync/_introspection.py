@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 from processing_core import lowlevel
 from processing_core.annotations import NamedTuple
@@ -113,7 +114,8 @@ def record_creation(on: bool = True) -> None:
     if on:
         os.environ[_VARIABLE] = "1"
     else:
-        os.environ.pop(_VARIABLE, None)
+        with suppress(KeyError):  # `pop` with a default raises it, too, if another thread has just removed it
+            del os.environ[_VARIABLE]
     lowlevel.set_site_finder(_calling_line if on else None)
 
 

@@ -114,8 +114,8 @@ class Descriptor:
         return self._fd >= 0 and _kernel.file_identity(self._fd) == self._identity
 
     def detach(self) -> int:
-        """The number, which is the caller's to close from now on."""
-        fd, self._fd = self._fd, -1
+        """The number, which is the caller's to close from now on; -1 if another thread has taken it."""
+        fd: int = self.__dict__.pop("_fd", -1)  # in one step: two threads would both close it
         return fd
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from ctypes import wintypes
 from functools import cache
 
@@ -72,9 +73,11 @@ class PipeSocket:
 
         name = "AF_PIPE"
 
+    _pipe = -1
+    _event = 0  # a listening one's: set when a client has connected to one of the pipes
+
     def __init__(self, pipe: int = -1) -> None:
         self._pipe = pipe
-        self._event = 0  # a listening one's: set when a client has connected to one of the pipes
         self._listening: list[tuple[int, _Overlapped]] = []  # its pipes, each with the operation that lets one connect
         self._address = ""
         self._timeout: float | None = None
@@ -102,19 +105,20 @@ class PipeSocket:
         return self._address
 
     def detach(self) -> int:
-        """The handle, which belongs to the caller from now on."""
-        pipe, self._pipe = self._pipe, -1
+        """The handle, which belongs to the caller from now on; -1 if another thread has taken it."""
+        pipe: int = self.__dict__.pop("_pipe", -1)  # in one step: two threads would both close it
         return pipe
 
     def close(self) -> None:
-        """Close it."""
-        while self._listening:
-            listening, operation = self._listening.pop()
-            _cancel(listening, operation)
-            _winapi.CloseHandle(listening)
-        if self._event:
-            _winapi.CloseHandle(self._event)
-            self._event = 0
+        """Close it; a second call does nothing, nor does one of another thread meanwhile."""
+        for _ in self._listening[:]:
+            with suppress(IndexError):  # another thread has taken the last
+                listening, operation = self._listening.pop()
+                _cancel(listening, operation)
+                _winapi.CloseHandle(listening)
+        event = self.__dict__.pop("_event", 0)
+        if event:
+            _winapi.CloseHandle(event)
         pipe = self.detach()
         if pipe >= 0:
             _winapi.CloseHandle(pipe)
