@@ -560,7 +560,7 @@ def release(session: nox.Session) -> None:
             session.run(str(python), "-c", "import processing; print(processing.__version__)", external=True)
     finally:
         (DIST / "processing-0.52.tar.gz").unlink()
-    session.run(*check, *session.posargs)
+    session.run(*check, *(["--tag"] if "--tag" in session.posargs else []))  # others are those of `build`
 
 
 @nox.session(python=FOUND[-2:-1] or FOUND)
