@@ -49,7 +49,8 @@ def recalled(fd: int) -> None:
     server.recall(before)
 
 
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # until 3.14 a joined one counts
+# Until 3.14 a thread that was joined counts.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("ending", [fetched, recalled])
 def test_a_fork_waits_for_the_end_of_our_thread(ending: Callable[[int], None]) -> None:
     """The descriptor server's thread ends with the last descriptor: it is not copied, and there is no warning of it."""

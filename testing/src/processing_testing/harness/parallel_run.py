@@ -1,8 +1,8 @@
 """Runs every test, in three runs of pytest at once: many tests wait, and fewer runs would leave two processors idle.
 
 ``python -m processing_testing.harness.parallel_run`` takes pytest's options, but no paths. Each run is a process group
-of its own, by which `leaks` and `watchdog` distinguish their own orphans from those of the other runs. The output of the
-first run is printed as it comes, and that of the others after it.
+of its own, by which `leaks` and `watchdog` distinguish their own orphans from those of the other runs. The output of
+the first run is printed as it comes, and that of the others after it.
 """
 
 from __future__ import annotations
