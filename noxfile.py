@@ -51,7 +51,8 @@ def asked_sessions() -> list[str]:
     return [option.rpartition("=")[2] for option in options] or nox.options.sessions
 
 
-if ONLY_THOSE_HERE not in sys.argv and any(name.startswith(("tests", "conformance")) for name in asked_sessions()):
+ON_EVERY_CPYTHON = ("tests", "conformance", "release")
+if ONLY_THOSE_HERE not in sys.argv and any(name.startswith(ON_EVERY_CPYTHON) for name in asked_sessions()):
     fetch_interpreters()
 FOUND = offer_interpreters()
 
