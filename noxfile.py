@@ -51,7 +51,8 @@ def asked_sessions() -> list[str]:
     return [option.rpartition("=")[2] for option in options] or nox.options.sessions
 
 
-if ONLY_THOSE_HERE not in sys.argv and any(name.startswith(("tests", "conformance")) for name in asked_sessions()):
+ON_EVERY_CPYTHON = ("tests", "conformance", "release")
+if ONLY_THOSE_HERE not in sys.argv and any(name.startswith(ON_EVERY_CPYTHON) for name in asked_sessions()):
     fetch_interpreters()
 FOUND = offer_interpreters()
 
@@ -560,7 +561,7 @@ def release(session: nox.Session) -> None:
             session.run(str(python), "-c", "import processing; print(processing.__version__)", external=True)
     finally:
         (DIST / "processing-0.52.tar.gz").unlink()
-    session.run(*check, *session.posargs)
+    session.run(*check, *(["--tag"] if "--tag" in session.posargs else []))  # others are those of `build`
 
 
 @nox.session(python=FOUND[-2:-1] or FOUND)

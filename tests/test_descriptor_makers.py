@@ -153,8 +153,8 @@ def calls(path: Path) -> Iterator[str]:
 def test_the_packages() -> None:
     found = set()
     for path in SOURCES:
-        if "_commands" not in path.parts:  # a program of its own
-            place = path.as_posix().partition("/src/")[2]
+        if "_commands" not in path.relative_to(ROOT).parts:  # a program of its own
+            place = path.as_posix().rpartition("/src/")[2]
             found |= {(place, call) for call in calls(path) if call in MAKERS and _makes_one(place, call)}
     assert found - ALLOWED.keys() == set(), "use `processing_core._fds.descriptors`, or say here why not"
     assert ALLOWED.keys() - found == set(), "nothing there does so any more"

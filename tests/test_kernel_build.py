@@ -6,9 +6,10 @@ import importlib.util
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,6 +30,17 @@ def test_without_a_compiler_the_error_names_the_remedy(tmp_path: Path) -> None:
     assert "apt-get install gcc" in said and "--only-binary" in said
     assert "Traceback" not in said
     assert list(tmp_path.glob("*.whl")) == []
+
+
+@pytest.mark.skipif(importlib.util.find_spec("hatchling") is None, reason="nothing builds here")
+def test_the_error_names_all_that_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("hatch_build_of_core", CORE / "hatch_build.py")
+    assert spec is not None and spec.loader is not None
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
+    with pytest.raises(hook.KernelBuildError, match=r"(?s)apt-get install gcc.*apt-get install python3-dev"):
+        hook.require_toolchain(SimpleNamespace(compiler=["no-such-compiler"]))
 
 
 class TestInspection:

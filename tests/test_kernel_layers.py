@@ -42,7 +42,7 @@ def definitions(path: Path, code: str) -> set[str]:
 
 def graph(root: Path) -> Graph:
     """Which unit uses which other, by what: names that it calls or reads, and ``#include``."""
-    files = [path for path in sorted(root.rglob("*.[ch]")) if NOT_THE_KERNEL not in path.parts]
+    files = [path for path in sorted(root.rglob("*.[ch]")) if NOT_THE_KERNEL not in path.relative_to(root).parts]
     texts = {path: path.read_text() for path in files}
     code = {path: COMMENT_OR_TEXT.sub("", text) for path, text in texts.items()}
     code |= {path: PROTOTYPE.sub("", text) for path, text in code.items() if path.suffix == ".h"}  # no use of the name

@@ -150,7 +150,7 @@ class TestSources:
 
     def test_the_suite_compiles_what_the_build_compiles(self, hatch_build: ModuleType) -> None:
         suite = runpy.run_path(str(ROOT / "testing" / "platform_suite.py"))
-        compiled = {path for path in suite["sources"]("linux") if "tests" not in path.parts}
+        compiled = {path for path in suite["sources"]("linux") if "tests" not in path.relative_to(KERNEL).parts}
         built = hatch_build.sources_for_platform(KERNEL, "linux")
         assert compiled == {path for path in built if "platform" in path.relative_to(KERNEL).parts}
         with pytest.raises(ValueError, match="'plan9'"):
@@ -165,7 +165,7 @@ class TestSources:
     def test_the_list_and_the_folder_agree(self, hatch_build: ModuleType) -> None:
         sources = hatch_build.sources_for_platform(KERNEL, sys.platform)
         assert KERNEL / "module.c" in sources
-        assert not any("tests" in path.parts for path in sources)
+        assert not any("tests" in path.relative_to(KERNEL).parts for path in sources)
 
     @pytest.mark.parametrize("change", ["missing", "unlisted"])
     def test_a_difference_is_an_error(self, change: str, hatch_build: ModuleType, tmp_path: Path) -> None:

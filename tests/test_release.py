@@ -65,13 +65,35 @@ def test_a_changelog_without_a_date(copy: Path) -> None:
     assert ["no date" in problem for problem in release.problems(copy, set())] == [True]
 
 
-def test_changed_since_its_tag(copy: Path) -> None:
-    git = ["git", "-C", str(copy), "-c", "user.name=A", "-c", "user.email=a@b"]
-    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"], ["tag", "processing-pool-v1.0.0"]):
+def commit(folder: Path, *tags: str) -> None:
+    git = ["git", "-C", str(folder), "-c", "user.name=A", "-c", "user.email=a@b"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"], *(["tag", tag] for tag in tags)):
         subprocess.run([*git, *command], check=True)
+
+
+@pytest.mark.parametrize(
+    ("file", "bumps"),
+    [
+        ("src/processing_pool/__init__.py", True),
+        ("pyproject.toml", True),
+        ("CHANGELOG.md", False),
+    ],
+)
+def test_changed_since_its_tag(copy: Path, file: str, bumps: bool) -> None:
+    commit(copy, "processing-pool-v1.0.0")
     assert list(release.problems(copy, {"processing-pool-v1.0.0"})) == []
-    edit(copy / "packages/processing-pool/src/processing_pool/__init__.py", "import", "import  ")
-    assert "its version has not" in "".join(release.problems(copy, {"processing-pool-v1.0.0"}))
+    path = copy / "packages/processing-pool" / file
+    path.write_text(path.read_text() + "\n")
+    assert ("its version has not" in "".join(release.problems(copy, {"processing-pool-v1.0.0"}))) is bumps
+
+
+def test_nothing_is_tagged_that_is_not_committed(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    commit(copy)
+    (copy / "packages/processing-pool/src/processing_pool/new.py").touch()
+    assert release.main(["--root", str(copy), "--tag"]) == 1
+    assert "new.py is not committed" in capsys.readouterr().out
+    assert subprocess.run(["git", "-C", str(copy), "tag"], capture_output=True, check=True).stdout == b""
+    assert release.main(["--root", str(copy)]) == 0  # a trial
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pip") is None, reason="pip is not installed")

@@ -14,9 +14,9 @@ FILES = [ROOT / "noxfile.py"] + [
     path
     for place in PLACES
     for path in (ROOT / place).rglob("*")
-    if path.suffix in (".py", ".pyi", ".c", ".h") and "build" not in path.parts
+    if path.suffix in (".py", ".pyi", ".c", ".h") and "build" not in path.relative_to(ROOT).parts
 ]
-SHIPPED = [path for path in FILES if {"src", "kernel"} & set(path.parts)]
+SHIPPED = [path for path in FILES if {"src", "kernel"} & set(path.relative_to(ROOT).parts)]
 
 
 def python_functions(path: Path) -> Iterator[int]:

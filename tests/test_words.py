@@ -36,7 +36,10 @@ def sources(distribution: str) -> list[Path]:
     """The Python files of a package and of its tests, but for those under the names that stored pickles contain."""
     root = ROOT / "packages" / distribution
     return sorted(
-        path for part in ("src", "tests") for path in (root / part).rglob("*.py") if "_moved" not in path.parts
+        path
+        for part in ("src", "tests")
+        for path in (root / part).rglob("*.py")
+        if "_moved" not in path.relative_to(ROOT).parts
     )
 
 
@@ -130,7 +133,7 @@ def test_prose() -> None:
     files = [path for place in places for kind in ("py", "pyi", "md", "c", "h") for path in place.rglob(f"*.{kind}")]
     found = []
     for path in sorted({*files, ROOT / "README.md", ROOT / "CONTRIBUTING.md"}):
-        if path != Path(__file__) and path.name != "CHANGELOG.md" and "build" not in path.parts:
+        if path != Path(__file__) and path.name != "CHANGELOG.md" and "build" not in path.relative_to(ROOT).parts:
             found += [f"{path.relative_to(ROOT)}: {word}" for word in PROSE.findall(path.read_text())]
     assert found == []
 

@@ -312,13 +312,16 @@ def require_interpreter() -> None:
 
 
 def require_toolchain(compiler: Any) -> None:
-    """:raises KernelBuildError: if the compiler's program or Python's headers are missing."""
+    """:raises KernelBuildError: if the compiler's program or Python's headers are missing; it names all that is."""
+    lacks = []
     program = getattr(compiler, "compiler", None)  # a command line; MSVC finds its own
     if program and shutil.which(program[0]) is None:
-        raise KernelBuildError(NO_COMPILER.format(compiler=program[0]))
+        lacks.append(NO_COMPILER.format(compiler=program[0]))
     header = Path(sysconfig.get_path("include")) / "Python.h"
     if not header.exists():
-        raise KernelBuildError(NO_HEADERS.format(header=header))
+        lacks.append(NO_HEADERS.format(header=header))
+    if lacks:
+        raise KernelBuildError("\n\n".join(lacks))
 
 
 def platform_tag() -> str:

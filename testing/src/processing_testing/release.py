@@ -21,6 +21,8 @@ FACADE = "processing"
 VERSION = re.compile(r'^__version__ = "([^"]+)"$', re.MULTILINE)
 HEADING = re.compile(r"^## (\S+)(?: \((\d{4}-\d\d-\d\d)\))?$", re.MULTILINE)
 RANGE = re.compile(r"^(processing(?:-\w+)?)(?:\[\w+\])?>=(\d+(?:\.\d+)*),<(\d+)$")
+NO_REASON_TO_BUMP = ("tests", "README.md", "CHANGELOG.md")
+"""What may change in a distribution's folder after its release; all else makes another wheel or sdist."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,9 @@ def not_bumped(distribution: Distribution, root: Path, tags: set[str]) -> Iterat
     """A version that has its tag already must be what was tagged."""
     if distribution.tag in tags:
         folder = str(distribution.folder.relative_to(root))
-        compare = ["git", "-C", str(root), "diff", "--quiet", distribution.tag, "--"]
-        if subprocess.run([*compare, f"{folder}/src", f"{folder}/kernel"], check=False).returncode:
+        compare = ["git", "-C", str(root), "diff", "--quiet", distribution.tag, "--", folder]
+        left_out = [f":(exclude){folder}/{name}" for name in NO_REASON_TO_BUMP]
+        if subprocess.run([*compare, *left_out], check=False).returncode:
             yield f"{distribution.name} has changed since {distribution.tag}, and its version has not"
 
 
@@ -127,6 +130,13 @@ def wrong_table(found: dict[str, Distribution]) -> Iterator[str]:
         yield f"the newest row of the table of versions is {versions[:1]}, not {wanted}"
 
 
+def uncommitted(root: Path) -> Iterator[str]:
+    """What the files that were built have, and a tag would not."""
+    status = ["git", "-C", str(root), "status", "--porcelain", "--", "packages"]
+    for line in subprocess.run(status, capture_output=True, text=True, check=True).stdout.splitlines():
+        yield f"{line[3:]} is not committed, so no tag would have it"
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Check the versions of a release; make its tags.")
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="the repository")
@@ -134,7 +144,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     git = ["git", "-C", str(options.root)]
     tags = set(subprocess.run([*git, "tag"], capture_output=True, text=True, check=True).stdout.split())
-    if found := list(problems(options.root, tags)):
+    if found := [*problems(options.root, tags), *(uncommitted(options.root) if options.tag else ())]:
         print(*found, sep="\n")
         return 1
     new = [distribution.tag for distribution in distributions(options.root) if distribution.tag not in tags]
