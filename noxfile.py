@@ -575,7 +575,7 @@ def programs(session: nox.Session) -> None:
         "dask",
         "distributed",
     ):  # the interpreter may have no wheel
-        wheel = ["--only-binary", ":all:", library]
+        wheel = ["--only-binary", ":all:", "--no-binary", "pandarallel", library]  # of which there is no wheel
         session.run("python", "-m", "pip", "install", "--quiet", *wheel, success_codes=[0, 1], silent=True)
     session.run("python", "-m", "benchmarks.programs", *session.posargs)
 

@@ -75,6 +75,17 @@ def test_a_short_program(tmp_path: Path) -> None:
     assert (run.stdout, run.stderr) == (f"[] {ours}\n", "")
 
 
+def test_a_short_program_with_a_pool_that_forks(tmp_path: Path) -> None:
+    """It imports neither what is slow nor what children that are no copies need, before the pool ends."""
+    needless = [f"processing_core.{name}" for name in ("_start._preparation", "_start._tool_data", "_fds.inherited")]
+    names = [*(set(SLOW) - {"socket"} - present("pass", SLOW)), "_socket", "contextvars", "array", *needless]
+    source = SHORT.replace("processing.Pool(2)", "processing.get_context('fork').Pool(2)").format(names=names)
+    path = tmp_path / "program.py"
+    path.write_text(source)
+    run = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=50)
+    assert (run.stdout, run.stderr) == ("[] []\n", "")
+
+
 PROGRAM = """
 import sys
 {lazy}from processing import Lock, Manager, Pool, Process, ProcessPoolExecutor, Queue, Value, get_context

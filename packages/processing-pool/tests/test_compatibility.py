@@ -136,10 +136,12 @@ def test_how_far_a_job_is() -> None:
         assert _seen(lambda: result._number_left, 2)
         stuck = workers.apply_async(abs, (1,))
         assert (result._chunksize, result._value, result._success, stuck._number_left) == (1, None, True, 1)
+        assert not (stuck._event.is_set() or stuck._event.wait(0.001))
         assert workers._taskqueue.qsize() > 0
         assert not workers._taskqueue.empty()
         result.cancel()
-        assert stuck.get() == 1
+        assert stuck._event.wait(10)
+        assert (stuck._event.is_set(), stuck.get()) == (True, 1)
         assert (stuck._number_left, stuck._value, stuck._success, result._success) == (0, 1, True, False)
         results = workers.imap(tasks.sleep_for_ever_if_zero, [1, 2])
         assert list(results) == [1, 2]

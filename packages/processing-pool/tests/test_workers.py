@@ -181,3 +181,31 @@ def test_the_forkserver_imports_the_worker_once() -> None:
         assert ended() == 1
         """
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.parametrize("kind", ["the interpreter's", "another's"])
+def test_there_is_no_warning_of_threads_where_workers_are_forked(kind: str) -> None:
+    """They use no lock of these threads. A worker warns of what its program wants to be warned of."""
+    output = scripts.run(
+        """
+        import os, sys, threading, warnings
+        import processing_core, processing_pool
+
+        def own_filters(_):
+            return len(warnings.filters)
+
+        if __name__ == "__main__":
+            fork = os.fork
+            if sys.argv[1] != "the interpreter's":
+                os.fork = lambda: fork()
+            leave = threading.Event()
+            threading.Thread(target=leave.wait).start()
+            context = processing_core.get_context("fork")
+            with processing_pool.Pool(1, context=context) as pool:
+                print(pool.apply(own_filters, (1,)) - len(warnings.filters))
+            leave.set()
+        """,
+        kind,
+    )
+    assert output == ("0\n" if kind == "the interpreter's" else "1\n")

@@ -10,60 +10,6 @@ import pytest
 
 METHODS = ["fork", "forkserver", "spawn"]
 
-LIBRARIES = {
-    "black": [("multiprocessing", "freeze_support"), ("multiprocessing", "Manager")],
-    "celery, through billiard": [
-        ("multiprocessing.process", "current_process"),
-        ("multiprocessing.util", "_afterfork_registry"),
-        ("multiprocessing.util", "_afterfork_counter"),
-        ("multiprocessing.util", "_finalizer_registry"),
-        ("multiprocessing.util", "_finalizer_counter"),
-    ],
-    "distributed": [
-        ("multiprocessing.context", "DefaultContext"),
-        ("multiprocessing.popen_spawn_posix", "Popen"),
-        ("multiprocessing.process", "_children"),
-        ("multiprocessing.util", "Finalize"),
-    ],
-    "flake8": [("multiprocessing.pool", "Pool"), ("multiprocessing", "cpu_count")],
-    "gunicorn, uvicorn": [("multiprocessing", "allow_connection_pickling"), ("multiprocessing", "get_context")],
-    "joblib": [
-        ("multiprocessing.context", "assert_spawning"),
-        ("multiprocessing.pool", "Pool"),
-        ("multiprocessing", "TimeoutError"),
-        ("concurrent.futures.process", "BrokenProcessPool"),
-    ],
-    "loky": [
-        ("multiprocessing.context", "BaseContext"),
-        ("multiprocessing.context", "get_spawning_popen"),
-        ("multiprocessing.context", "set_spawning_popen"),
-        ("multiprocessing.process", "BaseProcess"),
-        ("multiprocessing.queues", "Queue"),
-        ("multiprocessing.queues", "SimpleQueue"),
-        ("multiprocessing.queues", "_ForkingPickler"),
-        ("multiprocessing.reduction", "ForkingPickler"),
-        ("multiprocessing.resource_tracker", "ResourceTracker"),
-        ("multiprocessing.util", "_exit_function"),
-        ("multiprocessing.util", "spawnv_passfds"),
-    ],
-    "pandarallel": [("multiprocessing", "get_context"), ("multiprocessing", "Manager")],
-    "pylint": [("multiprocessing", "Pool"), ("concurrent.futures", "ProcessPoolExecutor")],
-    "sphinx": [("multiprocessing", "Process"), ("multiprocessing", "Pipe"), ("multiprocessing", "connection")],
-    "torch": [
-        ("multiprocessing", "Process"),
-        ("multiprocessing.context", "ForkServerProcess"),
-        ("multiprocessing.pool", "Pool"),
-        ("multiprocessing.queues", "SimpleQueue"),
-        ("multiprocessing.reduction", "register"),
-        ("multiprocessing.resource_sharer", "DupFd"),
-        ("multiprocessing.util", "register_after_fork"),
-        ("multiprocessing.connection", "wait"),
-    ],
-    "tqdm": [("concurrent.futures", "ProcessPoolExecutor"), ("multiprocessing", "RLock")],
-    "yapf": [("concurrent.futures", "ProcessPoolExecutor")],
-}
-"""What popular libraries take from the standard library's modules."""
-
 
 def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(program), *arguments]
@@ -170,23 +116,6 @@ print(json.dumps("restored"))
 
 def test_an_executor_that_was_first_asked_for_while_replaced_is_restored(tmp_path: Path) -> None:
     assert output(tmp_path, LAZY) == "restored"
-
-
-NAMES = """
-import importlib, json, sys
-import processing
-processing.replace_multiprocessing()
-missing = []
-for module, name in json.loads(sys.argv[1]):
-    if not hasattr(importlib.import_module(module), name):
-        missing.append(f"{module}.{name}")
-print(json.dumps(missing))
-"""
-
-
-def test_the_names_that_libraries_take(tmp_path: Path) -> None:
-    names = [name for library in LIBRARIES.values() for name in library]
-    assert output(tmp_path, NAMES, json.dumps(names)) == []
 
 
 EVERY_MODULE = """

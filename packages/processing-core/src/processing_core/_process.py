@@ -61,6 +61,7 @@ class BaseProcess(ProcessAliases):
 
     _popen: Child | None
     _variables: dict[str, str] | None = None  # of its own environment, set before it loads the main module
+    _warns_of_threads = True  # whether a fork does that
     _reports_start_failure = True  # whether a child prints why it could not become this process
     _forwards_logs: bool | None = None  # None: as the program says
     _logs: Any = None  # the `LogSender` of a child that forwards

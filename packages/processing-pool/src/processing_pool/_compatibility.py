@@ -172,6 +172,11 @@ class ExecutorCompatibility:
         """The workers that there are now, by their pids."""
         return {worker.pid: worker for worker in self._pool._pool}
 
+    def _adjust_process_count(self) -> None:
+        """Do nothing: all workers were started with the executor, and one that ends is replaced."""
+
+    _launch_processes = _start_executor_manager_thread = _adjust_process_count
+
 
 class _Workers:
     """A context whose ``Process`` is a pool's own."""

@@ -18,7 +18,7 @@ from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._process_state import Parent
 from processing_core._start._child import UNKNOWN_EXIT, Child, DirectChild, kill_newborn
-from processing_core._start._preparation import parent
+from processing_core._start._parent import parent
 from processing_core.annotations import signal
 
 __all__ = ["start"]
@@ -31,8 +31,11 @@ def start(process: BaseProcess) -> Child:
     """
     _bootstrap.flush_streams()
     await_ending_threads()
-    counts_threads = _RAISES_WARNINGS and isinstance(os.fork, types.BuiltinFunctionType)  # not a debugger's own
-    if counts_threads:
+    warns = process._warns_of_threads
+    by_kernel = (_RAISES_WARNINGS or not warns) and isinstance(
+        os.fork, types.BuiltinFunctionType
+    )  # not a debugger's own
+    if by_kernel and warns:
         _warn_of_threads()
     lifeline = Lifeline() if process.daemon else None
     relation = parent()
@@ -45,7 +48,7 @@ def start(process: BaseProcess) -> Child:
                 # handler runs until the child is in `end_forked`, which always ends with `os._exit`.
                 signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
                 set_starts_process(True)
-                pid = _forked() if counts_threads else os.fork()
+                pid = _forked() if by_kernel else os.fork()
                 if pid == 0:
                     _bootstrap.end_forked(lambda: _run_child(process, relation, lifeline), mask)
             finally:

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from processing_core import _logging, _main_module, _outcome, _pickling
+from processing_core import _logging, _main_module, _pickling
 from processing_core._current import current_process
 from processing_core._fds.inherited import InheritedFds
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._process_state import Parent
 from processing_core._start import _default, _environment, _settings
+from processing_core._start._parent import parent
 from processing_core._start._tool_data import packed_tool_data, unpack_tool_data
 from processing_core.annotations import TYPE_CHECKING, Any, signal
 
@@ -24,7 +25,6 @@ __all__ = [
     "apply_surroundings",
     "changes",
     "packed",
-    "parent",
     "prepare",
     "prepare_served",
     "read_main",
@@ -107,13 +107,6 @@ def prepare_served(process: BaseProcess, umask: int | None) -> Preparation:
 def changes(prepared: Preparation, before: Preparation) -> Preparation:
     """The entries that differ between two preparations, and those that every child needs."""
     return {key: value for key, value in prepared.items() if key in _ALWAYS or before.get(key) != value}  # type: ignore[return-value]
-
-
-def parent() -> Parent:
-    """This process, as its children refer to it."""
-    member_id = _kernel.member()
-    assert member_id is not None
-    return current_process().name, os.getpid(), member_id, _outcome.mailbox()
 
 
 @contextmanager

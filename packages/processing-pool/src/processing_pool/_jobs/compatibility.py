@@ -2,9 +2,39 @@
 
 from __future__ import annotations
 
-from processing_core.annotations import Any
+from processing_core.annotations import TYPE_CHECKING, Any, Protocol
 
-__all__ = ["ResultCompatibility"]
+__all__ = ["ResultCompatibility", "ResultEvent"]
+
+
+if TYPE_CHECKING:
+
+    class Result(Protocol):
+        """A result of a pool of processes or threads."""
+
+        def ready(self) -> bool:
+            """Whether it is there."""
+
+        def wait(self, timeout: float | None = None) -> None:
+            """Wait until it is there, or the time is up."""
+
+
+class ResultEvent:
+    """A result as the event that is set when it is there.  Only the pool sets it."""
+
+    __slots__ = ("_result",)
+
+    def __init__(self, result: Result) -> None:
+        self._result = result
+
+    def is_set(self) -> bool:
+        """Whether the result is there."""
+        return self._result.ready()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the result; return whether it is there."""
+        self._result.wait(timeout)
+        return self.is_set()
 
 
 class ResultCompatibility:
@@ -14,6 +44,11 @@ class ResultCompatibility:
 
     _outcome: tuple[bool, Any] | None
     job: Any
+
+    @property
+    def _event(self) -> ResultEvent:
+        """What waits for the result, as an event at which programs look."""
+        return ResultEvent(self)  # type: ignore[arg-type]
 
     @property
     def _value(self) -> Any:

@@ -9,6 +9,7 @@ supervisor first sends results that the worker had saved and not sent; items tha
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import warnings
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
+from types import BuiltinFunctionType
 
 from processing_core import BaseContext, ClosedError, get_logger
 from processing_core.annotations import TYPE_CHECKING, Any, NamedTuple
@@ -397,11 +399,12 @@ class Supervisor:
                 raise
 
     def _start_process(self, process: Any) -> None:
-        if not self._forks:
+        if self._forks:
+            process._warns_of_threads = False  # the child uses no lock that another thread of this process may hold
+        if not self._forks or isinstance(os.fork, BuiltinFunctionType):
             process.start()
             return
-        with warnings.catch_warnings():
-            # The child uses no lock that another thread of this process may hold.
+        with warnings.catch_warnings():  # another's function, which calls the interpreter's
             warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
             process.start()
 

@@ -108,6 +108,8 @@ class AsyncResult(Generic[R]):
             raise ValueError(f"{self!r} not ready")
         return self._future.exception() is None
 
+    _event: Any = _AsyncResult._event  # a property that needs `ready` and `wait` alone
+
     @property
     def _value(self) -> Any:
         """The value or the error, as libraries look at it; ``None`` until it is there."""
