@@ -44,6 +44,25 @@ class TestExecutable:
             str(wrapper),
         )
 
+    @EXECUTING
+    @pytest.mark.parametrize("value", ["''", "None"])
+    def test_without_one_the_error_names_the_remedy(self, method: str, value: str) -> None:
+        scripts.run(
+            f"""
+            import sys
+            import processing_core
+
+            sys.executable = {value}
+            processing_core.set_start_method({method!r})
+            try:
+                processing_core.Process(target=print).start()
+            except RuntimeError as error:
+                assert "set_executable" in str(error), error
+            else:
+                sys.exit("it started")
+            """
+        )
+
     def test_none_is_the_interpreter(self) -> None:
         processing_core.set_executable(None)
 

@@ -4,6 +4,7 @@ import multiprocessing.shared_memory as model  # noqa: TID251
 import os
 import pickle
 import struct
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -404,3 +405,26 @@ class TestCopiesOfLists:
         finally:
             items.shm.close()
             items.shm.unlink()
+
+
+NO_FOLDER = """
+    import os
+    from processing_managers.shared_memory import SharedMemory
+    from processing_managers.sharedctypes import Value
+    from processing_managers._platform import _linux, _reaper
+
+    _linux._FOLDER = _reaper.FOLDER = "/dev/there_is_none/"
+    assert Value("i", 3).value == 3
+    try:
+        SharedMemory(create=True, size=10)
+    except FileNotFoundError as error:
+        assert error.filename == "/dev/there_is_none/", error
+    else:
+        raise AssertionError
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the folder is Linux's")
+def test_a_system_without_the_folder_is_told_of_once() -> None:
+    """As in some containers; a program that goes on without the memory ends without a traceback."""
+    assert not scripts.errors(NO_FOLDER)

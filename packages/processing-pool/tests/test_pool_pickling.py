@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import enum
+import functools
 import os
 import pickle
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -165,3 +171,151 @@ def die_at(to: socket.socket, fatal: int, number: int) -> int:
         os._exit(3)
     to.send(b"x")
     return number
+
+
+def returned(value: Any) -> Any:
+    return value
+
+
+class TestClassesByValue:
+    """What a class has by being made, an instance that comes back from a worker needs, too."""
+
+    def test_instances_with_slots_come_back(self, pool: Pool) -> None:
+        @dataclass(slots=True)
+        class Point:
+            x: int
+
+        class Private:
+            __slots__ = ("__dict__", "__hidden", "shown")
+
+            def __init__(self) -> None:
+                self.__hidden, self.shown, self.added = 1, 2, 3
+
+            def all(self) -> tuple[int, ...]:
+                return self.__hidden, self.shown, self.added
+
+        class Single:
+            __slots__ = "value"  # a string is one name
+
+        class Derived(Single):
+            __slots__ = {"more": "its documentation"}
+
+        derived = Derived()
+        derived.value, derived.more = 1, 2
+        assert pool.apply(returned, (Point(1),)) == Point(1)
+        assert pool.apply(Point, (2,)) == Point(2)
+        assert pool.apply(lambda: hasattr(Point(3), "__dict__")) is False
+        assert pool.apply(returned, (Private(),)).all() == (1, 2, 3)
+        back = pool.apply(returned, (derived,))
+        assert (type(back), back.value, back.more) == (Derived, 1, 2)
+
+    def test_named_tuples_come_back(self, pool: Pool) -> None:
+        class Pair(NamedTuple):
+            first: int
+            second: str = "x"
+
+        assert pool.apply(returned, (Pair(1),)) == Pair(1)
+        assert type(pool.apply(Pair, (1,))) is Pair
+
+    def test_enumerations_have_their_aliases(self, pool: Pool) -> None:
+        class Colour(enum.Enum):
+            RED = 1
+            ROUGE = 1  # noqa: PIE796  # an alias
+
+        class Access(enum.Flag):
+            READ = 1
+            WRITE = 2
+            BOTH = 3
+
+        assert pool.apply(returned, (Colour.ROUGE,)) is Colour.RED
+        assert pool.apply(lambda: (Colour.ROUGE, Access.BOTH)) == (Colour.RED, Access.BOTH)
+        assert pool.apply(lambda: list(Colour.__members__)) == ["RED", "ROUGE"]
+
+    def test_functions_with_a_cache_go_with_an_empty_one(self, pool: Pool) -> None:
+        @functools.lru_cache(maxsize=5, typed=True)
+        def fibonacci(number: int) -> int:
+            return number if number < 2 else fibonacci(number - 1) + fibonacci(number - 2)
+
+        class Owner:
+            @functools.lru_cache  # noqa: B019  # the method's own
+            def method(self) -> int:
+                return 3
+
+        fibonacci(20)
+        assert pool.map(fibonacci, [10]) == [55]
+        assert pool.apply(lambda: (fibonacci(10), fibonacci.cache_parameters())) == (55, fibonacci.cache_parameters())
+        assert pool.apply(lambda: fibonacci.cache_info().currsize) == 0
+        assert pool.apply(Owner().method) == 3
+
+    def test_those_of_a_main_module_are_the_ones_that_a_worker_has(self, method: str, tmp_path: Path) -> None:
+        program = tmp_path / "program.py"
+        program.write_text(MAIN)
+        run = subprocess.run([sys.executable, program, method], capture_output=True, text=True, timeout=60, check=False)
+        assert (run.stdout, run.stderr) == ("[True, True, 'caught', 5]\n", "")
+
+    @pytest.mark.skipif(not os.path.exists("/dev/stdin"), reason="there is no such name")
+    def test_a_program_that_is_read_from_a_name_of_standard_input(self, method: str, tmp_path: Path) -> None:
+        program = tmp_path / "program.py"
+        program.write_text(MAIN)
+        with program.open() as file:
+            run = subprocess.run(
+                [sys.executable, "/dev/stdin", method],
+                stdin=file,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        assert run.stderr == ""
+        assert run.stdout in (
+            "[True, True, 'caught', 5]\n",
+            "[True, True, 'caught', None]\n",
+        )  # its variables are copies
+
+
+MAIN = """
+import enum, sys
+from processing_core import get_context
+from processing_pool import Pool
+
+class Colour(enum.Enum):
+    RED = 1
+
+class Kept:
+    def __init__(self, *_):
+        pass
+
+class Failed(Exception):
+    pass
+
+number = None
+
+def set_number():
+    global number
+    number = 5
+
+def get_number():
+    return number
+
+def fail():
+    raise Failed
+
+def caught(function):
+    try:
+        function()
+    except Failed:
+        return "caught"
+
+def main():
+    pool = Pool(1, set_number, context=get_context(sys.argv[1]))
+    with pool:
+        print([
+            pool.apply(lambda colour: colour is Colour.RED, (Colour.RED,)),
+            pool.apply(lambda kept: isinstance(kept, Kept), (Kept(),)),
+            pool.apply(lambda function: caught(function), (fail,)),
+            pool.apply(lambda: get_number()),
+        ])
+
+if __name__ == "__main__":
+    main()
+"""

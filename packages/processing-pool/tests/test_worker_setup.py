@@ -277,3 +277,21 @@ def test_a_worker_that_can_import_nothing_more(method: str, tmp_path: Path) -> N
         """
     program.write_text(textwrap.dedent(text))
     subprocess.run([sys.executable, str(program), method], check=True, timeout=60)
+
+
+def test_no_file_is_read_in_the_encoding_of_the_locale() -> None:
+    """`EncodingWarning` is for the program's own files."""
+    program = """
+        import os
+        from processing_core._introspection import processes
+        from processing_pool import Pool
+
+        with Pool(1) as pool:
+            assert pool.apply(os.getpid) != os.getpid()
+        processes.process_info(os.getpid())
+        processes.catches_signals(os.getpid())
+        """
+    options = "-X", "warn_default_encoding", "-W", "error::EncodingWarning"
+    command = [sys.executable, *options, "-c", textwrap.dedent(program)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (run.returncode, run.stderr) == (0, "")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import ast
     from collections.abc import Iterable, Iterator
 
-__all__ = ["is_shared", "marks"]
+__all__ = ["is_found", "is_shared", "marks"]
 
 GUARDS = (b"\nif __name__ ==", b"\nif __name__==", b'\nif "__main__" ==', b"\nif '__main__' ==", b"\nif (__name__ ==")
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
@@ -40,14 +40,26 @@ def marks() -> tuple[bytes, ...]:
 
 
 def is_shared(obj: Any) -> bool:
-    """Whether children have this function or class of the main module, if there are others that they do not have."""
-    if getattr(obj, "__module__", None) != "__main__":
-        return False
-    marks()
-    if not _state.names:
-        return False
+    """Whether children have this function or class of the main module, so that it must be sent by name.
+
+    A copy would be another class than theirs: what is compared with it, or caught by it, is of the one that they have.
+    """
+    return getattr(obj, "__module__", None) == "__main__" and is_found(obj)
+
+
+def is_found(obj: Any) -> bool:
+    """Whether children find a function or class by its name: in a module, or in what they have of the main module."""
+    if getattr(obj, "__module__", None) == "__main__":
+        marks()
+        return _main_module.importable() and _found(obj)
+    return _found(obj)
+
+
+def _found(obj: Any) -> bool:
+    module: Any = sys.modules.get(getattr(obj, "__module__", None) or "")
     first, *rest = obj.__qualname__.split(".")
-    found: Any = None if first in _state.names else vars(sys.modules["__main__"]).get(first)
+    hidden = obj.__module__ == "__main__" and first in _state.names
+    found: Any = None if hidden else getattr(module, first, None)
     for name in rest:
         found = getattr(found, name, None)
     return found is obj

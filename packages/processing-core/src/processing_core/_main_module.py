@@ -94,6 +94,9 @@ def source() -> Source | None:
     if os.path.splitext(os.path.basename(path))[0] == "ipython":
         return None
     path = os.path.normpath(os.path.join(START_DIRECTORY, path))
+    # Such a name leads to another file in each process.
+    if path.startswith(("/dev/fd/", "/dev/stdin", "/proc/")):
+        return None
     return Source(None, path) if os.path.isfile(path) else None
 
 

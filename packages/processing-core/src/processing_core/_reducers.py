@@ -158,9 +158,46 @@ def _by_value() -> Any:
         def reducer_override(self, obj: Any) -> Any:
             if isinstance(obj, (types.FunctionType, type)) and _guarded.is_shared(obj):
                 return NotImplemented  # by its name
-            return super().reducer_override(obj)
+            if type(obj) is _CACHED and not _guarded.is_found(obj):
+                return _cached, (obj.__wrapped__, *obj.cache_parameters().values()), vars(obj)
+            reduced = super().reducer_override(obj)
+            return _as_made(obj, reduced) if isinstance(obj, type) and reduced is not NotImplemented else reduced
 
     return ByValuePickler
+
+
+_CACHED = type(functools.lru_cache(bool))
+
+
+def _cached(function: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:
+    """A function with a cache of its own, as :func:`functools.lru_cache` makes it."""
+    return functools.lru_cache(maxsize, typed)(function)
+
+
+def _as_made(kind: Any, reduced: Any) -> Any:
+    """The reduction of a class by cloudpickle, with what a class must be given as it is made.
+
+    cloudpickle sets these as attributes of the finished class. So instances of a class with slots have a dictionary
+    there, and do not unpickle where the class has slots; and a class that has aliases of its members refuses them.
+    """
+    maker = getattr(reduced[0], "__name__", "")
+    if maker not in ("_make_skeleton_class", "_make_skeleton_enum"):
+        return reduced  # a builtin type, by its name
+    make, arguments, (attributes, added), *rest = reduced
+    if maker == "_make_skeleton_class" and "__slots__" in attributes and not issubclass(kind, tuple):  # those have none
+        metaclass, name, bases, namespace, *others = arguments
+        arguments = metaclass, name, bases, {**namespace, "__slots__": attributes["__slots__"]}, *others
+        attributes = {
+            key: value
+            for key, value in attributes.items()
+            if key != "__slots__" and not isinstance(value, types.MemberDescriptorType)  # one for each slot
+        }
+    elif maker == "_make_skeleton_enum":  # cloudpickle leaves out the aliases of members
+        bases, name, qualified, _, *others = arguments
+        members = {key: member.value for key, member in kind.__members__.items()}
+        arguments = bases, name, qualified, members, *others
+        attributes = {key: value for key, value in attributes.items() if key not in members}
+    return make, arguments, (attributes, added), *rest
 
 
 # cloudpickle copies a file's content into a `StringIO`, and a memory view into `bytes`.  The receiver would get objects

@@ -59,7 +59,7 @@ def merge(directory: str, path: str, *, remove: bool = False) -> int:
     first = min((part.began for part in parts), default=0)
     events = [event for part in parts for event in _events(part, first, waits)]
     temporary = f"{path}.{os.getpid()}"
-    with open(temporary, "w") as file:
+    with open(temporary, "w", encoding="ascii") as file:
         json.dump({"traceEvents": events, "displayTimeUnit": "ms"}, file)
     os.replace(temporary, path)
     if remove:

@@ -37,7 +37,7 @@ def process_info(pid: int) -> ProcessInfo | None:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b") ")[2].decode().split()
-        with open("/proc/uptime") as file:
+        with open("/proc/uptime", "rb") as file:
             uptime = float(file.read().split()[0])
     except OSError:
         return None
@@ -52,7 +52,7 @@ def process_info(pid: int) -> ProcessInfo | None:
 def catches_signals(pid: int) -> bool:
     """Whether a process handles signals that Python does not handle by itself: a handler may end its waits."""
     try:
-        with open(f"/proc/{pid}/status") as file:
+        with open(f"/proc/{pid}/status", encoding="latin-1") as file:
             line = next((line for line in file if line.startswith("SigCgt:")), None)
     except OSError:
         return True

@@ -85,10 +85,13 @@ def signals_blocked(signals: Iterable[signal.Signals]) -> Iterator[None]:
 
 
 def _command(module: str, arguments: tuple[int, ...]) -> list[str]:
+    executable = _settings.executable()
+    if not executable:
+        raise RuntimeError("sys.executable is empty, as in a program that embeds Python: call set_executable first")
     if _frozen.frozen():
-        return _frozen.command(_settings.executable(), module, arguments)
+        return _frozen.command(executable, module, arguments)
     code = _COMMAND.format(home=ascii(_HOME), module=module, arguments=", ".join(map(str, arguments)))
-    return [_settings.executable(), *_interpreter_options(), "-c", code]
+    return [executable, *_interpreter_options(), "-c", code]
 
 
 def _interpreter_options() -> list[str]:

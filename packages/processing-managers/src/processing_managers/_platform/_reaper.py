@@ -72,7 +72,11 @@ def unlink_unused(name: str, inode: int | None = None, owner: int | None = None)
 
 def clear(prefix: str) -> bool:
     """Unlink a family's memory that no tracked user has open; return whether any is left."""
-    gone = [_clear(entry, prefix) for entry in os.listdir(FOLDER) if entry.startswith(prefix)]
+    try:
+        entries = os.listdir(FOLDER)
+    except OSError:
+        return False  # the system has no such folder, as in some containers, so it has no named memory
+    gone = [_clear(entry, prefix) for entry in entries if entry.startswith(prefix)]
     return not all(gone)
 
 

@@ -54,7 +54,7 @@ def _v1(group: str) -> float | None:
 
 def _text(path: str) -> str:
     try:
-        with open(path, errors="surrogateescape") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read()
     except OSError:
         return ""
@@ -97,7 +97,7 @@ class OutOfMemory:
 
 def _kills(path: str) -> int:
     try:
-        with open(path) as file:
+        with open(path, encoding="latin-1") as file:
             lines = file.readlines()
     except OSError:
         return 0

@@ -94,7 +94,7 @@ def smallest(controller: str, names: tuple[str, ...]) -> int:
 
 def _text(path: str) -> str:
     try:
-        with open(path) as file:
+        with open(path, encoding="latin-1") as file:
             return file.read().strip()
     except OSError:
         return ""
