@@ -32,9 +32,8 @@ def start(process: BaseProcess) -> Child:
     _bootstrap.flush_streams()
     await_ending_threads()
     warns = process._warns_of_threads
-    by_kernel = (_RAISES_WARNINGS or not warns) and isinstance(
-        os.fork, types.BuiltinFunctionType
-    )  # not a debugger's own
+    # A debugger may have put a function of its own in the place of `os.fork`.
+    by_kernel = (_RAISES_WARNINGS or not warns) and isinstance(os.fork, types.BuiltinFunctionType)
     if by_kernel and warns:
         _warn_of_threads()
     lifeline = Lifeline() if process.daemon else None
