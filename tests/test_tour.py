@@ -38,7 +38,8 @@ def test_files_that_comments_name_exist() -> None:
         for file in re.findall(r"``((?:kernel|processing_\w+|_\w+)/[\w/]+\.(?:py|c|h))``", path.read_text())
     ]
     assert named
-    assert [(str(path), file) for path, file in named if not any(str(other).endswith(f"/{file}") for other in FILES)] == []
+    there = [path.as_posix() for path in FILES]
+    assert [(str(path), file) for path, file in named if not any(other.endswith(f"/{file}") for other in there)] == []
 
 
 def test_each_other_name_is_in_some_file() -> None:
