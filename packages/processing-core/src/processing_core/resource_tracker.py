@@ -61,7 +61,8 @@ class ResourceTracker:
 
     @property
     def _fd(self) -> int | None:
-        return None if self._pipe is None else self._pipe.fileno()
+        pipe = self._pipe  # once: another thread may end it
+        return None if pipe is None else pipe.fileno()
 
     def ensure_running(self) -> None:
         """Start the tracker's process, unless it runs. If it was killed, it is started again, with a ``UserWarning``.

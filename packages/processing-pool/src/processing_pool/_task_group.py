@@ -54,15 +54,16 @@ class TaskGroup:
         :return: the result to come.
         :raises RuntimeError: if the group has not been entered, has ended, or a task of it has failed.
         """
-        if self._alarm is None:
+        alarm = self._alarm  # once: another thread may end the group
+        if alarm is None:
             raise RuntimeError(f"{self!r} is not entered, or has ended")
         if self._failed:
             raise RuntimeError(f"{self!r} is ending, because a task has failed")
         result = self._pool.apply_async(func, args, kwds)
         self._results.append(result)
-        result.waiters.append(self._alarm)
+        result.waiters.append(alarm)
         if result.ready():
-            self._alarm.release()
+            alarm.release()
         return result
 
     # -- in a thread
