@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 import processing_core
+from processing_core.lowlevel import current_waiter
 from processing_queues import Client, Connection, Listener, Pipe
 from processing_testing.children import awaited as children
 from processing_testing.harness.event_loops import Cancelled, EventLoop
@@ -76,12 +77,15 @@ class TestReceive:
 
         loop.run(main)
 
-    def test_cancelled_has_received_nothing(self, loop: EventLoop, ends: Ends) -> None:
+    @pytest.mark.parametrize("woken", [False, True], ids=["asleep", "woken"])
+    def test_cancelled_has_received_nothing(self, loop: EventLoop, ends: Ends, woken: bool) -> None:
         receiver, sender = ends
 
         async def main(loop: EventLoop) -> None:
             task = loop.start(receiver.recv_async)
             await loop.settle()
+            if woken:
+                current_waiter()._try_everything()  # as when a process ends
             sender.send("kept")
             task.cancel()
             with pytest.raises(Cancelled):

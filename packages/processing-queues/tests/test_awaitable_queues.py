@@ -9,6 +9,7 @@ import pytest
 
 import processing_core
 from processing_core import ClosedError
+from processing_core.lowlevel import current_waiter
 from processing_queues import JoinableQueue, LifoQueue, PriorityQueue, Queue, ShutDown, SimpleQueue
 from processing_testing.children import awaited as children
 from processing_testing.harness.event_loops import Cancelled, EventLoop
@@ -65,12 +66,15 @@ class TestGet:
 
         loop.run(main)
 
-    def test_cancelled_has_taken_nothing(self, loop: EventLoop, kind: Any) -> None:
+    @pytest.mark.parametrize("woken", [False, True], ids=["asleep", "woken"])
+    def test_cancelled_has_taken_nothing(self, loop: EventLoop, kind: Any, woken: bool) -> None:
         a_queue = kind()
 
         async def main(loop: EventLoop) -> None:
             first, second = loop.start(a_queue.get_async), loop.start(a_queue.get_async)
             await loop.settle()
+            if woken:
+                current_waiter()._try_everything()  # as when a process ends
             a_queue.put("the only one")
             first.cancel()
             with pytest.raises(Cancelled):

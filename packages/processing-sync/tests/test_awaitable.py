@@ -9,6 +9,7 @@ import pytest
 
 import processing_core
 from processing_core import NotHeldError, OwnerDied
+from processing_core.lowlevel import current_waiter
 from processing_sync import Barrier, BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
 from processing_testing.children import awaited as children
 from processing_testing.harness.event_loops import Cancelled, EventLoop
@@ -65,11 +66,14 @@ class TestAcquire:
 
         loop.run(main)
 
-    def test_cancelled_has_taken_nothing(self, loop: EventLoop, primitive: Primitive) -> None:
+    @pytest.mark.parametrize("woken", [False, True], ids=["asleep", "woken"])
+    def test_cancelled_has_taken_nothing(self, loop: EventLoop, primitive: Primitive, woken: bool) -> None:
         async def main(loop: EventLoop) -> None:
             await primitive.acquire_async()
             first, second = loop.start(primitive.acquire_async), loop.start(primitive.acquire_async)
             await loop.settle()
+            if woken:
+                current_waiter()._try_everything()  # as when a process ends
             first.cancel()
             primitive.release()  # which wakes the one that is cancelled, perhaps
             with pytest.raises(Cancelled):

@@ -31,6 +31,8 @@ class TrioWaiter(LoopWaiter):
         with trio.CancelScope(deadline=float("inf") if left is None else trio.current_time() + left):
             wait.wake = wake
             await trio.lowlevel.wait_task_rescheduled(abort)
+        # A cancellation that came between the waking and here must find nothing taken, as in asyncio.
+        await trio.lowlevel.checkpoint_if_cancelled()
 
     async def run(self) -> None:
         """Look whenever there is something, until the run ends."""
