@@ -284,8 +284,10 @@ def tests(session: nox.Session) -> None:
         pytest(session, *arguments)
         return
     all_runs = "processing_testing.harness.parallel_run"
-    pytest(session, "-m", "not attack", *([] if chosen else share(session)), module=all_runs)
-    if chosen or session.python == FOUND[-1]:  # the kernel is the same file for all
+    all_of_them = chosen or session.python == FOUND[-1]
+    marked = "not attack" if all_of_them else "not attack and not once"
+    pytest(session, "-m", marked, *([] if chosen else share(session)), module=all_runs)
+    if all_of_them:  # the kernel is the same file for all
         pytest(session, "-m", "attack", module=all_runs)
 
 

@@ -12,7 +12,7 @@ from benchmarks.page import rendered, spanning
 
 ROOT = Path(__file__).parent.parent
 
-pytestmark = pytest.mark.watchdog(120)
+pytestmark = [pytest.mark.once, pytest.mark.watchdog(120)]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -374,6 +374,7 @@ def beside(call: Callable[[], object], step: int, other: Callable[[], object]) -
         return trace
 
     before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # CPython 3.12 traces bytecodes only if a frame has asked for it before
     sys.settrace(trace)
     try:
         call()
@@ -450,7 +451,7 @@ class TestClosing:
     @pytest.mark.parametrize("call", [processing.Process.join, lambda _: processing.active_children()])
     def test_a_process_at_every_step(self, call: Callable[[processing.Process], object], method: str) -> None:
         """A thread that waits for a process finds it closed, or all in order, whenever another closes it."""
-        step, reached, stride = 0, True, {"spawn": 25}.get(method, 2)
+        step, reached, stride = 0, True, {"spawn": 25}.get(method, rounds(7, 2))
         while reached:
             step, process = step + stride, processing.get_context(method).Process(target=int)
             process.start()

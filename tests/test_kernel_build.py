@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parent.parent
 CORE = ROOT / "packages/processing-core"
 BUILD = "import hatchling.build as b, sys; b.build_wheel(sys.argv[1])"

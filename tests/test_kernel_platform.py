@@ -16,6 +16,8 @@ from types import ModuleType
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parent.parent
 CORE = ROOT / "packages/processing-core"
 KERNEL = CORE / "kernel"

@@ -11,6 +11,8 @@ import pytest
 
 from processing_testing import predecessor, release
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parent.parent
 NAMES = [distribution.name for distribution in release.distributions(ROOT)]
 

@@ -29,7 +29,7 @@ try:
 finally:
     sys.path.remove(str(ROOT))
 
-pytestmark = pytest.mark.watchdog(120)
+pytestmark = [pytest.mark.once, pytest.mark.watchdog(120)]
 
 PACKAGES = [
     processing,

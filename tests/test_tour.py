@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parent.parent
 TOUR = (ROOT / "CONTRIBUTING.md").read_text().partition("## A tour\n")[2].partition("\n## ")[0]
 NAMES = re.findall(r"`([\w/.]+\.(?:py|c|h|md|pyi))(?::([\w.]+))?`", TOUR)

@@ -10,6 +10,8 @@ import pytest
 
 from processing_testing.harness import share
 
+pytestmark = pytest.mark.once
+
 TESTS = """
 import pytest
 @pytest.mark.parametrize("number", range(40))

@@ -316,7 +316,7 @@ class TestEnds:
 
     def test_shutdown_cancels_maps_that_have_begun(self, context: BaseContext, rounds: Any) -> None:
         """What was begun is done, and all else is cancelled: nothing waits for an outcome that never comes."""
-        for delay in [0, 0.001, 0.01] * rounds(3, 30):
+        for delay in [0, 0.001, 0.01] * rounds(2, 30):
             for chunksize in (1, 3):
                 executor = ProcessPoolExecutor(2, context)
                 results = executor.map(abs, range(5000), chunksize=chunksize)

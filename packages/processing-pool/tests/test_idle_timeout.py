@@ -119,7 +119,7 @@ class TestRaces:
     def test_tasks_at_the_instant_at_which_workers_end(
         self, context: BaseContext, rounds: Callable[[int, int], int], path: str
     ) -> None:
-        n, dice = rounds(60, 600), random.Random(5)
+        n, dice = rounds(25, 600), random.Random(5)
         with Pool(1, context=context, idle_timeout=SOON) as pool:
             for i in range(n):
                 assert pool.apply(pooling.record_number, (path, i)) == i

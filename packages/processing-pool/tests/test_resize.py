@@ -183,9 +183,10 @@ def kill_one(pool: Pool, dice: random.Random) -> None:
 
 class TestUnderLoad:
     @pytest.mark.watchdog(300)
-    def test_up_and_down(self, context: BaseContext, path: str) -> None:
+    def test_up_and_down(self, context: BaseContext, rounds: Callable[[int, int], int], path: str) -> None:
+        n = rounds(80, 800)
         with Pool(2, context=context) as pool:
-            for i in range(200):
+            for i in range(n):
                 pool.resize(SIZES[i % len(SIZES)])
                 numbers = range(i * ITEMS, (i + 1) * ITEMS)
                 calls = [pool.apply_async(pooling.record_number, (path, number)) for number in numbers[::2]]
@@ -196,11 +197,11 @@ class TestUnderLoad:
                     await_workers(pool, SIZES[i % len(SIZES)])  # else workers that start slowly would never be ready
             pool.resize(2)
             await_workers(pool, 2)
-        assert sorted(map(int, pooling.recorded(path))) == list(range(200 * ITEMS))
+        assert sorted(map(int, pooling.recorded(path))) == list(range(n * ITEMS))
 
     @pytest.mark.watchdog(300)
     def test_while_workers_are_killed(self, context: BaseContext, rounds: Callable[[int, int], int], path: str) -> None:
-        dice, n, died = random.Random(3), rounds(40, 400), 0
+        dice, n, died = random.Random(3), rounds(25, 400), 0
         with Pool(2, context=context) as pool:
             pool.apply(tasks.square, (1,))
             for i in range(n):
