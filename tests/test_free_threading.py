@@ -27,6 +27,7 @@ from processing.connection import Connection, Listener, wait
 from processing.shared_memory import SharedMemory
 from processing_core import lowlevel
 from processing_testing.harness import interruption_points, scripts
+from processing_testing.harness.attack import rounds
 
 CORE = Path(__file__).parent.parent / "packages/processing-core"
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
