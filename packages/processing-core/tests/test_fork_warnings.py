@@ -91,6 +91,34 @@ def test_the_warning_of_threads() -> None:
     assert process.exitcode == 0
 
 
+def test_a_forked_child_does_not_count_the_threads_of_its_parent() -> None:
+    scripts.run(
+        """
+        import sys, threading, warnings
+        import processing_core
+
+        def fork():
+            warnings.simplefilter("error")
+            process = context.Process(target=sys.exit, args=(3,))
+            process.start()
+            process.join()
+            sys.exit(process.exitcode)
+
+        context = processing_core.get_context("fork")
+        stop = threading.Event()
+        thread = threading.Thread(target=stop.wait)
+        thread.start()
+        warnings.simplefilter("ignore")
+        process = context.Process(target=fork)
+        process.start()
+        process.join()
+        assert process.exitcode == 3
+        stop.set()
+        thread.join()
+        """
+    )
+
+
 def test_an_error_of_it_leaves_no_child() -> None:
     """From Python 3.15 on `os.fork` raises the warning in the parent although the child exists and runs."""
     scripts.run(
