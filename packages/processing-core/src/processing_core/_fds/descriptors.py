@@ -115,8 +115,14 @@ class Descriptor:
 
     def detach(self) -> int:
         """The number, which is the caller's to close from now on; -1 if another thread has taken it."""
-        fd: int = self.__dict__.pop("_fd", -1)  # in one step: two threads would both close it
-        return fd
+        taken: list[int] = []
+        try:
+            # In one step: two threads would both close it.  If a signal handler raises behind it, this object keeps it.
+            any(map(taken.append, map(self.__dict__.pop, ("_fd",), (-1,))))
+            return taken[0]
+        except BaseException:
+            any(map(functools.partial(setattr, self, "_fd"), taken))
+            raise
 
     def close(self) -> None:
         """Close it; a second call does nothing, nor does one of another thread meanwhile."""

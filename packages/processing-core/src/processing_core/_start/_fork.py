@@ -74,8 +74,8 @@ def _warn_of_threads() -> None:
     """Warn as `os.fork` does, but before there is a child.
 
     Only Python's threads are counted.  The system's number would include threads that were joined and are about to end,
-    and those that a library such as OpenBLAS ends before each fork.  The interpreter has two numbers: one still counts, in
-    a forked child, the threads of its parent; the other may count those that were joined.
+    and those that a library such as OpenBLAS ends before each fork.  The interpreter has two numbers: one still counts,
+    in a forked child, the threads of its parent; the other may count those that were joined.
     """
     if min(_thread._count(), len(sys._current_frames()) - 1) > 0:
         text = f"This process (pid={os.getpid()}) is multi-threaded, use of fork() may lead to deadlocks in the child."
