@@ -12,6 +12,7 @@ import processing_core
 from processing_core._fds import server
 from processing_core._fds.descriptors import Deposits
 from processing_core._forks import without_forks
+from processing_core._platform import scm_rights
 from processing_testing.children import functions as children
 from processing_testing.harness import scripts
 
@@ -62,6 +63,26 @@ def test_a_fork_waits_for_the_end_of_our_thread(ending: Callable[[int], None]) -
         assert "processing-fd-server" not in {thread.name for thread in threading.enumerate()}
         process.join()
         assert process.exitcode == 0
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_fork_does_not_wait_for_a_thread_that_cannot_be_woken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the descriptor server's address is not reached any more, as after a change of the network namespace."""
+
+    def refused(*_: object) -> None:
+        raise ConnectionRefusedError
+
+    process = processing_core.get_context("fork").Process(target=children.nothing)
+    before = Deposits.made
+    server.deposit(0)
+    fetched(0)  # so that the thread serves
+    with monkeypatch.context() as patch:
+        patch.setattr(scm_rights, "send", refused)
+        server.recall(before)
+        process.start()
+    process.join()
+    assert process.exitcode == 0
+    recalled(0)  # the same server, whose thread ends now
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

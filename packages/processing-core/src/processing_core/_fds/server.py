@@ -105,12 +105,17 @@ class _FdServer:
     def _end_if_empty(self) -> None:
         if self._deposits or _FdServer.current is not self:
             return
-        self._retire()
-        if self._serves:
-            with suppress(OSError):  # the queue of requests is full: it is awake anyway
-                scm_rights.send(self._socket, self._token, [], socket.MSG_DONTWAIT, self.address)
-        else:
+        if not self._serves:
+            self._retire()
             self.close()
+            return
+        try:
+            scm_rights.send(self._socket, self._token, [], socket.MSG_DONTWAIT, self.address)
+        except BlockingIOError:
+            pass  # the queue of requests is full: it is awake anyway
+        except OSError:
+            return  # it cannot be woken, as in another network namespace: it goes on, and no fork may wait for it
+        self._retire()
 
     def _retire(self) -> None:
         """Leave what is deposited from now on to another server: the thread of this one ends."""
