@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +194,7 @@ def test_lines_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(styles.time, "monotonic", lambda: now[0])
     text = io.StringIO()
     lines = styles.PlainLines(text)
-    line = lines.begin("slow", Counts(0, 100, 0, 0))
+    line = lines.begin("slow", Counts(0, 100, 0, 0), 0.0)
     for second in range(20):
         now[0] = float(second)
         lines.show(line, Counts(5 * second, 100, 0, 0), over=False)
@@ -212,3 +214,54 @@ def test_tqdm_goes_on_working(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> No
     text = io.StringIO()
     assert len(list(tqdm.tqdm(pool.imap(abs, range(9)), total=9, file=text))) == 9
     assert "9/9" in text.getvalue()
+
+
+class TestThreads:
+    """A map that is over soon is drawn by the thread that called it."""
+
+    PROGRAM = """
+import sys, threading, time, processing_pool
+started = []
+start = threading.Thread.start
+threading.Thread.start = lambda thread: (started.append(thread.name), start(thread))
+if __name__ == "__main__":
+    with processing_pool.Pool(1, context="fork") as pool:
+        pool.map({function}, {items}, progress="m")
+    print("processing progress" in started)
+"""
+
+    def run(self, function: str, items: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        program = self.PROGRAM.format(function=function, items=items)
+        return subprocess.run(
+            [sys.executable, "-c", program],
+            stdout=subprocess.PIPE,
+            env=dict(os.environ, PROCESSING_PROGRESS="plain"),
+            text=True,
+            check=True,
+            timeout=60,
+            **options,
+        )
+
+    def test_a_short_map_needs_none(self) -> None:
+        result = self.run("abs", "range(1000)", stderr=subprocess.PIPE)
+        assert result.stdout == "False\n"
+        assert result.stderr.startswith("m: 1,000 of 1,000 (100 %), ")
+
+    def test_a_long_map_has_one(self) -> None:
+        result = self.run("time.sleep", "[0.1] * 3", stderr=subprocess.PIPE)
+        assert result.stdout == "True\n"
+        assert result.stderr.startswith("m: 3 of 3 (100 %), ")
+        assert float(result.stderr.rpartition(" in ")[2].removesuffix(" s\n")) >= 0.3
+
+    def test_an_output_that_nobody_reads_does_not_block(self) -> None:
+        reading, writing = os.pipe()
+        try:
+            os.set_blocking(writing, False)
+            with suppress(BlockingIOError):
+                while True:
+                    os.write(writing, b"x" * 4096)
+            os.set_blocking(writing, True)
+            assert self.run("abs", "range(10)", stderr=writing).stdout == "True\n"  # for it may wait
+        finally:
+            os.close(reading)
+            os.close(writing)

@@ -206,18 +206,20 @@ class BasePool(PoolCompatibility):
         options: Options,
         result: AsyncResult[list[R]] | None = None,
     ) -> AsyncResult[list[R]]:
+        """Begin a map.  Without ``result`` the caller waits for it at once: `_pool._awaited`."""
         self._engine.check_running()
         if chunksize is not None:
             chunksize = positive(chunksize, "chunksize", "Chunksize must be at least 1")
         # A copy: the items are sent little by little, and the program may change the list meanwhile.
         items: Any = iterable if isinstance(iterable, _UNCHANGING) else list(iterable)
+        awaited = result is None
         if result is None:
             result = AsyncResult(self._engine, None, None, options)
         from processing_pool._jobs.map import MapJob
 
         job = MapJob(self._engine.jobs, self._engine.channel, result, func, items, star, chunksize, options)
         result.job = job
-        _show_progress(job)
+        _show_progress(job, at_once=not awaited)
         self._engine.enter(job, job.advance)
         return result
 
@@ -242,17 +244,19 @@ class BasePool(PoolCompatibility):
         job = ImapJob(
             self._engine.jobs, self._engine.channel, func, iterable, chunksize, ordered, star, buffersize, options
         )
-        _show_progress(job)
+        _show_progress(job, at_once=True)
         self._engine.enter(job, job.start)
         return IMapIterator(self._engine, self, job)
 
 
-def _show_progress(job: MapJob | ImapJob) -> None:
+def _show_progress(job: MapJob | ImapJob, *, at_once: bool) -> None:
     label = job.options.progress
     if label is not None:
-        from processing_pool._progress.display import begin
+        from processing_pool._progress.display import begin, watch
 
         job.on_end = begin(job, str(label))
+        if at_once:
+            watch()
 
 
 _UNCHANGING = (range, tuple, str, bytes)

@@ -353,6 +353,8 @@ class Pool(BasePool, PoolAliases, metaclass=ABCMeta):  # pools of threads are re
 def _awaited(result: AsyncResult[R]) -> R:
     """The result.  If the wait is interrupted, no thread can get the result any more, so its tasks are stopped."""
     try:
+        if result.options.progress is not None:
+            _watch_progress(result)
         return result.get()
     finally:
         if not result.ready():
@@ -360,6 +362,15 @@ def _awaited(result: AsyncResult[R]) -> R:
         if result.options.progress is not None:
             _flush_progress()
         del result
+
+
+def _watch_progress(result: AsyncResult[Any]) -> None:
+    """Show how far it is, if it is not there soon."""
+    from processing_pool._progress.display import INTERVAL, watch
+
+    result.wait(INTERVAL)
+    if not result.ready():
+        watch()
 
 
 def _flush_progress() -> None:

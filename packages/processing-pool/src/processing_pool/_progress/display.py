@@ -3,6 +3,10 @@
 The jobs do not know it, and count nothing for it that they would not count without: so a job that is shown costs what
 any other costs.  A job only calls the function that `begin` returned, once, when it has left its table; a finalizer may
 do so, and it does not block.
+
+A thread that waits for its job needs no other one until there is something to see: it calls `watch` after `INTERVAL`,
+and where the job is over by then, `flush` draws it in the thread that calls.  A switch between two threads beside busy
+workers takes about as long as 10,000 empty tasks.
 """
 
 from __future__ import annotations
@@ -17,9 +21,9 @@ from queue import Empty, SimpleQueue
 from processing_core.annotations import Any
 from processing_core.lowlevel import at_exit, set_idle
 from processing_pool._progress.counts import Counted, Counts
-from processing_pool._progress.styles import Style, chosen_style
+from processing_pool._progress.styles import Style, can_write, chosen_style
 
-__all__ = ["begin", "flush"]
+__all__ = ["INTERVAL", "begin", "flush", "watch"]
 
 INTERVAL = 0.1
 """Seconds between two looks."""
@@ -34,6 +38,7 @@ class _Shown:
         self.job: Counted | None = job
         self.label = label
         self.line: Any = None
+        self.began = time.monotonic()
         self.last: Counts = job.counts()
 
     def look(self) -> bool:
@@ -52,40 +57,50 @@ class _Shown:
 
 
 class _Display:
+    """Shows the jobs of a process.
+
+    There is a style as long as something is shown.  The thread uses it if there is one, else whoever holds the guard.
+    """
+
     def __init__(self) -> None:
-        self._guard = threading.RLock()  # guards that there is a thread as long as something is shown
-        self._shown: list[_Shown] = []
+        self._guard = threading.RLock()
+        self._shown: dict[_Shown, None] = {}  # in the order of their beginning
+        self._style: Style | None = None
         self._thread: threading.Thread | None = None
         # What wakes the thread: a put is safe in signal handlers and finalizers. An event is set after the next look.
         self._wakes: SimpleQueue[threading.Event | None] = SimpleQueue()
         self._forget_exit: Callable[[], object] = bool
 
     def begin(self, job: Counted, label: str, style: Callable[[], Style | None]) -> Callable[[], None] | None:
-        """Show a job.
+        """Show a job, from the next `watch` or `flush` on.
 
         :return: what is to be called when it is over; ``None`` if nothing is shown.
         """
         with self._guard:
-            if self._thread is None:
-                chosen = style()
-                if chosen is None:
+            if self._style is None:
+                self._style = style()
+                if self._style is None:
                     return None
                 self._forget_exit = at_exit(self.flush, priority=10)
-                self._thread = threading.Thread(
-                    target=self._run, args=(chosen,), name="processing progress", daemon=True
-                )
-                self._shown.append(shown := _Shown(job, label))
-                self._thread.start()
-            else:
-                self._shown.append(shown := _Shown(job, label))
+            self._shown[shown := _Shown(job, label)] = None
         return partial(self._end, shown)
+
+    def watch(self) -> None:
+        """Show from now on how far the jobs are.  Does not block."""
+        with self._guard:
+            if self._thread is None and self._style is not None:
+                self._thread = threading.Thread(target=self._run, name="processing progress", daemon=True)
+                self._thread.start()
 
     def _end(self, shown: _Shown) -> None:
         shown.end()
-        self._wakes.put(None)
+        if self._thread is not None:
+            self._wakes.put(None)
 
     def flush(self) -> None:
         """Wait until the jobs that are over by now are shown so.  Blocks for 2 s at the most."""
+        if not self._draw_here():
+            self.watch()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             drawn = threading.Event()
@@ -94,24 +109,38 @@ class _Display:
             while not drawn.wait(INTERVAL) and self._thread is thread and time.monotonic() < deadline:
                 pass
 
-    def _run(self, style: Style) -> None:
+    def _draw_here(self) -> bool:
+        """Show all in this thread, unless another one does, or it might block; return whether all is shown."""
+        with self._guard:
+            style = self._style
+            if style is None:
+                return True
+            if self._thread is not None or not can_write(style.file):
+                return False
+            self._look(style)
+            return True
+
+    def _run(self) -> None:
         set_idle(True)
         drawn: list[threading.Event] = []
-        try:
-            while self._look(style):
+        while (style := self._style_or_end()) is not None:
+            if self._look(style):
                 _set_all(drawn)
                 self._await_wake(drawn)
-        except (OSError, ValueError):
-            pass  # the stream is closed, or no process reads it: the jobs go on unseen
-        finally:
-            self._leave()
-            _set_all(drawn)
+        _set_all(drawn)
 
-    def _leave(self) -> None:
+    def _style_or_end(self) -> Style | None:
+        """What the thread is to use; if there is none, it ends, and the next job has another thread."""
         with self._guard:
-            if self._thread is threading.current_thread():  # else there is another one by now
-                self._shown.clear()
+            if self._style is None:
                 self._thread = None
+            return self._style
+
+    def _leave(self, style: Style) -> None:
+        with self._guard:
+            if self._style is style:  # else there is another one by now
+                self._shown.clear()
+                self._style = None
                 self._forget_exit()
 
     def _await_wake(self, drawn: list[threading.Event]) -> None:
@@ -126,20 +155,27 @@ class _Display:
 
     def _look(self, style: Style) -> bool:
         """Show all; whether any is left."""
-        for shown in list(self._shown):
-            if shown.line is None:
-                shown.line = style.begin(shown.label, shown.last)
-            over = shown.look()
-            style.show(shown.line, shown.last, over=over)
-            if over:
-                self._shown.remove(shown)
-        style.refresh()
+        try:
+            self._show_all(style)
+        except (OSError, ValueError):  # the stream is closed, or no process reads it: the jobs go on unseen
+            self._leave(style)
+            return False
         with self._guard:
             if self._shown:
                 return True
             style.close()
-            self._leave()  # the next job has another thread
+            self._leave(style)  # the next job chooses another
             return False
+
+    def _show_all(self, style: Style) -> None:
+        for shown in list(self._shown):
+            if shown.line is None:
+                shown.line = style.begin(shown.label, shown.last, shown.began)
+            over = shown.look()
+            style.show(shown.line, shown.last, over=over)
+            if over:
+                self._shown.pop(shown, None)
+        style.refresh()
 
 
 def _set_all(events: list[threading.Event]) -> None:
@@ -159,11 +195,16 @@ def _display() -> _Display:
 
 
 def begin(job: Counted, label: str, style: Callable[[], Style | None] = chosen_style) -> Callable[[], None] | None:
-    """Show how far a job is, until it is over.  Does not block.
+    """Show how far a job is, from the next `watch` or `flush` on, until it is over.  Does not block.
 
     :return: what is to be called when it is over; ``None`` if nothing is shown.
     """
     return _display().begin(job, label, style)
+
+
+def watch() -> None:
+    """Show from now on, in a thread, how far the jobs are.  Does not block."""
+    _display().watch()
 
 
 def flush() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
+import select
 import sys
 import time
 
@@ -11,7 +13,7 @@ from processing_core import parent_process
 from processing_core.annotations import IO, Any, Protocol
 from processing_pool._progress.counts import Counts
 
-__all__ = ["PlainLines", "RichBars", "Style", "chosen_style"]
+__all__ = ["PlainLines", "RichBars", "Style", "can_write", "chosen_style"]
 
 FIRST_LINE = 2.0
 """Seconds until the first plain line; each further one comes after twice the time."""
@@ -22,10 +24,14 @@ VARIABLE = "PROCESSING_PROGRESS"
 
 
 class Style(Protocol):
-    """Shows any number of jobs.  One thread uses it."""
+    """Shows any number of jobs.  One thread at a time uses it."""
 
-    def begin(self, label: str, counts: Counts) -> Any:
-        """Show a further job; what is returned stands for it."""
+    @property
+    def file(self) -> Any:
+        """Where it writes."""
+
+    def begin(self, label: str, counts: Counts, began: float) -> Any:
+        """Show a further job, which began at that time of the monotonic clock; what is returned stands for it."""
 
     def show(self, line: Any, counts: Counts, *, over: bool) -> None:
         """Show how far it is."""
@@ -35,6 +41,16 @@ class Style(Protocol):
 
     def close(self) -> None:
         """No job is left."""
+
+
+def can_write(file: Any) -> bool:
+    """Whether a line can be written to it without waiting for a process that reads; ``False`` if that is not known."""
+    try:
+        return bool(select.select((), (file.fileno(),), (), 0)[1])
+    except (io.UnsupportedOperation, AttributeError):
+        return True  # there is no descriptor: it is in memory
+    except (OSError, ValueError):
+        return False
 
 
 def chosen_style() -> Style | None:
@@ -77,9 +93,9 @@ def _bars() -> Style | None:
 class _Line:
     """A job that is shown by plain lines."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, began: float) -> None:
         self.label = label
-        self.began = time.monotonic()
+        self.began = began
         self.pause = FIRST_LINE
         self.due = self.began + FIRST_LINE
 
@@ -88,11 +104,11 @@ class PlainLines:
     """One line now and then, and one at the end."""
 
     def __init__(self, file: IO[str]) -> None:
-        self._file = file
+        self.file = file
 
-    def begin(self, label: str, counts: Counts) -> _Line:
+    def begin(self, label: str, counts: Counts, began: float) -> _Line:
         """Wait for the first line's time."""
-        return _Line(label)
+        return _Line(label, began)
 
     def show(self, line: _Line, counts: Counts, *, over: bool) -> None:
         """Print a line if it is time."""
@@ -100,11 +116,11 @@ class PlainLines:
         if over or now >= line.due:
             line.pause = min(2 * line.pause, LONGEST_SILENCE)
             line.due = now + line.pause
-            self._file.write(f"{line.label}: {described(counts, now - line.began, over=over)}\n")
+            self.file.write(f"{line.label}: {described(counts, now - line.began, over=over)}\n")
 
     def refresh(self) -> None:
         """Let the lines be seen."""
-        self._file.flush()
+        self.file.flush()
 
     def close(self) -> None:
         """Nothing is left to do."""
@@ -139,23 +155,31 @@ class RichBars:
 
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}")
         times = TimeElapsedColumn(), TimeRemaining(), TextColumn("[red]{task.fields[troubles]}")
-        console, kept_off = Console(stderr=True), {"redirect_stdout": False, "redirect_stderr": False}
+        self.file = sys.stderr
+        console = Console(stderr=True)
+        kept_off: dict[str, Any] = {"redirect_stdout": False, "redirect_stderr": False}
         self._progress: Any = Progress(*columns, *times, console=console, auto_refresh=False, **kept_off)
         self._progress.start()
 
-    def begin(self, label: str, counts: Counts) -> Any:
+    def begin(self, label: str, counts: Counts, began: float) -> Any:
         """Add a bar."""
-        return self._progress.add_task(label, total=counts.total, rate="", troubles="")
+        added = self._progress.add_task(label, total=counts.total, rate="", troubles="")
+        self._task(added).start_time -= time.monotonic() - began
+        return added
 
     def show(self, line: Any, counts: Counts, *, over: bool) -> None:
         """Move the bar."""
         total = counts.done if over and counts.total is None else counts.total
-        speed = self._progress.tasks[self._progress.task_ids.index(line)].speed
+        task = self._task(line)
+        speed = task.speed or (counts.done / task.elapsed if over and task.elapsed else None)
         rate = "" if speed is None else f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.2f}/s"
         words = ", ".join(troubles(counts))
         self._progress.update(line, completed=counts.done, total=total, rate=rate, troubles=words)
         if over:
             self._progress.stop_task(line)
+
+    def _task(self, line: Any) -> Any:
+        return self._progress.tasks[self._progress.task_ids.index(line)]
 
     def refresh(self) -> None:
         """Draw the bars."""
