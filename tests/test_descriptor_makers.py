@@ -85,10 +85,10 @@ ALLOWED = {
     ("processing_core/_trace_files.py", "open"): "reads and writes a trace, at its end",
     ("processing_core/_log_forwarding.py", "os.memfd_create"): "moved; the child does without it",
     # Windows, where no handle is a standard stream's, and the system has millions of them.
+    ("processing_core/_platform/_windows_sockets.py", "_socket.socket"): "borrows a socket that is there already",
     ("processing_core/_platform/_windows.py", "subprocess.Popen"): "starts a child, and passes the handle on",
     ("processing_core/_platform/_windows.py", "open_process"): "closed at once, or passed on",
     ("processing_managers/_platform/_windows.py", "mmap.mmap"): "no process inherits it",
-    ("processing_queues/_platform/_windows.py", "_socket.socket"): "borrows a socket that is there already",
     # Objects of other libraries, which no process inherits.
     (
         "processing_managers/_shared/shared_memory.py",

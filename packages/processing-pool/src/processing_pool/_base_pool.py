@@ -252,11 +252,11 @@ class BasePool(PoolCompatibility):
 def _show_progress(job: MapJob | ImapJob, *, at_once: bool) -> None:
     label = job.options.progress
     if label is not None:
-        from processing_pool._progress.display import begin, watch
+        from processing_pool._progress.display import begin, start_thread
 
         job.on_end = begin(job, str(label))
         if at_once:
-            watch()
+            start_thread()
 
 
 _UNCHANGING = (range, tuple, str, bytes)

@@ -354,7 +354,7 @@ def _awaited(result: AsyncResult[R]) -> R:
     """The result.  If the wait is interrupted, no thread can get the result any more, so its tasks are stopped."""
     try:
         if result.options.progress is not None:
-            _watch_progress(result)
+            _show_progress(result)
         return result.get()
     finally:
         if not result.ready():
@@ -364,13 +364,13 @@ def _awaited(result: AsyncResult[R]) -> R:
         del result
 
 
-def _watch_progress(result: AsyncResult[Any]) -> None:
+def _show_progress(result: AsyncResult[Any]) -> None:
     """Show how far it is, if it is not there soon."""
-    from processing_pool._progress.display import INTERVAL, watch
+    from processing_pool._progress.display import INTERVAL, start_thread
 
     result.wait(INTERVAL)
     if not result.ready():
-        watch()
+        start_thread()
 
 
 def _flush_progress() -> None:

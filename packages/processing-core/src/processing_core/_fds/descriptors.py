@@ -10,6 +10,7 @@ import errno
 import functools
 import os
 import struct
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -291,24 +292,28 @@ def polled_now(fd: int, mask: int) -> bool:
     return bool(poller.poll(0))
 
 
-@contextmanager
-def borrowed_socket(fd: int) -> Iterator[_socket.socket]:
-    """A socket object for a descriptor that stays its owner's: it takes no descriptor of its own."""
-    import _socket  # here, for most programs need not import it
+if sys.platform == "win32":
+    from processing_core._platform._windows_sockets import borrowed_socket as borrowed_socket
+else:
 
-    blocks = os.get_blocking(fd)
-    made: list[_socket.socket] = []
-    try:
-        # Noted by the C function that makes it: a signal handler that raises just behind it must not have it dropped,
-        # for that would close its owner's descriptor.
-        any(map(made.append, map(_socket.socket, (-1,), (-1,), (-1,), (fd,))))
-        borrowed = made[0]
-        if borrowed.gettimeout() is not None:  # the program's `socket.setdefaulttimeout`, which is not for us
-            borrowed.settimeout(None if blocks else 0.0)
-        yield borrowed
-    finally:
-        for borrowed in made:
-            borrowed.detach()
+    @contextmanager
+    def borrowed_socket(fd: int) -> Iterator[_socket.socket]:
+        """A socket object for a descriptor that stays its owner's: it takes no descriptor of its own."""
+        import _socket  # here, for most programs need not import it
+
+        blocks = os.get_blocking(fd)
+        made: list[_socket.socket] = []
+        try:
+            # Noted by the C function that makes it: a signal handler that raises just behind it must not have it
+            # dropped, for that would close its owner's descriptor.
+            any(map(made.append, map(_socket.socket, (-1,), (-1,), (-1,), (fd,))))
+            borrowed = made[0]
+            if borrowed.gettimeout() is not None:  # the program's `socket.setdefaulttimeout`, which is not for us
+                borrowed.settimeout(None if blocks else 0.0)
+            yield borrowed
+        finally:
+            for borrowed in made:
+                borrowed.detach()
 
 
 def hung_up() -> Descriptor:

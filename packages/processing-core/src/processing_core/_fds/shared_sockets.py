@@ -16,15 +16,13 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from processing_core._errors import HandleError
 from processing_core._fds import handles
-from processing_core._fds.descriptors import Descriptor, duplicate, limit_named, open_pidfd, polled_now
+from processing_core._fds.descriptors import Descriptor, borrowed_socket, duplicate, limit_named, open_pidfd, polled_now
 from processing_core._native import _kernel
 from processing_core._platform import READABLE
-from processing_core.annotations import Any, TypeAlias
+from processing_core.annotations import TypeAlias
 
 assert sys.platform == "win32"  # for type checkers
 
@@ -90,7 +88,7 @@ class _SocketDeposit:
         self.number = 0
 
     def information(self, pid: int) -> bytes:
-        with _borrowed(self._copy.fileno()) as sent:
+        with borrowed_socket(self._copy.fileno()) as sent:
             return bytes(sent.share(pid))
 
     def is_fetched(self) -> bool:
@@ -102,17 +100,6 @@ class _SocketDeposit:
     def drop(self) -> None:
         self._copy.close()
         self._server.forget(self.number)
-
-
-@contextmanager
-def _borrowed(fd: int) -> Iterator[Any]:
-    made: list[Any] = []
-    try:  # noted by the C function that makes it, as in `borrowed_socket`
-        any(map(made.append, map(_socket.socket, (_socket.AF_INET,), (_socket.SOCK_STREAM,), (0,), (fd,))))
-        yield made[0]
-    finally:
-        for borrowed in made:
-            borrowed.detach()
 
 
 def deposit(fd: int) -> tuple[int, int, _Requests]:

@@ -4,7 +4,7 @@ The jobs do not know it, and count nothing for it that they would not count with
 any other costs.  A job only calls the function that `begin` returned, once, when it has left its table; a finalizer may
 do so, and it does not block.
 
-A thread that waits for its job needs no other one until there is something to see: it calls `watch` after `INTERVAL`,
+A thread that waits for its job needs no other one until there is something to see: it calls `start_thread` after `INTERVAL`,
 and where the job is over by then, `flush` draws it in the thread that calls.  A switch between two threads beside busy
 workers takes about as long as 10,000 empty tasks.
 """
@@ -23,7 +23,7 @@ from processing_core.lowlevel import at_exit, set_idle
 from processing_pool._progress.counts import Counted, Counts
 from processing_pool._progress.styles import Style, can_write, chosen_style
 
-__all__ = ["INTERVAL", "begin", "flush", "watch"]
+__all__ = ["INTERVAL", "begin", "flush", "start_thread"]
 
 INTERVAL = 0.1
 """Seconds between two looks."""
@@ -59,7 +59,7 @@ class _Shown:
 class _Display:
     """Shows the jobs of a process.
 
-    There is a style as long as something is shown.  The thread uses it if there is one, else whoever holds the guard.
+    There is a style as long as something is shown.  The thread uses it if there is one, else the thread that holds the guard.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class _Display:
         self._forget_exit: Callable[[], object] = bool
 
     def begin(self, job: Counted, label: str, style: Callable[[], Style | None]) -> Callable[[], None] | None:
-        """Show a job, from the next `watch` or `flush` on.
+        """Show a job, from the next `start_thread` or `flush` on.
 
         :return: what is to be called when it is over; ``None`` if nothing is shown.
         """
@@ -85,7 +85,7 @@ class _Display:
             self._shown[shown := _Shown(job, label)] = None
         return partial(self._end, shown)
 
-    def watch(self) -> None:
+    def start_thread(self) -> None:
         """Show from now on how far the jobs are.  Does not block."""
         with self._guard:
             if self._thread is None and self._style is not None:
@@ -100,7 +100,7 @@ class _Display:
     def flush(self) -> None:
         """Wait until the jobs that are over by now are shown so.  Blocks for 2 s at the most."""
         if not self._draw_here():
-            self.watch()
+            self.start_thread()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             drawn = threading.Event()
@@ -195,16 +195,16 @@ def _display() -> _Display:
 
 
 def begin(job: Counted, label: str, style: Callable[[], Style | None] = chosen_style) -> Callable[[], None] | None:
-    """Show how far a job is, from the next `watch` or `flush` on, until it is over.  Does not block.
+    """Show how far a job is, from the next `start_thread` or `flush` on, until it is over.  Does not block.
 
     :return: what is to be called when it is over; ``None`` if nothing is shown.
     """
     return _display().begin(job, label, style)
 
 
-def watch() -> None:
+def start_thread() -> None:
     """Show from now on, in a thread, how far the jobs are.  Does not block."""
-    _display().watch()
+    _display().start_thread()
 
 
 def flush() -> None:

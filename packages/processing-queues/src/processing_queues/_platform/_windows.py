@@ -7,11 +7,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from processing_core.annotations import TYPE_CHECKING, Any, NoReturn
-from processing_core.lowlevel import READABLE, WRITABLE, Poller, polled
-
-if TYPE_CHECKING:
-    import socket
+from processing_core.annotations import Any, NoReturn
+from processing_core.lowlevel import READABLE, WRITABLE, Poller, borrowed_socket, polled
 
 assert sys.platform == "win32"  # for type checkers
 
@@ -61,22 +58,8 @@ def set_blocking(fd: int, blocks: bool) -> None:
     if (pipes := _pipes(fd)) is not None:
         pipes.forget(fd)
         return
-    with borrowed(fd) as stream:
+    with borrowed_socket(fd) as stream:
         stream.setblocking(False)
-
-
-@contextmanager
-def borrowed(fd: int) -> Iterator[socket.socket]:
-    """A socket object for a socket that stays its owner's."""
-    import _socket
-
-    made: list[Any] = []
-    try:  # noted by the C function that makes it, as in `borrowed_socket`
-        any(map(made.append, map(_socket.socket, (_socket.AF_INET,), (_socket.SOCK_STREAM,), (0,), (fd,))))
-        yield made[0]
-    finally:
-        for stream in made:
-            stream.detach()
 
 
 def _pipes(fd: int) -> Any:
@@ -95,7 +78,7 @@ def borrowed_stream(fd: int) -> Iterator[Any]:
     """A socket object for a socket or a pipe that stays its owner's."""
     pipes = _pipes(fd)
     if pipes is None:
-        with borrowed(fd) as stream:
+        with borrowed_socket(fd) as stream:
             yield stream
         return
     stream = pipes.PipeSocket(fd)
@@ -124,7 +107,7 @@ def read(fd: int, size: int) -> bytes:
     """Read from a stream, as much as has come; blocks while that is nothing, unless `set_blocking` has said so."""
     if (pipes := _pipes(fd)) is not None:
         return bytes(pipes.read_pipe(fd, size, get_blocking(fd)))
-    with borrowed(fd) as stream:
+    with borrowed_socket(fd) as stream:
         while True:
             try:
                 return stream.recv(size)
@@ -137,7 +120,7 @@ def write(fd: int, parts: Sequence[bytes | memoryview]) -> int:
     if (pipes := _pipes(fd)) is not None:
         return int(pipes.write_pipe(fd, parts, get_blocking(fd)))
     whole = b"".join(part[:_MOST] for part in parts)
-    with borrowed(fd) as stream:
+    with borrowed_socket(fd) as stream:
         while True:
             try:
                 return _sent(stream, whole[:_MOST])
@@ -152,7 +135,7 @@ def write_now(fd: int, parts: Sequence[bytes | memoryview]) -> int:
     """
     if (pipes := _pipes(fd)) is not None:
         return int(pipes.begin_write(fd, parts))
-    with borrowed(fd) as stream:
+    with borrowed_socket(fd) as stream:
         stream.setblocking(False)  # the program's own sockets may block still; `read` and `write` wait by a poller
         return _sent(stream, b"".join(part[:_MOST] for part in parts)[:_MOST])
 
@@ -203,7 +186,7 @@ def nameless_sockets_may_work() -> bool:
     return False
 
 
-def peer(connected: socket.socket) -> tuple[int, int]:
+def peer(connected: Any) -> tuple[int, int]:
     """(pid, 0) of the client at a pipe, (0, 0) at a socket: the system tells no user, and seldom the process."""
     pipes = _pipes(connected.fileno())
     return (0 if pipes is None else pipes.peer_of(connected.fileno())), 0
