@@ -4,9 +4,9 @@ The jobs do not know it, and count nothing for it that they would not count with
 any other costs.  A job only calls the function that `begin` returned, once, when it has left its table; a finalizer may
 do so, and it does not block.
 
-A thread that waits for its job needs no other one until there is something to see: it calls `start_thread` after `INTERVAL`,
-and where the job is over by then, `flush` draws it in the thread that calls.  A switch between two threads beside busy
-workers takes about as long as 10,000 empty tasks.
+A thread that waits for its job needs no other one until there is something to see: it calls `start_thread` after
+`INTERVAL`, and where the job is over by then, `flush` draws it in the thread that calls.  A switch between two threads
+beside busy workers takes about as long as 10,000 empty tasks.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class _Shown:
 class _Display:
     """Shows the jobs of a process.
 
-    There is a style as long as something is shown.  The thread uses it if there is one, else the thread that holds the guard.
+    There is a style as long as something is shown.  The display's thread uses it if there is one, else the thread that
+    holds the guard.
     """
 
     def __init__(self) -> None:
