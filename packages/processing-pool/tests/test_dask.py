@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from processing_pool.cluster import Cluster
 from processing_queues import Empty, Full
 from processing_testing.children import engine_tasks, tasks
 from processing_testing.harness import backends
+from processing_testing.harness.backends import wait_until
 from processing_testing.harness.rendezvous import Rendezvous
 
 if (_reason := backends.why_not("dask")) is not None:
@@ -257,14 +258,6 @@ def release_all(rendezvous: Rendezvous, result: Any, together: int = 1) -> list[
             for peer in peers:
                 peer.release()
     return pids
-
-
-def wait_until(is_so: Callable[[], bool]) -> bool:
-    """Poll for what comes with the next look at the cluster; there is no event for it."""
-    deadline = time.monotonic() + 20
-    while not is_so() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return is_so()
 
 
 class TestConnecting:

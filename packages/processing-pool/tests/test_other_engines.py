@@ -9,15 +9,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
 import processing_core
-from processing_pool import WorkerDied, cluster
+from processing_pool import TaskCancelled, WorkerDied, cluster
 from processing_pool.cluster import Cluster
 from processing_queues import Empty, Full
 from processing_testing.children import engine_tasks, tasks
+from processing_testing.harness.backends import wait_until
 from processing_testing.harness.ray_cluster import RayServer
+from processing_testing.harness.rendezvous import Rendezvous
 
 
 def has(*modules: str) -> bool:
@@ -77,6 +81,21 @@ class TestRay:
         with machines.Pool(initializer=engine_tasks.initialize, initargs=("ray",)) as pool:
             assert set(pool.map(engine_tasks.initialized, ["ray"] * 20, 1)) == {1}
 
+    def test_what_is_cancelled(self, machines: Cluster) -> None:
+        """A result that comes all the same disturbs nothing, and what waits is not begun."""
+        with machines.Pool() as pool, Rendezvous() as rendezvous:
+            results = [pool.apply_async(tasks.report_and_wait, (rendezvous.address,)) for _ in range(6)]
+            peers = [rendezvous.accept() for _ in range(2)]
+            for result in results:
+                assert result.cancel()
+                with pytest.raises(TaskCancelled):
+                    result.get(30)
+            for peer in peers:
+                with suppress(ConnectionError):
+                    peer.release()
+            assert pool.map(tasks.square, range(300)) == [i * i for i in range(300)]
+            assert not rendezvous.has_pending()
+
     def test_a_queue_and_what_is_absent(self, machines: Cluster) -> None:
         queue = machines.Queue(1)
         queue.put({"a": (1, 2)})
@@ -92,6 +111,77 @@ class TestRay:
         for name in ("Lock", "Process"):
             with pytest.raises(AttributeError):
                 getattr(machines, name)()
+
+
+@pytest.mark.attack
+@pytest.mark.watchdog(250)
+@pytest.mark.skipif(not has("ray", "grpc"), reason="Ray and its client (ray[client]) are not installed")
+class TestFaultsOfRay:
+    """Each on a cluster of its own."""
+
+    def test_a_lost_node_loses_no_item(self) -> None:
+        with RayServer(1) as server, cluster.connect(server.address, timeout=60) as machines, machines.Pool() as pool:
+            node = server.add_node()
+            assert wait_until(lambda: pool._processes == 2, 100)
+            with Rendezvous() as rendezvous:
+                results = [pool.apply_async(tasks.report_and_wait, (rendezvous.address,)) for _ in range(2)]
+                peers = [rendezvous.accept() for _ in results]  # one at each node
+                node.kill()
+                for peer in peers:
+                    with suppress(ConnectionError):
+                        peer.release()
+                ended = [settled(result) for result in results]
+            assert sorted(type(outcome).__name__ for outcome in ended) == ["WorkerDied", "str"]
+            assert wait_until(lambda: pool._processes == 1, 100)
+            assert pool.map(tasks.square, range(50)) == [i * i for i in range(50)]
+
+    def test_a_lost_node_is_made_up_for_by_retries(self) -> None:
+        with RayServer(1) as server, cluster.connect(server.address, timeout=60) as machines, machines.Pool() as pool:
+            node = server.add_node()
+            assert wait_until(lambda: pool._processes == 2, 100)
+            results = pool.imap(engine_tasks.slowly, range(200), 5, retries=2)
+            first = [results.next(60) for _ in range(10)]
+            node.kill()
+            assert first + list(results) == list(range(200))
+
+    def test_the_head_killed(self) -> None:
+        """In a program of its own: threads of Ray's client raise later."""
+        with RayServer() as server, Rendezvous() as rendezvous:
+            program = [sys.executable, "-c", HEADLESS, server.address, rendezvous.address]
+            with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as client:
+                rendezvous.accept()
+                server.kill()
+                out, err = client.communicate(timeout=200)
+        assert (client.returncode, out.splitlines()) == (0, [*["PoolBroken"] * 5, "ClusterLost"]), err
+
+
+HEADLESS = """
+import sys
+from processing_pool import cluster
+from processing_testing.children import tasks
+
+def tell(call, *arguments):
+    try:
+        print("no error:", call(*arguments))
+    except Exception as error:
+        print(type(error).__name__, "" if "is lost" in str(error) else error, sep="")
+
+with cluster.connect(sys.argv[1], timeout=60) as machines:
+    pool = machines.Pool()
+    queue = machines.Queue()
+    for result in [pool.apply_async(tasks.report_and_wait, (sys.argv[2],)) for _ in range(4)]:
+        tell(result.get, 100)
+    tell(pool.apply, tasks.square, (3,))
+    tell(queue.put, 1)
+"""
+
+
+def settled(result: Any) -> Any:
+    """What a task returned or raised."""
+    try:
+        return result.get(100)
+    except Exception as error:
+        return error
 
 
 MPI = """

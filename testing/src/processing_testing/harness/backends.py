@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -23,6 +24,17 @@ def why_not(name: str) -> str | None:
     """Why it cannot be tested here; ``None`` if it can."""
     missing = name == "dask" and importlib.util.find_spec("distributed") is None
     return "distributed is not installed" if missing else None
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 20) -> bool:
+    """Poll for what comes with the next look at a cluster; there is no event for it.
+
+    :return: whether it came.
+    """
+    deadline = time.monotonic() + seconds
+    while not is_so() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return is_so()
 
 
 @contextmanager

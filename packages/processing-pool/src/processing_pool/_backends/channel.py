@@ -346,7 +346,8 @@ class BackendChannel:
                     self._recount()
                     self._spread()
             except Exception as error:
-                self._break_down(error)
+                verdict = self._driver.judge(error)  # which knows the errors of a lost connection
+                self._break_down(verdict if isinstance(verdict, BaseException) else error)
         self._stop()
         owner.workers_ended()
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from queue import Empty, Full
 
+import grpc  # by which Ray's client speaks
 import ray
 import ray.exceptions
 import ray.util.queue
@@ -26,6 +30,7 @@ R = TypeVar("R")
 LOOK = 1.0
 """Seconds between two questions about the workers."""
 LOST = (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.ObjectLostError)
+"""What a lost worker, or its node, costs its task."""
 
 
 def connect(address: str, security: Any, timeout: float) -> RayCluster:
@@ -41,6 +46,31 @@ def connect(address: str, security: Any, timeout: float) -> RayCluster:
 
 def _run(bundle: bytes, *parts: remote.Part) -> bytes:
     return remote.run(bundle, parts)
+
+
+class _Task(Future[bytes]):
+    """What a task will return.  Ray's own futures must not be cancelled: a later result would end Ray's thread."""
+
+    def __init__(self, reference: Any) -> None:
+        super().__init__()
+        self.reference = reference
+        reference.future().add_done_callback(self._end)
+
+    def _end(self, of_engine: Future[bytes]) -> None:
+        if not self.set_running_or_notify_cancel():
+            return
+        error = of_engine.exception()
+        if error is None:
+            self.set_result(of_engine.result())
+        else:
+            self.set_exception(error)
+
+
+def _cancel(references: list[Any]) -> None:
+    """Have tasks not begun, or interrupted.  No outcome of them is wanted, nor is an error of this."""
+    with suppress(Exception):
+        for reference in references:
+            ray.cancel(reference)
 
 
 class RayDriver(Driver):
@@ -69,17 +99,23 @@ class RayDriver(Driver):
 
     def submit_many(self, bundles: Sequence[tuple[bytes, list[Any]]], tickets: Sequence[str]) -> list[Any]:
         """Submit bundles."""
-        return [self._function.remote(bundle, *stored).future() for bundle, stored in bundles]
+        return _answered(lambda: [_Task(self._function.remote(bundle, *stored)) for bundle, stored in bundles])
+
+    def give_up(self, futures: Sequence[_Task]) -> None:
+        """As `Driver.give_up`."""
+        given_up = [future.reference for future in futures if future.cancel()]
+        if given_up:
+            threading.Thread(target=_cancel, args=(given_up,), name="processing cancels on Ray", daemon=True).start()
 
     def store(self, part: remote.Part) -> Any:
         """Put a part into the store."""
-        return ray.put(part)
+        return _answered(lambda: ray.put(part))
 
     def judge(self, error: BaseException) -> Death | Failure | BaseException:
         """As `Driver.judge`."""
         if isinstance(error, LOST):
             return failure_of(WorkerDied(f"the engine's worker died that ran it: {error}"))
-        if isinstance(error, ConnectionError):
+        if _is_disconnected(error):
             return PoolBroken(f"the connection to the cluster is lost: {error}")
         return super().judge(error)
 
@@ -148,6 +184,35 @@ class Queue(cluster.Queue):
 
 def _tried(call: Callable[[], R]) -> R:
     try:
-        return call()
-    except (ConnectionError, ray.exceptions.RayActorError) as error:
-        raise ClusterLost(f"the cluster's queue is lost: {error}") from error
+        return _answered(call)
+    except Exception as error:
+        if _is_disconnected(error) or isinstance(error, ray.exceptions.RayActorError):
+            raise ClusterLost(f"the cluster's queue is lost: {error}") from error
+        raise
+
+
+def _answered(call: Callable[[], R]) -> R:
+    """What a call of Ray's client returns or raises.
+
+    It is made by a thread of its own, for it may wait for ever for a head node that is lost.  Questions of another kind
+    raise then, so one is asked from time to time.
+    """
+    answer: Future[R] = Future()
+
+    def make() -> None:
+        try:
+            answer.set_result(call())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=make, name="processing call of Ray", daemon=True).start()
+    while not wait([answer], LOOK).done:
+        ray.cluster_resources()
+    return answer.result()
+
+
+def _is_disconnected(error: BaseException) -> bool:
+    """Whether the head node is lost."""
+    if isinstance(error, ValueError):  # grpc's, while Ray's client tries to connect again
+        return "closed channel" in str(error)
+    return isinstance(error, (ConnectionError, grpc.RpcError)) or not ray.is_initialized()
