@@ -17,6 +17,7 @@ __all__ = [
     "needs_alarms",
     "needs_doorbells_opened_again",
     "needs_forks",
+    "needs_mapped_files",
     "needs_memory_files",
     "needs_memory_opened_again",
     "needs_selectable_pipes",
@@ -41,6 +42,22 @@ needs_abstract_addresses = pytest.mark.skipif(
 
 needs_memory_opened_again = pytest.mark.skipif(
     SOCKET_FILES, reason="this system opens no second descriptor of shared memory whose only one was closed"
+)
+
+
+def _opens_mapped_files() -> bool:
+    """Whether this process may open the file of a mapping that has no descriptor any more: root may, on Linux."""
+    try:
+        with os.scandir("/proc/self/map_files") as mapped:
+            os.close(os.open(next(mapped), os.O_RDONLY))
+    except (OSError, StopIteration):
+        return False
+    return True
+
+
+needs_mapped_files = pytest.mark.skipif(
+    SOCKET_FILES or not _opens_mapped_files(),
+    reason="shared memory of which no process has a descriptor any more is opened again by root alone, and on Linux",
 )
 
 needs_doorbells_opened_again = pytest.mark.skipif(
