@@ -13,6 +13,7 @@ from processing_core.lowlevel import SOCKET_FILES
 
 __all__ = [
     "LAST_CHARACTER",
+    "MAPPED_FILES",
     "needs_abstract_addresses",
     "needs_alarms",
     "needs_doorbells_opened_again",
@@ -46,7 +47,6 @@ needs_memory_opened_again = pytest.mark.skipif(
 
 
 def _opens_mapped_files() -> bool:
-    """Whether this process may open the file of a mapping that has no descriptor any more: root may, on Linux."""
     try:
         with os.scandir("/proc/self/map_files") as mapped:
             os.close(os.open(next(mapped), os.O_RDONLY))
@@ -55,8 +55,11 @@ def _opens_mapped_files() -> bool:
     return True
 
 
+MAPPED_FILES = not SOCKET_FILES and _opens_mapped_files()
+"""Whether this process can open shared memory of which no process has a descriptor any more: root can, on Linux."""
+
 needs_mapped_files = pytest.mark.skipif(
-    SOCKET_FILES or not _opens_mapped_files(),
+    not MAPPED_FILES,
     reason="shared memory of which no process has a descriptor any more is opened again by root alone, and on Linux",
 )
 
