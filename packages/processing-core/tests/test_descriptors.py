@@ -242,6 +242,7 @@ def test_too_few_descriptors(method: str) -> None:
     )
 
 
+@needs_mapped_files
 @pytest.mark.attack
 def test_threads_that_open_the_arena_again_at_once(rounds: Callable[[int, int], int]) -> None:
     """A thread that waited for the arena opens the file without the GIL, as others may: one descriptor must remain."""
