@@ -18,6 +18,7 @@ __all__ = [
     "needs_alarms",
     "needs_doorbells_opened_again",
     "needs_forks",
+    "needs_inspection",
     "needs_mapped_files",
     "needs_memory_files",
     "needs_memory_opened_again",
@@ -39,6 +40,10 @@ needs_selectable_pipes = pytest.mark.skipif(
 
 needs_abstract_addresses = pytest.mark.skipif(
     SOCKET_FILES, reason="on this system the addresses of local sockets are files, which only their user can open"
+)
+
+needs_inspection = pytest.mark.skipif(
+    SOCKET_FILES, reason="this system has no way into another process's shared memory"
 )
 
 needs_memory_opened_again = pytest.mark.skipif(
