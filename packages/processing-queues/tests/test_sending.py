@@ -177,6 +177,15 @@ class TestStrangers:
             again.send("still there")
         assert ours.recv() == "still there"
 
+    def test_nobody_at_the_servers_address(self) -> None:
+        _, theirs = Pipe()
+        pickled = pickle.dumps(theirs)
+        pickle.loads(pickled).close()
+        while not fetched_all():
+            os.sched_yield()
+        with pytest.raises(HandleError, match="nothing more to be fetched"):
+            pickle.loads(pickled)
+
     def test_another_process_at_the_servers_address(self) -> None:
         """Another process binds the address after the descriptor server has ended."""
         _, theirs = Pipe()
