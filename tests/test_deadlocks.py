@@ -15,6 +15,9 @@ import pytest
 
 from processing_core import introspection
 from processing_testing.children import deadlocks as programs
+from processing_testing.harness.mechanisms import needs_inspection
+
+pytestmark = needs_inspection
 
 WORDS = {
     "two_locks": ["waits for Lock", "held by ForkProcess-"],

@@ -106,7 +106,7 @@ ALLOWED = {
     ): "closed at once; a failure leaves the file for the next sweep",
     ("processing_core/_platform/_posix_messages.py", "recvmsg"): "moved by `descriptors_in`",
     ("processing_core/_platform/_posix.py", "os.open"): "the folder, locked for a moment at this process's end",
-    ("processing_core/_platform/_posix.py", "socket.socket"): "asks at this process's end, closed at once",
+    ("processing_core/_platform/_posix.py", "_socket.socket"): "asks at this process's end, closed at once",
     ("processing_managers/_platform/_linux.py", "fcntl.fcntl"): "copies for the reaper, above what that has",
 }
 

@@ -67,12 +67,16 @@ def test_a_changelog_without_a_date(copy: Path) -> None:
     assert ["no date" in problem for problem in release.problems(copy, set())] == [True]
 
 
+needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
+
+
 def commit(folder: Path, *tags: str) -> None:
     git = ["git", "-C", str(folder), "-c", "user.name=A", "-c", "user.email=a@b"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"], *(["tag", tag] for tag in tags)):
         subprocess.run([*git, *command], check=True)
 
 
+@needs_git
 @pytest.mark.parametrize(
     ("file", "bumps"),
     [
@@ -89,6 +93,7 @@ def test_changed_since_its_tag(copy: Path, file: str, bumps: bool) -> None:
     assert ("its version has not" in "".join(release.problems(copy, {"processing-pool-v1.0.0"}))) is bumps
 
 
+@needs_git
 def test_nothing_is_tagged_that_is_not_committed(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     commit(copy)
     (copy / "packages/processing-pool/src/processing_pool/new.py").touch()

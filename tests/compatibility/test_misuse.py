@@ -30,6 +30,9 @@ DIFFERENT = {
 if sys.version_info < (3, 12):
     DIFFERENT["connection, protocol error"] = "an AssertionError; an AuthenticationError since Python 3.12"
 
+OVERLOOKED = {"contexts, preload that is no list"}
+"""What multiprocessing lets pass in early releases of a version, such as 3.11.2, and refuses in later ones."""
+
 
 def load() -> ModuleType:
     """The module of cases; it is no package's."""
@@ -66,7 +69,10 @@ def plain(name: str) -> str:
 def test_same_error_type(case: str, raised: dict[str, dict[str, list[str]]]) -> None:
     *theirs, _ = raised["multiprocessing"][case]
     *ours, text = raised["processing"][case]
-    same = plain(theirs[0]) in map(plain, ours) if theirs else not ours
+    if theirs:
+        same = plain(theirs[0]) in map(plain, ours)
+    else:
+        same = not ours or case in OVERLOOKED
     if case in DIFFERENT:
         assert ours, "nothing was raised"
         assert not same, "it is no difference any more"

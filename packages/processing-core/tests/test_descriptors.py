@@ -18,7 +18,7 @@ import processing_core
 from processing_core.lowlevel import borrowed_socket
 from processing_testing.harness import scripts
 from processing_testing.harness.interruption_cases import Case, interrupt_everywhere
-from processing_testing.harness.mechanisms import needs_memory_opened_again
+from processing_testing.harness.mechanisms import needs_mapped_files, needs_memory_opened_again
 
 METHODS = processing_core.get_all_start_methods()
 STREAMS = [closed for n in range(4) for closed in itertools.combinations(range(3), n)]
@@ -136,7 +136,7 @@ def test_a_daemon_that_closes_everything(method: str, tmp_path: Path) -> None:
     )
 
 
-@needs_memory_opened_again
+@needs_mapped_files
 @pytest.mark.parametrize("method", METHODS)
 def test_a_program_that_closes_the_descriptors_of_its_children(method: str) -> None:
     """Sentinels and control sockets are opened again or replaced; exit codes are right."""
@@ -162,6 +162,38 @@ def test_a_program_that_closes_the_descriptors_of_its_children(method: str) -> N
         del again, first
         for fd in files:
             os.close(fd)  # no other code has closed it
+        """,
+        method,
+    )
+
+
+@pytest.mark.parametrize("method", [method for method in METHODS if method != "forkserver"])  # whose server has one
+def test_a_program_that_cannot_open_its_memory_again(method: str) -> None:
+    """Once it has closed the only descriptor, a start says so, and what is shared already works."""
+    scripts.run(
+        """
+        import contextlib, errno, os, sys
+        import processing_core
+        from processing_core import lowlevel
+
+        lock = lowlevel.Lock()
+        context = processing_core.get_context(sys.argv[1])
+        first, process = context.Process(target=sys.exit), context.Process(target=sys.exit)
+        first.start()  # which imports all that a start needs: another user may find no modules
+        first.join()
+        with contextlib.suppress(OSError):
+            os.setuid(65534)  # root may open it
+        os.closerange(3, 200)
+        for _ in range(2):
+            try:
+                process.start()
+            except OSError as error:
+                assert error.errno == errno.EBADF, error
+                assert "the system lets it open no other" in str(error), error
+            else:
+                raise AssertionError("it has started")
+            with lock:
+                pass
         """,
         method,
     )
@@ -210,6 +242,7 @@ def test_too_few_descriptors(method: str) -> None:
     )
 
 
+@needs_mapped_files
 @pytest.mark.attack
 def test_threads_that_open_the_arena_again_at_once(rounds: Callable[[int, int], int]) -> None:
     """A thread that waited for the arena opens the file without the GIL, as others may: one descriptor must remain."""

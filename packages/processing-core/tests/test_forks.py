@@ -171,3 +171,34 @@ def test_no_child_comes_back_into_the_program_that_forked_it(where: str) -> None
         """,
         where,
     )
+
+
+def test_what_a_thread_writes_while_a_start_waits_for_its_end_is_written_once() -> None:
+    written = scripts.run(
+        """
+        import sys, threading
+        import processing_core
+        from processing_core import _forks
+
+        process = processing_core.get_context("fork").Process(target=sys.exit)
+        waits = threading.Event()
+
+        class Ending(threading.Thread):
+            def join(self, timeout=None):
+                waits.set()
+                super().join(timeout)
+
+        def end():
+            waits.wait()
+            print("once")
+
+        thread = Ending(target=end)
+        with _forks.without_forks():
+            _forks.thread_ends(thread)
+        thread.start()
+        process.start()
+        process.join()
+        """,
+        PYTHONUNBUFFERED="",
+    )
+    assert written == "once\n"

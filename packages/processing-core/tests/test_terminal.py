@@ -167,7 +167,7 @@ def child(how):
     if how == "exit":
         sys.exit(3)
     if how == "os._exit":
-        sys.stdout.flush()
+        sys.stdout.flush(), sys.stderr.flush()
         os._exit(4)
     if how == "atexit":
         atexit.register(lambda: sys.stdout.write("at exit;"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import pickletools
 import socket
 import threading
 from typing import Any
@@ -20,6 +21,12 @@ from processing_testing.harness import leaks, scripts
 def fetched_all() -> bool:
     """Whether the descriptor server of this process has ended, which it does when nothing is left to be fetched."""
     return all(thread.name != "processing-fd-server" for thread in threading.enumerate())
+
+
+def address_in(pickled: bytes) -> bytes:
+    """The address of the descriptor server: on some systems a path."""
+    values = [value for _, value, _ in pickletools.genops(pickled) if isinstance(value, bytes)]
+    return next(value for value in values if b"processing-" in value)
 
 
 class TestTravel:
@@ -158,7 +165,7 @@ class TestStrangers:
     def test_noise(self) -> None:
         ours, theirs = Pipe()
         pickled = pickle.dumps(theirs)
-        address = pickled[pickled.index(b"\0processing-") :][: len("\0processing-") + 32]
+        address = address_in(pickled)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as it:
             it.connect(address)
             for message in (b"", b"x", bytes(16), bytes(1000)):
@@ -170,11 +177,20 @@ class TestStrangers:
             again.send("still there")
         assert ours.recv() == "still there"
 
+    def test_nobody_at_the_servers_address(self) -> None:
+        _, theirs = Pipe()
+        pickled = pickle.dumps(theirs)
+        pickle.loads(pickled).close()
+        while not fetched_all():
+            os.sched_yield()
+        with pytest.raises(HandleError, match="nothing more to be fetched"):
+            pickle.loads(pickled)
+
     def test_another_process_at_the_servers_address(self) -> None:
         """Another process binds the address after the descriptor server has ended."""
         _, theirs = Pipe()
         pickled = pickle.dumps(theirs)
-        address = pickled[pickled.index(b"\0processing-") :][: len("\0processing-") + 32]
+        address = address_in(pickled)
         pickle.loads(pickled).close()
         while not fetched_all():
             os.sched_yield()
@@ -191,6 +207,8 @@ class TestStrangers:
             with leaks.leaves_nothing(expected=lambda thing: "thread" in thing), pytest.raises(HandleError):
                 pickle.loads(pickled)
             thread.join()
+        if not address.startswith(b"\0"):
+            os.unlink(address)
 
 
 def test_a_forked_child_keeps_nothing_that_is_deposited() -> None:

@@ -37,7 +37,7 @@ PROGRAMS = {
         try:
             executor.submit(os._exit, 3).result()
         except error:
-            print("caught")
+            print("caught", flush=True)  # a fork for a new worker, by another thread, copies what is not written yet
     """,
     "shutdown(kill_workers=True)": """
     executor = get_reusable_executor(1)

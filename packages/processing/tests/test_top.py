@@ -18,6 +18,7 @@ import pytest
 from processing import introspection
 from processing._commands import main
 from processing_testing.harness.attack import rounds
+from processing_testing.harness.mechanisms import needs_inspection
 
 PROGRAM = """
 import processing, time
@@ -81,6 +82,7 @@ def root(family: introspection.Family) -> str:
     return str(family.members[0].pid)
 
 
+@needs_inspection
 class TestFamily:
     def test_members_are_a_tree(self, family: introspection.Family) -> None:
         main_process, *others = family.members
@@ -122,6 +124,7 @@ class TestFamily:
 
 
 class TestCommands:
+    @needs_inspection
     def test_once(self, family: introspection.Family, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["top", root(family), "--once"]) == 0
         text = capsys.readouterr().out
@@ -129,10 +132,12 @@ class TestCommands:
         assert "waits for Lock" in text
         assert "arena:" in text
 
+    @needs_inspection
     def test_json(self, family: introspection.Family, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["top", root(family), "--json"]) == 0
         assert len(json.loads(capsys.readouterr().out)["pools"]) == 1
 
+    @needs_inspection
     def test_stacks(self, family: introspection.Family, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["stacks", root(family)]) == 0
         text = capsys.readouterr().out
@@ -182,6 +187,7 @@ if __name__ == "__main__":
 """
 
 
+@needs_inspection
 @pytest.mark.attack
 @pytest.mark.watchdog(300)
 def test_beside_kills(tmp_path: Path) -> None:

@@ -13,10 +13,13 @@ from processing_core.lowlevel import SOCKET_FILES
 
 __all__ = [
     "LAST_CHARACTER",
+    "MAPPED_FILES",
     "needs_abstract_addresses",
     "needs_alarms",
     "needs_doorbells_opened_again",
     "needs_forks",
+    "needs_inspection",
+    "needs_mapped_files",
     "needs_memory_files",
     "needs_memory_opened_again",
     "needs_selectable_pipes",
@@ -39,8 +42,30 @@ needs_abstract_addresses = pytest.mark.skipif(
     SOCKET_FILES, reason="on this system the addresses of local sockets are files, which only their user can open"
 )
 
+needs_inspection = pytest.mark.skipif(
+    SOCKET_FILES, reason="this system has no way into another process's shared memory"
+)
+
 needs_memory_opened_again = pytest.mark.skipif(
     SOCKET_FILES, reason="this system opens no second descriptor of shared memory whose only one was closed"
+)
+
+
+def _opens_mapped_files() -> bool:
+    try:
+        with os.scandir("/proc/self/map_files") as mapped:
+            os.close(os.open(next(mapped), os.O_RDONLY))
+    except (OSError, StopIteration):
+        return False
+    return True
+
+
+MAPPED_FILES = not SOCKET_FILES and _opens_mapped_files()
+"""Whether this process can open shared memory of which no process has a descriptor any more: root can, on Linux."""
+
+needs_mapped_files = pytest.mark.skipif(
+    not MAPPED_FILES,
+    reason="shared memory of which no process has a descriptor any more is opened again by root alone, and on Linux",
 )
 
 needs_doorbells_opened_again = pytest.mark.skipif(

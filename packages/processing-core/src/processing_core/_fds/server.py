@@ -270,7 +270,7 @@ def _fetch(address: bytes, key: bytes) -> Descriptor:
             proof, descriptors = scm_rights.receive(ours, _PROOF, 1)
         except BlockingIOError:
             raise TimeoutError(f"the process that sent a descriptor has not answered in {_LONGEST_WAIT} s") from None
-        except (ConnectionRefusedError, ConnectionResetError):
+        except (ConnectionRefusedError, ConnectionResetError, FileNotFoundError):  # the last where addresses are paths
             raise HandleError(
                 "the process that sent this descriptor is gone, or has nothing more to be fetched"
             ) from None

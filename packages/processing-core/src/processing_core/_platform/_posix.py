@@ -45,17 +45,20 @@ def sweep() -> None:
 
 
 def _unlink_if_gone(path: str) -> None:
-    import socket
+    # Not `socket`: it makes named tuples by `eval`, after which the interpreter has forgotten that a Ctrl-C ends it.
+    import _socket
 
     with suppress(OSError):
         if os.lstat(path).st_uid != os.geteuid():
             return
-        kind = socket.SOCK_STREAM if f"/{PREFIX}m-" in path else socket.SOCK_DGRAM
-        with socket.socket(socket.AF_UNIX, kind) as asking:
-            try:
-                asking.connect(path)
-            except ConnectionRefusedError:
-                os.unlink(path)
+        kind = _socket.SOCK_STREAM if f"/{PREFIX}m-" in path else _socket.SOCK_DGRAM
+        asking = _socket.socket(_socket.AF_UNIX, kind)
+        try:
+            asking.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+        finally:
+            asking.close()
 
 
 atexit.register(sweep)

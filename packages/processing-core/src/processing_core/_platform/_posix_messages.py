@@ -7,8 +7,8 @@ socket is for this user alone.
 
 from __future__ import annotations
 
+import _socket
 import os
-import socket
 
 from processing_core._platform import _scm_rights
 from processing_core._platform._posix import forget_address
@@ -17,23 +17,23 @@ from processing_core.annotations import Any
 
 __all__ = ["MESSAGES", "Sender", "ask_for_senders", "forget_address", "receive", "receive_from", "send"]
 
-MESSAGES = socket.SOCK_STREAM
+MESSAGES = _socket.SOCK_STREAM
 """The kind of socket that carries a forkserver's messages."""
 
 _INT_SIZE = 4
 
 
-def ask_for_senders(connection: socket.socket) -> None:
+def ask_for_senders(connection: _socket.socket) -> None:
     """Nothing: see :func:`receive_from`."""
 
 
-def receive_from(connection: socket.socket, size: int, most: int) -> tuple[bytes, list[int], Sender | None]:
+def receive_from(connection: _socket.socket, size: int, most: int) -> tuple[bytes, list[int], Sender | None]:
     """As :func:`receive`, and the sender, of which it is known only that it may write to the socket's file."""
     message, descriptors = receive(connection, size, most)
     return message, descriptors, Sender(0, os.geteuid())
 
 
-def receive(connection: socket.socket, size: int, most: int) -> tuple[bytes, _scm_rights.Received]:
+def receive(connection: _socket.socket, size: int, most: int) -> tuple[bytes, _scm_rights.Received]:
     """The next message, and the descriptors that came with it, which programs executed later do not inherit.
 
     Blocks.
@@ -46,7 +46,7 @@ def receive(connection: socket.socket, size: int, most: int) -> tuple[bytes, _sc
     received = _scm_rights.Received()
     messages: list[Any] = []
     received.messages = messages
-    any(map(messages.append, map(connection.recvmsg, (size,), (socket.CMSG_SPACE(most * _INT_SIZE),))))
+    any(map(messages.append, map(connection.recvmsg, (size,), (_socket.CMSG_SPACE(most * _INT_SIZE),))))
     message, _ = received.unpack()
     for fd in received:
         os.set_inheritable(fd, False)

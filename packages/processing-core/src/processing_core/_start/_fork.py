@@ -29,7 +29,6 @@ def start(process: BaseProcess) -> Child:
 
     :raises OSError: if the system refuses.
     """
-    _bootstrap.flush_streams()
     await_ending_threads()
     warns = process._warns_of_threads
     # A debugger may have put a function of its own in the place of `os.fork`.
@@ -40,6 +39,7 @@ def start(process: BaseProcess) -> Child:
     relation = parent()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     pid = 0
+    _bootstrap.flush_streams()  # as late as possible: the child writes again what other threads write from here on
     with without_forks():
         try:
             try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 
 __all__ = ["private_address"]
 
@@ -13,4 +12,4 @@ def private_address() -> str:
 
     Any process may connect to it, and must then prove that it has the key.
     """
-    return f"\0processing-manager-{os.getpid()}-{secrets.token_hex(8)}"
+    return f"\0processing-manager-{os.getpid()}-{os.urandom(8).hex()}"

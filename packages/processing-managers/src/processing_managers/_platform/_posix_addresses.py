@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 
 from processing_core.lowlevel import socket_folder
 
@@ -15,4 +14,4 @@ def private_address() -> str:
 
     Only this user's processes may connect to it, and must then prove that they have the key.
     """
-    return f"{socket_folder()}/processing-m-{os.getpid()}-{secrets.token_hex(8)}"
+    return f"{socket_folder()}/processing-m-{os.getpid()}-{os.urandom(8).hex()}"

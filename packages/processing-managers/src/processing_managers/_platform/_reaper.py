@@ -26,10 +26,13 @@ import fcntl
 import os
 import select
 import signal  # the reaper's process runs this file alone, and cannot import this package
-import socket
 import struct
 import sys
 import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket  # else where it is used: `clear` runs at the end of every program, and would be all that needs it
 
 __all__ = ["FOLDER", "address", "bound", "clear", "unlink_unused"]
 
@@ -117,6 +120,8 @@ def bound(prefix: str) -> socket.socket | None:
 
 
 def _bound_at(name: str) -> socket.socket | None:
+    import socket
+
     with socket.socket(socket.AF_UNIX) as made:
         # None of the standard streams', which the program may have closed.
         sign = socket.socket(fileno=fcntl.fcntl(made.fileno(), fcntl.F_DUPFD_CLOEXEC, 3))
@@ -131,6 +136,8 @@ def _bound_at(name: str) -> socket.socket | None:
 
 def _is_ours(name: str) -> bool:
     """Whether a process of this user's, or root's, listens there; the system says whose it is."""
+    import socket
+
     with socket.socket(socket.AF_UNIX) as asking:
         # A connection waits if the backlog is full.  The reaper makes room soon, but another user's process may not.
         asking.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, ANSWER)
@@ -161,6 +168,8 @@ def _await_death(root: int, sign: socket.socket) -> None:
 
 
 def _main(prefix: str, sign_fd: int, root: int) -> None:
+    import socket
+
     if os.fork():
         os._exit(0)
     os.setsid()
