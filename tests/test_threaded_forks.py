@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -102,3 +103,29 @@ class TestForksAmongThreads:
                 assert process.exitcode == 0
         lowlevel.verify()
         assert world.value.value == sum(turns) + 20 * rounds(30, 1000)
+
+
+def test_a_list_that_threads_contend_for(rounds: Callable[[int, int], int]) -> None:
+    """Without a GIL the list's lock may belong to a thread that the child does not have."""
+    processing.Lock()  # makes the family
+    shared, stop = list(range(100)), threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            shared.append(shared.pop())
+
+    workers = [threading.Thread(target=work) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    try:
+        for _ in range(rounds(60, 1000)):
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(20)
+                shared.append(shared.pop())
+                os._exit(0)
+            assert os.waitpid(pid, 0)[1] == 0
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import threading
 from functools import partial
 from pathlib import Path
@@ -208,4 +209,6 @@ def test_there_is_no_warning_of_threads_where_workers_are_forked(kind: str) -> N
         """,
         kind,
     )
-    assert output == ("0\n" if kind == "the interpreter's" else "1\n")
+    # Where warnings heed the context, as without a GIL, this list has not the filters of a `catch_warnings`.
+    unchanged = kind == "the interpreter's" or getattr(sys.flags, "context_aware_warnings", False)
+    assert output == ("0\n" if unchanged else "1\n")

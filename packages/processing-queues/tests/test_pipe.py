@@ -247,6 +247,18 @@ class TestDeath:
         with pytest.raises(BrokenPipeError):
             ours.send(3)
 
+    def test_every_send_after_the_other_end_is_closed(self, context: BaseContext) -> None:
+        receiver, sender = Pipe(False)
+        process = context.Process(target=connections.send, args=(sender, 1))
+        process.start()
+        process.join()
+        sender.send(2)
+        assert (receiver.recv(), receiver.recv()) == (1, 2)
+        receiver.close()
+        for _ in range(5):  # at once: the answer that there is no receiver is not taken for one that there is
+            with pytest.raises(BrokenPipeError):
+                sender.send(3)
+
     def test_the_other_end_is_killed(self, context: BaseContext) -> None:
         ours, theirs = Pipe()
         process = context.Process(target=connections.send_pid_and_wait, args=(theirs,))

@@ -27,8 +27,8 @@ typedef struct {
     bool closed;
     bool receive_failed; /* it may not receive any more */
     struct spin send_spin, receive_spin;
-    uint32_t seen_closings;
-    int64_t looked; /* when a receiver was last seen to exist */
+    word32 seen_closings; /* as a receiver was last seen to exist */
+    word64 looked;        /* when that was */
 } pipe_object;
 
 static inline pipe_object *pipe_of(PyObject *self) { return (pipe_object *)self; }

@@ -20,14 +20,22 @@ static bool may_send(pipe_object *p)
     return false;
 }
 
+/* Only a receiver that was seen is remembered: where there was none, the next send has to look, too. */
+static bool looks_in_vain(pipe_object *p, uint32_t closings)
+{
+    if (platform_doorbell_no_readers(p->write_fd, p->read_fd)) return true;
+    store_relaxed(&p->seen_closings, closings);
+    return false;
+}
+
 static bool no_receiver(pipe_object *p, struct ring *r)
 {
     uint32_t closings = load(&r->closings);
-    int64_t now = monotonic_ns();
-    if (closings == p->seen_closings && now - p->looked < FRESH_NS) return false;
-    p->seen_closings = closings;
-    p->looked = now;
-    return platform_doorbell_no_readers(p->write_fd, p->read_fd);
+    uint64_t now = (uint64_t)monotonic_ns();
+    if (closings == load_relaxed(&p->seen_closings) && now - load_relaxed(&p->looked) < FRESH_NS) return false;
+    if (looks_in_vain(p, closings)) return true;
+    store_relaxed(&p->looked, now);
+    return false;
 }
 
 struct send_attempt {
@@ -48,10 +56,9 @@ static outcome send_attempt(void *ctx, bool look)
     struct send_attempt *a = ctx;
     if (a->pipe->closed) return E_CLOSED;
     if (look) ring_look(a->ring);
-    if (look || load(&a->ring->closings) != a->pipe->seen_closings) {
-        a->pipe->seen_closings = load(&a->ring->closings);
-        if (platform_doorbell_no_readers(a->pipe->write_fd, a->pipe->read_fd)) return E_CLOSED;
-    }
+    uint32_t closings = load(&a->ring->closings);
+    bool fresh = !look && closings == load_relaxed(&a->pipe->seen_closings);
+    if (!fresh && looks_in_vain(a->pipe, closings)) return E_CLOSED;
     return put(a, false);
 }
 

@@ -15,10 +15,36 @@ static struct {
     bool failed; /* the child will be no member */
     outcome why; /* of the failure, with errno */
     int error;
+    bool among_threads;
 } fork_state = {.token = -1};
+
+#ifdef Py_GIL_DISABLED
+static bool among_threads(void) { return PyThreadState_Next(PyInterpreterState_ThreadHead(PyInterpreterState_Get())); }
+
+static int leave_section(PyObject *object, void *Py_UNUSED(none))
+{
+    if (object->ob_mutex._bits) object->ob_mutex = (PyMutex){0}; /* a page that is not written to is not copied */
+    return 1;
+}
+
+/* CPython passes a critical section on to a thread that sleeps, and stops threads for a fork with no regard to that: in
+ * the child (seen in 3.14.0 to 3.15.1) the section of a list that threads contended for belongs to a thread that does not
+ * exist, and the first use of the list lasts for ever. No other thread is in the midst of a change: those that run leave
+ * their sections to stop. */
+static void leave_sections_of_others(void)
+{
+    if (fork_state.among_threads && !PyThreadState_Get()->critical_section)
+        PyUnstable_GC_VisitObjects(leave_section, NULL);
+    fork_state.among_threads = false;
+}
+#else
+static bool among_threads(void) { return false; }
+static void leave_sections_of_others(void) {}
+#endif
 
 static PyObject *py_fork_before(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 {
+    fork_state.among_threads = among_threads();
     outcome o = arena_usable(); /* the child of a stranger to the family is one, too */
     if (o == OK) o = member_reserve("", &fork_state.child, &fork_state.token);
     if (o == OK) o = references_inherit(arena_member(owner_slot(fork_state.child)));
@@ -38,6 +64,7 @@ static PyObject *py_fork_in_parent(PyObject *Py_UNUSED(module), PyObject *Py_UNU
 /* The token is closed after the joining. */
 static PyObject *py_fork_in_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 {
+    leave_sections_of_others();
     if (arena.self == 0) Py_RETURN_NONE;
     wait_record_forget();
     trace_forget();
