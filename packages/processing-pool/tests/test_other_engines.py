@@ -130,7 +130,7 @@ class TestFaultsOfRay:
                 for peer in peers:
                     with suppress(ConnectionError):
                         peer.release()
-                ended = [settled(result) for result in results]
+                ended = [outcome_of(result) for result in results]
             assert sorted(type(outcome).__name__ for outcome in ended) == ["WorkerDied", "str"]
             assert wait_until(lambda: pool._processes == 1, 100)
             assert pool.map(tasks.square, range(50)) == [i * i for i in range(50)]
@@ -176,7 +176,7 @@ with cluster.connect(sys.argv[1], timeout=60) as machines:
 """
 
 
-def settled(result: Any) -> Any:
+def outcome_of(result: Any) -> Any:
     """What a task returned or raised."""
     try:
         return result.get(100)
