@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 import processing_core
-from processing_core import ProcessError, StateError
+from processing_core import ProcessError, StateError, lowlevel
 from processing_managers import (
     BaseManager,
     CreatorMethod,
@@ -74,7 +74,7 @@ def run(context: Context, function: Callable[..., object], *args: Any) -> None:
 def await_end(pid: int) -> None:
     """Wait until a process that this one cannot reap has ended."""
     while (info := processes.read(pid)) and info.state != "Z":
-        os.sched_yield()
+        lowlevel.yield_processor()
 
 
 class TestTheSeed:
@@ -126,7 +126,7 @@ class TestOtherProcesses:
         if context.get_start_method() != "fork":  # a forked child's in-flight reference ends only after a time
             gc.collect()
             while manager._number_of_objects() != before:
-                os.sched_yield()  # until the server has read the end of the child's connection
+                lowlevel.yield_processor()  # until the server has read the end of the child's connection
 
     def test_every_thread_of_every_process(self, context: Context, manager: SyncManager) -> None:
         items = manager.list()
@@ -198,7 +198,7 @@ class TestOtherProcesses:
         child.kill()
         child.join()
         while manager._number_of_objects() != before:
-            os.sched_yield()  # until the server has read the end of its connection
+            lowlevel.yield_processor()  # until the server has read the end of its connection
 
     def test_functions_of_this_place_travel(self, manager: SyncManager) -> None:
         items = manager.list(range(3))
@@ -220,7 +220,7 @@ class TestOtherProcesses:
             with pytest.raises(TypeError):
                 pool.apply_async(abs, ("x",), error_callback=called_back.append).get(30)
             while len(called_back) < 3:
-                os.sched_yield()  # until the server has called back
+                lowlevel.yield_processor()  # until the server has called back
             assert called_back[:2] == [7, [8]] and isinstance(called_back[2], TypeError)
             pool.close()
             pool.join()

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -145,6 +146,32 @@ class TestWhoSeesIt:
         monkeypatch.setattr(sys, "stderr", io.StringIO())
         sys.stderr.close()
         assert pool.map(abs, range(5), progress=True) == [*range(5)]
+
+
+    @pytest.mark.parametrize("items", [[0], [0.2] * 2], ids=["short", "long"])  # drawn here, and by a thread
+    def test_a_stream_that_fails_costs_no_result(
+        self, pool: Pool, monkeypatch: pytest.MonkeyPatch, items: list[float]
+    ) -> None:
+        seen: list[Any] = []
+        monkeypatch.setenv("PROCESSING_PROGRESS", "plain")
+        monkeypatch.setattr(threading, "excepthook", seen.append)
+        with monkeypatch.context() as replaced:
+            replaced.setattr(sys, "stderr", object())  # it cannot be written to
+            assert pool.map(time.sleep, items, progress=True) == [None] * len(items)
+        assert [report.exc_type for report in seen] == [AttributeError]
+        assert display._display()._style is None
+
+    @pytest.mark.parametrize("error", [OSError, RuntimeError])
+    def test_a_display_that_cannot_end_costs_no_result(
+        self, pool: Pool, plain: Output, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+    ) -> None:
+        def fail(lines: object) -> None:
+            raise error
+
+        monkeypatch.setattr(threading, "excepthook", lambda report: None)
+        monkeypatch.setattr(styles.PlainLines, "close", fail)
+        assert pool.map(abs, [-1], progress=True) == [1]
+        assert display._display()._style is None
 
 
 class TestOptions:

@@ -209,6 +209,6 @@ def test_there_is_no_warning_of_threads_where_workers_are_forked(kind: str) -> N
         """,
         kind,
     )
-    # Where warnings heed the context, as without a GIL, this list has not the filters of a `catch_warnings`.
+    # Where each context has filters of its own, as without a GIL, this list has not those of a `catch_warnings`.
     unchanged = kind == "the interpreter's" or getattr(sys.flags, "context_aware_warnings", False)
     assert output == ("0\n" if unchanged else "1\n")

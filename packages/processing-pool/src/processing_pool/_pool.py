@@ -354,7 +354,7 @@ def _awaited(result: AsyncResult[R]) -> R:
     """The result.  If the wait is interrupted, no thread can get the result any more, so its tasks are stopped."""
     try:
         if result.options.progress is not None:
-            _show_progress(result)
+            _show_progress_soon(result)
         return result.get()
     finally:
         if not result.ready():
@@ -364,8 +364,8 @@ def _awaited(result: AsyncResult[R]) -> R:
         del result
 
 
-def _show_progress(result: AsyncResult[Any]) -> None:
-    """Show how far it is, if it is not there soon."""
+def _show_progress_soon(result: AsyncResult[Any]) -> None:
+    """Wait a moment, and show then how far it is, if it is not there."""
     from processing_pool._progress.display import INTERVAL, start_thread
 
     result.wait(INTERVAL)

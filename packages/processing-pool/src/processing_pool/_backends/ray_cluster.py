@@ -136,13 +136,13 @@ class RayCluster(Cluster):
     def __init__(self, address: str) -> None:
         super().__init__(address)
         try:
-            answer: Any = ray.get(ray.remote(remote.versions).remote())
+            answer: Any = _answered(lambda: ray.get(ray.remote(remote.versions).remote()))
         except Exception as error:
             answer = error
         check_versions(address, {"that was asked": answer})
 
     def Queue(self, maxsize: int = 0) -> Queue:
-        return Queue(ray.util.queue.Queue(maxsize))
+        return Queue(_tried(lambda: ray.util.queue.Queue(maxsize)))
 
     def _driver(self, processes: int | None) -> RayDriver:
         return RayDriver(processes)

@@ -12,6 +12,7 @@ beside busy workers takes about as long as 10,000 empty tasks.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -155,18 +156,21 @@ class _Display:
             pass
 
     def _look(self, style: Style) -> bool:
-        """Show all; whether any is left."""
+        """Show all; whether any is left.  What fails here does not concern the jobs, which go on unseen."""
         try:
             self._show_all(style)
-        except (OSError, ValueError):  # the stream is closed, or no process reads it: the jobs go on unseen
-            self._leave(style)
-            return False
-        with self._guard:
-            if self._shown:
+            with self._guard:
+                if not self._shown:
+                    style.close()
+                    self._leave(style)  # the next job chooses another
+                    return False
                 return True
-            style.close()
-            self._leave(style)  # the next job chooses another
-            return False
+        except (OSError, ValueError):
+            pass  # the stream is closed, or no process reads it
+        except Exception:
+            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+        self._leave(style)
+        return False
 
     def _show_all(self, style: Style) -> None:
         for shown in list(self._shown):
