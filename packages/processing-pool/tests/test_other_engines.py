@@ -90,6 +90,9 @@ class TestRay:
                 assert result.cancel()
                 with pytest.raises(TaskCancelled):
                     result.get(30)
+            for thread in threading.enumerate():
+                if thread.name == "processing cancels on Ray":
+                    thread.join(30)
             for peer in peers:
                 with suppress(ConnectionError):
                     peer.release()

@@ -147,9 +147,8 @@ class TestWhoSeesIt:
         sys.stderr.close()
         assert pool.map(abs, range(5), progress=True) == [*range(5)]
 
-
     @pytest.mark.parametrize("items", [[0], [0.2] * 2], ids=["short", "long"])  # drawn here, and by a thread
-    def test_a_stream_that_fails_costs_no_result(
+    def test_no_result_is_lost_by_a_stream_that_cannot_be_written_to(
         self, pool: Pool, monkeypatch: pytest.MonkeyPatch, items: list[float]
     ) -> None:
         seen: list[Any] = []
@@ -162,7 +161,7 @@ class TestWhoSeesIt:
         assert display._display()._style is None
 
     @pytest.mark.parametrize("error", [OSError, RuntimeError])
-    def test_a_display_that_cannot_end_costs_no_result(
+    def test_no_result_is_lost_by_a_display_that_cannot_end(
         self, pool: Pool, plain: Output, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
     ) -> None:
         def fail(lines: object) -> None:

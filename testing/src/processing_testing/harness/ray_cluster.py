@@ -14,7 +14,11 @@ from types import TracebackType
 
 from processing_core.annotations import Self
 
-SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "100"}
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "100",
+    "RAY_AUTH_MODE": "disabled",  # else a node leaves a token in the user's home, which the next cluster demands
+}
 
 
 class _Node:
