@@ -148,7 +148,7 @@ class TestWhoSeesIt:
         assert pool.map(abs, range(5), progress=True) == [*range(5)]
 
     @pytest.mark.parametrize("items", [[0], [0.2] * 2], ids=["short", "long"])  # drawn here, and by a thread
-    def test_no_result_is_lost_by_a_stream_that_cannot_be_written_to(
+    def test_no_result_is_lost_by_an_output_that_cannot_be_written_to(
         self, pool: Pool, monkeypatch: pytest.MonkeyPatch, items: list[float]
     ) -> None:
         seen: list[Any] = []
