@@ -25,6 +25,7 @@ from processing_core import BaseContext, ClosedError
 from processing_pool import NotUnpicklableError, Pool, PoolBroken, ProcessPoolExecutor, TaskCancelled, WorkerDied
 from processing_testing.children import odd, pooling, tasks
 from processing_testing.harness import pool_state, scripts
+from processing_testing.harness.backends import wait_until
 from processing_testing.harness.rendezvous import Rendezvous
 
 
@@ -218,7 +219,8 @@ class TestMap:
         for i in range(30):
             assert next(results) == i * i
             assert len(pulled) <= i + 1 + 6
-            assert len(pulled) % 3 == 0  # items are pulled in whole chunks
+        # Items are pulled in whole chunks; the thread that pulls them may be about to.
+        assert wait_until(lambda: len(pulled) % 3 == 0)
         results.close()  # type: ignore[attr-defined]
 
     @pytest.mark.parametrize("chunksize", [1, 2])

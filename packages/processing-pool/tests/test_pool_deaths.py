@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pickle
-import random
 import signal
 import threading
 import time
@@ -19,6 +17,7 @@ from processing_pool import MaybeEncodingError, Pool, PoolBroken, WorkerDied
 from processing_testing.children import killing, tasks
 from processing_testing.harness import scripts
 from processing_testing.harness.rendezvous import Rendezvous
+from processing_testing.harness.signals_at_random import interrupted_repeatedly
 
 ENDINGS = {"exit": 7, "kill": -killing.SIGKILL, "segfault": -signal.SIGSEGV, "sys.exit": 9}
 
@@ -139,31 +138,33 @@ class TestErrors:
         assert str(pickle.loads(pickle.dumps(PoolBroken("why")))) == "why"
 
 
-class Interrupt(BaseException):
-    """An exception that is no `Exception`, like a `KeyboardInterrupt`."""
+def uses(pool: Pool) -> dict[str, Callable[[], object]]:
+    """What the main thread does while it is interrupted."""
+
+    def map_and_apply() -> None:
+        pool.map(tasks.square, range(200), 1)
+        pool.apply(tasks.square, (3,))
+
+    def callbacks() -> None:
+        calls = [pool.apply_async(tasks.square, (i,), callback=[].append) for i in range(30)]
+        assert [call.get(30) for call in calls] == [i * i for i in range(30)]
+
+    return {
+        "map": map_and_apply,
+        "imap": lambda: list(pool.imap(tasks.square, range(100))),
+        "chunks": lambda: list(pool.imap_unordered(tasks.square, range(1000), 7)),
+        "callbacks": callbacks,
+    }
 
 
 @pytest.mark.attack
 @pytest.mark.watchdog(120)
-def test_interrupts_lose_no_results(rounds: Callable[[int, int], int]) -> None:
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("use", ["map", "imap", "chunks", "callbacks"])
+def test_interrupts_lose_no_results(use: str, rounds: Callable[[int, int], int]) -> None:
     """The main thread collects for all, and is interrupted at any point; the other threads get all results."""
     over = threading.Event()
-    armed: list[bool] = []
     wrong: list[object] = []
-
-    def interrupt(*_: object) -> None:
-        if armed:
-            # Here, so that the next signal does not raise while the test handles this one. In one step, so that signals
-            # that come faster than this is called do not nest.
-            armed.clear()
-            raise Interrupt
-
-    def disturb() -> None:
-        dice = random.Random(2)
-        main = threading.main_thread().ident
-        assert main is not None
-        while not over.wait(dice.random() * 0.002):
-            signal.pthread_kill(main, signal.SIGUSR1)
 
     def work() -> None:
         while not over.is_set():
@@ -175,24 +176,19 @@ def test_interrupts_lose_no_results(rounds: Callable[[int, int], int]) -> None:
             if [call.get(30) for call in calls] != [i * i for i in range(30)]:
                 wrong.append("apply_async")
 
-    before = signal.signal(signal.SIGUSR1, interrupt)
-    threads = [threading.Thread(target=function) for function in (disturb, work)]
+    thread = threading.Thread(target=work)
     with Pool(2) as pool:
-        for thread in threads:
-            thread.start()
+        thread.start()
         try:
-            for _ in range(rounds(300, 10_000)):
-                with contextlib.suppress(Interrupt):
-                    armed.append(True)
-                    while True:
-                        pool.map(tasks.square, range(200), 1)
-                        pool.apply(tasks.square, (3,))
+            with interrupted_repeatedly() as until_interrupted:
+                for _ in range(rounds(100, 3_000)):
+                    until_interrupted(uses(pool)[use])
         finally:
             over.set()
-            for thread in threads:
-                thread.join()
-            signal.signal(signal.SIGUSR1, before)
+            thread.join()
         assert wrong == []
+        for again in uses(pool).values():
+            again()
         pool.close()
         pool.join()
 

@@ -5,7 +5,10 @@
  *
  * The interpreter runs signal handlers between two bytecodes, so in `if lock.acquire(False): try: ...` one may raise
  * when the lock is held and nothing would release it. Between `__enter__`, which is this C function, and the body of
- * a `with` there is no such point; nor is there one in here, as long as both functions are C functions too. */
+ * a `with` there is no such point; nor is there one in here, as long as both functions are C functions too.
+ *
+ * On CPython 3.14 there is one, behind `__enter__` (python/cpython#148874): a handler that raises there takes the guard
+ * from the stack without a call of `__exit__`. So a guard that goes while it is entered ends its scope itself. */
 #include "base/kernel.h"
 
 typedef struct {
@@ -29,10 +32,22 @@ static PyObject *guard_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return (PyObject *)self;
 }
 
+/* Call a function while an exception may be on its way. */
+static void call_aside(PyObject *function)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *result = PyObject_CallNoArgs(function);
+    if (!result) PyErr_WriteUnraisable(function);
+    Py_XDECREF(result);
+    PyErr_Restore(type, value, traceback);
+}
+
 static void guard_dealloc(PyObject *object)
 {
     guard_object *self = (guard_object *)object;
     PyTypeObject *type = Py_TYPE(object);
+    if (self->entered) call_aside(self->on_error);
     Py_XDECREF(self->enter);
     Py_XDECREF(self->exit);
     Py_XDECREF(self->on_error);

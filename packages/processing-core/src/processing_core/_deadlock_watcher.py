@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
 
 from processing_core._native import _kernel
+from processing_core._threads import DaemonThread
 
 __all__ = ["start"]
 
@@ -24,7 +24,7 @@ def start() -> None:
     :raises ValueError: if the variable is neither ``warn`` nor ``warn:SECONDS``.
     """
     seconds = _seconds(os.environ[VARIABLE])
-    thread = threading.Thread(target=_watch, args=(seconds,), name="processing deadlock watcher", daemon=True)
+    thread = DaemonThread(_watch, (seconds,), name="processing deadlock watcher")
     thread.start()
 
 

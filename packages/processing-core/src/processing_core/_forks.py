@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 
 from processing_core._native import _kernel
 from processing_core._platform import register_at_fork
+from processing_core._threads import ThreadRLock
 from processing_core.annotations import Protocol, TypeVar
 
 __all__ = [
@@ -44,7 +45,7 @@ class _State:
         # Held from before a fork until after it, because the kernel remembers one fork at a time; and
         # between opening a private descriptor and registering it.  Reentrant: a signal handler may
         # fork.
-        self.guard = threading.RLock()
+        self.guard = ThreadRLock()
         self.forget: list[Callable[[], object]] = []
         self.ending_threads: list[threading.Thread] = []
         self.private_to_server: list[_Closable] | None = None  # in a forkserver: what a child closes

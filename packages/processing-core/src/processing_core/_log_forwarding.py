@@ -27,6 +27,7 @@ from processing_core._log_records import message_of, record_of
 from processing_core._logging import NAME, forward_logs, forwards
 from processing_core._native import _kernel
 from processing_core._process_state import state as relatives
+from processing_core._threads import BinarySemaphore, DaemonThread, ThreadRLock
 from processing_core.annotations import Any, NamedTuple
 
 __all__ = ["LogSender", "ended", "sender"]
@@ -112,12 +113,12 @@ class _State:
         self.sender: LogSender | None = None  # of this process, if it is such a child
         self.receiver: _Receiver | None = None
         self.crash_file: Descriptor | None = None
-        self.guard = threading.RLock()  # guards that there is one receiver, and how many children it has
+        self.guard = ThreadRLock()  # guards that there is one receiver, and how many children it has
 
     def forget(self) -> None:
         """In a fork: the receiver is the parent's."""
         self.receiver = None
-        self.guard = threading.RLock()
+        self.guard = ThreadRLock()
 
 
 class _Receiver:
@@ -127,23 +128,23 @@ class _Receiver:
         self.queue: _kernel.Queue[Any] = _kernel.Queue(0, LARGEST_BACKLOG)
         self.children = 0
         self._marks = itertools.count()
-        self._handled: dict[int, threading.Event] = {}
+        self._handled: dict[int, BinarySemaphore] = {}
         self._crash_files: dict[int, tuple[str, Descriptor]] = {}  # by pid
-        self.thread = threading.Thread(target=self._run, name="processing log receiver", daemon=True)
+        self.thread = DaemonThread(self._run, name="processing log receiver")
 
     def await_handled(self, pid: int | None, *, last: bool) -> None:
         """A child has ended: wait until its records were handled.
 
         :param last: whether the thread has no other child, and ends.
         """
-        mark, handled = next(self._marks), threading.Event()
+        mark, handled = next(self._marks), BinarySemaphore()
         self._handled[mark] = handled
         try:
             self.queue.put((ENDED, mark, pid, last), True, LONGEST_STALL)
         except (Full, MemoryError):
             return  # the program's handlers stand still; what waits is handled later
         if threading.current_thread() is not self.thread:
-            handled.wait(LONGEST_STALL)
+            handled.acquire(True, LONGEST_STALL)
             if last:
                 self.thread.join(LONGEST_STALL)
 
@@ -169,7 +170,7 @@ class _Receiver:
         self._log_crash(pid)
         handled = self._handled.pop(mark, None)
         if handled is not None:
-            handled.set()
+            handled.release()
         return not last
 
     def _open_crash_file(self, pid: int, name: str, fd: int) -> None:

@@ -8,10 +8,10 @@ messages do not go to the handlers of the root logger.
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Iterable
 
 from processing_core import _forks
+from processing_core._threads import ThreadRLock
 from processing_core.annotations import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class _State:
         self.handler: logging.Handler | None = None  # the one that was made here
         self.recipe: tuple[Callable[..., logging.Handler] | None, tuple[Any, ...], str | None] = (None, (), None)
         self.process_name: Callable[[], str] = str  # told by what knows it
-        self.guard = threading.RLock()  # guards that there is one handler
+        self.guard = ThreadRLock()  # guards that there is one handler
 
 
 _state = _State()
@@ -289,7 +289,7 @@ def set_process_name(name: Callable[[], str]) -> None:
 
 
 def _forget() -> None:
-    _state.guard = threading.RLock()  # another thread of the parent may have held it
+    _state.guard = ThreadRLock()  # another thread of the parent may have held it
 
 
 _forks.forget_in_child(_forget)

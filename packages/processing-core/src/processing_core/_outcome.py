@@ -10,12 +10,12 @@ code, so the queue holds only the failures of children whose end no thread has w
 from __future__ import annotations
 
 import _pickle as pickle
-import threading
 
 from processing_core import _forks, _main_module, _pickling
 from processing_core._carried import OWN, NotLoaded, caused_by, load_exception, text_of
 from processing_core._errors import HandleError, RemoteException, RemoteTraceback
 from processing_core._native import _kernel
+from processing_core._threads import ThreadRLock
 from processing_core.annotations import Any, NamedTuple
 
 __all__ = ["Failure", "Mailbox", "exception_of", "forget", "mailbox", "report", "take"]
@@ -45,7 +45,7 @@ class _State:
         self.arrived: list[tuple[int, int, int, bool | list[int], Any]] = []
         # Guards both: a thread that moves failures from the queue to the list holds it, so that another thread finds
         # each failure in one of them.  Reentrant, because a signal handler may call `take`.
-        self.lock = threading.RLock()
+        self.lock = ThreadRLock()
 
 
 _state = _State()
@@ -139,7 +139,7 @@ def _described(error: BaseException) -> str:
 
 def _forget() -> None:
     # The queue belongs to the parent.
-    _state.queue, _state.arrived, _state.lock = None, [], threading.RLock()
+    _state.queue, _state.arrived, _state.lock = None, [], ThreadRLock()
 
 
 _forks.forget_in_child(_forget)

@@ -98,7 +98,6 @@ from processing_core._kernel import family as family
 from processing_core._kernel import file_identity as file_identity
 from processing_core._kernel import member as member
 from processing_core._kernel import members as members
-from processing_core._kernel import own_methods as own_methods
 from processing_core._kernel import pack as pack
 from processing_core._kernel import primitives as primitives
 from processing_core._kernel import reap as reap
@@ -152,6 +151,12 @@ from processing_core._spawning import set_spawning_popen as set_spawning_popen
 from processing_core._start._default import set_usual_start_method as set_usual_start_method
 from processing_core._start._settings import preload_own as preload_own
 from processing_core._start._settings import set_child_setup as set_child_setup
+from processing_core._threads import BinarySemaphore as BinarySemaphore
+from processing_core._threads import DaemonThread as DaemonThread
+from processing_core._threads import Delegated as Delegated
+from processing_core._threads import ThreadLock as ThreadLock
+from processing_core._threads import ThreadRLock as ThreadRLock
+from processing_core._threads import own_methods as own_methods
 from processing_core.annotations import TYPE_CHECKING
 
 if sys.version_info < (3, 13):
@@ -190,12 +195,15 @@ __all__ = [
     "SOCKET_FILES",
     "WRITABLE",
     "BaseProcess",
+    "BinarySemaphore",
     "Block",
     "BoundedSemaphore",
     "Channel",
     "Claims",
     "Condition",
+    "DaemonThread",
     "DefaultContext",
+    "Delegated",
     "Derivable",
     "Descriptor",
     "Observer",
@@ -223,6 +231,8 @@ __all__ = [
     "ScopeGuard",
     "Semaphore",
     "TaskQueue",
+    "ThreadLock",
+    "ThreadRLock",
     "SpawnContext",
     "SpawnProcess",
     "added_attributes",

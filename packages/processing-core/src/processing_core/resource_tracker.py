@@ -20,6 +20,7 @@ from processing_core._fds.descriptors import Descriptor, Lent, open_pidfd, open_
 from processing_core._finalize import register_after_fork
 from processing_core._forks import starts_process
 from processing_core._process import BaseProcess
+from processing_core._threads import ThreadRLock
 from processing_core._tracking_process import CLEANUP_FUNCTIONS as CLEANUP_FUNCTIONS
 from processing_core._tracking_process import IGNORED_SIGNALS as IGNORED_SIGNALS
 from processing_core._tracking_process import main as main
@@ -51,7 +52,7 @@ class ResourceTracker:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # guards what follows
+        self._lock = ThreadRLock()  # guards what follows
         self._pipe: Descriptor | None = None  # its writing end
         self._pid: int | None = None  # None also where another process has started it
         self._exitcode: int | None = None
@@ -173,7 +174,7 @@ fork_intent: ForkIntent = ForkIntent()
 
 
 def _after_fork(tracker: ResourceTracker) -> None:
-    tracker._lock = threading.RLock()  # another thread of the parent may have held it
+    tracker._lock = ThreadRLock()  # another thread of the parent may have held it
     tracker._pid = None  # no child of this process
     keeps = starts_process() or fork_intent.preserve_fd
     if not keeps and tracker._pipe is not None:

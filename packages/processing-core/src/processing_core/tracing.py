@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from processing_core import _forks
 from processing_core._fds.descriptors import Descriptor, opened
 from processing_core._native import _kernel
 from processing_core._process_state import state as relatives
+from processing_core._threads import ThreadRLock
 from processing_core._trace_format import HEADER, MAGIC, TASK
 
 __all__ = [
@@ -50,7 +50,7 @@ class _State:
     def __init__(self) -> None:
         self.file: Descriptor | None = None  # of the events, open as long as they are recorded
         self.texts: Descriptor | None = None  # of the names, a JSON value each line
-        self.guard = threading.RLock()  # guards them
+        self.guard = ThreadRLock()  # guards them
 
     def forget(self) -> None:
         """In a fork: the files are the parent's."""

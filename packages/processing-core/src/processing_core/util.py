@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from operator import attrgetter
 
 from processing_core import _current, _exit, _own_child
 from processing_core._exit import exiting as is_exiting
@@ -35,7 +36,8 @@ from processing_core._logging import present_logger as present_logger
 from processing_core._logging import sub_debug as sub_debug
 from processing_core._logging import sub_warning as sub_warning
 from processing_core._logging import warn as warn
-from processing_core.annotations import Any
+from processing_core._threads import Delegated, ThreadLock
+from processing_core.annotations import TYPE_CHECKING, Any
 
 __all__ = [
     "get_logger",
@@ -95,15 +97,17 @@ class ForkAwareThreadLock:
     release: Callable[[], None]
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = ThreadLock()
         self.acquire, self.release = self._lock.acquire, self._lock.release
         register_after_fork(self, ForkAwareThreadLock._make_anew)
 
-    def __enter__(self) -> bool:
-        return self._lock.__enter__()
+    if TYPE_CHECKING:
 
-    def __exit__(self, *error: object) -> None:
-        self._lock.release()
+        def __enter__(self) -> bool: ...
+        def __exit__(self, *error: object) -> None: ...
+
+    else:
+        __enter__, __exit__ = (Delegated(attrgetter("_lock"), name) for name in ("__enter__", "__exit__"))
 
     def _make_anew(self) -> None:
         self._lock._at_fork_reinit()  # type: ignore[attr-defined]  # as the standard library's own modules do

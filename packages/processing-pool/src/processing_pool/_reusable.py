@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-
 from processing_core.annotations import Any
-from processing_core.lowlevel import register_after_fork
+from processing_core.lowlevel import ThreadRLock, register_after_fork
 from processing_pool._pool import Pool
 
 __all__ = ["reusable_pool"]
@@ -15,7 +13,7 @@ class _State:
     def __init__(self) -> None:
         self.pool: Pool | None = None
         self.options: dict[str, Any] = {}  # with which the pool was made
-        self.guard = threading.RLock()  # guards that two threads make one pool
+        self.guard = ThreadRLock()  # guards that two threads make one pool
 
 
 _state = _State()

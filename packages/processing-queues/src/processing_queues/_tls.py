@@ -12,14 +12,13 @@ the engine's work and its being noted, the stream is out of step; that is notice
 from __future__ import annotations
 
 import ssl
-import threading
 import time
 from contextlib import suppress
 from io import BytesIO
 
 from processing_core import NotPicklableError
 from processing_core.annotations import TYPE_CHECKING, Any, NoReturn
-from processing_core.lowlevel import Descriptor, checked_timeout, readable
+from processing_core.lowlevel import Descriptor, ThreadRLock, checked_timeout, readable
 from processing_queues._connection import BufferingConnection
 from processing_queues._frames import Inbox, Outbox
 from processing_queues._platform import finish_now, read, write, write_now
@@ -54,7 +53,7 @@ class Tls:
         self._engine = context.wrap_bio(self._incoming, self._outgoing, server_side=listens, server_hostname=hostname)
         # Guards the engine and its two buffers, for one thread may send while another receives; not held while waiting.
         # Reentrant for the sake of signal handlers.
-        self._lock = threading.RLock()
+        self._lock = ThreadRLock()
         self._record = BytesIO()  # what came of the next record
         self._sealed, self._written = BytesIO(), list[int]()  # what is to be written, and how much of it was
         self._ahead = b""  # read by `ready`

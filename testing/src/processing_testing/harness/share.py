@@ -19,12 +19,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what is in another part."""
+    """Deselect what is in another part, unless it is marked as in every one."""
     part, parts = config.getoption("--share")
-    others = [item for item in items if part_of(item.nodeid, parts) != part]
+    chosen, others = [], []
+    for item in items:
+        is_in = part_of(item.nodeid, parts) == part or item.get_closest_marker("every_part") is not None
+        (chosen if is_in else others).append(item)
     if others:
         config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if part_of(item.nodeid, parts) == part]
+        items[:] = chosen
 
 
 def part_of(nodeid: str, parts: int) -> int:

@@ -17,6 +17,7 @@ from processing_core._errors import HandleError
 from processing_core._fds.descriptors import Deposits, Descriptor, duplicate
 from processing_core._native import _kernel
 from processing_core._platform import close
+from processing_core._threads import ThreadRLock
 from processing_core.annotations import NamedTuple, Protocol
 
 assert sys.platform == "win32"  # for type checkers
@@ -68,7 +69,7 @@ class _HandleDeposit(NamedTuple):
             self.copy.detach()  # it was fetched, and closed by that
 
 
-guard = threading.RLock()
+guard = ThreadRLock()
 """Held while deposits change."""
 
 _deposits: dict[int, Deposit] = {}  # by number; `guard` guards it

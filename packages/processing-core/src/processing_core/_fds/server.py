@@ -40,6 +40,7 @@ from processing_core._fds.descriptors import (
 from processing_core._forks import keep_private, thread_ends, without_forks
 from processing_core._native import _kernel
 from processing_core._platform import scm_rights, unused_address
+from processing_core._threads import DaemonThread
 from processing_core.annotations import NamedTuple, signal
 
 __all__ = ["Shared", "deposit", "fetch", "recall"]
@@ -84,7 +85,7 @@ class _FdServer:
     def begin(self) -> None:
         """Have a thread serve; none is left without one by a start that an exception of a signal handler interrupts."""
         if not self._serves and (self._thread is None or not self._thread.is_alive()):
-            self._thread = threading.Thread(target=self._serve, name="processing-fd-server", daemon=True)
+            self._thread = DaemonThread(self._serve, name="processing-fd-server")
             self._thread.start()
 
     def put(self, fd: int) -> bytes:

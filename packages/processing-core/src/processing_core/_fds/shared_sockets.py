@@ -22,6 +22,7 @@ from processing_core._fds import handles
 from processing_core._fds.descriptors import Descriptor, borrowed_socket, duplicate, limit_named, open_pidfd, polled_now
 from processing_core._native import _kernel
 from processing_core._platform import READABLE
+from processing_core._threads import DaemonThread
 from processing_core.annotations import TypeAlias
 
 assert sys.platform == "win32"  # for type checkers
@@ -46,7 +47,7 @@ class _Server:
     def __init__(self) -> None:
         self.requests: _Requests = _kernel.Queue()
         self.deposits: dict[int, _SocketDeposit] = {}
-        threading.Thread(target=self._serve, name="processing-socket-server", daemon=True).start()
+        DaemonThread(self._serve, name="processing-socket-server").start()
 
     def forget(self, number: int) -> None:
         """Have one deposit less; the thread ends with the last."""

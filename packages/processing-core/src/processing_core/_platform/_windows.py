@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 from processing_core._native import _kernel
 from processing_core._platform import _windows_poller as _poller
+from processing_core._threads import ThreadLock
 
 assert sys.platform == "win32"  # for type checkers
 
@@ -205,7 +206,7 @@ def kill_when_hung_up(descriptor: int) -> None:
     _kernel.die_with(descriptor)
 
 
-_starting = threading.Lock()
+_starting = ThreadLock()
 """Held while handles are inheritable, so that no two starts pass on each other's."""
 
 

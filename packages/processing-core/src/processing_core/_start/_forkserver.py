@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import _socket
 import os
-import threading
 import weakref
 
 from processing_core import _bootstrap, _exit, _forks
@@ -25,6 +24,7 @@ from processing_core._start import _environment, _preparation, _settings
 from processing_core._start import _forkserver_protocol as protocol
 from processing_core._start._child import UNKNOWN_EXIT, Child, DirectChild, MemberId, exit_code_left, kill_newborn
 from processing_core._start._exec import execute, reserved, signals_blocked
+from processing_core._threads import ThreadRLock
 from processing_core.annotations import signal
 
 __all__ = ["ForkServer", "start"]
@@ -204,7 +204,7 @@ class _State:
         # Whether an import of the program has started threads: then the forkserver does not import its modules.
         self.imports_threads: bool = False
         # Guards ``server`` against two threads that both find none.
-        self.lock = threading.RLock()
+        self.lock = ThreadRLock()
 
 
 _state = _State()
@@ -274,7 +274,7 @@ def stop() -> None:
 
 def _forget() -> None:
     _state.server = None
-    _state.lock = threading.RLock()
+    _state.lock = ThreadRLock()
 
 
 _forks.forget_in_child(_forget)

@@ -14,7 +14,7 @@ from functools import partial
 from processing_core import AuthenticationError
 from processing_core.annotations import Any, Protocol
 from processing_core.lowlevel import Channel as Ring
-from processing_core.lowlevel import ScopeGuard, dumps, keep_private
+from processing_core.lowlevel import ScopeGuard, ThreadLock, dumps, keep_private
 from processing_managers._client.connect_options import HandshakeProtocol, handshake_of, ssl_context_of
 from processing_managers._client.request_channel import Lost, RequestChannel, RingChannel, StreamChannel
 from processing_managers._errors import ServerGone
@@ -116,10 +116,10 @@ class Link:
         self._near = False  # whether the server is of our family
         self._threads = _Thread()
         self._control: Connection | None = None
-        self._opening = threading.Lock()  # guards the making of the control connection
+        self._opening = ThreadLock()  # guards the making of the control connection
         sending = threading.Lock()  # held by the thread that sends by the control connection
         self._try_sending, self._end_sending = partial(sending.acquire, False), sending.release
-        self._hearing = threading.Lock()  # held by the thread that tests whether the control connection has ended
+        self._hearing = ThreadLock()  # held by the thread that tests whether the control connection has ended
         # By a key that is given once: those that any thread has queued, and those that the sending thread has numbered.
         self._control_messages: dict[int, _ControlMessage] = {}
         self._numbered: dict[int, _NumberedMessage] = {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 
 from processing_core.annotations import Any
+from processing_core.lowlevel import ThreadLock
 from processing_managers._client.link import AnyLink, Link
 from processing_managers._client.local_link import LocalLink, LocalServer
 from processing_managers._wire.serializers import PICKLE, Serializer
@@ -21,7 +21,7 @@ class _Links:
 
     def clear(self) -> None:
         """Begin with none."""
-        self.lock = threading.Lock()  # guards by_address
+        self.lock = ThreadLock()  # guards by_address
         self.by_address: weakref.WeakValueDictionary[tuple[Any, bytes, Serializer], Link] = (
             weakref.WeakValueDictionary()
         )

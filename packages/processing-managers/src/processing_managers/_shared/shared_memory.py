@@ -6,12 +6,11 @@ import mmap
 import operator
 import os
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 
 from processing_core.annotations import Any
-from processing_core.lowlevel import added_attributes, limit_named
+from processing_core.lowlevel import ThreadRLock, added_attributes, limit_named
 from processing_managers._platform import names, opened_section
 from processing_managers._shared import leftovers as _leftovers
 
@@ -55,13 +54,13 @@ class SharedMemory:
     _identity = -1  # for an `unlink` of one whose creation failed
     _mmap: mmap.mmap | None = None
     _buf: memoryview[int] | None = None
-    _closing = threading.RLock()
+    _closing = ThreadRLock()
 
     @limit_named()
     def __init__(self, name: str | None = None, create: bool = False, size: int = 0, *, track: bool = True) -> None:
         size = operator.index(size)
         _check(name, create, size)
-        self._closing = threading.RLock()  # so that of several threads one closes it; a signal handler may, too
+        self._closing = ThreadRLock()  # so that of several threads one closes it; a signal handler may, too
         if opened_section is not None:
             self._name, self._mmap, self._size = opened_section(name, create, size, _NameMaker.make)
             self._buf = memoryview(self._mmap)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from abc import ABCMeta
 from collections.abc import Callable
+from operator import attrgetter
 from weakref import WeakKeyDictionary
 
 from processing_core import StateError
 from processing_core.annotations import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
-from processing_core.lowlevel import added_attributes
+from processing_core.lowlevel import Delegated, added_attributes
 from processing_sync import RLock
 
 __all__ = [
@@ -97,11 +98,13 @@ class SynchronizedBase(metaclass=ABCMeta):
         """0.52's name of `get_lock`; permanent."""
         return self.get_lock()
 
-    def __enter__(self) -> Any:
-        return self._lock.__enter__()
+    if TYPE_CHECKING:
 
-    def __exit__(self, *exc_info: object) -> Any:
-        return self._lock.__exit__(*exc_info)
+        def __enter__(self) -> Any: ...
+        def __exit__(self, *exc_info: object) -> Any: ...
+
+    else:
+        __enter__, __exit__ = (Delegated(attrgetter("_lock"), name) for name in ("__enter__", "__exit__"))
 
     def __reduce__(self) -> tuple[Any, ...]:
         added = added_attributes(self, _OWN) or None

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from processing_core.annotations import Any
+from processing_core.lowlevel import DaemonThread, ThreadRLock
 from processing_pool._backends import remote
 from processing_pool._backends.backend import Driver
 from processing_pool._backends.backlog import Backlog
@@ -62,8 +63,8 @@ class BackendChannel:
         self.capacity: int = self._count()
         self._encoder = Encoder(setup, driver.ships_modules)
         self._stored: dict[str, Any] = {}  # large parts in the engine's store; used by the supervisor alone
-        self._submission = threading.RLock()  # held while messages are submitted and have no future yet
-        self._guard = threading.RLock()  # guards _messages, _backlog, _due and _in_engine
+        self._submission = ThreadRLock()  # held while messages are submitted and have no future yet
+        self._guard = ThreadRLock()  # guards _messages, _backlog, _due and _in_engine
         self._messages: dict[tuple[int, int], Message] = {}
         self._backlog = Backlog()
         self._due: dict[tuple[int, int], tuple[float, Resendable]] = {}
@@ -76,7 +77,7 @@ class BackendChannel:
         self._prioritized = False
         self._ended = False
         self._helps = is_nested()
-        self._thread = threading.Thread(target=self._supervise, name="processing pool's supervisor", daemon=True)
+        self._thread = DaemonThread(self._supervise, name="processing pool's supervisor")
 
     def start(self, owner: ChannelOwner) -> None:
         self._owner = owner

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import socket
-import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from distributed.comm import CommClosedError, get_address_host_port
 
 from processing_core import NotHeldError, TimeoutError
 from processing_core.annotations import Any, TypeVar
-from processing_core.lowlevel import loads
+from processing_core.lowlevel import ThreadRLock, loads
 from processing_pool._backends import cluster, remote, shipping
 from processing_pool._backends.cluster import Cluster, ClusterLost, check_versions
 from processing_pool._backends.dask import DaskDriver
@@ -78,7 +77,7 @@ class _Connections:
     """The connections of this process, by the scheduler's address."""
 
     def __init__(self) -> None:
-        self._guard = threading.RLock()  # guards _clients
+        self._guard = ThreadRLock()  # guards _clients
         self._clients: dict[str, Any] = {}
 
     def add(self, address: str, client: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
@@ -16,7 +15,7 @@ import ray.util.queue
 
 from processing_core import TimeoutError
 from processing_core.annotations import Any, TypeVar
-from processing_core.lowlevel import loads
+from processing_core.lowlevel import DaemonThread, loads
 from processing_pool._backends import cluster, remote, shipping
 from processing_pool._backends.backend import Driver
 from processing_pool._backends.cluster import Cluster, ClusterLost, check_versions
@@ -105,7 +104,7 @@ class RayDriver(Driver):
         """As `Driver.give_up`."""
         given_up = [future.reference for future in futures if future.cancel()]
         if given_up:
-            threading.Thread(target=_cancel, args=(given_up,), name="processing cancels on Ray", daemon=True).start()
+            DaemonThread(_cancel, (given_up,), name="processing cancels on Ray").start()
 
     def store(self, part: remote.Part) -> Any:
         """Put a part into the store."""
@@ -205,7 +204,7 @@ def _answered(call: Callable[[], R]) -> R:
         except BaseException as error:
             answer.set_exception(error)
 
-    threading.Thread(target=make, name="processing call of Ray", daemon=True).start()
+    DaemonThread(make, name="processing call of Ray").start()
     while not wait([answer], LOOK).done:
         ray.cluster_resources()
     return answer.result()

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 
 from processing_core.annotations import Protocol
-from processing_core.lowlevel import set_idle
+from processing_core.lowlevel import BinarySemaphore, DaemonThread, ThreadRLock, set_idle
 from processing_pool._engine.collector import Collector, Target
 
 __all__ = ["CallbackThread"]
@@ -36,8 +36,8 @@ class CallbackThread(Target):
         self._collector = collector
         self._needed = needed
         self._thread: threading.Thread | None = None
-        self._start_guard = threading.RLock()  # guards _thread
-        self._gate = threading.Semaphore(0)  # its permits are hints
+        self._start_guard = ThreadRLock()  # guards _thread
+        self._gate = BinarySemaphore()  # its permit is a hint
         self._callbacks: deque[WithCallback] = deque()
         self._stopped = False
 
@@ -55,7 +55,7 @@ class CallbackThread(Target):
         """Start the thread, if that was not done."""
         with self._start_guard:
             if self._thread is None and not self._stopped:
-                thread = threading.Thread(target=self._run, name="processing pool's background", daemon=True)
+                thread = DaemonThread(self._run, name="processing pool's background")
                 thread.start()
                 self._thread = thread  # unless a signal handler raises: then it does so itself
 

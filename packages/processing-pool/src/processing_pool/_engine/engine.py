@@ -9,14 +9,13 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-import threading
 import time
 import weakref
 from collections.abc import Callable
 
 from processing_core import ClosedError, StateError
 from processing_core.annotations import TYPE_CHECKING, Any
-from processing_core.lowlevel import at_exit, caused_by, has_loop
+from processing_core.lowlevel import ThreadRLock, at_exit, caused_by, has_loop
 from processing_pool._engine.callback_thread import CallbackThread
 from processing_pool._engine.collector import Collector, Target
 from processing_pool._engine.job_table import JobTable
@@ -50,7 +49,7 @@ class Engine:
     def __init__(self, channel: TaskChannel) -> None:
         self.pid: int = os.getpid()
         self.state: str = RUNNING
-        self._ending = threading.RLock()  # guards that a termination is not taken back by a close
+        self._ending = ThreadRLock()  # guards that a termination is not taken back by a close
         self._dropped = False
         self._retired = False  # no thread can submit any more; the channel's thread closes the pool
         self._forget_pool: Callable[[], object] = bool
@@ -62,7 +61,7 @@ class Engine:
         self.jobs: JobTable = JobTable(self.finished, self._collect)
         self.calls: Calls = Calls(self.jobs, channel)
         self.jobs.add_permanent({CALLS: self.calls, CONTROL: _Control(self)})
-        self.deciding: AbstractContextManager[bool] = threading.RLock()  # guards what results are decided to be
+        self.deciding: AbstractContextManager[bool] = ThreadRLock()  # guards what results are decided to be
         self.outstanding: set[AsyncResult[Any]] = set()  # those that the callback thread collects for
         self.collector: Collector = Collector(channel, self.jobs.by_id, self.finished)
         self.callback_thread: CallbackThread = CallbackThread(self.collector, self.needs_collecting)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 from processing_core import ClosedError
 from processing_core.annotations import TYPE_CHECKING, Any
+from processing_core.lowlevel import ThreadRLock
 from processing_pool._engine.job_table import JobTable
 from processing_pool._errors import PoolBroken, TaskCancelled
 from processing_pool._jobs.result import AsyncResult
@@ -30,7 +30,7 @@ class Calls:
         self._channel = channel
         self.pending: dict[int, AsyncResult[Any]] = {}
         self._retries = Retries(channel, table)
-        self._guard = threading.RLock()  # a call is sent again, or cancelled, under it
+        self._guard = ThreadRLock()  # a call is sent again, or cancelled, under it
 
     def put(self, index: int, n: int, ok: bool | list[int], value: Any) -> None:
         """Take one row."""

@@ -8,12 +8,12 @@ never more than a window ahead of the iterator, so the generator may be endless.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import AsyncIterable, Callable, Collection, Iterable, Iterator
 from itertools import islice, takewhile
 from operator import length_hint
 
 from processing_core.annotations import TYPE_CHECKING, Any, Protocol
+from processing_core.lowlevel import BinarySemaphore, DaemonThread, ThreadRLock
 from processing_pool._engine.collector import Target
 from processing_pool._engine.job_table import JobTable
 from processing_pool._errors import TaskCancelled
@@ -95,7 +95,7 @@ class ImapJob(Target):
         self._is_balanced = False  # the channel knows that there are batches
         self._in_flight: dict[int, Any] = {}
         self._arrived: dict[int, Any] = {}
-        self._guard = threading.RLock()  # guards _sent against an end
+        self._guard = ThreadRLock()  # guards _sent against an end
         self._sent = 0
         self._handed = 0  # items below are with the channel; behind it, the feeder is about to send some
         self._taken = 0  # written by the iterator
@@ -105,7 +105,7 @@ class ImapJob(Target):
         self.unwanted: bool = False  # the iterator is gone: results are not kept
         self._pool: object = None  # kept alive if its tasks are to be done
         self._paused = False  # the iterator is gone, and had been advanced: no item is taken until the pool is closed
-        self._room: Room = threading.Semaphore(0)  # its permits are hints that there may be room
+        self._room: Room = BinarySemaphore()  # its permit is a hint that there may be room
         self._feeder_waits = False
 
     # -- the feeder ---------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ class ImapJob(Target):
             self._room, self._async_items, self._feeder_waits = feeder, None, True
             feeder.start()
             return
-        threading.Thread(target=self._feed, name="processing pool's feeder", daemon=True).start()
+        DaemonThread(self._feed, name="processing pool's feeder").start()
 
     def _feed(self) -> None:
         try:

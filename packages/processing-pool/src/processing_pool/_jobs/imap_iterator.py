@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from abc import ABCMeta
 from collections import deque
@@ -11,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from processing_core import TimeoutError
 from processing_core.annotations import Any, Generic, Protocol, TypeVar
-from processing_core.lowlevel import checked_timeout
+from processing_core.lowlevel import ThreadRLock, checked_timeout
 from processing_pool._engine.collector import Target
 from processing_pool._jobs.imap import ImapJob
 from processing_pool._messages import Failed
@@ -64,7 +63,7 @@ class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are regis
         self._pool = pool
         self._job = job
         self._rest: deque[Any] = deque()  # of what was taken last; none stays that was given
-        self._guard = threading.RLock()  # guards the taking from the job; any thread may pop what is in _rest
+        self._guard = ThreadRLock()  # guards the taking from the job; any thread may pop what is in _rest
         self._pid = os.getpid()
         self._abandon = weakref.finalize(self, _abandon, weakref.ref(job), pool if owner.drains else None, self._pid)
         self._abandon.atexit = False

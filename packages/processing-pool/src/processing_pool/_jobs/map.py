@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 
 from processing_core.annotations import TYPE_CHECKING, Any
-from processing_core.lowlevel import add_note
+from processing_core.lowlevel import ThreadRLock, add_note
 from processing_pool._engine.job_table import JobTable
 from processing_pool._jobs.result import AsyncResult
 from processing_pool._jobs.retries import Retries
@@ -74,7 +73,7 @@ class MapJob:
         )
         self._begun = time.monotonic()
         self._retries = Retries(channel, table)
-        self._guard = threading.RLock()
+        self._guard = ThreadRLock()
         self._refusals: list[tuple[int, BaseException]] = []  # by the kernel, of messages that it left out
         self._sent = [0]  # items that were sent, including those left out; written by the kernel
         self._refused = self._arrived = 0  # items; it never decreases, so that the window never closes

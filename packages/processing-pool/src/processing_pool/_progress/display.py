@@ -20,7 +20,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 
 from processing_core.annotations import Any
-from processing_core.lowlevel import at_exit, set_idle
+from processing_core.lowlevel import BinarySemaphore, DaemonThread, ThreadRLock, at_exit, set_idle
 from processing_pool._progress.counts import Counted, Counts
 from processing_pool._progress.styles import Style, can_write, chosen_style
 
@@ -65,12 +65,13 @@ class _Display:
     """
 
     def __init__(self) -> None:
-        self._guard = threading.RLock()
+        self._guard = ThreadRLock()
         self._shown: dict[_Shown, None] = {}  # in the order of their beginning
         self._style: Style | None = None
         self._thread: threading.Thread | None = None
-        # What wakes the thread: a put is safe in signal handlers and finalizers. An event is set after the next look.
-        self._wakes: SimpleQueue[threading.Event | None] = SimpleQueue()
+        # What wakes the thread: a put is safe in signal handlers and finalizers. A semaphore is released after the next
+        # look.
+        self._wakes: SimpleQueue[BinarySemaphore | None] = SimpleQueue()
         self._forget_exit: Callable[[], object] = bool
 
     def begin(self, job: Counted, label: str, style: Callable[[], Style | None]) -> Callable[[], None] | None:
@@ -91,7 +92,7 @@ class _Display:
         """Show from now on how far the jobs are.  Does not block."""
         with self._guard:
             if self._thread is None and self._style is not None:
-                self._thread = threading.Thread(target=self._run, name="processing progress", daemon=True)
+                self._thread = DaemonThread(self._run, name="processing progress")
                 self._thread.start()
 
     def _end(self, shown: _Shown) -> None:
@@ -105,10 +106,10 @@ class _Display:
             self.start_thread()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
-            drawn = threading.Event()
+            drawn = BinarySemaphore()
             self._wakes.put(drawn)
             deadline = time.monotonic() + LONGEST_FLUSH
-            while not drawn.wait(INTERVAL) and self._thread is thread and time.monotonic() < deadline:
+            while not drawn.acquire(True, INTERVAL) and self._thread is thread and time.monotonic() < deadline:
                 pass
 
     def _draw_here(self) -> bool:
@@ -124,12 +125,12 @@ class _Display:
 
     def _run(self) -> None:
         set_idle(True)
-        drawn: list[threading.Event] = []
+        drawn: list[BinarySemaphore] = []
         while (style := self._style_or_end()) is not None:
             if self._look(style):
-                _set_all(drawn)
+                _release_all(drawn)
                 self._await_wake(drawn)
-        _set_all(drawn)
+        _release_all(drawn)
 
     def _style_or_end(self) -> Style | None:
         """What the thread is to use; if there is none, it ends, and the next job has another thread."""
@@ -145,7 +146,7 @@ class _Display:
                 self._style = None
                 self._forget_exit()
 
-    def _await_wake(self, drawn: list[threading.Event]) -> None:
+    def _await_wake(self, drawn: list[BinarySemaphore]) -> None:
         try:
             wake = self._wakes.get(timeout=INTERVAL)
             while True:
@@ -183,9 +184,9 @@ class _Display:
         style.refresh()
 
 
-def _set_all(events: list[threading.Event]) -> None:
-    while events:
-        events.pop().set()
+def _release_all(semaphores: list[BinarySemaphore]) -> None:
+    while semaphores:
+        semaphores.pop().release()
 
 
 _displays: dict[int, _Display] = {}  # of this process; a forked child has its own

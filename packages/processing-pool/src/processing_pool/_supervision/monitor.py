@@ -10,13 +10,12 @@ shortest timeout is T, a task that begins after a look cannot exceed its timeout
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 
 from processing_core import ClosedError
 from processing_core.annotations import TYPE_CHECKING, Any
-from processing_core.lowlevel import TaskQueue
+from processing_core.lowlevel import TaskQueue, ThreadRLock
 from processing_pool._engine.job_table import JobTable
 from processing_pool._messages import CANCELLED, CONTROL, TIMED_OUT, TOO_LARGE
 from processing_pool._platform import resident
@@ -62,7 +61,7 @@ class Monitor:
         self._lingering = 0
         self._processes = processes
         self._max_memory = max_memory
-        self.guard: AbstractContextManager[bool] = threading.RLock()
+        self.guard: AbstractContextManager[bool] = ThreadRLock()
         self.why: dict[int, tuple[Any, ...]] = {}  # by worker id
         self._due: dict[tuple[int, int], tuple[float, Resendable]] = {}  # by job id and index
         self._next_timeout: float = INFINITE

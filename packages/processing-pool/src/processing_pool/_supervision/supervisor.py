@@ -24,8 +24,10 @@ from processing_core.annotations import TYPE_CHECKING, Any, NamedTuple
 from processing_core.lowlevel import (
     READABLE,
     SIGKILL,
+    DaemonThread,
     Handle,
     Poller,
+    ThreadRLock,
     caused_by,
     drain,
     follow_main_thread,
@@ -120,10 +122,8 @@ class Supervisor:
             self._woken, self._waker = map(keep_private, open_pipe())
         set_nonblocking(self._waker.fileno())
         # Guards that the pipe is open: else a byte could go to a file that got the number of a closed descriptor.
-        self._pipe_guard = threading.RLock()
-        self.thread: threading.Thread = threading.Thread(
-            target=self._run, name="processing pool's supervisor", daemon=True
-        )
+        self._pipe_guard = ThreadRLock()
+        self.thread: threading.Thread = DaemonThread(self._run, name="processing pool's supervisor")
 
     def start(self) -> None:
         """Start the workers, and the thread.

@@ -6,14 +6,13 @@ import io
 import os
 import select
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
 from processing_core import OwnerDied, current_process
 from processing_core.annotations import Any
-from processing_core.lowlevel import at_exit
+from processing_core.lowlevel import ThreadRLock, at_exit
 from processing_sync import Lock
 
 __all__ = ["prefix_output"]
@@ -34,7 +33,7 @@ class PrefixedLines(io.RawIOBase):
         self._prefix = prefix.encode()
         self._lock = lock
         self._rest = b""  # a line that has no end yet
-        self._guard = threading.RLock()  # guards it
+        self._guard = ThreadRLock()  # guards it
 
     def writable(self) -> bool:
         return True

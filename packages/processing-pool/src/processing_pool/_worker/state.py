@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Callable
 
 from processing_core.annotations import Any, Concatenate, Generic, ParamSpec, TypeVar
+from processing_core.lowlevel import ThreadRLock
 
 __all__ = ["WorkerState", "begin", "end", "worker_id"]
 
@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 _worker_id: int | None = None
 _states: dict[str, tuple[Any, Callable[[Any], object] | None]] = {}  # by token; in the order of their making
-_guard = threading.RLock()  # guards _states: tasks may have threads
+_guard = ThreadRLock()  # guards _states: tasks may have threads
 
 
 def worker_id() -> int | None:
@@ -96,7 +96,7 @@ class _Passing(Generic[S, P, R]):
 def begin(worker_id: int) -> None:
     """This process is now a worker: forget the state that it inherited."""
     global _worker_id, _guard
-    _worker_id, _guard = worker_id, threading.RLock()  # a thread of the parent's may have held the other at the fork
+    _worker_id, _guard = worker_id, ThreadRLock()  # a thread of the parent's may have held the other at the fork
     _states.clear()
 
 

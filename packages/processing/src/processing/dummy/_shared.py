@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from processing.dummy import _sync
 from processing_core.annotations import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
+from processing_core.lowlevel import Delegated
 
 __all__ = ["Array", "Value"]
 
@@ -51,11 +52,13 @@ class _Locked:
         """Release the lock."""
         self.get_lock().release()
 
-    def __enter__(self) -> bool:
-        return bool(self.get_lock().__enter__())
+    if TYPE_CHECKING:
 
-    def __exit__(self, *error: object) -> None:
-        self.get_lock().__exit__(*error)
+        def __enter__(self) -> bool: ...
+        def __exit__(self, *error: object) -> None: ...
+
+    else:
+        __enter__, __exit__ = Delegated(get_lock, "__enter__"), Delegated(get_lock, "__exit__")
 
     def getlock(self) -> Any:
         """0.52's name of `get_lock`; permanent."""

@@ -16,7 +16,7 @@ from processing_core.annotations import Any
 __all__ = ["Barrier", "BoundedSemaphore", "Condition", "Event", "Lock", "RLock", "Semaphore"]
 
 if sys.version_info >= (3, 14):
-    from threading import RLock as RLock
+    from processing_core.lowlevel import ThreadRLock as RLock
 else:
 
     class RLock(_thread.RLock):  # type: ignore[misc]  # final only for the checkers

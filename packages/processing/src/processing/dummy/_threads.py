@@ -15,7 +15,7 @@ from concurrent.futures import Executor, Future
 from concurrent.futures.thread import BrokenThreadPool
 
 from processing_core.annotations import Any, NamedTuple, ParamSpec, TypeVar
-from processing_core.lowlevel import at_exit
+from processing_core.lowlevel import DaemonThread, ThreadLock, at_exit
 
 __all__ = ["DaemonThreads"]
 
@@ -46,7 +46,7 @@ class _Shared:
     def __init__(self, initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> None:
         self.initializer, self.initargs = initializer, initargs
         self.tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()  # None: no more will come
-        self.idle = threading.Semaphore(0)  # one for each thread that waits for a task
+        self.idle: queue.SimpleQueue[None] = queue.SimpleQueue()  # an item for each thread that waits for a task
         self.broken: BaseException | None = None  # what the initializer raised
 
     def live(self) -> None:
@@ -62,7 +62,7 @@ class _Shared:
             else:
                 task.run()
             del task  # which may be large, and the next may be long in coming
-            self.idle.release()
+            self.idle.put(None)
         self.tasks.put(None)  # for the next thread
 
     def refusal(self) -> BrokenThreadPool:
@@ -87,7 +87,7 @@ class DaemonThreads(Executor):
         self._shared = _Shared(initializer, initargs)
         self._threads: list[threading.Thread] = []
         self._numbers = itertools.count()
-        self._guard = threading.Lock()  # guards the two below, and that nothing is submitted behind the end
+        self._guard = ThreadLock()  # guards the two below, and that nothing is submitted behind the end
         self._over = False
         self._drained = False
         weakref.finalize(self, self._shared.tasks.put, None).atexit = False
@@ -141,12 +141,16 @@ class DaemonThreads(Executor):
                 _drain_at_exit(thread, self._shared.tasks)
 
     def _start_thread(self) -> None:
-        if len(self._threads) < self._size and not self._shared.idle.acquire(blocking=False):
+        if len(self._threads) >= self._size:
+            return
+        try:
+            self._shared.idle.get_nowait()
+        except queue.Empty:
             self._add_thread()
 
     def _add_thread(self) -> None:
         name = f"{self._name}_{next(self._numbers)}"
-        thread = threading.Thread(target=self._shared.live, name=name, daemon=True)
+        thread = DaemonThread(self._shared.live, name=name)
         thread.start()
         self._threads.append(thread)
         if self._drained:

@@ -1,0 +1,145 @@
+"""Threads of one process and their locks, which no exception of a signal handler breaks.
+
+CPython runs signal handlers when a function begins, when a call is over, and where a loop jumps back. What a handler
+raises there must not separate an acquired lock from the ``with`` that releases it:
+
+- Between an ``__enter__`` of C and the body no handler runs; except on CPython 3.14, where every such lock then stays
+  acquired for ever (python/cpython#148874, mended in 3.15). The step of a ``for`` loop calls as well, and no handler
+  runs after it, so there `entering` makes an ``__enter__`` of one.
+- An ``__enter__`` of Python that calls another's is torn on every version, and so is an ``__exit__``: a `Delegated` one
+  is the other's own method, which was found before anything was acquired.
+- ``threading``'s conditions have both of Python, and so have its semaphores and events, which consist of them: where
+  the main thread may be, a `BinarySemaphore` does instead. A thread's `start` waits for such an event as well; if that
+  was interrupted, the new thread may never run its function: a `DaemonThread` has an event of its own.
+"""
+
+from __future__ import annotations
+
+import _thread
+import sys
+import threading
+from operator import attrgetter
+from types import FunctionType
+
+from processing_core import _kernel
+from processing_core.annotations import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["BinarySemaphore", "DaemonThread", "Delegated", "ThreadLock", "ThreadRLock", "own_methods"]
+
+C = TypeVar("C", bound=type)
+
+TEARS_WITH = sys.version_info[:2] == (3, 14)
+"""Whether this CPython runs signal handlers between an ``__enter__`` of C and the body."""
+
+
+class Delegated:
+    """A special method that is the one of another object, which ``other`` returns."""
+
+    def __init__(self, other: Callable[[Any], Any], method: str) -> None:
+        self._other, self._method = other, method
+
+    def __get__(self, obj: object, owner: type | None = None) -> Any:
+        return self._call if obj is None else getattr(self._other(obj), self._method)
+
+    def _call(self, obj: object, *args: Any) -> Any:
+        return getattr(self._other(obj), self._method)(*args)
+
+
+class BinarySemaphore:
+    """One permit or none, none at first: `release` is a hint that a thread should look, however often it was given."""
+
+    def __init__(self) -> None:
+        lock = threading.Lock()
+        lock.acquire()
+        self.acquire: Callable[..., bool] = lock.acquire
+        """Wait for the permit, and take it; as that of `threading.Lock`."""
+        self._release = lock.release
+
+    def release(self) -> None:
+        """Give the permit, unless it is there.  Does not block."""
+        try:
+            self._release()
+        except RuntimeError:
+            pass  # it is there
+
+
+class _Started:
+    """In place of the event that a thread has begun: the thread that starts it is the only one that waits."""
+
+    def __init__(self) -> None:
+        self._begun = BinarySemaphore()
+        self._is_set = False
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def set(self) -> None:
+        self._is_set = True
+        self._begun.release()
+
+    def wait(self) -> None:
+        while not self._is_set:
+            self._begun.acquire()
+
+    def _at_fork_reinit(self) -> None:
+        self._begun = BinarySemaphore()
+
+
+class DaemonThread(threading.Thread):
+    """A daemonic thread: once its `start` has begun it, it runs, whatever a signal handler raises in `start`."""
+
+    def __init__(self, target: Callable[..., object], args: tuple[Any, ...] = (), *, name: str | None = None) -> None:
+        super().__init__(target=target, args=args, name=name, daemon=True)
+        self._started = _Started()
+
+
+def entering(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """An ``__enter__`` that calls ``enter``, one of C, so that no signal handler runs before the body."""
+
+    def __enter__(self: Any) -> Any:  # noqa: N807
+        for entered in map(enter, (self,)):
+            return entered
+        return None
+
+    return __enter__
+
+
+if TYPE_CHECKING or not TEARS_WITH:
+    from threading import Lock as ThreadLock
+    from threading import RLock as ThreadRLock
+
+    from processing_core._kernel import own_methods as own_methods
+else:
+
+    class ThreadRLock(_thread.RLock):
+        """A `threading.RLock`."""
+
+        __enter__ = entering(_thread.RLock.__enter__)
+
+    class ThreadLock:
+        """A `threading.Lock`, from which no class can be derived."""
+
+        __slots__ = ("__weakref__", "_at_fork_reinit", "_lock", "acquire", "locked", "release")
+
+        def __init__(self) -> None:
+            self._lock = lock = threading.Lock()
+            self.acquire, self.release, self.locked = lock.acquire, lock.release, lock.locked
+            self._at_fork_reinit = lock._at_fork_reinit
+
+        def __enter__(self) -> bool:
+            for acquired in map(self.acquire, (True,)):
+                return acquired
+            return True
+
+        __exit__ = Delegated(attrgetter("_lock"), "__exit__")
+
+    def own_methods(cls: C) -> C:
+        """As the kernel's; and an ``__enter__`` of C is replaced."""
+        _kernel.own_methods(cls)
+        enter = getattr(cls, "__enter__", None)
+        if enter is not None and not isinstance(enter, FunctionType):
+            cls.__enter__ = entering(enter)
+        return cls
