@@ -38,6 +38,10 @@ def main(options: list[str]) -> int:
         for output in outputs:
             output.seek(0)
             sys.stdout.buffer.write(output.read())
+        sys.stdout.buffer.flush()
+        for arguments, status in zip([*FOLDERS, ["the others"]], statuses, strict=True):
+            if status:
+                sys.stdout.write(f"FAILED run of {' '.join(arguments)}: it ended with {status}\n")
         sys.stdout.flush()
     return next((status for status in statuses if status), 0)
 
