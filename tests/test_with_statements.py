@@ -1,8 +1,13 @@
-"""No exception of a signal handler separates an acquired lock from the ``with`` statement that releases it."""
+"""No exception of a signal handler separates an acquired lock from the ``with`` statement that releases it.
+
+Nor does one end a thread of the project's own that has been begun.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import contextvars
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +18,7 @@ import pytest
 import processing
 from processing import dummy, util
 from processing_core import lowlevel
-from processing_testing.harness.signals_at_random import interrupted_repeatedly, is_acquired, times_left_held
+from processing_testing.harness.signals_at_random import Interrupt, interrupted_repeatedly, is_acquired, times_left_held
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -33,6 +38,11 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "dummy.RLock": dummy.RLock,
     "dummy.Value": partial(dummy.Value, "i", 0),
 }
+
+
+class Late(Exception):
+    """As a handler of `SIGALRM` raises."""
+
 
 SUBCLASSES = [processing.Lock, processing.RLock, processing.Semaphore, processing.Condition]
 
@@ -92,6 +102,49 @@ def test_the_methods_can_be_called(name: str) -> None:
         assert stack.enter_context(thing) is True
         assert is_acquired(thing)
     assert not is_acquired(thing)
+
+
+class TestDaemonThread:
+    @pytest.mark.every_part
+    @pytest.mark.parametrize("error", [Interrupt, Late])
+    def test_each_one_that_was_begun_runs(self, rounds: Callable[[int, int], int], error: type[BaseException]) -> None:
+        begun: list[threading.Thread] = []
+        done: list[threading.Thread] = []
+
+        def start() -> None:
+            thread = lowlevel.DaemonThread(lambda: done.append(threading.current_thread()), name="one of many")
+            try:
+                thread.start()
+            finally:
+                if thread.ident is not None or thread.is_alive():
+                    begun.append(thread)
+
+        with interrupted_repeatedly(error) as until_interrupted:
+            for _ in range(rounds(60, 2_000)):
+                until_interrupted(start)
+        for thread in begun:
+            thread.join(20)
+            assert not thread.is_alive()
+        assert {*begun} <= {*done}
+
+    def test_it_is_a_thread(self) -> None:
+        var: contextvars.ContextVar[int] = contextvars.ContextVar("var")
+        seen: list[object] = []
+
+        def look(number: int) -> None:
+            thread = threading.current_thread()
+            seen.extend([number, thread, thread in threading.enumerate(), var.get(None)])
+
+        var.set(3)
+        thread = lowlevel.DaemonThread(look, (7,), name="looks")
+        assert (thread.daemon, thread.name, thread.is_alive()) == (True, "looks", False)
+        thread.start()
+        thread.join()
+        inherits = getattr(sys.flags, "thread_inherit_context", False)
+        assert seen == [7, thread, True, 3 if inherits else None]
+        assert thread not in threading.enumerate()
+        with pytest.raises(RuntimeError, match="only be started once"):
+            thread.start()
 
 
 class TestBinarySemaphore:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import _thread
 import sys
 import threading
+from contextvars import Context, copy_context
 from operator import attrgetter
 from types import FunctionType
 
@@ -89,11 +90,43 @@ class _Started:
 
 
 class DaemonThread(threading.Thread):
-    """A daemonic thread: once its `start` has begun it, it runs, whatever a signal handler raises in `start`."""
+    """A daemonic thread: once its `start` has begun it, it runs, whatever a signal handler raises in `start`.
+
+    `threading.Thread.start` enters it in a table, and removes it again if anything raises an `Exception`; the thread
+    then ends because it does not find itself there. So here it is the thread that enters itself, where no handler runs.
+    """
 
     def __init__(self, target: Callable[..., object], args: tuple[Any, ...] = (), *, name: str | None = None) -> None:
         super().__init__(target=target, args=args, name=name, daemon=True)
-        self._started = _Started()
+        self._started: Any = _Started()
+
+    def start(self) -> None:
+        """Start it, and wait until it runs.
+
+        :raises RuntimeError: if it was started before, or the system has no more threads.
+        """
+        if self._started.is_set():
+            raise RuntimeError("threads can only be started once")
+        begin, args, kwargs = _beginning_of(self)
+        begin(self._bootstrap, *args, **kwargs)
+        self._started.wait()
+
+    def _bootstrap(self) -> None:
+        with threading._active_limbo_lock:  # type: ignore[attr-defined]
+            threading._limbo[self] = self  # type: ignore[attr-defined]
+        super()._bootstrap()  # type: ignore[misc]
+
+
+def _beginning_of(thread: Any) -> tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]:
+    """How this version of ``threading`` begins a thread; looked up at each start, for libraries replace it."""
+    module: Any = threading
+    if sys.version_info >= (3, 14):
+        if thread._context is None:
+            thread._context = copy_context() if sys.flags.thread_inherit_context else Context()
+        return module._start_joinable_thread, (), {"handle": thread._os_thread_handle, "daemon": True}
+    if sys.version_info >= (3, 13):
+        return module._start_joinable_thread, (), {"handle": thread._handle, "daemon": True}
+    return module._start_new_thread, ((),), {}
 
 
 def entering(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:

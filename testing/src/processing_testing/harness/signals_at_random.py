@@ -25,8 +25,10 @@ class Interrupt(BaseException):
 
 
 @contextmanager
-def interrupted_repeatedly() -> Iterator[Callable[[Callable[[], object]], None]]:
+def interrupted_repeatedly(error: type[BaseException] = Interrupt) -> Iterator[Callable[[Callable[[], object]], None]]:
     """Send signals to the main thread, which runs the body.
+
+    :param error: what their handler raises.
 
     :return: what calls a function again and again, until a signal's handler raises in it.
     """
@@ -38,7 +40,7 @@ def interrupted_repeatedly() -> Iterator[Callable[[Callable[[], object]], None]]
             # Here, so that the next signal does not raise while the test handles this one. In one step, so that signals
             # that come faster than this is called do not nest.
             armed.clear()
-            raise Interrupt
+            raise error
 
     def disturb() -> None:
         dice = random.Random(2)
@@ -54,7 +56,7 @@ def interrupted_repeatedly() -> Iterator[Callable[[Callable[[], object]], None]]
                 call()
                 if not armed:  # what was raised has been ignored: in a finalizer, or a callback of the collector
                     armed.append(True)
-        except Interrupt:
+        except error:
             pass
 
     before = signal.signal(signal.SIGUSR1, interrupt)
