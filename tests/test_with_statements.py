@@ -120,7 +120,7 @@ class TestDaemonThread:
                     begun.append(thread)
 
         with interrupted_repeatedly(error) as until_interrupted:
-            for _ in range(rounds(60, 2_000)):
+            for _ in range(rounds(400, 2_000)):
                 until_interrupted(start)
         for thread in begun:
             thread.join(20)
