@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import pickle
 import signal
@@ -13,7 +14,7 @@ import pytest
 
 import processing_core
 from processing_core import BaseContext
-from processing_pool import MaybeEncodingError, Pool, PoolBroken, WorkerDied
+from processing_pool import MaybeEncodingError, Pool, PoolBroken, WorkerDied, _futures
 from processing_testing.children import killing, tasks
 from processing_testing.harness import scripts
 from processing_testing.harness.rendezvous import Rendezvous
@@ -149,7 +150,16 @@ def uses(pool: Pool) -> dict[str, Callable[[], object]]:
         calls = [pool.apply_async(tasks.square, (i,), callback=[].append) for i in range(30)]
         assert [call.get(30) for call in calls] == [i * i for i in range(30)]
 
+    def futures() -> None:
+        assert [call.result(30) for call in submitted()] == [i * i for i in range(30)]
+
+    def submitted() -> list[concurrent.futures.Future[int]]:
+        return [pool.submit(tasks.square, i) for i in range(30)]
+
     return {
+        "futures": futures,
+        "wait": lambda: concurrent.futures.wait(submitted()),
+        "as_completed": lambda: [*concurrent.futures.as_completed(submitted())],
         "map": map_and_apply,
         "imap": lambda: list(pool.imap(tasks.square, range(100))),
         "chunks": lambda: list(pool.imap_unordered(tasks.square, range(1000), 7)),
@@ -160,9 +170,12 @@ def uses(pool: Pool) -> dict[str, Callable[[], object]]:
 @pytest.mark.attack
 @pytest.mark.watchdog(120)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("use", ["map", "imap", "chunks", "callbacks"])
-def test_interrupts_lose_no_results(use: str, rounds: Callable[[int, int], int]) -> None:
+@pytest.mark.parametrize("use", ["map", "imap", "chunks", "callbacks", "futures", "wait", "as_completed"])
+def test_interrupts_lose_no_results(
+    use: str, rounds: Callable[[int, int], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The main thread collects for all, and is interrupted at any point; the other threads get all results."""
+    monkeypatch.setattr(_futures, "LONGEST_HOLD", 0.1)
     over = threading.Event()
     wrong: list[object] = []
 
@@ -175,6 +188,9 @@ def test_interrupts_lose_no_results(use: str, rounds: Callable[[int, int], int])
             calls = [pool.apply_async(tasks.square, (i,)) for i in range(30)]
             if [call.get(30) for call in calls] != [i * i for i in range(30)]:
                 wrong.append("apply_async")
+            futures = [pool.submit(tasks.square, i) for i in range(30)]
+            if [future.result(30) for future in futures] != [i * i for i in range(30)]:
+                wrong.append("submit")
 
     thread = threading.Thread(target=work)
     with Pool(2) as pool:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import _thread
 import sys
 import threading
+from contextlib import suppress
 from contextvars import Context, copy_context
 from operator import attrgetter
 from types import FunctionType
@@ -28,7 +29,7 @@ from processing_core.annotations import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BinarySemaphore", "DaemonThread", "Delegated", "ThreadLock", "ThreadRLock", "own_methods"]
+__all__ = ["BinarySemaphore", "DaemonThread", "Delegated", "Event", "ThreadLock", "ThreadRLock", "own_methods"]
 
 C = TypeVar("C", bound=type)
 
@@ -65,6 +66,45 @@ class BinarySemaphore:
             self._release()
         except RuntimeError:
             pass  # it is there
+
+
+class Event:
+    """A `threading.Event`: a thread that waits is listed before it looks, and `set` reads the list after it has set."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._waiters: list[threading.Lock] = []
+
+    def is_set(self) -> bool:
+        """Whether it is set.  Does not block."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Wake all threads that wait, and let others not wait.  Does not block."""
+        self._is_set = True
+        for waiter in list(self._waiters):
+            with suppress(RuntimeError):  # another thread has woken it
+                waiter.release()
+
+    def clear(self) -> None:
+        """Let threads wait again.  Does not block."""
+        self._is_set = False
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is set; return whether it was, in time.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        """
+        if self._is_set:
+            return True
+        waiter = threading.Lock()
+        waiter.acquire()
+        try:
+            self._waiters.append(waiter)
+            return self._is_set or waiter.acquire(True, -1 if timeout is None else max(0.0, timeout))
+        finally:
+            with suppress(ValueError):  # it was interrupted before it was listed
+                self._waiters.remove(waiter)
 
 
 class _Started:
@@ -141,8 +181,8 @@ def entering(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 if TYPE_CHECKING or not TEARS_WITH:
+    from _thread import RLock as ThreadRLock  # the class, which `threading.RLock` is a function for until 3.13
     from threading import Lock as ThreadLock
-    from threading import RLock as ThreadRLock
 
     from processing_core._kernel import own_methods as own_methods
 else:

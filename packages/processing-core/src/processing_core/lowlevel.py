@@ -154,6 +154,7 @@ from processing_core._start._settings import set_child_setup as set_child_setup
 from processing_core._threads import BinarySemaphore as BinarySemaphore
 from processing_core._threads import DaemonThread as DaemonThread
 from processing_core._threads import Delegated as Delegated
+from processing_core._threads import Event as ThreadEvent
 from processing_core._threads import ThreadLock as ThreadLock
 from processing_core._threads import ThreadRLock as ThreadRLock
 from processing_core._threads import own_methods as own_methods
@@ -231,6 +232,7 @@ __all__ = [
     "ScopeGuard",
     "Semaphore",
     "TaskQueue",
+    "ThreadEvent",
     "ThreadLock",
     "ThreadRLock",
     "SpawnContext",

@@ -7,11 +7,14 @@ pool's background thread, so that none keeps results from others.
 from __future__ import annotations
 
 import concurrent.futures
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future as Future
-from concurrent.futures._base import CANCELLED
+from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED
+from functools import partial
 
 from processing_core.annotations import Any, TypeVar
+from processing_core.lowlevel import ScopeGuard, ThreadEvent, ThreadRLock
 from processing_pool._engine.engine import Engine
 from processing_pool._errors import TaskCancelled
 from processing_pool._jobs.result import AsyncResult
@@ -20,6 +23,10 @@ from processing_pool._options import Options
 __all__ = ["Future", "submitted"]
 
 R = TypeVar("R")
+
+DONE = (FINISHED, CANCELLED_AND_NOTIFIED, CANCELLED)
+LONGEST_HOLD = 10.0
+"""Seconds after which whoever holds a future is taken to hold it for ever."""
 
 
 class _Result(AsyncResult[R]):
@@ -31,83 +38,148 @@ class _Result(AsyncResult[R]):
         super().__init__(engine, pool, task, options)
         self.future: _Future[R] | None = future
 
-    def _calls_back(self, ok: bool) -> bool:
-        future = self.future
-        return future is not None and future.has_callbacks
-
     def _finish(self, ok: bool, value: Any) -> None:
         future = self.future
-        if future is not None:
-            future.resolve(ok, value)  # first: what is interrupted is done again as long as there is no outcome
-        self.publish(ok, value)
-
-    def publish(self, ok: bool, value: Any) -> None:
-        """Wake the threads that wait for the future.  Called also by the future, before its callbacks run."""
+        if future is not None and not future.set_outcome(ok, value):
+            self._owner.call_back(future)  # before there is an outcome: what is interrupted until then is done again
         super()._finish(ok, value)
         self.future = None  # so that they do not keep each other, and what may be large
         self._owner.notify(self)
 
+    @property
+    def outcome(self) -> tuple[bool, Any] | None:
+        """Whether there is a result, and the result or the error."""
+        return self._outcome
+
+
+class _Condition(ThreadRLock):
+    """In place of a future's condition: nothing waits for it, for those that wait for the future wait for its task."""
+
+    def notify_all(self) -> None:
+        """Do nothing."""
+
+
+class _Waiters(list[Any]):
+    """Those that :func:`concurrent.futures.wait` and `as_completed` wait with.
+
+    Their event and lock are replaced by such as an exception of a signal handler leaves usable: a thread of the pool's
+    that tells them of a future would wait for ever.
+    """
+
+    def append(self, waiter: Any) -> None:
+        if isinstance(getattr(waiter, "event", None), threading.Event):
+            waiter.event = ThreadEvent()
+            if hasattr(waiter, "lock"):
+                waiter.lock = ThreadRLock()
+        super().append(waiter)
+
 
 class _Future(Future[R]):
-    """A future whose task can be stopped; a thread that waits for it collects."""
+    """A future whose task can be stopped; a thread that waits for it collects.
+
+    The thread that collects may be the main thread, and be interrupted anywhere: all that it does here can be done
+    again. The pool's background thread does what cannot.
+    """
 
     def __init__(self, engine: Engine, pool: object, task: Any, options: Options) -> None:
         super().__init__()
-        self.has_callbacks = False
+        self._condition: Any = _Condition()
+        self._waiters: list[Any] = _Waiters()
         self.of: _Result[R] = _Result(engine, pool, task, options, self)
         self._engine = engine
+        self._told = False
 
-    def resolve(self, ok: bool, value: Any) -> None:
-        """The outcome is known.  Several threads may say so at once; an interrupted call is done again."""
+    def set_outcome(self, ok: bool, value: Any) -> bool:
+        """The outcome is known.  Does not wait.
+
+        :return: ``False`` if `run_callback` is to be called: others must be told, or another thread is at the future.
+        """
+        with ScopeGuard(partial(self._condition.acquire, False), self._condition.release) as is_free:
+            if is_free:
+                self._set(ok, value)
+                return not (self._waiters or self._done_callbacks)
+        return False
+
+    def _set(self, ok: bool, value: Any) -> None:
+        if self._state in DONE:
+            return
+        if ok:
+            self._result = value
+        elif not isinstance(value, TaskCancelled):
+            self._exception = value
+        else:
+            self._state = CANCELLED_AND_NOTIFIED
+            return
+        self._state = FINISHED
+
+    def run_callback(self) -> None:
+        """In the background thread: tell the threads that wait for several futures, and call the callbacks."""
+        if self._condition.acquire(False):
+            self._tell(held=True)
+        else:  # perhaps for ever, by a thread that a signal handler interrupted in `concurrent.futures.wait`
+            self._engine.callback_thread.run_aside(self._wait_and_tell)
+
+    def _wait_and_tell(self) -> None:
+        self._tell(held=self._condition.acquire(True, LONGEST_HOLD))
+
+    def _tell(self, held: bool) -> None:
         try:
-            if ok:
-                self.set_result(value)
-            elif not isinstance(value, TaskCancelled):
-                self.set_exception(value)
-            elif super().cancel():
-                self._notify_cancelled()
-        except concurrent.futures.InvalidStateError:
-            pass  # another thread has just said the same
-
-    def _notify_cancelled(self) -> None:
-        """Wake the threads that wait for several futures; exactly once."""
-        with self._condition:
-            if self._state == CANCELLED:
-                self.set_running_or_notify_cancel()
+            if self._told:
+                return
+            self._told = True
+            assert self.of.decided is not None
+            self._set(*self.of.decided)
+            for waiter in self._waiters:
+                _tell_waiter(waiter, self)
+        finally:
+            if held:
+                self._condition.release()
+        self._invoke_callbacks()  # type: ignore[attr-defined]
 
     def cancel(self) -> bool:
         return self.cancelled() or (self.of.cancel() and (self.cancelled() or not self.done()))
+
+    def cancelled(self) -> bool:
+        return self.of.cancelled() or self._state in (CANCELLED, CANCELLED_AND_NOTIFIED)
+
+    def done(self) -> bool:
+        return self.of.ready() or self._state in DONE
 
     def running(self) -> bool:
         return not self.done() and self._engine.is_running(self.of)
 
     def result(self, timeout: float | None = None) -> R:
-        self._collect(timeout)
-        error: BaseException | None = self._exception
+        error = self.exception(timeout)
         try:
             if error is not None:  # also if it is false, which older interpreters take for none
                 raise error
-            return super().result(0 if timeout is not None else None)
+            outcome = self.of.outcome
+            result: R = self._result if outcome is None else outcome[1]
+            return result
         finally:
             del self, error  # otherwise they and the traceback with this frame would keep each other
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        self._collect(timeout)
-        return super().exception(0 if timeout is not None else None)
-
-    def add_done_callback(self, fn: Callable[[Future[R]], object]) -> None:
-        self.has_callbacks = True
-        super().add_done_callback(fn)
-
-    def _invoke_callbacks(self) -> None:
-        """Called once there is an outcome: a thread that waits for it need not wait for the callbacks."""
-        if self.has_callbacks and (outcome := self.of.decided) is not None:
-            self.of.publish(*outcome)
-        super()._invoke_callbacks()  # type: ignore[misc]
-
-    def _collect(self, timeout: float | None) -> None:
         if not self.done():
             self.of.wait(timeout)
+        if self.cancelled():
+            raise concurrent.futures.CancelledError
+        outcome = self.of.outcome
+        if outcome is not None:
+            return None if outcome[0] else outcome[1]
+        if self._state in DONE:  # set by another
+            return self._exception
+        raise concurrent.futures.TimeoutError
+
+
+def _tell_waiter(waiter: Any, future: _Future[Any]) -> None:
+    """As :mod:`concurrent.futures` does."""
+    if future._state != FINISHED:
+        waiter.add_cancelled(future)
+    elif future._exception is not None:
+        waiter.add_exception(future)
+    else:
+        waiter.add_result(future)
 
 
 _Future.__name__ = _Future.__qualname__ = "Future"  # for reprs

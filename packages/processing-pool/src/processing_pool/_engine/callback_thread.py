@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -16,6 +17,9 @@ from processing_core.lowlevel import BinarySemaphore, DaemonThread, ThreadRLock,
 from processing_pool._engine.collector import Collector, Target
 
 __all__ = ["CallbackThread"]
+
+LONGEST_ASIDE = 1.0
+"""Seconds that an end waits for callbacks that run aside."""
 
 
 class WithCallback(Protocol):
@@ -39,6 +43,7 @@ class CallbackThread(Target):
         self._start_guard = ThreadRLock()  # guards _thread
         self._gate = BinarySemaphore()  # its permit is a hint
         self._callbacks: deque[WithCallback] = deque()
+        self._aside: list[threading.Thread] = []  # changed by the thread alone, or the one that joins it
         self._stopped = False
 
     def is_ready(self) -> bool:
@@ -82,7 +87,16 @@ class CallbackThread(Target):
         if thread is not None:
             thread.join()
         self._run_callbacks()
+        deadline = time.monotonic() + LONGEST_ASIDE
+        for thread in self._aside:
+            thread.join(max(0.0, deadline - time.monotonic()))
         return True
+
+    def run_aside(self, function: Callable[[], object]) -> None:
+        """Run what may block for ever in a thread of its own."""
+        thread = DaemonThread(function, name="processing pool's callback")
+        self._aside = [*filter(threading.Thread.is_alive, self._aside), thread]
+        thread.start()
 
     def _run(self) -> None:
         with self._start_guard:

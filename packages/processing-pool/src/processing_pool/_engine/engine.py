@@ -16,7 +16,7 @@ from collections.abc import Callable
 from processing_core import ClosedError, StateError
 from processing_core.annotations import TYPE_CHECKING, Any
 from processing_core.lowlevel import ThreadRLock, at_exit, caused_by, has_loop
-from processing_pool._engine.callback_thread import CallbackThread
+from processing_pool._engine.callback_thread import CallbackThread, WithCallback
 from processing_pool._engine.collector import Collector, Target
 from processing_pool._engine.job_table import JobTable
 from processing_pool._errors import PoolBroken, TaskCancelled
@@ -207,7 +207,7 @@ class Engine:
         """As :meth:`Collector.notify`."""
         self.collector.notify(target)
 
-    def call_back(self, result: AsyncResult[Any]) -> None:
+    def call_back(self, result: WithCallback) -> None:
         """Run a result's callback in the callback thread."""
         self.callback_thread.call(result)
 
