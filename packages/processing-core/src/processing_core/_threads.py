@@ -19,7 +19,6 @@ import _thread
 import sys
 import threading
 from contextlib import suppress
-from contextvars import Context, copy_context
 from operator import attrgetter
 from types import FunctionType
 
@@ -30,6 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["BinarySemaphore", "DaemonThread", "Delegated", "Event", "ThreadLock", "ThreadRLock", "own_methods"]
+
+if sys.version_info >= (3, 14):
+    import contextvars
 
 C = TypeVar("C", bound=type)
 
@@ -95,13 +97,13 @@ class Event:
 
         :param timeout: seconds; ``None`` waits for ever.
         """
-        if self._is_set:
+        if self.is_set():
             return True
         waiter = threading.Lock()
         waiter.acquire()
         try:
             self._waiters.append(waiter)
-            return self._is_set or waiter.acquire(True, -1 if timeout is None else max(0.0, timeout))
+            return self.is_set() or waiter.acquire(True, -1 if timeout is None else max(0.0, timeout))
         finally:
             with suppress(ValueError):  # it was interrupted before it was listed
                 self._waiters.remove(waiter)
@@ -162,7 +164,7 @@ def _beginning_of(thread: Any) -> tuple[Callable[..., object], tuple[Any, ...], 
     module: Any = threading
     if sys.version_info >= (3, 14):
         if thread._context is None:
-            thread._context = copy_context() if sys.flags.thread_inherit_context else Context()
+            thread._context = contextvars.copy_context() if sys.flags.thread_inherit_context else contextvars.Context()
         return module._start_joinable_thread, (), {"handle": thread._os_thread_handle, "daemon": True}
     if sys.version_info >= (3, 13):
         return module._start_joinable_thread, (), {"handle": thread._handle, "daemon": True}

@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 DONE = (FINISHED, CANCELLED_AND_NOTIFIED, CANCELLED)
 LONGEST_HOLD = 10.0
-"""Seconds after which whoever holds a future is taken to hold it for ever."""
+"""Seconds after which the thread that holds a future is taken to hold it for ever."""
 
 
 class _Result(AsyncResult[R]):
@@ -52,7 +52,7 @@ class _Result(AsyncResult[R]):
         return self._outcome
 
 
-class _Condition(ThreadRLock):
+class _Condition(ThreadRLock):  # type: ignore[misc]  # final only for the checkers
     """In place of a future's condition: nothing waits for it, for those that wait for the future wait for its task."""
 
     def notify_all(self) -> None:
@@ -97,7 +97,7 @@ class _Future(Future[R]):
         with ScopeGuard(partial(self._condition.acquire, False), self._condition.release) as is_free:
             if is_free:
                 self._set(ok, value)
-                return not (self._waiters or self._done_callbacks)
+                return not (self._waiters or self._done_callbacks)  # type: ignore[attr-defined]
         return False
 
     def _set(self, ok: bool, value: Any) -> None:
@@ -154,8 +154,8 @@ class _Future(Future[R]):
             if error is not None:  # also if it is false, which older interpreters take for none
                 raise error
             outcome = self.of.outcome
-            result: R = self._result if outcome is None else outcome[1]
-            return result
+            result: Any = self._result if outcome is None else outcome[1]
+            return result  # type: ignore[no-any-return]
         finally:
             del self, error  # otherwise they and the traceback with this frame would keep each other
 

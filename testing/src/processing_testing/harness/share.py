@@ -21,7 +21,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect what is in another part, unless it is marked as in every one."""
     part, parts = config.getoption("--share")
-    chosen, others = [], []
+    chosen: list[pytest.Item] = []
+    others: list[pytest.Item] = []
     for item in items:
         is_in = part_of(item.nodeid, parts) == part or item.get_closest_marker("every_part") is not None
         (chosen if is_in else others).append(item)
