@@ -81,10 +81,20 @@ static void write_name(char *to, size_t room)
     PyErr_Clear();
 }
 
+/* CPython 3.11 makes objects in there while it holds a lock of its own, and what the collector, which that may start,
+ * then finalizes may want the lock or the GIL: a deadlock (python/cpython#106883). */
+static PyObject *current_frames(void)
+{
+    PyObject *function = PySys_GetObject("_current_frames");
+    bool collects = PyGC_Disable();
+    PyObject *frames = function ? PyObject_CallNoArgs(function) : NULL;
+    if (collects) PyGC_Enable();
+    return frames;
+}
+
 static uint64_t count_threads(void)
 {
-    PyObject *function = PySys_GetObject("_current_frames"), *frames = NULL;
-    if (function) frames = PyObject_CallNoArgs(function);
+    PyObject *frames = current_frames();
     uint64_t n = frames && PyDict_Check(frames) ? (uint64_t)PyDict_Size(frames) : UINT32_MAX;
     Py_XDECREF(frames);
     PyErr_Clear();
