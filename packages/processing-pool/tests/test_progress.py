@@ -246,10 +246,11 @@ class TestThreads:
     """A map that is over soon is drawn by the thread that called it."""
 
     PROGRAM = """
-import sys, threading, time, processing_pool
+import sys, time, processing_pool
+from processing_core.lowlevel import DaemonThread
 started = []
-start = threading.Thread.start
-threading.Thread.start = lambda thread: (started.append(thread.name), start(thread))
+start = DaemonThread.start
+DaemonThread.start = lambda thread: (started.append(thread.name), start(thread))
 if __name__ == "__main__":
     with processing_pool.Pool(1, context="fork") as pool:
         pool.map({function}, {items}, progress="m")

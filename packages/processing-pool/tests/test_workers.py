@@ -27,12 +27,13 @@ def path(tmp_path: Path) -> str:
 def test_closing_an_idle_pool_needs_no_thread(context: BaseContext, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that may have no more threads, for want of memory say, must be able to end."""
 
-    def refuse(thread: threading.Thread) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise RuntimeError("can't start new thread")
 
     pool, executor = Pool(1, context=context), ProcessPoolExecutor(1, context)
     assert (pool.apply(abs, (-1,)), executor.submit(abs, -2).result(30)) == (1, 2)
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    for name in ("_start_new_thread", "_start_joinable_thread"):
+        monkeypatch.setattr(threading, name, refuse, raising=False)
     pool.close()
     pool.join()
     executor.shutdown()
