@@ -81,6 +81,18 @@ static void write_name(char *to, size_t room)
     PyErr_Clear();
 }
 
+#ifdef Py_GIL_DISABLED
+/* Not the number of frames, which all threads are stopped for: a child that is forked while a thread is about to stop the
+ * others has their lock, and nothing that unlocks it. Threads that a library has made are not counted. */
+static uint64_t threads_of_python(void)
+{
+    PyObject *module = PyImport_ImportModule("_thread");
+    PyObject *count = module ? PyObject_CallMethod(module, "_count", NULL) : NULL;
+    uint64_t n = count && PyLong_Check(count) ? PyLong_AsUnsignedLongLong(count) + 1 : UINT32_MAX; /* the main thread */
+    Py_XDECREF(module), Py_XDECREF(count);
+    return n;
+}
+#else
 /* CPython 3.11 makes objects in there while it holds a lock of its own, and what the collector, which that may start,
  * then finalizes may want the lock or the GIL: a deadlock (python/cpython#106883). */
 static PyObject *current_frames(void)
@@ -92,13 +104,19 @@ static PyObject *current_frames(void)
     return frames;
 }
 
-static uint64_t count_threads(void)
+static uint64_t threads_of_python(void)
 {
     PyObject *frames = current_frames();
     uint64_t n = frames && PyDict_Check(frames) ? (uint64_t)PyDict_Size(frames) : UINT32_MAX;
     Py_XDECREF(frames);
+    return n;
+}
+#endif
+
+static uint64_t count_threads(void)
+{
+    uint64_t n = threads_of_python(), idle = load_relaxed(&idle_threads);
     PyErr_Clear();
-    uint64_t idle = load_relaxed(&idle_threads);
     return n > idle ? n - idle : 0;
 }
 
