@@ -147,6 +147,85 @@ class TestDaemonThread:
             thread.start()
 
 
+class TestThreadPool:
+    @pytest.mark.attack
+    @pytest.mark.parametrize("use", ["map", "imap", "callbacks"])
+    def test_interrupts_block_no_thread(self, use: str, rounds: Callable[[int, int], int]) -> None:
+        def callbacks() -> None:
+            calls = [pool.apply_async(abs, (i,), callback=[].append) for i in range(30)]
+            assert [call.get(30) for call in calls] == [*range(30)]
+
+        with dummy.Pool(2) as pool:
+            uses: dict[str, Callable[[], object]] = {
+                "map": lambda: pool.map(abs, range(200), 1),
+                "imap": lambda: list(pool.imap(abs, range(100))),
+                "callbacks": callbacks,
+            }
+            with interrupted_repeatedly() as until_interrupted:
+                for _ in range(rounds(300, 3_000)):
+                    until_interrupted(uses[use])
+            for again in uses.values():
+                again()
+            pool.close()
+            pool.join()
+
+
+class TestThreadCondition:
+    def test_a_thread_that_waits_is_notified(self) -> None:
+        condition = lowlevel.ThreadCondition()
+        woken: list[bool] = []
+        waits = threading.Semaphore(0)
+
+        def wait() -> None:
+            with condition, condition:
+                waits.release()
+                woken.append(condition.wait(20))
+
+        threads = [threading.Thread(target=wait) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for _ in threads:
+            waits.acquire()
+        with condition:
+            condition.notify()
+            condition.notify_all()
+        for thread in threads:
+            thread.join()
+        assert woken == [True] * 3
+        with condition:
+            assert not condition.wait(0.001)
+        with pytest.raises(RuntimeError):
+            condition.wait()
+
+    def test_an_interrupted_wait_leaves_it_free(self, rounds: Callable[[int, int], int]) -> None:
+        condition = lowlevel.ThreadCondition()
+
+        def wait() -> None:
+            with condition:
+                condition.wait(0.0001)
+
+        with interrupted_repeatedly() as until_interrupted:
+            for _ in range(rounds(200, 3_000)):
+                until_interrupted(wait)
+                assert not is_acquired(condition)
+        assert not condition._waiters
+
+
+class TestThreadEvent:
+    def test_set_wakes_and_clear_does_not(self) -> None:
+        event = lowlevel.ThreadEvent()
+        assert not event.wait(0.001)
+        threads = [threading.Thread(target=event.wait) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        event.set()
+        for thread in threads:
+            thread.join()
+        assert event.is_set() and event.wait()
+        event.clear()
+        assert not event.is_set() and not event.wait(0)
+
+
 class TestBinarySemaphore:
     def test_a_release_is_remembered_once(self) -> None:
         permit = lowlevel.BinarySemaphore()

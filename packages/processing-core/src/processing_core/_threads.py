@@ -19,6 +19,7 @@ import _thread
 import sys
 import threading
 from contextlib import suppress
+from itertools import starmap
 from operator import attrgetter
 from types import FunctionType
 
@@ -28,7 +29,16 @@ from processing_core.annotations import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BinarySemaphore", "DaemonThread", "Delegated", "Event", "ThreadLock", "ThreadRLock", "own_methods"]
+__all__ = [
+    "BinarySemaphore",
+    "Condition",
+    "DaemonThread",
+    "Delegated",
+    "Event",
+    "ThreadLock",
+    "ThreadRLock",
+    "own_methods",
+]
 
 if sys.version_info >= (3, 14):
     import contextvars
@@ -52,12 +62,17 @@ class Delegated:
         return getattr(self._other(obj), self._method)(*args)
 
 
+def _held_lock() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 class BinarySemaphore:
     """One permit or none, none at first: `release` is a hint that a thread should look, however often it was given."""
 
     def __init__(self) -> None:
-        lock = threading.Lock()
-        lock.acquire()
+        lock = _held_lock()
         self.acquire: Callable[..., bool] = lock.acquire
         """Wait for the permit, and take it; as that of `threading.Lock`."""
         self._release = lock.release
@@ -99,8 +114,7 @@ class Event:
         """
         if self.is_set():
             return True
-        waiter = threading.Lock()
-        waiter.acquire()
+        waiter = _held_lock()
         try:
             self._waiters.append(waiter)
             return self.is_set() or waiter.acquire(True, -1 if timeout is None else max(0.0, timeout))
@@ -218,3 +232,39 @@ else:
         if enter is not None and not isinstance(enter, FunctionType):
             cls.__enter__ = entering(enter)
         return cls
+
+
+class Condition(ThreadRLock):  # type: ignore[misc]  # final only for the checkers
+    """A `threading.Condition`, which is its own lock."""
+
+    _waiters: list[threading.Lock] | None = None  # of threads that wait; changed by the thread that holds this
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Release it, wait until it is notified, and acquire it again; return whether it was notified in time.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        """
+        waiter, saved = _held_lock(), []
+        if self._waiters is None:
+            self._waiters = []
+        try:
+            self._waiters.append(waiter)
+            saved.extend(starmap(self._release_save, ((),)))  # in one call, behind which a signal handler may raise
+            return waiter.acquire(True, -1 if timeout is None else max(0.0, timeout))
+        finally:
+            if saved:
+                self._acquire_restore(saved[0])
+            with suppress(ValueError):  # it was notified, or interrupted before it was listed
+                self._waiters.remove(waiter)
+
+    def notify(self, n: int = 1) -> None:
+        """Wake ``n`` of the threads that wait.  Does not block."""
+        if self._waiters:
+            for waiter in self._waiters[:n]:
+                waiter.release()
+            del self._waiters[:n]
+
+    def notify_all(self) -> None:
+        """Wake all threads that wait.  Does not block."""
+        if self._waiters:
+            self.notify(len(self._waiters))

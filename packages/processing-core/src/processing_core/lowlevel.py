@@ -152,6 +152,7 @@ from processing_core._start._default import set_usual_start_method as set_usual_
 from processing_core._start._settings import preload_own as preload_own
 from processing_core._start._settings import set_child_setup as set_child_setup
 from processing_core._threads import BinarySemaphore as BinarySemaphore
+from processing_core._threads import Condition as ThreadCondition
 from processing_core._threads import DaemonThread as DaemonThread
 from processing_core._threads import Delegated as Delegated
 from processing_core._threads import Event as ThreadEvent
@@ -169,6 +170,7 @@ if TYPE_CHECKING:
     from processing_core._event_loop.waiter import LoopWaiter as LoopWaiter
     from processing_core._event_loop.watch import LoopAlarm as LoopAlarm
     from processing_core._event_loop.watch import LoopWatch as LoopWatch
+    from processing_core._thread_futures import ThreadFuture as ThreadFuture
 
 if sys.platform == "win32":
     from processing_core._platform._windows_poller import is_socket as is_socket
@@ -232,7 +234,9 @@ __all__ = [
     "ScopeGuard",
     "Semaphore",
     "TaskQueue",
+    "ThreadCondition",
     "ThreadEvent",
+    "ThreadFuture",
     "ThreadLock",
     "ThreadRLock",
     "SpawnContext",
@@ -324,14 +328,15 @@ __all__ = [
     "yield_processor",
 ]
 
-_OF_EVENT_LOOPS = {
-    "BodyScope": "scope",
-    "CoroutineTask": "coroutine",
-    "LoopAlarm": "watch",
-    "LoopWaiter": "waiter",
-    "LoopWatch": "watch",
+_RARE = {
+    "BodyScope": "_event_loop.scope",
+    "CoroutineTask": "_event_loop.coroutine",
+    "LoopAlarm": "_event_loop.watch",
+    "LoopWaiter": "_event_loop.waiter",
+    "LoopWatch": "_event_loop.watch",
+    "ThreadFuture": "_thread_futures",
 }
-"""What only programs with event loops need: its module."""
+"""What only programs with event loops need, or with futures: its module."""
 
 _EARLIER_NAMES = {
     "Ear": "Observer",
@@ -347,10 +352,10 @@ if not TYPE_CHECKING:  # a checker would take it for any name
 
     def __getattr__(name: str) -> object:
         """What few programs need, and what had another name in earlier versions."""
-        if name in _OF_EVENT_LOOPS:
+        if name in _RARE:
             from importlib import import_module
 
-            module = import_module(f"processing_core._event_loop.{_OF_EVENT_LOOPS[name]}")
+            module = import_module(f"processing_core.{_RARE[name]}")
             globals()[name] = getattr(module, name)
             return globals()[name]
         if name in _EARLIER_NAMES:

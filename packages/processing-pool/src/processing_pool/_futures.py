@@ -7,14 +7,13 @@ pool's background thread, so that none keeps results from others.
 from __future__ import annotations
 
 import concurrent.futures
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future as Future
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED
 from functools import partial
 
 from processing_core.annotations import Any, TypeVar
-from processing_core.lowlevel import ScopeGuard, ThreadEvent, ThreadRLock
+from processing_core.lowlevel import ScopeGuard, ThreadFuture, ThreadRLock
 from processing_pool._engine.engine import Engine
 from processing_pool._errors import TaskCancelled
 from processing_pool._jobs.result import AsyncResult
@@ -59,22 +58,7 @@ class _Condition(ThreadRLock):  # type: ignore[misc]  # final only for the check
         """Do nothing."""
 
 
-class _Waiters(list[Any]):
-    """Those that :func:`concurrent.futures.wait` and `as_completed` wait with.
-
-    Their event and lock are replaced by such as an exception of a signal handler leaves usable: a thread of the pool's
-    that tells them of a future would wait for ever.
-    """
-
-    def append(self, waiter: Any) -> None:
-        if isinstance(getattr(waiter, "event", None), threading.Event):
-            waiter.event = ThreadEvent()
-            if hasattr(waiter, "lock"):
-                waiter.lock = ThreadRLock()
-        super().append(waiter)
-
-
-class _Future(Future[R]):
+class _Future(ThreadFuture[R]):
     """A future whose task can be stopped; a thread that waits for it collects.
 
     The thread that collects may be the main thread, and be interrupted anywhere: all that it does here can be done
@@ -83,8 +67,7 @@ class _Future(Future[R]):
 
     def __init__(self, engine: Engine, pool: object, task: Any, options: Options) -> None:
         super().__init__()
-        self._condition: Any = _Condition()
-        self._waiters: list[Any] = _Waiters()
+        self._condition = _Condition()
         self.of: _Result[R] = _Result(engine, pool, task, options, self)
         self._engine = engine
         self._told = False

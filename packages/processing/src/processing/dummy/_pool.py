@@ -15,6 +15,7 @@ from threading import Thread
 from processing.dummy._results import AsyncResult, Callback, ErrorCallback, IMapIterator, together, when_done
 from processing.dummy._threads import DaemonThreads
 from processing_core.annotations import Any, Literal, NoReturn, ParamSpec, Self, TypeVar, overload
+from processing_core.lowlevel import ThreadFuture
 from processing_pool import Pool
 from processing_pool.pool import CLOSE, RUN, TERMINATE
 
@@ -333,7 +334,7 @@ class ThreadPool:
             try:
                 chunk = list(islice(items, chunksize))
             except Exception as error:  # the iterable's own, which is raised in its turn
-                failed: Future[R] = Future()
+                failed: Future[R] = ThreadFuture()
                 failed.set_exception(error)
                 yield failed
                 return

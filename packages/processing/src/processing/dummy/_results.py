@@ -5,13 +5,13 @@ from __future__ import annotations
 import collections
 import itertools
 import queue
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, Future, wait
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as _NotYet
 
 from processing_core import ClosedError, TimeoutError
 from processing_core.annotations import Any, Generic, Self, TypeVar
+from processing_core.lowlevel import ThreadFuture, ThreadLock
 from processing_pool import AsyncResult as _AsyncResult
 from processing_pool import IMapIterator as _IMapIterator
 from processing_pool import TaskCancelled
@@ -48,7 +48,7 @@ class AsyncResult(Generic[R]):
         error_callback: ErrorCallback = None,
         tasks: Sequence[Future[Any]] | None = None,
     ) -> None:
-        self._future: Future[R] = Future()
+        self._future: Future[R] = ThreadFuture()
         self._callback, self._error_callback = callback, error_callback
         self._tasks = [future] if tasks is None else tasks
         self._was_cancelled = False
@@ -77,7 +77,7 @@ class AsyncResult(Generic[R]):
 
         :param timeout: seconds; ``None`` waits for ever.
         """
-        wait([self._future], timeout)
+        is_done_in(self._future, timeout)
 
     def cancel(self) -> bool:
         """Let what has not begun not begin; a thread that runs cannot be stopped.  Does not block.
@@ -155,7 +155,7 @@ class IMapIterator(Generic[R]):
     def __init__(self, futures: Iterator[Future[R]], window: int, ordered: bool) -> None:
         self._futures: Iterator[Future[R]] | None = futures  # None: all of them are under way, or done
         self._ordered = ordered
-        self._guard = threading.Lock()  # guards pulling from `_futures`
+        self._guard = ThreadLock()  # guards pulling from `_futures`
         self._due: collections.deque[Future[R]] = collections.deque()  # in order
         self._done: queue.SimpleQueue[Future[R]] = queue.SimpleQueue()
         self._under_way = self._given = 0
@@ -194,8 +194,7 @@ class IMapIterator(Generic[R]):
         return future.result()
 
     def _next_in_order(self, timeout: float | None) -> Future[R]:
-        done, _ = wait([self._due[0]], timeout)
-        if not done:
+        if not is_done_in(self._due[0], timeout):
             raise _NotYet
         return self._due.popleft()
 
@@ -233,11 +232,22 @@ class IMapIterator(Generic[R]):
         return True
 
 
+def is_done_in(future: Future[Any], timeout: float | None) -> bool:
+    """Wait until a future is done; return whether it was, in time."""
+    try:
+        future.exception(timeout)
+    except CancelledError:
+        pass
+    except _NotYet:
+        return False
+    return True
+
+
 def together(futures: list[Future[R]], return_exceptions: bool) -> Future[Any]:
     """A future of all results, which is done when all futures are."""
-    whole: Future[list[Any]] = Future()
+    whole: Future[list[Any]] = ThreadFuture()
     left = itertools.count(len(futures) - 1, -1)
-    guard = threading.Lock()  # guards `left`
+    guard = ThreadLock()  # guards `left`
 
     def finish(_: object) -> None:
         with guard:

@@ -15,7 +15,7 @@ from concurrent.futures import Executor, Future
 from concurrent.futures.thread import BrokenThreadPool
 
 from processing_core.annotations import Any, NamedTuple, ParamSpec, TypeVar
-from processing_core.lowlevel import DaemonThread, ThreadLock, at_exit
+from processing_core.lowlevel import DaemonThread, ThreadFuture, ThreadLock, at_exit
 
 __all__ = ["DaemonThreads"]
 
@@ -108,7 +108,7 @@ class DaemonThreads(Executor):
 
         :raises RuntimeError: if it was shut down, or an initializer has raised.
         """
-        future: Future[R] = Future()
+        future: Future[R] = ThreadFuture()
         with self._guard:
             if self._shared.broken is not None:
                 raise self._shared.refusal()
