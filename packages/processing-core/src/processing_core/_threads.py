@@ -244,16 +244,17 @@ class Condition(ThreadRLock):  # type: ignore[misc]  # final only for the checke
 
         :param timeout: seconds; ``None`` waits for ever.
         """
-        waiter, saved = _held_lock(), []
+        waiter = _held_lock()
+        saved: list[Any] = []
         if self._waiters is None:
             self._waiters = []
         try:
             self._waiters.append(waiter)
-            saved.extend(starmap(self._release_save, ((),)))  # in one call, behind which a signal handler may raise
+            saved.extend(starmap(self._release_save, ((),)))  # type: ignore[attr-defined]  # in one call
             return waiter.acquire(True, -1 if timeout is None else max(0.0, timeout))
         finally:
             if saved:
-                self._acquire_restore(saved[0])
+                self._acquire_restore(saved[0])  # type: ignore[attr-defined]
             with suppress(ValueError):  # it was notified, or interrupted before it was listed
                 self._waiters.remove(waiter)
 
