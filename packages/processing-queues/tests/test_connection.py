@@ -22,7 +22,7 @@ from processing_testing.children import connections
 from processing_testing.children import functions as children
 from processing_testing.children.interrupting import interrupts, signals
 from processing_testing.harness import leaks
-from processing_testing.harness.mechanisms import needs_alarms
+from processing_testing.harness.mechanisms import needs_alarms, needs_local_sockets
 
 SIZES = [0, 1, 3, 4, 5, 8, 255, 65_535, 65_536, 1_000_001]
 
@@ -246,13 +246,19 @@ class TestClose:
             connection.close()
             assert raw.recv(1) == b""
 
+    @pytest.mark.parametrize(
+        "pipe", [*PIPES, "system_pipe", pytest.param("sockets", marks=needs_local_sockets)], indirect=True
+    )
     def test_of_the_reader_breaks_the_writer(self, pipe: Both) -> None:
         receiver, sender = pipe
         receiver.close()
         with pytest.raises(BrokenPipeError):
             sender.send(1)
 
-    @pytest.mark.parametrize(("make", "told"), [(Pipe, "^$"), (sockets, "did not read all")])
+    @pytest.mark.parametrize(
+        ("make", "told"),
+        [(Pipe, "^$"), pytest.param(sockets, "did not read all", marks=needs_local_sockets)],
+    )
     def test_with_messages_unread(self, make: Callable[[], Both], told: str) -> None:
         ours, theirs = make()
         theirs.send("last")

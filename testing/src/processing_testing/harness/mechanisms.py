@@ -26,6 +26,7 @@ __all__ = [
     "needs_doorbells_opened_again",
     "needs_forks",
     "needs_inspection",
+    "needs_local_sockets",
     "needs_mapped_files",
     "needs_memory_files",
     "needs_memory_opened_again",
@@ -50,6 +51,11 @@ needs_blocking_flags = pytest.mark.skipif(
 
 needs_descriptors_in_messages = pytest.mark.skipif(
     not hasattr(socket, "SCM_RIGHTS"), reason="the system's sockets carry no descriptors"
+)
+
+needs_local_sockets = pytest.mark.skipif(
+    not hasattr(socket, "AF_UNIX"),
+    reason="a pair of sockets is a connection of TCP here, which tells late that the other end was closed",
 )
 
 needs_signals_to_threads = pytest.mark.skipif(
