@@ -30,6 +30,8 @@ __all__ = [
     "needs_mapped_files",
     "needs_memory_files",
     "needs_memory_opened_again",
+    "needs_numbered_descriptors",
+    "needs_resource_limits",
     "needs_selectable_pipes",
     "needs_signals_to_threads",
 ]
@@ -51,6 +53,14 @@ needs_blocking_flags = pytest.mark.skipif(
 
 needs_descriptors_in_messages = pytest.mark.skipif(
     not hasattr(socket, "SCM_RIGHTS"), reason="the system's sockets carry no descriptors"
+)
+
+needs_resource_limits = pytest.mark.skipif(
+    find_spec("resource") is None, reason="the system has no limits of a process's resources"
+)
+
+needs_numbered_descriptors = pytest.mark.skipif(
+    find_spec("_posixsubprocess") is None, reason="on this system no program inherits a descriptor by its number"
 )
 
 needs_local_sockets = pytest.mark.skipif(
