@@ -33,6 +33,7 @@ __all__ = [
     "needs_numbered_descriptors",
     "needs_resource_limits",
     "needs_selectable_pipes",
+    "needs_signals_to_processes",
     "needs_signals_to_threads",
 ]
 
@@ -66,6 +67,10 @@ needs_numbered_descriptors = pytest.mark.skipif(
 needs_local_sockets = pytest.mark.skipif(
     not hasattr(socket, "AF_UNIX"),
     reason="a pair of sockets is a connection of TCP here, which tells late that the other end was closed",
+)
+
+needs_signals_to_processes = pytest.mark.skipif(
+    not hasattr(os, "killpg"), reason="on this system no signal can be sent to a process"
 )
 
 needs_signals_to_threads = pytest.mark.skipif(
