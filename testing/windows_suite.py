@@ -37,7 +37,15 @@ MAIN = """
 __declspec(dllimport) int Py_Main(int, wchar_t **);
 int wmain(int argc, wchar_t **argv) { return Py_Main(argc, argv); }
 """
+WRITES_INTO_FILE = """
+import subprocess, sys
+with open(sys.argv[1], "wb") as file:
+    command = [sys.executable, *sys.argv[2:]]
+    sys.exit(subprocess.call(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT))
+"""
 LIBRARY_MAIN = "int DllMainCRTStartup(void *a, unsigned b, void *c) { (void)a, (void)b, (void)c; return 1; }\n"
+_CONTROLS = re.compile(r"\x1b\[[^a-zA-Z]*[a-zA-Z]")
+"""What a console writes beside the text."""
 
 
 def zig(*arguments: str) -> None:
@@ -134,28 +142,33 @@ class Windows:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PROCESSING"))}
         self._environment = {**kept, **WINE, "WINEPREFIX": str(prefix), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    def run(self, *arguments: str, seconds: float = SECONDS, console: bool = False) -> tuple[bool, str]:
-        """Run Python; whether it succeeded, and what it wrote.
+    def run(self, *arguments: str, seconds: float = SECONDS, shown: bool = False) -> tuple[bool, str]:
+        """Run Python in a console; whether it succeeded, and what it wrote.
 
-        :param console: in a terminal, of which Wine makes a console.
+        :param shown: it writes into the console, and not into a file.
         """
-        command = [*self._command, *arguments]
-        begun = subprocess.Popen(
-            ["script", "-qec", shlex.join(command), os.devnull] if console else command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=self._environment,
-            cwd=ROOT,
-            start_new_session=True,
-        )
-        try:
-            written, _ = begun.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            self.end()
-            written, _ = begun.communicate()
-            return False, f"{written.decode(errors='replace')}\nnot done in {seconds:g} s\n"
-        return begun.returncode == 0, written.decode(errors="replace")
+        with tempfile.NamedTemporaryFile() as file:
+            command = [*self._command, *([] if shown else ["-c", WRITES_INTO_FILE, file.name]), *arguments]
+            # A terminal, of which Wine makes a console: without it each child would get a console of its own, whose
+            # host Wine starts as the child's child; that inherits what the child has, and no pipe of it ever ends.
+            begun = subprocess.Popen(
+                ["script", "-qec", shlex.join(command), os.devnull],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                cwd=ROOT,
+                start_new_session=True,
+            )
+            late = ""
+            try:
+                written, _ = begun.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                self.end()
+                written, _ = begun.communicate()
+                late = f"\nnot done in {seconds:g} s\n"
+            text = _CONTROLS.sub("", written.decode(errors="replace"))
+            return begun.returncode == 0 and not late, text + file.read().decode(errors="replace") + late
 
     def end(self) -> None:
         """End all programs of this Wine."""
@@ -186,10 +199,6 @@ class Selection:
         return ["-m", "pytest", "-q", "-p", "no:cacheprovider", *limit, file, *left, *self.options]
 
 
-_CONTROLS = re.compile(r"\x1b\[[^a-zA-Z]*[a-zA-Z]")
-"""What a console writes beside the text."""
-
-
 def _files_of(argument: str) -> list[str]:
     folder = ROOT / argument
     return sorted(str(f.relative_to(ROOT)) for f in folder.rglob("test_*.py")) if folder.is_dir() else [argument]
@@ -200,8 +209,8 @@ def try_version(windows: Windows, arguments: list[str]) -> bool:
     good, written = windows.run("-W", "error", "testing/smoke.py", "processing")
     print(written, end="", flush=True)
     if not arguments:
-        interrupted, written = windows.run("testing/windows_interrupts.py", console=True)
-        print(_CONTROLS.sub("", written), end="", flush=True)
+        interrupted, written = windows.run("testing/windows_interrupts.py", shown=True)
+        print(written, end="", flush=True)
         good = good and interrupted
     selection = Selection(arguments)
     for file in selection.files:

@@ -18,6 +18,7 @@ import pytest
 import processing
 from processing import dummy, util
 from processing_core import lowlevel
+from processing_testing.harness.mechanisms import needs_signals_to_threads
 from processing_testing.harness.signals_at_random import Interrupt, interrupted_repeatedly, is_acquired, times_left_held
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -47,12 +48,14 @@ class Late(Exception):
 SUBCLASSES = [processing.Lock, processing.RLock, processing.Semaphore, processing.Condition]
 
 
+@needs_signals_to_threads
 @pytest.mark.every_part
 @pytest.mark.parametrize("name", MAKERS)
 def test_no_lock_stays_acquired(name: str, rounds: Callable[[int, int], int]) -> None:
     assert times_left_held(MAKERS[name], is_acquired, rounds(60, 2_000)) == 0
 
 
+@needs_signals_to_threads
 @pytest.mark.every_part
 @pytest.mark.parametrize("base", SUBCLASSES)
 def test_of_a_subclass(base: type, rounds: Callable[[int, int], int]) -> None:
@@ -62,6 +65,7 @@ def test_of_a_subclass(base: type, rounds: Callable[[int, int], int]) -> None:
     assert times_left_held(Derived, is_acquired, rounds(60, 2_000)) == 0
 
 
+@needs_signals_to_threads
 @pytest.mark.every_part
 def test_a_scope_guard_ends_its_scope(rounds: Callable[[int, int], int]) -> None:
     lock = threading.RLock()
@@ -105,6 +109,7 @@ def test_the_methods_can_be_called(name: str) -> None:
 
 
 class TestDaemonThread:
+    @needs_signals_to_threads
     @pytest.mark.every_part
     @pytest.mark.parametrize("error", [Interrupt, Late])
     def test_each_one_that_was_begun_runs(self, rounds: Callable[[int, int], int], error: type[BaseException]) -> None:
@@ -148,6 +153,7 @@ class TestDaemonThread:
 
 
 class TestThreadPool:
+    @needs_signals_to_threads
     @pytest.mark.attack
     @pytest.mark.parametrize("use", ["map", "imap", "callbacks"])
     def test_interrupts_block_no_thread(self, use: str, rounds: Callable[[int, int], int]) -> None:
@@ -197,6 +203,7 @@ class TestThreadCondition:
         with pytest.raises(RuntimeError):
             condition.wait()
 
+    @needs_signals_to_threads
     def test_an_interrupted_wait_leaves_it_free(self, rounds: Callable[[int, int], int]) -> None:
         condition = lowlevel.ThreadCondition()
 

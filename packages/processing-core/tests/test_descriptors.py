@@ -18,7 +18,13 @@ import processing_core
 from processing_core.lowlevel import borrowed_socket
 from processing_testing.harness import scripts
 from processing_testing.harness.interruption_cases import Case, interrupt_everywhere
-from processing_testing.harness.mechanisms import needs_mapped_files, needs_memory_opened_again
+from processing_testing.harness.mechanisms import (
+    needs_forks,
+    needs_mapped_files,
+    needs_memory_opened_again,
+    needs_numbered_descriptors,
+    needs_resource_limits,
+)
 
 METHODS = processing_core.get_all_start_methods()
 STREAMS = [closed for n in range(4) for closed in itertools.combinations(range(3), n)]
@@ -56,6 +62,7 @@ CLOSED_STREAMS = """
 """
 
 
+@needs_numbered_descriptors
 @pytest.mark.parametrize("closed", STREAMS, ids=str)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_program_with_closed_streams(method: str, closed: tuple[int, ...], tmp_path: Path) -> None:
@@ -80,6 +87,7 @@ def test_a_program_with_closed_streams(method: str, closed: tuple[int, ...], tmp
         assert said.read() == b"fine"
 
 
+@needs_forks
 @needs_memory_opened_again
 @pytest.mark.parametrize("method", METHODS)
 def test_a_daemon_that_closes_everything(method: str, tmp_path: Path) -> None:
@@ -167,6 +175,7 @@ def test_a_program_that_closes_the_descriptors_of_its_children(method: str) -> N
     )
 
 
+@needs_numbered_descriptors
 @pytest.mark.parametrize("method", [method for method in METHODS if method != "forkserver"])  # whose server has one
 def test_a_program_that_cannot_open_its_memory_again(method: str) -> None:
     """Once it has closed the only descriptor, a start says so, and what is shared already works."""
@@ -199,6 +208,7 @@ def test_a_program_that_cannot_open_its_memory_again(method: str) -> None:
     )
 
 
+@needs_resource_limits
 @pytest.mark.parametrize("method", METHODS)
 def test_too_few_descriptors(method: str) -> None:
     """A start works, or raises an error with the limit; the next works when there are enough descriptors."""
@@ -306,13 +316,13 @@ def test_an_interrupt_does_not_close_the_descriptor_of_a_borrowed_socket() -> No
     """At whatever point: the socket object would close its owner's descriptor if it were dropped."""
     owner, other = socket.socketpair()
     with closing(owner), closing(other):
-        identity = os.fstat(owner.fileno()).st_ino
 
         def call() -> None:
             with borrowed_socket(owner.fileno()) as stream:
                 stream.getsockname()
 
         def check() -> None:
-            assert os.fstat(owner.fileno()).st_ino == identity
+            other.sendall(b"x")
+            assert owner.recv(1) == b"x"
 
         interrupt_everywhere(lambda: Case(call, check, least=5), 1000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import needs_forks
 
 CHILD = """
     import atexit, sys, threading
@@ -91,6 +92,7 @@ def test_a_child_waits_for_its_threads_and_runs_its_atexit_functions_before_its_
     assert scripts.run(CHILD, method).split() == ["thread", "atexit", "children", "below"]
 
 
+@needs_forks
 def test_what_a_program_registered_before_its_first_process_runs_when_its_children_have_ended() -> None:
     assert scripts.run(PARENT).splitlines() == ["registered after", "child", "registered before"]
 
@@ -99,6 +101,7 @@ def test_what_is_first_used_at_the_end_is_ended_too() -> None:
     assert scripts.run(AT_EXIT).split() == ["begun", "ended"]
 
 
+@needs_forks
 @pytest.mark.skipif("not __import__('os').path.exists('/dev/full')", reason="the system has no device that is full")
 def test_text_that_cannot_be_written_at_the_end_is_an_exit_code_and_odd_streams_are_none() -> None:
     assert scripts.run(STDOUT).split() == ["1", "0", "0"]

@@ -15,6 +15,7 @@ from processing_core import BaseContext, Process, RemoteException, RemoteTraceba
 from processing_testing.children import functions as children
 from processing_testing.children import odd
 from processing_testing.harness import leaks, scripts
+from processing_testing.harness.mechanisms import needs_selectable_pipes
 from processing_testing.harness.rendezvous import Rendezvous
 
 
@@ -94,6 +95,7 @@ class TestException:
             _ = process.exception
         assert processing_core.current_process().exception is None
 
+    @needs_selectable_pipes
     def test_is_there_when_the_sentinel_says_so(self, context: BaseContext, rendezvous: Rendezvous) -> None:
         process = context.Process(target=children.raise_after_release, args=(rendezvous.address,))
         process.start()

@@ -16,10 +16,16 @@ from processing_core import forkserver, lowlevel, popen, spawn
 from processing_testing.children import functions as children
 from processing_testing.children import killing
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import needs_forks
 from processing_testing.harness.rendezvous import Rendezvous
 
 WAYS = pytest.mark.parametrize(
-    ("cls", "method"), [(popen.PopenFork, "fork"), (popen.PopenForkServer, "forkserver"), (popen.PopenSpawn, "spawn")]
+    ("cls", "method"),
+    [
+        pytest.param(popen.PopenFork, "fork", marks=needs_forks),
+        pytest.param(popen.PopenForkServer, "forkserver", marks=needs_forks),
+        (popen.PopenSpawn, "spawn"),
+    ],
 )
 
 

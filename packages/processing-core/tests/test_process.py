@@ -18,6 +18,12 @@ from processing_core import BaseContext, ClosedError, Process, StateError, lowle
 from processing_testing.children import functions as children
 from processing_testing.children import killing
 from processing_testing.harness import leaks
+from processing_testing.harness.mechanisms import (
+    needs_forks,
+    needs_numbered_descriptors,
+    needs_selectable_pipes,
+    needs_signals_to_processes,
+)
 from processing_testing.harness.rendezvous import Rendezvous
 
 FORKED_WITH_THREADS = "ignore:This process .* is multi-threaded:DeprecationWarning"
@@ -258,8 +264,10 @@ class TestExitCode:
     def test_of_os_exit(self, context: BaseContext) -> None:
         assert ended(run(context, children.die_at_once, 9)) == 9
 
-    @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGUSR2])
-    def test_of_signals(self, context: BaseContext, signum: signal.Signals) -> None:
+    @needs_signals_to_processes
+    @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGUSR2"])
+    def test_of_signals(self, context: BaseContext, name: str) -> None:
+        signum = signal.Signals[name]
         process = run(context, children.die_by, signum)
         assert ended(process) == -signum
         assert f" stopped exitcode=-{signum.name}>" in repr(process)
@@ -277,12 +285,14 @@ class TestExitCode:
         process.kill()
         assert ended(process) == -killing.SIGKILL
 
+    @needs_signals_to_processes
     def test_sigterm_handler_runs(self, context: BaseContext, rendezvous: Rendezvous) -> None:
         process = run(context, children.handle_sigterm, rendezvous.address, 12)
         rendezvous.receive()
         process.terminate()
         assert ended(process) == 12
 
+    @needs_signals_to_processes
     def test_ctrl_c_is_a_keyboard_interrupt(self, context: BaseContext, rendezvous: Rendezvous) -> None:
         process = run(context, children.wait_for_interrupt, rendezvous.address)
         peer = rendezvous.accept()
@@ -290,6 +300,7 @@ class TestExitCode:
         assert peer.receive() == "KeyboardInterrupt"
         assert ended(process) == 1
 
+    @needs_selectable_pipes
     def test_sentinel(self, context: BaseContext, rendezvous: Rendezvous) -> None:
         process = context.Process(target=children.report_and_wait, args=(rendezvous.address,))
         with pytest.raises(ValueError, match="process not started"):
@@ -516,6 +527,7 @@ class TestMessages:
         assert errors.endswith("ValueError: does not load\n")
 
 
+@needs_forks
 class TestFork:
     def test_a_process_of_os_fork_is_a_member_without_our_children(self, rendezvous: Rendezvous) -> None:
         context = processing_core.get_context("spawn")
@@ -533,6 +545,7 @@ class TestFork:
         ended(process)
 
 
+@needs_numbered_descriptors
 class TestDescriptors:
     def test_none_is_inheritable(self, context: BaseContext, rendezvous: Rendezvous) -> None:
         before = set(os.listdir("/proc/self/fd"))

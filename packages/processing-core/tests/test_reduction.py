@@ -13,10 +13,17 @@ import processing_core
 import processing_core.lowlevel
 from processing_core import reduction
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import (
+    START_METHODS,
+    UNFORKED,
+    needs_blocking_flags,
+    needs_descriptors_in_messages,
+)
 
-METHODS = pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+METHODS = pytest.mark.parametrize("method", START_METHODS)
 
 
+@needs_descriptors_in_messages
 class TestDescriptors:
     def test_they_travel_over_a_socket(self) -> None:
         read_end, write_end = os.pipe()
@@ -52,7 +59,7 @@ def test_an_object_is_dumped() -> None:
 
 class TestReducer:
     def test_it_is_the_module(self) -> None:
-        for context in (processing_core.get_context(method) for method in (None, "fork", "spawn", "forkserver")):
+        for context in (processing_core.get_context(method) for method in (None, *START_METHODS)):
             assert context.reducer is reduction
 
     @METHODS
@@ -79,7 +86,7 @@ class TestReducer:
 
             context = processing_core.get_context(sys.argv[1])
             context.reducer = reducer = Reducer()
-            assert context.reducer is reducer and processing_core.get_context("fork").reducer is reducer
+            assert context.reducer is reducer and processing_core.get_context("spawn").reducer is reducer
             thing = "a stubborn one" if sys.argv[1] == "fork" else Stubborn()
             process = context.Process(target=child, args=(thing,))
             process.start()
@@ -102,7 +109,7 @@ class TestAssertSpawning:
         with pytest.raises(RuntimeError, match="list objects should only be shared between processes through inherit"):
             processing_core.lowlevel.assert_spawning([])
 
-    @pytest.mark.parametrize("method", ["forkserver", "spawn"])
+    @pytest.mark.parametrize("method", UNFORKED)
     def test_it_holds_while_a_process_is_packed_and_no_longer(self, method: str) -> None:
         scripts.run(
             """
@@ -141,6 +148,7 @@ class TestAssertSpawning:
 class TestSocketsOfOthers:
     """Whether a descriptor blocks is a flag of all processes that have it."""
 
+    @needs_blocking_flags
     @pytest.mark.parametrize("default", [None, 5.0])
     @pytest.mark.parametrize("blocks", [False, True])
     def test_a_socket_that_arrives_does_not_change_the_flag(self, default: float | None, blocks: bool) -> None:

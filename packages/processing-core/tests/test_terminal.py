@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import importlib.util
 import os
-import pty
 import select
 import signal
 import subprocess
@@ -16,6 +15,9 @@ from pathlib import Path
 import pytest
 
 from processing_testing.harness import processes
+
+if not hasattr(os, "openpty"):
+    pytest.skip("the system has no pseudo-terminals", allow_module_level=True)
 
 CTRL_C = b"\x03"
 
@@ -69,6 +71,8 @@ class Terminal:
     """A program that has a terminal of its own."""
 
     def __init__(self, path: Path, *arguments: str) -> None:
+        import pty  # which some systems lack
+
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.execv(sys.executable, [sys.executable, str(path), *arguments])

@@ -19,8 +19,9 @@ import pytest
 from processing_core._family import ensure_family
 from processing_core._native import _kernel as k
 from processing_testing.children import killing
+from processing_testing.harness.mechanisms import needs_forks
 
-pytestmark = pytest.mark.attack
+pytestmark = [pytest.mark.attack, needs_forks]
 
 THREADS = 8
 

@@ -13,7 +13,7 @@ from processing_testing.harness.event_loops import loop as loop
 
 def test_calls(loop: EventLoop) -> None:
     async def main(loop: EventLoop) -> None:
-        async with get_context("forkserver").Manager() as manager:
+        async with get_context().Manager() as manager:
             numbers = manager.list()
             await call_async(numbers, "append", 3)
             assert await call_async(numbers, "pop") == 3
@@ -29,7 +29,7 @@ def test_calls(loop: EventLoop) -> None:
 
 def test_a_cancelled_call_has_taken_nothing(loop: EventLoop) -> None:
     async def main(loop: EventLoop) -> None:
-        async with get_context("forkserver").Manager() as manager:
+        async with get_context().Manager() as manager:
             queue, lock = manager.Queue(), manager.Lock()
             assert await call_async(lock, "acquire") is True
             tasks = [loop.start(call_async, queue, "get"), loop.start(call_async, lock, "acquire")]
@@ -49,7 +49,7 @@ def test_a_cancelled_call_has_taken_nothing(loop: EventLoop) -> None:
 
 def test_the_server_is_killed(loop: EventLoop) -> None:
     async def main(loop: EventLoop) -> None:
-        manager = get_context("forkserver").Manager()
+        manager = get_context().Manager()
         queue = manager.Queue()
         task = loop.start(call_async, queue, "get")
         await loop.sleep(0.05)

@@ -13,6 +13,7 @@ from processing_managers import ServerGone
 from processing_managers.managers import SharedMemoryManager
 from processing_managers.shared_memory import ShareableList, SharedMemory
 from processing_testing.children import sharing
+from processing_testing.harness.mechanisms import needs_memory_files
 
 
 @pytest.fixture
@@ -67,6 +68,7 @@ def test_items(manager: SharedMemoryManager) -> None:
     assert manager._list_segments() == []
 
 
+@needs_memory_files
 def test_a_server_that_was_killed(manager: SharedMemoryManager) -> None:
     memory = manager.SharedMemory(8)
     assert manager._process is not None

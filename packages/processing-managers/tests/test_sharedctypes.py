@@ -142,7 +142,7 @@ class TestSynchronized:
         wrapper = sharedctypes.synchronized(RawValue("i", 5))
         wrapper.value += 1
         assert wrapper.value == 6
-        assert repr(wrapper) == "<Synchronized wrapper for c_int(6)>"
+        assert repr(wrapper) == f"<Synchronized wrapper for {ctypes.c_int.__name__}(6)>"  # c_long, if as long
         pickle.loads(pickle.dumps(wrapper)).value = 7
         assert wrapper.value == 7
 

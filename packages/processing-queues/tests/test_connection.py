@@ -22,6 +22,7 @@ from processing_testing.children import connections
 from processing_testing.children import functions as children
 from processing_testing.children.interrupting import interrupts, signals
 from processing_testing.harness import leaks
+from processing_testing.harness.mechanisms import needs_alarms, needs_local_sockets
 
 SIZES = [0, 1, 3, 4, 5, 8, 255, 65_535, 65_536, 1_000_001]
 
@@ -232,26 +233,32 @@ class TestClose:
             assert end._handle is None
 
     def test_the_handle_that_programs_set(self) -> None:
-        read, write = os.pipe()
-        connection = Connection(read, writable=False)
-        connection._handle = None
-        assert connection.closed
-        os.write(write, b"x")
-        assert os.read(read, 1) == b"x"  # it was not closed
-        connection._handle = read
-        assert (connection._handle, connection.closed) == (read, False)
-        connection.close()
-        with pytest.raises(OSError, match="Bad file descriptor"):
-            os.fstat(read)
-        os.close(write)
+        end, raw = socket.socketpair()
+        handle = end.detach()
+        with raw:
+            connection = Connection(handle)
+            connection._handle = None
+            assert connection.closed
+            raw.sendall(b"\0\0\0\1x")
+            connection._handle = handle
+            assert (connection._handle, connection.closed) == (handle, False)
+            assert connection.recv_bytes() == b"x"  # it was not closed
+            connection.close()
+            assert raw.recv(1) == b""
 
+    @pytest.mark.parametrize(
+        "pipe", [*PIPES, "system_pipe", pytest.param("sockets", marks=needs_local_sockets)], indirect=True
+    )
     def test_of_the_reader_breaks_the_writer(self, pipe: Both) -> None:
         receiver, sender = pipe
         receiver.close()
         with pytest.raises(BrokenPipeError):
             sender.send(1)
 
-    @pytest.mark.parametrize(("make", "told"), [(Pipe, "^$"), (sockets, "did not read all")])
+    @pytest.mark.parametrize(
+        ("make", "told"),
+        [(Pipe, "^$"), pytest.param(sockets, "did not read all", marks=needs_local_sockets)],
+    )
     def test_with_messages_unread(self, make: Callable[[], Both], told: str) -> None:
         ours, theirs = make()
         theirs.send("last")
@@ -262,6 +269,7 @@ class TestClose:
             ours.recv()
 
 
+@needs_alarms
 class TestInterruption:
     def test_of_recv(self, pipe: Both) -> None:
         receiver, sender = pipe
@@ -384,11 +392,13 @@ class TestWire:
 class TestMaking:
     def test_owns_its_handle(self) -> None:
         with leaks.leaves_nothing():
-            read_end, write_end = os.pipe()
-            connection = Connection(read_end, writable=False)
-            assert connection.fileno() == read_end
-            os.close(write_end)
+            end, raw = socket.socketpair()
+            handle = end.detach()
+            connection = Connection(handle)
+            assert connection.fileno() == handle
             del connection
+            assert raw.recv(1) == b""
+            raw.close()
 
     @pytest.mark.parametrize(
         ("args", "error"),
@@ -457,7 +467,8 @@ class Modern(Connection):
     ],
 )
 def test_the_names_of_0_52(use: Callable[[Connection], object], reached: str, result: object) -> None:
-    with Modern(os.dup(0)) as connection:
+    end, raw = socket.socketpair()
+    with raw, Modern(end.detach()) as connection:
         assert use(connection) == result
         assert connection.reached == reached
 

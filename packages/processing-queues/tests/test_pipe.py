@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -50,6 +51,20 @@ class TestEnds:
     def test_no_end_is_inherited_by_programs(self) -> None:
         for end in (*Pipe(), *Pipe(False)):
             assert not inherited(end.fileno())
+
+    def test_nor_by_programs_of_a_child(self, context: BaseContext) -> None:
+        receiver, sender = Pipe(False)
+        process = context.Process(target=connections.leave_a_program, args=(sender,))
+        process.start()
+        sender.close()
+        pid = receiver.recv()
+        try:
+            assert receiver.poll(30)
+            with pytest.raises(EOFError):
+                receiver.recv()
+        finally:
+            os.kill(pid, signal.SIGTERM)
+        process.join()
 
     @pytest.mark.parametrize("name", [None, *processing_core.get_all_start_methods()])
     def test_contexts_offer_it(self, name: str | None) -> None:

@@ -86,7 +86,7 @@ abstract_sockets_supported: bool = sys.platform == "linux"
 _FEWEST = 256  # descriptors, where the system tells of no limit
 try:
     MAXFD = os.sysconf("SC_OPEN_MAX")
-except (OSError, ValueError):
+except (AttributeError, OSError, ValueError):  # Windows has no such function
     MAXFD = _FEWEST
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -138,6 +140,15 @@ def send_pid_and_pause(connection: Connection) -> None:
     """Send the pid, and wait to be killed."""
     connection.send(os.getpid())
     signal.pause()
+
+
+def leave_a_program(sender: Connection) -> None:
+    """Start a program that inherits what can be inherited, and send its pid; it outlives this process."""
+    devnull = subprocess.DEVNULL
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    program = subprocess.Popen(command, close_fds=False, stdin=devnull, stdout=devnull, stderr=devnull)
+    program.returncode = 0  # so that nothing waits for it
+    sender.send(program.pid)
 
 
 def send_without_end(sender: Connection) -> None:

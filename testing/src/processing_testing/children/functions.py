@@ -33,6 +33,8 @@ def fail(text: str) -> None:
 
 def die_by(signum: int) -> None:
     """End by a signal."""
+    if signum == killing.SIGKILL:
+        killing.kill(os.getpid())
     os.kill(os.getpid(), signum)
     _await_signals()
 

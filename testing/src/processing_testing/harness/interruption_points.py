@@ -161,6 +161,8 @@ def _ignore(frame: FrameType, event: str, arg: object) -> Any:
 
 def _are_signals_blocked() -> bool:
     """Whether this thread blocks signals, so that no handler runs: a program that is traced has no other thread."""
+    if not hasattr(signal, "pthread_sigmask"):
+        return False  # no signal is ever blocked
     return signal.SIGALRM in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 

@@ -6,29 +6,76 @@ import ctypes
 import os
 import select
 import signal
+import socket
+from importlib.util import find_spec
 
 import pytest
 
+import processing_core
 from processing_core.lowlevel import SOCKET_FILES
 
 __all__ = [
     "LAST_CHARACTER",
     "MAPPED_FILES",
+    "START_METHODS",
+    "UNFORKED",
     "needs_abstract_addresses",
     "needs_alarms",
+    "needs_blocking_flags",
+    "needs_descriptors_in_messages",
     "needs_doorbells_opened_again",
     "needs_forks",
     "needs_inspection",
+    "needs_local_sockets",
     "needs_mapped_files",
     "needs_memory_files",
     "needs_memory_opened_again",
+    "needs_numbered_descriptors",
+    "needs_resource_limits",
     "needs_selectable_pipes",
+    "needs_signals_to_processes",
+    "needs_signals_to_threads",
 ]
+
+START_METHODS = processing_core.get_all_start_methods()
+"""Those that this system has."""
+
+UNFORKED = [method for method in START_METHODS if method != "fork"]
+"""Those whose children are no copies of their parents."""
 
 LAST_CHARACTER = "\U0001f40d" if ctypes.sizeof(ctypes.c_wchar) == 4 else "\uff5e"
 """A character which is among the last that the system's `wchar_t` holds."""
 
 needs_alarms = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the system has no SIGALRM")
+
+needs_blocking_flags = pytest.mark.skipif(
+    find_spec("fcntl") is None, reason="on this system it is a socket's object that blocks, not its descriptor"
+)
+
+needs_descriptors_in_messages = pytest.mark.skipif(
+    not hasattr(socket, "SCM_RIGHTS"), reason="the system's sockets carry no descriptors"
+)
+
+needs_resource_limits = pytest.mark.skipif(
+    find_spec("resource") is None, reason="the system has no limits of a process's resources"
+)
+
+needs_numbered_descriptors = pytest.mark.skipif(
+    find_spec("_posixsubprocess") is None, reason="on this system no program inherits a descriptor by its number"
+)
+
+needs_local_sockets = pytest.mark.skipif(
+    not hasattr(socket, "AF_UNIX"),
+    reason="a pair of sockets is a connection of TCP here, which tells late that the other end was closed",
+)
+
+needs_signals_to_processes = pytest.mark.skipif(
+    not hasattr(os, "killpg"), reason="on this system no signal can be sent to a process"
+)
+
+needs_signals_to_threads = pytest.mark.skipif(
+    not hasattr(signal, "pthread_kill"), reason="on this system no signal can be sent to a thread"
+)
 
 needs_forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no forks")
 

@@ -17,6 +17,8 @@ children.  Where the system keeps the numbers (`KEEPS_NUMBERS`), there is no soc
 from __future__ import annotations
 
 import _socket
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
@@ -25,7 +27,7 @@ from processing_core._fds import pairs
 from processing_core._fds.descriptors import Descriptor, duplicate, scarcity
 from processing_core._platform import KEEPS_NUMBERS, scm_rights
 
-__all__ = ["InheritedFds", "being_packed", "is_packing", "put", "take", "unpacking"]
+__all__ = ["InheritedFds", "being_packed", "is_packing", "kept_private", "put", "take", "unpacking"]
 
 _BATCH = 250  # descriptors in one message; the system's bound is 253
 
@@ -133,12 +135,19 @@ def take(number: int) -> Descriptor:
     :raises OSError: if it did not arrive, for the system lets this process open no more.
     """
     if KEEPS_NUMBERS:
-        return Descriptor(number)
+        return Descriptor(kept_private(number))
     if number >= len(_arrived):
         error = scarcity()
         error.strerror = f"a descriptor sent with this process did not arrive: {error.strerror}"
         raise error
     return Descriptor(_arrived[number].detach())
+
+
+def kept_private(number: int) -> int:
+    """In the child: a descriptor that it has inherited by number, which is not passed on to programs it starts."""
+    if sys.platform == "win32" and number >= 0:
+        os.set_handle_inheritable(number, False)
+    return number
 
 
 def _receive_all(far_end: _socket.socket) -> Iterator[Descriptor]:

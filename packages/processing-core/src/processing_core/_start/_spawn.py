@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 from processing_core import _bootstrap, _exit, _lifeline
-from processing_core._fds.inherited import unpacking
+from processing_core._fds.inherited import kept_private, unpacking
 from processing_core._lifeline import Lifeline
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
@@ -49,6 +49,8 @@ def start(process: BaseProcess) -> Child:
 
 def main(arena: int, token: int, slot: int, serial: int, lifeline: int, inherited: int) -> None:
     """Run the child; does not return."""
+    for descriptor in (arena, token, lifeline):
+        kept_private(descriptor)
     if lifeline >= 0:
         _lifeline.arm(lifeline)
     _kernel.join_family(arena, token, slot, serial)

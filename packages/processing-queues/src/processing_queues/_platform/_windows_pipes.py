@@ -17,7 +17,8 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from ctypes import wintypes
-from functools import cache
+from functools import cache, partial
+from operator import itemgetter
 
 from processing_core.annotations import Any, Self
 from processing_core.lowlevel import READABLE, Poller, polled
@@ -36,6 +37,7 @@ _PIPE_BUSY, _PIPE_CONNECTED, _IO_PENDING, _NO_DATA = 231, 535, 997, 232
 _MOST_LISTENING = 16  # pipes to which clients may have connected before they are accepted
 _PENDING = 0x103  # STATUS_PENDING
 _CANCELLED = 0xC0000120  # STATUS_CANCELLED: the system cancels what a thread has begun when the thread ends
+_IS_HANDLE = (-1).__lt__
 _SLICE = 0.05  # seconds in which Ctrl-C is seen while all the listener's pipes are taken
 
 _kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
@@ -106,22 +108,34 @@ class PipeSocket:
 
     def detach(self) -> int:
         """The handle, which belongs to the caller from now on; -1 if another thread has taken it."""
-        pipe: int = self.__dict__.pop("_pipe", -1)  # in one step: two threads would both close it
-        return pipe
+        taken: list[int] = []
+        try:
+            # In one step: two threads would both close it.  If a signal handler raises behind it, this object keeps it.
+            any(map(taken.append, map(self.__dict__.pop, ("_pipe",), (-1,))))
+            return taken[0]
+        except BaseException:
+            any(map(partial(setattr, self, "_pipe"), taken))
+            raise
 
     def close(self) -> None:
         """Close it; a second call does nothing, nor does one of another thread meanwhile."""
-        for _ in self._listening[:]:
-            with suppress(IndexError):  # another thread has taken the last
-                listening, operation = self._listening.pop()
-                _cancel(listening, operation)
-                _winapi.CloseHandle(listening)
-        event = self.__dict__.pop("_event", 0)
-        if event:
-            _winapi.CloseHandle(event)
-        pipe = self.detach()
-        if pipe >= 0:
-            _winapi.CloseHandle(pipe)
+        while self._listening:
+            self._end_listening()
+        # Closed by C functions: an exception of a signal handler in between would leave them open.
+        any(map(_winapi.CloseHandle, filter(None, map(self.__dict__.pop, ("_event",), (0,)))))
+        any(map(_winapi.CloseHandle, filter(_IS_HANDLE, map(self.__dict__.pop, ("_pipe",), (-1,)))))
+
+    def _end_listening(self) -> None:
+        """Close the last of the listening pipes, unless another thread has taken it."""
+        taken: list[tuple[int, _Overlapped]] = []
+        with suppress(IndexError):
+            try:
+                any(map(taken.append, map(self._listening.pop, (-1,))))
+                _cancel(*taken[0])
+                any(map(_winapi.CloseHandle, map(itemgetter(0), map(taken.pop, (-1,)))))
+            except BaseException:
+                self._listening.extend(taken)  # a signal handler has raised: the next call closes it
+                raise
 
     def __enter__(self) -> Self:
         return self
