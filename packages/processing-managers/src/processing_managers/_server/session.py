@@ -71,9 +71,10 @@ class Session:
             self._taken.notify_all()
 
     def await_control_messages(self, count: int) -> None:
-        """Wait until ``count`` of them were; blocks for at most a second, because the client may be ending."""
+        """Wait until ``count`` of them were, or none was for a second, because the client may be ending."""
         with self._taken:
-            self._taken.wait_for(lambda: self._control_messages >= count, timeout=1.0)
+            while self._control_messages < count and self._taken.wait(1.0):
+                pass
 
     # -- what it holds
 
