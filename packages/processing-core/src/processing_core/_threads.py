@@ -18,6 +18,7 @@ from __future__ import annotations
 import _thread
 import sys
 import threading
+import time
 from contextlib import suppress
 from itertools import starmap
 from operator import attrgetter
@@ -44,6 +45,7 @@ if sys.version_info >= (3, 14):
     import contextvars
 
 C = TypeVar("C", bound=type)
+T = TypeVar("T")
 
 TEARS_WITH = sys.version_info[:2] == (3, 14)
 """Whether this CPython runs signal handlers between an ``__enter__`` of C and the body."""
@@ -257,6 +259,19 @@ class Condition(ThreadRLock):  # type: ignore[misc]  # final only for the checke
                 self._acquire_restore(saved[0])  # type: ignore[attr-defined]
             with suppress(ValueError):  # it was notified, or interrupted before it was listed
                 self._waiters.remove(waiter)
+
+    def wait_for(self, predicate: Callable[[], T], timeout: float | None = None) -> T:
+        """Wait until the predicate is true, which is asked whenever this is notified; return what it said last.
+
+        :param timeout: seconds; ``None`` waits for ever.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not (said := predicate()):
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                break
+            self.wait(left)
+        return said
 
     def notify(self, n: int = 1) -> None:
         """Wake ``n`` of the threads that wait.  Does not block."""

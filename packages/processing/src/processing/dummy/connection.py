@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 from processing_core import ClosedError
 from processing_core.annotations import Any, Self
+from processing_core.lowlevel import ThreadCondition, ThreadLock
 
 __all__ = ["Client", "Connection", "Listener", "Pipe", "families", "wait"]
 
@@ -24,7 +25,7 @@ class _Lane:
     """One direction of a pipe: what was sent and not yet received."""
 
     def __init__(self) -> None:
-        self.changed: threading.Condition = threading.Condition()
+        self.changed: ThreadCondition = ThreadCondition()
         self.messages: collections.deque[Any] = collections.deque()
         self.sender_gone: bool = False
         self.receiver_gone: bool = False
@@ -64,7 +65,7 @@ class _Lane:
                 condition.notify_all()
 
 
-_any_lane = threading.Condition()  # notified when any lane changes
+_any_lane = ThreadCondition()  # notified when any lane changes
 
 
 class _Bytes(bytes):
@@ -86,7 +87,7 @@ class Connection:
 
     def __init__(self, incoming: _Lane | None, outgoing: _Lane | None) -> None:
         self._incoming, self._outgoing = incoming, outgoing
-        self._guard = threading.Lock()  # guards the three below
+        self._guard = ThreadLock()  # guards the three below
         self._closed_for: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
         self._holders: set[threading.Thread] = set()  # that were given it and have it still
         self._given_up = False  # by the threads that were not given it, such as the one that made it
