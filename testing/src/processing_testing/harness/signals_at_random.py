@@ -49,13 +49,17 @@ def interrupted_repeatedly(error: type[BaseException] = Interrupt) -> Iterator[C
         while not over.wait(dice.random() * LONGEST_PAUSE):
             signal.pthread_kill(main, signal.SIGUSR1)
 
+    def arm_again() -> None:
+        # A function, for on CPython 3.14 the jump behind an `if` that ends a loop is outside of the `try` around it.
+        if not armed:  # what was raised has been ignored: in a finalizer, or a callback of the collector
+            armed.append(True)
+
     def until_interrupted(call: Callable[[], object]) -> None:
         try:
             armed.append(True)
             while True:
                 call()
-                if not armed:  # what was raised has been ignored: in a finalizer, or a callback of the collector
-                    armed.append(True)
+                arm_again()
         except error:
             pass
 
