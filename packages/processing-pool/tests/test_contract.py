@@ -61,7 +61,7 @@ def acquired(permits: threading.Semaphore, pool: Pool) -> bool:
     """Acquire one, in 30 s.
 
     Without a GIL, an object whose last reference another thread has dropped is gone when the thread that made it runs
-    Python code again: so tasks are run meanwhile.
+    Python code again: so tasks are run meanwhile, for all threads.
     """
     if getattr(sys, "_is_gil_enabled", lambda: True)():
         return permits.acquire(timeout=30)
@@ -69,6 +69,7 @@ def acquired(permits: threading.Semaphore, pool: Pool) -> bool:
         if permits.acquire(timeout=0.05):
             return True
         pool.map(time.sleep, [0.001] * 8, 1)
+        pool.submit(abs, 1).result(30)  # for which the pool's background thread runs, too
     return False
 
 
