@@ -49,7 +49,7 @@ def handler() -> Iterator[Collecting]:
 
 @pytest.fixture
 def without_faulthandler(request: pytest.FixtureRequest) -> Iterator[None]:
-    """As in most programs."""
+    """As in most programs; a forked child would print its report past pytest."""
     faulthandler.disable()
     yield
     faulthandler.enable(request.config.stash[fault_handler_stderr_fd_key])
@@ -113,7 +113,7 @@ class TestRecords:
         assert process.exitcode < 0
         assert handler.texts()[0] == "last words"
         crash = handler.records[1:]
-        if how == "segfault":
+        if how == "segfault" and crash:  # unless the forkserver has had faulthandler since its start
             assert crash[0].levelname == "CRITICAL"
             assert "Segmentation fault" in crash[0].getMessage()
             assert crash[0].processName == process.name
