@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 if sys.version_info >= (3, 14):
-    import contextvars
+    import _contextvars  # as `threading` does
 
 C = TypeVar("C", bound=type)
 T = TypeVar("T")
@@ -180,7 +180,9 @@ def _beginning_of(thread: Any) -> tuple[Callable[..., object], tuple[Any, ...], 
     module: Any = threading
     if sys.version_info >= (3, 14):
         if thread._context is None:
-            thread._context = contextvars.copy_context() if sys.flags.thread_inherit_context else contextvars.Context()
+            thread._context = (
+                _contextvars.copy_context() if sys.flags.thread_inherit_context else _contextvars.Context()
+            )
         return module._start_joinable_thread, (), {"handle": thread._os_thread_handle, "daemon": True}
     if sys.version_info >= (3, 13):
         return module._start_joinable_thread, (), {"handle": thread._handle, "daemon": True}

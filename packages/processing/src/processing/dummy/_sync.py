@@ -15,8 +15,10 @@ from processing_core.annotations import Any
 
 __all__ = ["Barrier", "BoundedSemaphore", "Condition", "Event", "Lock", "RLock", "Semaphore"]
 
-if sys.version_info >= (3, 14):
-    from processing_core.lowlevel import ThreadRLock as RLock
+if sys.version_info[:2] == (3, 14):
+    from processing_core.lowlevel import ThreadRLock as RLock  # which a signal handler does not leave acquired
+elif sys.version_info >= (3, 15):
+    from threading import RLock as RLock
 else:
 
     class RLock(_thread.RLock):  # type: ignore[misc]  # final only for the checkers
