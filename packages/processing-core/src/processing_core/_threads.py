@@ -24,7 +24,7 @@ from itertools import starmap
 from operator import attrgetter
 from types import FunctionType
 
-from processing_core import _kernel
+from processing_core._native import _kernel
 from processing_core.annotations import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ if TYPE_CHECKING or not TEARS_WITH:
     from _thread import RLock as ThreadRLock  # the class, which `threading.RLock` is a function for until 3.13
     from threading import Lock as ThreadLock
 
-    from processing_core._kernel import own_methods as own_methods
+    own_methods = _kernel.own_methods
 else:
 
     class ThreadRLock(_thread.RLock):

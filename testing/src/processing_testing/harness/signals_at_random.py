@@ -29,7 +29,6 @@ def interrupted_repeatedly(error: type[BaseException] = Interrupt) -> Iterator[C
     """Send signals to the main thread, which runs the body.
 
     :param error: what their handler raises.
-
     :return: what calls a function again and again, until a signal's handler raises in it.
     """
     armed: list[bool] = []
