@@ -36,7 +36,7 @@ static PyObject *set_errors(PyObject *Py_UNUSED(module), PyObject *errors)
  * extend. */
 /* clang-format off */
 #define REGISTERED(X) \
-    X(fast_method) X(handle) X(descriptor_functions) X(descriptor_waits) X(datagrams) X(scope_guard) X(exit_method) X(environment) \
+    X(fast_method) X(handle) X(descriptor_functions) X(descriptor_waits) X(datagrams) X(scope_guard) X(exit_method) X(call_operator) X(environment) \
     X(execute) X(limits) X(server_request) X(immortal) X(signals) X(wait_record) X(trace) X(family) X(fork) X(lock) \
     X(semaphore) X(event) X(condition) X(condition_task) \
     X(scalar) X(block) X(pickle) X(packing) X(queue) X(priority_queue) X(pipe) X(observer) X(claims) X(task_queue) \

@@ -129,6 +129,15 @@ class ExitMethod:
     def __new__(cls, function: Callable[..., object]) -> Self: ...
     def __call__(self, *args: Any) -> Any: ...
 
+class CallOperator:
+    """A function that an operator calls; behind it no signal handler runs, as behind a call.
+
+    :param function: ``CallOperator(function) @ argument`` is ``function(argument)``.
+    """
+
+    def __new__(cls, function: Callable[[Any], object], /) -> Self: ...
+    def __matmul__(self, argument: Any, /) -> Any: ...
+
 class ScopeGuard:
     """A context manager whose calls no signal handler can separate from the body.
 

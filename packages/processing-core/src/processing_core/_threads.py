@@ -4,8 +4,8 @@ CPython runs signal handlers when a function begins, when a call is over, and wh
 raises there must not separate an acquired lock from the ``with`` that releases it:
 
 - Between an ``__enter__`` of C and the body no handler runs; except on CPython 3.14, where every such lock then stays
-  acquired for ever (python/cpython#148874, mended in 3.15). The step of a ``for`` loop calls as well, and no handler
-  runs after it, so there `entering` makes an ``__enter__`` of one.
+  acquired for ever (python/cpython#148874, mended in 3.15). Behind an operator no handler runs, whatever it calls, so
+  there `entering` makes an ``__enter__`` of one.
 - An ``__enter__`` of Python that calls another's is torn on every version, and so is an ``__exit__``: a `Delegated` one
   is the other's own method, which was found before anything was acquired.
 - ``threading``'s conditions have both of Python, and so have its semaphores and events, which consist of them: where
@@ -191,11 +191,10 @@ def _beginning_of(thread: Any) -> tuple[Callable[..., object], tuple[Any, ...], 
 
 def entering(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """An ``__enter__`` that calls ``enter``, one of C, so that no signal handler runs before the body."""
+    entered_by = _kernel.CallOperator(enter)
 
     def __enter__(self: Any) -> Any:  # noqa: N807
-        for entered in map(enter, (self,)):
-            return entered
-        return None
+        return entered_by @ self
 
     return __enter__
 
@@ -215,17 +214,16 @@ else:
     class ThreadLock:
         """A `threading.Lock`, from which no class can be derived."""
 
-        __slots__ = ("__weakref__", "_at_fork_reinit", "_lock", "acquire", "locked", "release")
+        __slots__ = ("__weakref__", "_at_fork_reinit", "_lock", "_locked_by", "acquire", "locked", "release")
 
         def __init__(self) -> None:
             self._lock = lock = threading.Lock()
             self.acquire, self.release, self.locked = lock.acquire, lock.release, lock.locked
             self._at_fork_reinit = lock._at_fork_reinit
+            self._locked_by = _kernel.CallOperator(self.acquire)
 
         def __enter__(self) -> bool:
-            for acquired in map(self.acquire, (True,)):
-                return acquired
-            return True
+            return self._locked_by @ True
 
         __exit__ = Delegated(attrgetter("_lock"), "__exit__")
 
