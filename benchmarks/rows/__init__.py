@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 from benchmarks.comparison import Row
@@ -27,11 +28,15 @@ SUBJECTS = [
     "threads",
     "manager",
     "start_join",
+    "spawned",
     "short_program",
     "import_time",
     "latencies",
     "memory",
 ]
+
+if sys.platform == "win32":
+    SUBJECTS = ["spawned"]  # in the others some side needs fork
 
 ROWS: dict[str, Row]
 """The rows' names by subject. A subject is imported when it is used: a count of instructions needs only one."""
