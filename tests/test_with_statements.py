@@ -217,6 +217,31 @@ class TestThreadCondition:
                 assert not is_acquired(condition)
         assert not condition._waiters
 
+    @needs_signals_to_threads
+    def test_an_interrupted_notification_does_not_prevent_the_next(self, rounds: Callable[[int, int], int]) -> None:
+        condition = lowlevel.ThreadCondition()
+        over: list[bool] = []
+
+        def wait() -> None:
+            with condition:
+                while not over:
+                    condition.wait()
+
+        def notify() -> None:
+            with condition:
+                condition.notify_all()
+
+        threads = [threading.Thread(target=wait) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        with interrupted_repeatedly() as until_interrupted:
+            for _ in range(rounds(100, 3_000)):
+                until_interrupted(notify)
+        over.append(True)
+        notify()
+        for thread in threads:
+            thread.join()
+
 
 class TestThreadEvent:
     def test_set_wakes_and_clear_does_not(self) -> None:

@@ -121,8 +121,10 @@ class Event:
             self._waiters.append(waiter)
             return self.is_set() or waiter.acquire(True, -1 if timeout is None else max(0.0, timeout))
         finally:
-            with suppress(ValueError):  # it was interrupted before it was listed
+            try:  # without another call, behind which a handler could raise
                 self._waiters.remove(waiter)
+            except ValueError:
+                pass  # it was interrupted before it was listed
 
 
 class _Started:
@@ -255,10 +257,14 @@ class Condition(ThreadRLock):  # type: ignore[misc]  # final only for the checke
             saved.extend(starmap(self._release_save, ((),)))  # type: ignore[attr-defined]  # in one call
             return waiter.acquire(True, -1 if timeout is None else max(0.0, timeout))
         finally:
-            if saved:
-                self._acquire_restore(saved[0])  # type: ignore[attr-defined]
-            with suppress(ValueError):  # it was notified, or interrupted before it was listed
-                self._waiters.remove(waiter)
+            try:
+                if saved:
+                    self._acquire_restore(saved[0])  # type: ignore[attr-defined]
+            finally:
+                try:  # without another call, behind which a handler could raise
+                    self._waiters.remove(waiter)
+                except ValueError:
+                    pass  # it was notified, or interrupted before it was listed
 
     def wait_for(self, predicate: Callable[[], T], timeout: float | None = None) -> T:
         """Wait until the predicate is true, which is asked whenever this is notified; return what it said last.
@@ -277,7 +283,10 @@ class Condition(ThreadRLock):  # type: ignore[misc]  # final only for the checke
         """Wake ``n`` of the threads that wait.  Does not block."""
         if self._waiters:
             for waiter in self._waiters[:n]:
-                waiter.release()
+                try:
+                    waiter.release()
+                except RuntimeError:
+                    pass  # it was woken before, by a call that an exception of a signal handler ended
             del self._waiters[:n]
 
     def notify_all(self) -> None:
