@@ -5,7 +5,6 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import pickle
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from processing_testing.harness import scripts
 from processing_testing.harness.rendezvous import Rendezvous
 from processing_testing.harness.signals_at_random import interrupted_repeatedly
 
-ENDINGS = {"exit": 7, "kill": -killing.SIGKILL, "segfault": -signal.SIGSEGV, "sys.exit": 9}
+ENDINGS = {"exit": 7, "kill": -killing.SIGKILL, "segfault": killing.CRASHED, "sys.exit": 9}
 
 
 class TestPromise1:

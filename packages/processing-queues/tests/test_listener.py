@@ -22,12 +22,11 @@ from processing_queues.connection import SocketListener, address_type
 from processing_testing.children import connections
 from processing_testing.children.connections import dialling
 from processing_testing.harness import leaks
-from processing_testing.harness.mechanisms import needs_abstract_addresses, needs_alarms
+from processing_testing.harness.mechanisms import needs_abstract_addresses, needs_alarms, needs_unix_sockets
 
 KEY = b"a key"
 
 
-needs_unix_sockets = pytest.mark.skipif("AF_UNIX" not in families, reason="this system has no Unix sockets")
 NEEDS_IPV6 = pytest.mark.skipif(not connections.has_ipv6(), reason="this machine has no IPv6")
 
 

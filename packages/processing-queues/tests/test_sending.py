@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from processing_core import BaseContext, HandleError
+from processing_core.lowlevel import yield_processor
 from processing_queues import Connection, Pipe, Queue
 from processing_testing.children import connections
 from processing_testing.harness import leaks, scripts
@@ -182,7 +183,7 @@ class TestStrangers:
         pickled = pickle.dumps(theirs)
         pickle.loads(pickled).close()
         while not fetched_all():
-            os.sched_yield()
+            yield_processor()
         with pytest.raises(HandleError, match="nothing more to be fetched"):
             pickle.loads(pickled)
 
@@ -193,7 +194,7 @@ class TestStrangers:
         address = address_in(pickled)
         pickle.loads(pickled).close()
         while not fetched_all():
-            os.sched_yield()
+            yield_processor()
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as impostor:
             impostor.bind(address)
 

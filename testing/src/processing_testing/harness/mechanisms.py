@@ -24,7 +24,9 @@ __all__ = [
     "needs_blocking_flags",
     "needs_descriptors_in_messages",
     "needs_doorbells_opened_again",
+    "needs_executable_scripts",
     "needs_forks",
+    "needs_forkserver",
     "needs_inspection",
     "needs_local_sockets",
     "needs_mapped_files",
@@ -35,6 +37,7 @@ __all__ = [
     "needs_selectable_pipes",
     "needs_signals_to_processes",
     "needs_signals_to_threads",
+    "needs_unix_sockets",
 ]
 
 START_METHODS = processing_core.get_all_start_methods()
@@ -69,6 +72,10 @@ needs_local_sockets = pytest.mark.skipif(
     reason="a pair of sockets is a connection of TCP here, which tells late that the other end was closed",
 )
 
+needs_unix_sockets = pytest.mark.skipif(
+    not hasattr(socket, "AF_UNIX"), reason="the system has no sockets with an address in the file system"
+)
+
 needs_signals_to_processes = pytest.mark.skipif(
     not hasattr(os, "killpg"), reason="on this system no signal can be sent to a process"
 )
@@ -78,6 +85,12 @@ needs_signals_to_threads = pytest.mark.skipif(
 )
 
 needs_forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no forks")
+
+needs_forkserver = pytest.mark.skipif("forkserver" not in START_METHODS, reason="the system has no forkserver")
+
+needs_executable_scripts = pytest.mark.skipif(
+    os.name != "posix", reason="the system starts no script as a program, and a child's handles pass no second program"
+)
 
 needs_memory_files = pytest.mark.skipif(os.name != "posix", reason="on this system named memory is no file")
 
