@@ -16,6 +16,7 @@ import processing_core
 from processing_core import BaseContext, ClosedError
 from processing_pool import Pool, ProcessPoolExecutor, pool
 from processing_testing.children import tasks
+from processing_testing.harness.mechanisms import START_METHODS
 
 
 def test_workers_and_what_they_do() -> None:
@@ -49,7 +50,7 @@ class Named(Pool):
         return ctx.Process(*args, **kwds, name="chosen")
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize("method", START_METHODS)
 def test_a_subclass_chooses_its_processes(method: str) -> None:
     with Named(1, context=processing_core.get_context(method)) as workers:
         assert [process.name for process in workers._pool] == ["chosen"]

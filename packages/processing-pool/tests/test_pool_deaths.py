@@ -16,6 +16,7 @@ from processing_core import BaseContext
 from processing_pool import MaybeEncodingError, Pool, PoolBroken, WorkerDied, _futures
 from processing_testing.children import killing, tasks
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import needs_root
 from processing_testing.harness.rendezvous import Rendezvous
 from processing_testing.harness.signals_at_random import interrupted_repeatedly
 
@@ -208,7 +209,7 @@ def test_interrupts_lose_no_results(
         pool.join()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+@needs_root
 def test_a_pool_ends_though_its_workers_user_is_another(method: str) -> None:
     """The program has dropped its privileges since, so it may not send its workers a signal."""
     scripts.run(

@@ -22,6 +22,7 @@ import processing_sync  # noqa: F401  # contexts have a Barrier then
 from processing_core import get_context
 from processing_pool import IMapIterator, MaybeEncodingError, NotUnpicklableError, Pool, RemoteTraceback, WorkerDied
 from processing_testing.children import tasks
+from processing_testing.harness.mechanisms import START_METHODS
 
 Way = Callable[[Pool, Callable[..., Any], Any], Any]
 
@@ -140,7 +141,7 @@ def say_who(to: socket.socket, rendezvous: Any, number: int) -> int:
     return os.getpid()
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize("method", START_METHODS)
 class TestDescriptorsOfAFunction:
     """All workers get copies of the descriptors of a map's function, which is pickled once."""
 

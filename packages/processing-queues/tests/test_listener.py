@@ -22,6 +22,7 @@ from processing_queues.connection import SocketListener, address_type
 from processing_testing.children import connections
 from processing_testing.children.connections import dialling
 from processing_testing.harness import leaks
+from processing_testing.harness.interruption_cases import Case, interrupt_everywhere
 from processing_testing.harness.mechanisms import needs_abstract_addresses, needs_alarms, needs_unix_sockets
 
 KEY = b"a key"
@@ -91,6 +92,22 @@ class TestAddresses:
             assert path.exists(), "the second one removed the first one's"
         assert not path.exists()
         assert path.parent.exists()
+
+    @needs_unix_sockets
+    def test_an_interrupted_close_leaves_no_file(self, tmp_path_factory: pytest.TempPathFactory) -> None:
+        folder = tmp_path_factory.mktemp("l")
+        made: list[Listener] = []  # before the interrupts
+
+        def make() -> None:
+            made.append(Listener(str(folder / str(len(made)))))
+
+        def check() -> None:
+            assert len(list(folder.iterdir())) == len(made)
+            make()
+
+        for _ in range(10):
+            make()
+        interrupt_everywhere(lambda: Case(lambda: made.pop().close(), check, made.clear, least=5), 1000)
 
     @needs_unix_sockets
     @pytest.mark.parametrize("kind", [str, bytes])

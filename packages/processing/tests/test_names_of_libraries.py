@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from processing_testing.harness.mechanisms import START_METHODS
+
 TABLE: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("names_of_libraries.toml").read_text())
 ABSENT: dict[str, str] = TABLE.pop("absent")
 OBJECTS: dict[str, list[str]] = TABLE.pop("objects")
-METHODS = ["fork", "forkserver", "spawn"]
+METHODS = START_METHODS
 
 MODULES = """
 import importlib, json, operator, os, sys

@@ -18,7 +18,7 @@ import pytest
 from processing import introspection
 from processing._commands import main
 from processing_testing.harness.attack import rounds
-from processing_testing.harness.mechanisms import needs_inspection
+from processing_testing.harness.mechanisms import START_METHODS, needs_inspection
 
 PROGRAM = """
 import processing, time
@@ -250,7 +250,7 @@ def traced(path: Path, method: str, *arguments: str) -> list[dict[str, Any]]:
 
 
 class TestTraces:
-    @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+    @pytest.mark.parametrize("method", START_METHODS)
     def test_tasks_and_processes(self, tmp_path: Path, method: str) -> None:
         events = traced(tmp_path, method)
         spans = [event for event in events if event["ph"] == "X"]

@@ -34,6 +34,7 @@ __all__ = [
     "needs_memory_opened_again",
     "needs_numbered_descriptors",
     "needs_resource_limits",
+    "needs_root",
     "needs_selectable_pipes",
     "needs_signals_to_processes",
     "needs_signals_to_threads",
@@ -62,6 +63,8 @@ needs_descriptors_in_messages = pytest.mark.skipif(
 needs_resource_limits = pytest.mark.skipif(
     find_spec("resource") is None, reason="the system has no limits of a process's resources"
 )
+
+needs_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
 
 needs_numbered_descriptors = pytest.mark.skipif(
     find_spec("_posixsubprocess") is None, reason="on this system no program inherits a descriptor by its number"
