@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -33,6 +34,7 @@ __all__ = [
     "needs_memory_files",
     "needs_memory_opened_again",
     "needs_numbered_descriptors",
+    "needs_process_files",
     "needs_resource_limits",
     "needs_root",
     "needs_selectable_pipes",
@@ -63,6 +65,8 @@ needs_descriptors_in_messages = pytest.mark.skipif(
 needs_resource_limits = pytest.mark.skipif(
     find_spec("resource") is None, reason="the system has no limits of a process's resources"
 )
+
+needs_process_files = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells in files what a process has")
 
 needs_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
 
