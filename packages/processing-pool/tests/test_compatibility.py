@@ -16,7 +16,7 @@ import processing_core
 from processing_core import BaseContext, ClosedError
 from processing_pool import Pool, ProcessPoolExecutor, pool
 from processing_testing.children import tasks
-from processing_testing.harness.mechanisms import START_METHODS
+from processing_testing.harness.mechanisms import START_METHODS, needs_forks
 
 
 def test_workers_and_what_they_do() -> None:
@@ -182,6 +182,7 @@ def test_a_result_takes_attributes() -> None:
         assert result.tag == "mine"  # type: ignore[attr-defined]
 
 
+@needs_forks
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_does_not_end_what_it_inherits() -> None:
     fork = processing_core.get_context("fork")

@@ -16,6 +16,7 @@ from processing_pool import Pool, ProcessPoolExecutor, WorkerState, worker_id
 from processing_pool.lowlevel import quotas, usable_cpus
 from processing_testing.children import pooling, tasks
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import needs_forks, needs_forkserver
 from processing_testing.harness.rendezvous import Rendezvous
 
 
@@ -155,6 +156,7 @@ def test_pools_and_processes_in_workers(context: BaseContext) -> None:
         assert pool.apply(pooling.start_a_process, (7,)) == 49
 
 
+@needs_forkserver
 def test_the_forkserver_imports_the_worker_once() -> None:
     """Otherwise each worker would import it, which with ``maxtasksperchild=1`` is once for each task."""
     scripts.run(
@@ -185,7 +187,7 @@ def test_the_forkserver_imports_the_worker_once() -> None:
     )
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@needs_forks
 @pytest.mark.parametrize("kind", ["the interpreter's", "another's"])
 def test_there_is_no_warning_of_threads_where_workers_are_forked(kind: str) -> None:
     """They use no lock of these threads. A worker warns of what its program wants to be warned of."""

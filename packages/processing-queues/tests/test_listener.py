@@ -23,7 +23,12 @@ from processing_testing.children import connections
 from processing_testing.children.connections import dialling
 from processing_testing.harness import leaks
 from processing_testing.harness.interruption_cases import Case, interrupt_everywhere
-from processing_testing.harness.mechanisms import needs_abstract_addresses, needs_alarms, needs_unix_sockets
+from processing_testing.harness.mechanisms import (
+    needs_abstract_addresses,
+    needs_alarms,
+    needs_forks,
+    needs_unix_sockets,
+)
 
 KEY = b"a key"
 
@@ -229,6 +234,7 @@ class TestLife:
             assert process.exitcode == 0
             assert os.path.exists(listener.address)
 
+    @needs_forks
     def test_a_forked_copy_leaves_the_file_alone(self) -> None:
         with Listener() as listener:
             pid = os.fork()
@@ -402,6 +408,7 @@ class TestWaiting:
         finally:
             signal.signal(signal.SIGALRM, before)
 
+    @needs_forks
     def test_a_forked_child_accepts_too(self) -> None:
         with Listener(authkey=KEY) as listener:
             with pytest.raises(TimeoutError):

@@ -17,6 +17,7 @@ from processing_core.lowlevel import yield_processor
 from processing_queues import Connection, Pipe, Queue
 from processing_testing.children import connections
 from processing_testing.harness import leaks, scripts
+from processing_testing.harness.mechanisms import needs_forks
 
 
 def fetched_all() -> bool:
@@ -212,6 +213,7 @@ class TestStrangers:
             os.unlink(address)
 
 
+@needs_forks
 def test_a_forked_child_keeps_nothing_that_is_deposited() -> None:
     """A copy in the child would prevent the end of file at the other end."""
     scripts.run(

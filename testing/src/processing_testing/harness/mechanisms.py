@@ -40,6 +40,7 @@ __all__ = [
     "needs_selectable_pipes",
     "needs_signals_to_processes",
     "needs_signals_to_threads",
+    "needs_traces",
     "needs_unix_sockets",
 ]
 
@@ -78,6 +79,8 @@ needs_local_sockets = pytest.mark.skipif(
     not hasattr(socket, "AF_UNIX"),
     reason="a pair of sockets is a connection of TCP here, which tells late that the other end was closed",
 )
+
+needs_traces = pytest.mark.skipif(not hasattr(os, "pwrite"), reason="no trace is recorded on this system")
 
 needs_unix_sockets = pytest.mark.skipif(
     not hasattr(socket, "AF_UNIX"), reason="the system has no sockets with an address in the file system"
