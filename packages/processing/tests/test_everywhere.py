@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -84,6 +85,13 @@ class TestProcesses:
         assert wait([process.sentinel], SECONDS) == [process.sentinel]
         process.join(SECONDS)
         assert process.exitcode == exitcode
+
+    def test_of_daemons_that_end_by_themselves(self) -> None:
+        for code in (0, 3, 0):
+            process = processing.Process(target=sys.exit, args=(code,), daemon=True)
+            process.start()
+            process.join(SECONDS)
+            assert process.exitcode == code
 
     def test_methods_that_there_are_not(self) -> None:
         missing = {"fork", "forkserver", "spawn", "no such"} - {*processing.get_all_start_methods()}
