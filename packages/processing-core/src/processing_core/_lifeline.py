@@ -60,7 +60,7 @@ def arm(fd: int) -> None:
     :param fd: The child's end, which is kept open from now on.
     """
     if sys.platform == "win32":
-        kill_when_hung_up(fd)  # or has; it is nobody's to close: the system would take that for the parent's end, too
+        kill_when_hung_up(fd)  # or has; it is never closed: the system would take that for the parent's end, too
         return
     with without_forks():
         _state.armed = keep_private(Descriptor(fd))
