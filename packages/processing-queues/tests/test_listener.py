@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 
 from processing_core import AuthenticationError, BaseContext, ProcessError, StateError, current_process
+from processing_core.lowlevel import duplicate
 from processing_queues import Client, Listener, _addresses, families, wait
+from processing_queues._platform import get_blocking
 from processing_queues.connection import SocketListener, address_type
 from processing_testing.children import connections
 from processing_testing.children.connections import dialling
@@ -265,7 +267,7 @@ class TestLife:
                 dialling(connections.dial, listener.address, None, 1),
                 listener.accept() as connection,
             ):
-                assert os.get_blocking(connection.fileno())
+                assert get_blocking(connection.fileno())
                 assert connection.recv() == 1
         finally:
             socket.setdefaulttimeout(None)
@@ -329,8 +331,8 @@ class TestTimes:
 
     def test_a_client_does_without_a_limit(self) -> None:
         with Listener() as listener, Client(listener.address, timeout=5) as client, listener.accept() as accepted:
-            assert os.get_blocking(client.fileno()) and os.get_blocking(accepted.fileno())
-            with socket.socket(fileno=os.dup(client.fileno())) as stream:
+            assert get_blocking(client.fileno()) and get_blocking(accepted.fileno())
+            with socket.socket(fileno=duplicate(client.fileno())) as stream:
                 assert stream.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16) == bytes(16)
 
 
