@@ -61,7 +61,8 @@ class TestAddresses:
             with pytest.raises(TimeoutError):
                 listener.accept()
             with dialling(connections.dial, listener.address, None, "hello"):
-                select.select([listener._listener._socket], [], [])
+                if family != "AF_PIPE":
+                    select.select([listener._listener._socket], [], [])
                 listener._listener._socket.settimeout(None)
                 with listener.accept() as connection:
                     assert connection.recv() == "hello"

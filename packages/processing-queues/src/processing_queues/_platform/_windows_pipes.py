@@ -95,12 +95,12 @@ class PipeSocket:
         """Nothing: pipes have no options."""
 
     def settimeout(self, seconds: float | None) -> None:
-        """How long `connect` waits."""
+        """How long `connect` waits, and the listener's `accept` where it is given no timeout."""
         self._timeout = seconds
 
     def gettimeout(self) -> float | None:
-        """None: the program's ``socket.setdefaulttimeout`` is not for pipes."""
-        return None
+        """What `settimeout` was given: the program's ``socket.setdefaulttimeout`` is not for pipes."""
+        return self._timeout
 
     def getsockname(self) -> str:
         """The address."""
