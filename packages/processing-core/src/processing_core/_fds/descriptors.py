@@ -21,9 +21,6 @@ from processing_core._platform import READABLE, Poller, open_ends, open_process
 from processing_core._platform import close as close_descriptor
 from processing_core.annotations import TYPE_CHECKING, Any, ParamSpec, Self, TypeAlias, TypeVar
 
-if sys.platform == "win32":
-    from processing_core._platform._windows import opened_handle
-
 if TYPE_CHECKING:
     import _socket
 
@@ -56,7 +53,10 @@ __all__ = [
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_open: Callable[[str, int, int], int] = opened_handle if sys.platform == "win32" else os.open
+if sys.platform == "win32":
+    from processing_core._platform._windows import opened_handle as _open
+else:
+    _open = os.open
 _NOT_INHERITED: int = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
 
 _STANDARD = 2
