@@ -19,6 +19,8 @@ from processing_testing.harness import scripts
 from processing_testing.harness.mechanisms import needs_forks, needs_forkserver
 from processing_testing.harness.rendezvous import Rendezvous
 
+needs_affinity = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> str:
@@ -99,7 +101,7 @@ class TestState:
             pool.apply(state.passed_to(tasks.combine), (1,))
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
+@needs_affinity
 def test_those_that_replace_others_have_what_the_process_has_now(method: str) -> None:
     """The nice value and the processors, which are the main thread's; another thread starts these workers."""
     scripts.run(
@@ -122,6 +124,7 @@ def test_those_that_replace_others_have_what_the_process_has_now(method: str) ->
 
 
 class TestCount:
+    @needs_affinity
     def test_is_that_of_the_affinity(self) -> None:
         everything = os.sched_getaffinity(0)
         try:
