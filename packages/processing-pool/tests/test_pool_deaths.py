@@ -46,7 +46,9 @@ class TestPromise1:
         assert pool.map(tasks.square, range(100), 1) == [i * i for i in range(100)]
 
     def test_in_map_the_task_is_named(self, pool: Pool) -> None:
-        with pytest.raises(WorkerDied, match=r"^die_if\(50, 50\): .* process \d+, was killed by (SIGKILL|signal 9)\n.*item 50 "):
+        with pytest.raises(
+            WorkerDied, match=r"^die_if\(50, 50\): .* process \d+, was killed by (SIGKILL|signal 9)\n.*item 50 "
+        ):
             pool.starmap(tasks.die_if, [(i, 50) for i in range(100)], 1)
 
     @pytest.mark.parametrize("chunksize", [1, 5])

@@ -254,7 +254,7 @@ class TestClassesByValue:
         run = subprocess.run([sys.executable, program, method], capture_output=True, text=True, timeout=60, check=False)
         assert (run.stdout, run.stderr) == ("[True, True, 'caught', 5]\n", "")
 
-    @pytest.mark.skipif(not os.path.exists("/dev/stdin"), reason="there is no such name")
+    @pytest.mark.skipif(os.name != "posix" or not os.path.exists("/dev/stdin"), reason="there is no such name")
     def test_a_program_that_is_read_from_a_name_of_standard_input(self, method: str, tmp_path: Path) -> None:
         program = tmp_path / "program.py"
         program.write_text(MAIN)
