@@ -25,7 +25,11 @@ ROOT = Path(__file__).resolve().parent.parent
 SECONDS = float(os.environ.get("WINDOWS_SECONDS", "240"))
 """For the tests of one file; ``WINDOWS_SECONDS`` is another number."""
 
-REQUIREMENTS = ["cloudpickle>=3.0", "pytest>=8", "hypothesis", "numpy", "colorama"]
+REQUIREMENTS = ["cloudpickle>=3.0", "pytest>=8", "hypothesis", "colorama"]
+NUMPY = {"3.14": "numpy>=2.3"}
+"""By version, where `NUMPY_OF_WINE` has none. Wine 8.0 cannot import it: its ucrtbase.dll lacks crealf."""
+NUMPY_OF_WINE = "numpy==2.1.3"
+"""It does not call crealf."""
 
 EXCLUSIONS = ROOT / "testing" / "windows_exclusions.toml"
 """What is run without arguments, and the tests that need not pass, with reasons."""
@@ -124,8 +128,9 @@ def forwarded(python: str, number: str) -> str:
 def install(version: str, wheels: Path, place: Path) -> None:
     """Install the project and what its tests need."""
     site = place / "Lib" / "site-packages"
+    wanted = [*REQUIREMENTS, NUMPY.get(version, NUMPY_OF_WINE)]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(site), "--only-binary", ":all:"]
-    subprocess.run([*pip, "--platform", "win_amd64", "--python-version", version, *REQUIREMENTS], check=True)
+    subprocess.run([*pip, "--platform", "win_amd64", "--python-version", version, *wanted], check=True)
     for wheel in wheels.glob("*.whl"):
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(site)
@@ -236,6 +241,8 @@ def main(arguments: list[str]) -> int:
             scratch.mkdir()
             program = assemble(version, python, place, scratch)
             install(version, Path(wheels), place)
+            # Each child would compile what it imports: this takes longer under Wine than its start.
+            subprocess.run([python, "-m", "compileall", "-q", str(place / "Lib")], check=False)
             windows = Windows(program, Path(folder) / "prefix")
             try:
                 results[version] = try_version(windows, arguments[split + 1 :])

@@ -11,8 +11,9 @@ import pytest
 
 import processing
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import needs_forks
 
-pytestmark = pytest.mark.attack  # one and a half minutes
+pytestmark = [needs_forks, pytest.mark.attack]  # one and a half minutes
 
 METHODS = processing.get_all_start_methods()
 

@@ -10,8 +10,9 @@ import pytest
 from processing_core.lowlevel import limit_named
 from processing_testing.children import scarcity
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import needs_resource_limits
 
-pytestmark = pytest.mark.attack  # minutes
+pytestmark = [needs_resource_limits, pytest.mark.attack]  # minutes
 
 NEED_NONE = {"queue", "lock", "value", "shared_array"}
 """Objects that are in the arena only."""

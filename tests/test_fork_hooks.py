@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import needs_forks
 
 KINDS = {
     "Lock()": "it.acquire(block=False)",
@@ -18,7 +19,10 @@ KINDS = {
     "Value('i', 0)": "it.value",
 }
 
-pytestmark = pytest.mark.parametrize(("make", "use"), KINDS.items(), ids=[name.partition("(")[0] for name in KINDS])
+pytestmark = [
+    needs_forks,
+    pytest.mark.parametrize(("make", "use"), KINDS.items(), ids=[name.partition("(")[0] for name in KINDS]),
+]
 
 PRELUDE = """
 import ctypes, gc, os, pickle, signal, sys

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from processing_testing.harness.mechanisms import START_METHODS
+
 ROOT = Path(__file__).parent.parent
 
 SLOW = ["enum", "signal", "re", "socket", "selectors", "subprocess", "typing", "logging", "traceback", "queue", "heapq"]
@@ -110,7 +112,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.skipif(sys.version_info < (3, 15), reason="lazy imports are new in Python 3.15")
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize("method", START_METHODS)
 @pytest.mark.parametrize("kind", ["named", "all"])
 def test_the_packages_may_be_imported_lazily(tmp_path: Path, method: str, kind: str) -> None:
     path = tmp_path / "program.py"

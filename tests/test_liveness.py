@@ -1,6 +1,9 @@
 """Which processes count as alive. Each program forks members by `os.fork`, so that they can die in unusual ways."""
 
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import needs_forks
+
+pytestmark = needs_forks
 
 PRELUDE = """
 import ctypes, os, signal, threading

@@ -12,8 +12,10 @@ import pytest
 
 import processing
 from processing_core import lowlevel
+from processing_testing.harness.mechanisms import needs_forks
 
 pytestmark = [
+    needs_forks,
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
     pytest.mark.watchdog(300),
 ]

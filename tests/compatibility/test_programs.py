@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
+from processing_testing.harness.mechanisms import START_METHODS
+
 PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.py"))
 LIMIT = 40.0
 """Seconds for one program; each takes less than one."""
@@ -43,7 +45,7 @@ def test_there_are_programs() -> None:
 
 
 @pytest.mark.watchdog(3 * LIMIT + 10)
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize("method", START_METHODS)
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
 def test_the_same_output(program: Path, method: str) -> None:
     theirs = run(program, "multiprocessing", method)

@@ -17,8 +17,9 @@ import pytest
 from processing_core._errors import OwnerDied
 from processing_core._family import ensure_family
 from processing_core._native import _kernel as k
+from processing_testing.harness.mechanisms import needs_forks
 
-pytestmark = pytest.mark.attack
+pytestmark = [pytest.mark.attack, needs_forks]
 
 SEED = random.SystemRandom().randrange(1 << 32)
 

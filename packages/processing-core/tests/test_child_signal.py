@@ -13,6 +13,10 @@ from typing import Any
 import pytest
 
 import processing_core
+
+if not hasattr(signal, "SIGCHLD"):
+    pytest.skip("the system tells no signal of children that end", allow_module_level=True)
+
 from processing_core._start import _forkserver
 from processing_testing.children import functions as children
 from processing_testing.harness.rendezvous import Rendezvous

@@ -7,11 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from processing_testing import crash
+from processing_testing.harness.mechanisms import needs_forks
 
 BOUNDED_STEPS, BOUNDED_RECOVERIES = 40, 2
 EVERY_STEP, FULL_RECOVERIES = 0, 5
 
 
+@needs_forks
 @pytest.mark.attack
 @pytest.mark.parametrize("scenario", sorted(crash.SCENARIOS))
 def test_survivors_recover_from_a_kill_at_any_step(scenario: str, rounds: Callable[[int, int], int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -9,6 +10,10 @@ from collections.abc import Callable
 import pytest
 
 import processing_core
+
+if not hasattr(os, "fork"):
+    pytest.skip("the system has no forks", allow_module_level=True)
+
 from processing_core._fds import server
 from processing_core._fds.descriptors import Deposits
 from processing_core._forks import without_forks

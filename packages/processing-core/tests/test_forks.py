@@ -6,6 +6,9 @@ import sys
 import pytest
 
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import needs_forks
+
+pytestmark = needs_forks
 
 PROGRAM = """
 import gc, os, sys

@@ -16,6 +16,10 @@ from pathlib import Path
 import pytest
 
 import processing_core
+
+if "forkserver" not in processing_core.get_all_start_methods():
+    pytest.skip("the system has no forkserver", allow_module_level=True)
+
 from processing_core import Process, lowlevel
 from processing_core._start import _forkserver, _spare
 from processing_core._start._exec import reserved

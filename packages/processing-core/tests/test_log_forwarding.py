@@ -14,7 +14,7 @@ from _pytest.faulthandler import fault_handler_stderr_fd_key
 
 import processing_core
 from processing_core import _log_forwarding, lowlevel
-from processing_testing.children import logs
+from processing_testing.children import killing, logs
 from processing_testing.harness import leaks
 
 # Python warns of the thread that handles the records, if it runs when another child is forked.
@@ -110,7 +110,7 @@ class TestRecords:
     @pytest.mark.usefixtures("without_faulthandler")
     def test_of_a_child_that_dies(self, run: Callable[..., Any], handler: Collecting, how: str) -> None:
         process = run(logs.log_and_crash, how)
-        assert process.exitcode < 0
+        assert process.exitcode == (killing.CRASHED if how == "segfault" else -killing.SIGKILL)
         assert handler.texts()[0] == "last words"
         crash = handler.records[1:]
         if how == "segfault" and crash:  # unless the forkserver has had faulthandler since its start

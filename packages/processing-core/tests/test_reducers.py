@@ -15,6 +15,7 @@ import processing_core
 from processing_core import NotPicklableError, _reducers, lowlevel
 from processing_core.lowlevel import Finalize, ForkingPickler
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import needs_forks
 
 METHODS = pytest.mark.parametrize("method", processing_core.get_all_start_methods())
 
@@ -107,6 +108,7 @@ class TestFinalize:
             Finalize(None, print, exitpriority="high")  # type: ignore[arg-type]
 
 
+@needs_forks
 def test_functions_after_forks() -> None:
     scripts.run(
         """

@@ -51,6 +51,20 @@ class TestDescriptors:
                 reduction.recvfds(theirs, 2)
 
 
+@pytest.mark.skipif(hasattr(socket, "SCM_RIGHTS"), reason="sockets carry descriptors here")
+def test_a_socket_that_carries_no_descriptors() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        for refused in (
+            lambda: reduction.sendfds(ours, [ours.fileno()]),
+            lambda: reduction.send_handle(ours, ours.fileno(), None),
+            lambda: reduction.recvfds(theirs, 1),
+            lambda: reduction.recv_handle(theirs),
+        ):
+            with pytest.raises(OSError, match="carry no descriptors"):
+                refused()
+
+
 def test_an_object_is_dumped() -> None:
     file = io.BytesIO()
     reduction.dump([1], file)

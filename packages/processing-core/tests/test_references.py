@@ -13,6 +13,7 @@ import processing_core
 from processing_core import lowlevel
 from processing_core._native import _kernel as k
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import needs_forks
 
 MANY = 40_000
 MIB = 1 << 20
@@ -48,6 +49,7 @@ def test_what_is_left_stays_usable(context: processing_core.BaseContext) -> None
     k.verify()
 
 
+@needs_forks
 def test_a_forked_child_has_the_same_numbers() -> None:
     locks = [k.Lock() for _ in range(MANY)]
     last = locks[-1]
@@ -66,6 +68,7 @@ def test_a_forked_child_has_the_same_numbers() -> None:
     assert last.acquire(True, 0)
 
 
+@needs_forks
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_among_threads_that_make_and_drop_and_fork() -> None:
     over = threading.Event()
@@ -96,6 +99,7 @@ def test_among_threads_that_make_and_drop_and_fork() -> None:
     k.verify()
 
 
+@needs_forks
 @pytest.mark.attack
 def test_threads_that_grow_at_once_while_others_keep_the_arena(rounds: Callable[[int, int], int]) -> None:
     """A thread that waits for the arena releases the GIL, so others may append and index chunks before it does."""

@@ -15,6 +15,9 @@ import pytest
 from processing_core import resource_tracker
 from processing_core.resource_tracker import ResourceTracker
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import needs_numbered_descriptors
+
+pytestmark = needs_numbered_descriptors
 
 FOLDER = Path("/dev/shm")
 

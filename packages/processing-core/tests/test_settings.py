@@ -12,11 +12,13 @@ import pytest
 
 import processing_core
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import UNFORKED, needs_executable_scripts, needs_forkserver
 
-EXECUTING = pytest.mark.parametrize("method", ["spawn", "forkserver"])
+EXECUTING = pytest.mark.parametrize("method", sorted(UNFORKED, reverse=True))
 
 
 class TestExecutable:
+    @needs_executable_scripts
     @EXECUTING
     @pytest.mark.parametrize("kind", ["str", "bytes", "path"])
     def test_it_is_what_is_started(self, method: str, kind: str, tmp_path: Path) -> None:
@@ -68,6 +70,7 @@ class TestExecutable:
 
 
 class TestForkserverPreload:
+    @needs_forkserver
     def test_modules_are_there_in_the_children(self) -> None:
         scripts.run(
             """
@@ -95,6 +98,7 @@ class TestFreezeSupport:
     def test_it_does_nothing_in_a_program_that_is_not_frozen(self) -> None:
         processing_core.freeze_support()
 
+    @needs_executable_scripts
     @EXECUTING
     def test_children_of_a_frozen_program(self, method: str, tmp_path: Path) -> None:
         program = tmp_path / "program"
@@ -126,6 +130,7 @@ if __name__ == "__main__":
 """
 
 
+@needs_forkserver
 @pytest.mark.parametrize("preloaded", [False, True], ids=["children run it", "preloaded"])
 def test_the_main_module_is_run_once_if_it_is_preloaded(tmp_path: Path, preloaded: bool) -> None:
     program = tmp_path / "program.py"
@@ -158,6 +163,7 @@ def test_the_main_module_is_run_once_if_it_is_preloaded(tmp_path: Path, preloade
     assert len(runs) == 1 if preloaded else len(runs) >= 3
 
 
+@needs_forkserver
 def test_a_module_that_is_preloaded_after_the_main_module_can_start_no_process(tmp_path: Path) -> None:
     (tmp_path / "starter.py").write_text(
         "import processing_core\nprocessing_core.get_context('spawn').Process(target=int).start()\n"

@@ -14,8 +14,9 @@ import pytest
 
 from processing_core import util
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import START_METHODS, needs_forks, needs_numbered_descriptors
 
-METHODS = pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+METHODS = pytest.mark.parametrize("method", START_METHODS)
 
 
 class TestTempDir:
@@ -46,6 +47,7 @@ class TestTempDir:
 
 
 class TestForkAware:
+    @needs_forks
     def test_a_lock_is_free_in_a_forked_child(self) -> None:
         lock = util.ForkAwareThreadLock()
         with lock:
@@ -54,6 +56,7 @@ class TestForkAware:
         assert lock.acquire(True, 1)
         lock.release()
 
+    @needs_forks
     def test_a_local_is_empty_in_a_forked_child(self) -> None:
         local: Any = util.ForkAwareLocal()
         local.here = 1
@@ -72,6 +75,7 @@ class TestForkAware:
 
 
 class TestDescriptors:
+    @needs_forks
     def test_all_but_some_are_closed(self) -> None:
         read_end, write_end = os.pipe()
 
@@ -86,6 +90,7 @@ class TestDescriptors:
         os.close(read_end)
         os.close(write_end)
 
+    @needs_numbered_descriptors
     def test_a_program_gets_those_that_it_is_to_have(self) -> None:
         read_end, write_end = os.pipe()
         pid = util.spawnv_passfds(
@@ -206,6 +211,7 @@ def test_a_record_names_the_line_that_logged(caplog: pytest.LogCaptureFixture) -
     assert {record.filename for record in caplog.records if record.message == "told"} == {"test_util.py"}
 
 
+@needs_forks
 def test_entries_that_a_library_puts_there_itself_are_called_in_forked_children() -> None:
     source = """
         import os

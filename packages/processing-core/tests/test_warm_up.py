@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import needs_forkserver
 
 IMMORTALS = pytest.mark.skipif(
     sys.version_info < (3, 12) or hasattr(sys, "gettotalrefcount"), reason="this interpreter has no use for immortals"
@@ -49,6 +50,7 @@ class TestImmortals:
         )
 
     @IMMORTALS
+    @needs_forkserver
     def test_a_child_shares_them(self) -> None:
         scripts.run(
             """
@@ -68,6 +70,7 @@ class TestImmortals:
             """
         )
 
+    @needs_forkserver
     def test_what_the_main_module_holds_ends_in_the_child_when_it_is_dropped(self, tmp_path: Path) -> None:
         script = tmp_path / "program.py"
         script.write_text(
@@ -106,6 +109,7 @@ class TestImmortals:
         )
         assert subprocess.run([sys.executable, script], check=False, timeout=50).returncode == 3
 
+    @needs_forkserver
     def test_no_code_of_a_metaclass_runs(self, tmp_path: Path) -> None:
         (tmp_path / "hostile.py").write_text(
             textwrap.dedent(
@@ -140,6 +144,7 @@ class TestImmortals:
         assert (run.returncode, run.stderr) == (3, "")
 
 
+@needs_forkserver
 class TestWarmUp:
     def test_leaves_nothing_that_a_child_could_see(self, tmp_path: Path) -> None:
         (tmp_path / "made.py").write_text(

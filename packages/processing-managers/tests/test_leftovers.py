@@ -18,10 +18,14 @@ from pathlib import Path
 
 import pytest
 
+if os.name != "posix":
+    pytest.skip("on this system named memory is no file, and goes with its last user", allow_module_level=True)
+
 from processing_core import lowlevel
 from processing_managers._platform import _reaper
 from processing_managers._shared import leftovers as _leftovers
 from processing_managers.shared_memory import ShareableList, SharedMemory
+from processing_testing.harness.mechanisms import needs_root
 
 SHM = Path("/dev/shm")
 
@@ -358,7 +362,7 @@ class TestOtherPrograms:
             file.unlink()
             folder.rmdir()
 
-    @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+    @needs_root
     @pytest.mark.parametrize("owner", [0, 65534])
     def test_a_note_counts_for_what_its_writer_owns(self, owner: int) -> None:
         memory = SharedMemory(f"test-{os.getpid()}-other", create=True, size=8, track=False)
@@ -411,7 +415,7 @@ LONG = struct.pack("ll", 30, 0)
 """Seconds in which a reaper answers; the machine may be busy."""
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+@needs_root
 class TestAnotherUser:
     @pytest.mark.parametrize("taken", [1, 3])
     def test_has_taken_the_reapers_address(self, taken: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,12 +16,14 @@ from processing_testing.children.managed import Bank, serve_manager
 from processing_testing.fuzz.malformed import Fuzzer, HelloFuzzer, attacking, growth, spoilt
 from processing_testing.harness import encryption
 from processing_testing.harness.attack import rounds
+from processing_testing.harness.mechanisms import needs_process_files
 
 KEY = b"a key"
 MOST = 16 << 20
 """Bytes by which a server may grow after the first cases, with a thread for each client that knows the key."""
 
 
+@needs_process_files
 @pytest.mark.attack
 @pytest.mark.watchdog(1200)
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from processing_testing.children import managed
 from processing_testing.children.managed import Bank, Overdrawn, Watched
 from processing_testing.harness import scripts
 from processing_testing.harness.encryption import client_context, server_context
+from processing_testing.harness.mechanisms import needs_forks, needs_unix_sockets
 
 Context = Any
 Protocol = Literal["processing", "multiprocessing"]
@@ -108,7 +109,11 @@ class TestErrors:
                 Bank(address, b"wrong").connect()
             assert str(address) in str(caught.value)
 
-    @pytest.mark.parametrize("address", ["/nowhere", ("localhost", 1), ("no.such.host.invalid", 5)], ids=str)
+    @pytest.mark.parametrize(
+        "address",
+        [pytest.param("/nowhere", marks=needs_unix_sockets), ("localhost", 1), ("no.such.host.invalid", 5)],
+        ids=str,
+    )
     def test_no_server(self, address: Any) -> None:
         with pytest.raises(ServerGone) as caught:
             Bank(address, b"key").connect()
@@ -192,6 +197,7 @@ class TestTls:
             assert [account.deposit(1) for _ in range(50)] == [*range(3, 53)]
 
     @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+    @needs_forks
     def test_a_forked_child_speaks_it_too(self, far: None) -> None:
         from processing_core import get_context
 

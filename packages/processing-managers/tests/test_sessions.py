@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 import processing_core
+from processing_core.lowlevel import yield_processor
 from processing_managers import BaseManager
 from processing_managers._server.managed_locks import BoundedSemaphore, Condition, Lock, RLock, Semaphore
 from processing_managers._server.managed_waits import Barrier, Event, Queue, aware
@@ -46,7 +46,7 @@ def threads_of(manager: Any) -> int:
 def until(condition: Callable[[], bool]) -> None:
     """Wait until the server has done something by itself; the watchdog bounds the wait."""
     while not condition():
-        os.sched_yield()
+        yield_processor()
 
 
 class TestKilled:
@@ -258,7 +258,7 @@ class TestReleasedInItsPlace:
         child.start()
         child.join()
         while not lock.acquire(False):  # the server has not yet noticed that the child has ended
-            os.sched_yield()
+            yield_processor()
         lock.release()
         with pytest.raises((RuntimeError, ValueError)):
             lock.release()  # because it was acquired since

@@ -15,6 +15,7 @@ from processing_managers._server.session import Withdrawn
 from processing_managers.managers import SyncManager
 from processing_testing.children.interrupting import Interrupt, interrupts
 from processing_testing.harness.interruption_points import Interrupter, count_points
+from processing_testing.harness.mechanisms import needs_alarms
 
 Context = Any
 
@@ -60,6 +61,7 @@ def test_a_timeout_that_is_no_number(manager: Any, wrong: Any, error: type[Excep
                 call()
 
 
+@needs_alarms
 class TestUndone:
     @pytest.mark.parametrize("kind", ["Lock", "RLock", "BoundedSemaphore", "Semaphore", "Condition"])
     @pytest.mark.parametrize("block", [False, True], ids=["acquire", "with"])

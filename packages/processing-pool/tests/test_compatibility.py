@@ -16,6 +16,7 @@ import processing_core
 from processing_core import BaseContext, ClosedError
 from processing_pool import Pool, ProcessPoolExecutor, pool
 from processing_testing.children import tasks
+from processing_testing.harness.mechanisms import START_METHODS, needs_forks
 
 
 def test_workers_and_what_they_do() -> None:
@@ -49,7 +50,7 @@ class Named(Pool):
         return ctx.Process(*args, **kwds, name="chosen")
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize("method", START_METHODS)
 def test_a_subclass_chooses_its_processes(method: str) -> None:
     with Named(1, context=processing_core.get_context(method)) as workers:
         assert [process.name for process in workers._pool] == ["chosen"]
@@ -181,6 +182,7 @@ def test_a_result_takes_attributes() -> None:
         assert result.tag == "mine"  # type: ignore[attr-defined]
 
 
+@needs_forks
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_does_not_end_what_it_inherits() -> None:
     fork = processing_core.get_context("fork")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import pty
 import select
 import signal
 import subprocess
@@ -16,6 +15,8 @@ import pytest
 
 from processing_pool.lowlevel import Death, Failure
 from processing_testing.harness import processes
+
+pty = pytest.importorskip("pty", reason="the system has no pseudo-terminals", exc_type=ImportError)
 
 FORMS = {
     "map": "pool.map(announcing.sleep, [60] * 100)",

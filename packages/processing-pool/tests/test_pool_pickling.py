@@ -22,6 +22,7 @@ import processing_sync  # noqa: F401  # contexts have a Barrier then
 from processing_core import get_context
 from processing_pool import IMapIterator, MaybeEncodingError, NotUnpicklableError, Pool, RemoteTraceback, WorkerDied
 from processing_testing.children import tasks
+from processing_testing.harness.mechanisms import START_METHODS
 
 Way = Callable[[Pool, Callable[..., Any], Any], Any]
 
@@ -140,7 +141,7 @@ def say_who(to: socket.socket, rendezvous: Any, number: int) -> int:
     return os.getpid()
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize("method", START_METHODS)
 class TestDescriptorsOfAFunction:
     """All workers get copies of the descriptors of a map's function, which is pickled once."""
 
@@ -253,7 +254,7 @@ class TestClassesByValue:
         run = subprocess.run([sys.executable, program, method], capture_output=True, text=True, timeout=60, check=False)
         assert (run.stdout, run.stderr) == ("[True, True, 'caught', 5]\n", "")
 
-    @pytest.mark.skipif(not os.path.exists("/dev/stdin"), reason="there is no such name")
+    @pytest.mark.skipif(os.name != "posix" or not os.path.exists("/dev/stdin"), reason="there is no such name")
     def test_a_program_that_is_read_from_a_name_of_standard_input(self, method: str, tmp_path: Path) -> None:
         program = tmp_path / "program.py"
         program.write_text(MAIN)

@@ -10,11 +10,12 @@ import pytest
 import processing_core
 import processing_pool
 from processing_pool import pool as names
+from processing_testing.harness.mechanisms import START_METHODS
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Any]:
-    with processing_pool.Pool(2, context=processing_core.get_context("fork")) as pool:
+    with processing_pool.Pool(2, context=processing_core.get_context(START_METHODS[0])) as pool:
         yield pool
 
 

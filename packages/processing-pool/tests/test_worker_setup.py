@@ -13,8 +13,9 @@ import pytest
 import processing_core
 from processing_pool import Pool, PoolBroken, ProcessPoolExecutor, worker_id
 from processing_pool.lowlevel import usable_cpus
+from processing_testing.harness.mechanisms import START_METHODS
 
-METHODS = ["fork", "forkserver", "spawn"]
+METHODS = START_METHODS
 VARIABLES = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
 
 

@@ -16,7 +16,10 @@ from processing_pool import Pool, ProcessPoolExecutor, WorkerState, worker_id
 from processing_pool.lowlevel import quotas, usable_cpus
 from processing_testing.children import pooling, tasks
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import needs_forks, needs_forkserver
 from processing_testing.harness.rendezvous import Rendezvous
+
+needs_affinity = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
 
 
 @pytest.fixture
@@ -98,7 +101,7 @@ class TestState:
             pool.apply(state.passed_to(tasks.combine), (1,))
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
+@needs_affinity
 def test_those_that_replace_others_have_what_the_process_has_now(method: str) -> None:
     """The nice value and the processors, which are the main thread's; another thread starts these workers."""
     scripts.run(
@@ -121,6 +124,7 @@ def test_those_that_replace_others_have_what_the_process_has_now(method: str) ->
 
 
 class TestCount:
+    @needs_affinity
     def test_is_that_of_the_affinity(self) -> None:
         everything = os.sched_getaffinity(0)
         try:
@@ -155,6 +159,7 @@ def test_pools_and_processes_in_workers(context: BaseContext) -> None:
         assert pool.apply(pooling.start_a_process, (7,)) == 49
 
 
+@needs_forkserver
 def test_the_forkserver_imports_the_worker_once() -> None:
     """Otherwise each worker would import it, which with ``maxtasksperchild=1`` is once for each task."""
     scripts.run(
@@ -185,7 +190,7 @@ def test_the_forkserver_imports_the_worker_once() -> None:
     )
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@needs_forks
 @pytest.mark.parametrize("kind", ["the interpreter's", "another's"])
 def test_there_is_no_warning_of_threads_where_workers_are_forked(kind: str) -> None:
     """They use no lock of these threads. A worker warns of what its program wants to be warned of."""

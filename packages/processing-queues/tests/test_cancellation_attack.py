@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import signal
 from collections import Counter
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ from processing_core.lowlevel import Scalar
 from processing_queues import Queue
 from processing_sync import BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
 from processing_testing.children import awaited as children
+from processing_testing.children import killing
 from processing_testing.harness.attack import rounds
 
 PATIENCE = 30.0  # seconds in which something must happen
@@ -237,7 +237,7 @@ def test_holders_are_killed(make: Any) -> None:
             for holder in holders:
                 holder.kill()
                 await holder.join_async(PATIENCE)
-                assert holder.exitcode == -signal.SIGKILL
+                assert holder.exitcode == -killing.SIGKILL
                 holder.close()
         assert ended["held"] > 0
         for task in tasks:

@@ -7,7 +7,6 @@ import os
 import random
 import select
 import selectors
-import signal
 import socket
 import threading
 import time
@@ -20,7 +19,7 @@ import pytest
 from processing_core import BaseContext, ClosedError, HandleError
 from processing_core.lowlevel import Descriptor
 from processing_queues import Connection, JoinableQueue, LifoQueue, Pipe, PriorityQueue, Queue, SimpleQueue, wait
-from processing_testing.children import connections
+from processing_testing.children import connections, killing
 from processing_testing.harness import leaks
 from processing_testing.harness.mechanisms import needs_doorbells_opened_again, needs_selectable_pipes
 
@@ -158,7 +157,7 @@ class TestEnd:
         process.start()
         theirs.close()
         pid = ours.recv()
-        threading.Timer(0.1, os.kill, (pid, signal.SIGKILL)).start()
+        threading.Timer(0.1, killing.kill, (pid,)).start()
         begin = time.monotonic()
         with pytest.raises(EOFError):
             ours.recv()
@@ -173,7 +172,7 @@ class TestEnd:
         process.start()
         theirs.close()
         pid = ours.recv()
-        threading.Timer(0.1, os.kill, (pid, signal.SIGKILL)).start()
+        threading.Timer(0.1, killing.kill, (pid,)).start()
         with pytest.raises(BrokenPipeError):
             connections.send_without_end(ours)
         process.join()
@@ -345,7 +344,7 @@ def test_kills_lose_no_message_but_the_victims(context: BaseContext, rounds: Cal
         if len(victims) > 4:
             chosen = victims.pop(chance.randrange(4))
             assert chosen.pid
-            os.kill(chosen.pid, signal.SIGKILL)
+            killing.kill(chosen.pid)
             chosen.join()
             check_order(reports, most=200)  # more reports arrive meanwhile
     for victim in victims:

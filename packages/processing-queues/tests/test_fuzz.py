@@ -12,6 +12,7 @@ from processing_testing.children import connections
 from processing_testing.fuzz.malformed import Fuzzer, HelloFuzzer, attacking, growth, serve_listener, spoilt
 from processing_testing.harness import encryption
 from processing_testing.harness.attack import rounds
+from processing_testing.harness.mechanisms import needs_process_files
 
 KEY = b"a key"
 MOST = (64 if "ASAN_OPTIONS" in os.environ else 8) << 20
@@ -24,6 +25,7 @@ def message(chance: random.Random) -> bytes:
     return spoilt(connections.frame(chance.randbytes(chance.choice([0, 1, 100, 999, 2000]))), chance)
 
 
+@needs_process_files
 @pytest.mark.attack
 @pytest.mark.watchdog(1200)
 @pytest.mark.parametrize(

@@ -19,10 +19,12 @@ from processing_core import AuthenticationError, TimeoutError
 from processing_queues import Client, Connection, Listener
 from processing_queues._authentication import Exchange
 from processing_queues._handshake import mutual
+from processing_queues._platform import get_blocking
 from processing_testing.children import connections
 from processing_testing.children import functions as children
 from processing_testing.children.connections import dialling
 from processing_testing.harness import encryption
+from processing_testing.harness.mechanisms import needs_unix_sockets
 
 KEY = b"a key"
 NEEDS_IPV6 = pytest.mark.skipif(not connections.has_ipv6(), reason="this machine has no IPv6")
@@ -378,7 +380,7 @@ class TestKeyOnOneSide:
             with Listener() as listener, Client(listener.address) as client, listener.accept(20) as connection:
                 client.send("first")
                 assert connection.recv() == "first"
-                assert os.get_blocking(client.fileno()) and os.get_blocking(connection.fileno())
+                assert get_blocking(client.fileno()) and get_blocking(connection.fileno())
         finally:
             socket.setdefaulttimeout(None)
 
@@ -407,7 +409,10 @@ def suppressed(function: Callable[[], object]) -> None:
         function()
 
 
-@pytest.mark.parametrize("family", ["AF_UNIX", "AF_INET", pytest.param("AF_INET6", marks=NEEDS_IPV6)])
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param("AF_UNIX", marks=needs_unix_sockets), "AF_INET", pytest.param("AF_INET6", marks=NEEDS_IPV6)],
+)
 @pytest.mark.parametrize("key", [KEY, None])
 def test_sixty_four_at_once(family: str, key: bytes | None) -> None:
     """They connect while no thread accepts, within the default backlog."""
@@ -415,7 +420,7 @@ def test_sixty_four_at_once(family: str, key: bytes | None) -> None:
         streams = [stack.enter_context(connections.connect(listener.address)) for _ in range(64)]
         exchanges = []
         for stream in streams:
-            connection = stack.enter_context(Connection(os.dup(stream.fileno())))
+            connection = stack.enter_context(Connection(stream.dup().detach()))
             if key is not None:
                 exchange = Exchange(mutual(key, listens=False))
                 exchanges.append((exchange, connection))

@@ -10,6 +10,9 @@ import pytest
 
 from processing_queues import Empty, Full, JoinableQueue, LifoQueue, PriorityQueue, Queue, SimpleQueue
 from processing_testing.children.interrupting import interrupts, signals
+from processing_testing.harness.mechanisms import needs_alarms
+
+pytestmark = needs_alarms
 
 BOUNDED: list[Any] = [Queue, JoinableQueue, LifoQueue, PriorityQueue]
 

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from processing_core import BaseContext, HandleError
+from processing_core.lowlevel import yield_processor
 from processing_queues import Connection, Pipe, Queue
 from processing_testing.children import connections
 from processing_testing.harness import leaks, scripts
+from processing_testing.harness.mechanisms import needs_forks
 
 
 def fetched_all() -> bool:
@@ -182,7 +184,7 @@ class TestStrangers:
         pickled = pickle.dumps(theirs)
         pickle.loads(pickled).close()
         while not fetched_all():
-            os.sched_yield()
+            yield_processor()
         with pytest.raises(HandleError, match="nothing more to be fetched"):
             pickle.loads(pickled)
 
@@ -193,7 +195,7 @@ class TestStrangers:
         address = address_in(pickled)
         pickle.loads(pickled).close()
         while not fetched_all():
-            os.sched_yield()
+            yield_processor()
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as impostor:
             impostor.bind(address)
 
@@ -211,6 +213,7 @@ class TestStrangers:
             os.unlink(address)
 
 
+@needs_forks
 def test_a_forked_child_keeps_nothing_that_is_deposited() -> None:
     """A copy in the child would prevent the end of file at the other end."""
     scripts.run(

@@ -20,6 +20,7 @@ from processing_queues import Client, Listener, Pipe, _pending_connections, wait
 from processing_testing.children import connections
 from processing_testing.children.connections import dialling, frame
 from processing_testing.harness import leaks
+from processing_testing.harness.mechanisms import needs_forks
 
 KEY = b"a key"
 
@@ -207,6 +208,7 @@ class TestListener:
         assert len(refusals) == 1
         assert refusals[0].startswith(f"listener at {listener.address!r} refused {name!r}: Protocol error, expected")
 
+    @needs_forks
     def test_a_killed_one_is_forgotten(self, refusals: list[str]) -> None:
         with leaks.leaves_nothing(), Listener(authkey=KEY) as listener:
             pid = os.fork()

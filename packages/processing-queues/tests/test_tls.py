@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from processing_core import AuthenticationError, BaseContext, BufferTooShort, NotPicklableError
+from processing_core.lowlevel import duplicate
 from processing_queues import Client, Connection, Listener, wait
 from processing_testing.children import connections
 from processing_testing.children.connections import dialling
@@ -110,7 +111,7 @@ class TestTalk:
             pickle.dumps(one)
 
     def test_what_travels_is_not_readable(self) -> None:
-        with both() as (one, other), socket.socket(fileno=os.dup(other.fileno())) as stream:
+        with both() as (one, other), socket.socket(fileno=duplicate(other.fileno())) as stream:
             one.send_bytes(b"secret" * 10)
             seen = stream.recv(1000, socket.MSG_PEEK)
             assert len(seen) > 60 and b"secret" not in seen

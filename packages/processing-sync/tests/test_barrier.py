@@ -13,6 +13,7 @@ import pytest
 
 import processing_core
 from processing_core import lowlevel
+from processing_core.lowlevel import yield_processor
 from processing_sync import Barrier
 from processing_testing.children import sharing
 from processing_testing.children.forking import Child
@@ -34,7 +35,7 @@ def outcome(barrier: Any, *args: Any) -> object:
 
 def await_waiters(barrier: Any, number: int) -> None:
     while barrier.n_waiting != number:
-        os.sched_yield()
+        yield_processor()
 
 
 class Threads:
@@ -63,7 +64,7 @@ def test_the_number_of_waiters_is_shown(fork: Fork) -> None:
     children = [fork(lambda line: barrier.wait()) for _ in range(2)]
     await_waiters(barrier, 2)
     while len(barrier.waiters) < 2:  # it is counted a moment before it waits
-        os.sched_yield()
+        yield_processor()
     assert {waiter.pid for waiter in barrier.waiters} == {child.pid for child in children}
     barrier.wait()
     assert [child.join() for child in children] == [0, 0]
@@ -285,7 +286,7 @@ def spin(milliseconds: int) -> None:
     """Spin for a time, to choose the moment of a kill; no synchronization depends on it."""
     end = time.monotonic_ns() + milliseconds * 1_000_000
     while time.monotonic_ns() < end:
-        os.sched_yield()
+        yield_processor()
 
 
 @pytest.fixture(autouse=True)

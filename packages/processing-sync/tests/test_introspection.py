@@ -14,6 +14,7 @@ import pytest
 import processing_core
 import processing_sync
 from processing_core import OwnerDied, lowlevel
+from processing_core.lowlevel import yield_processor
 from processing_sync import BoundedSemaphore, Condition, Event, Lock, Primitive, RLock, Semaphore
 from processing_testing.children import killing, sharing
 from processing_testing.children.forking import Child
@@ -34,7 +35,7 @@ def await_waiters(thing: Any, number: int) -> None:
     deadline = time.monotonic() + 20
     while len(thing.waiters) != number:
         assert time.monotonic() < deadline, thing.waiters
-        os.sched_yield()
+        yield_processor()
 
 
 @pytest.fixture(params=[Lock, RLock])

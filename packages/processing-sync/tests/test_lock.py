@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from processing_core import NotHeldError, OwnerDied, lowlevel
+from processing_core.lowlevel import yield_processor
 from processing_sync import Event, Lock, RLock
 from processing_testing.children.forking import Child
 from processing_testing.harness.rendezvous import MessageSocket
@@ -370,7 +371,7 @@ def test_half_updated_state_of_killed_holders_is_not_taken_for_sound(
         before, deadline = left.value, time.monotonic() + 10
         while left.value == before:
             assert time.monotonic() < deadline, "no process gets the lock any more"
-            os.sched_yield()
+            yield_processor()
         victim = workers.pop(random.randrange(3))
         victim.kill()
         workers.append(fork(work))

@@ -6,7 +6,6 @@ step are known before the next one, and a failing example is a short list of ste
 
 from __future__ import annotations
 
-import os
 import select
 import threading
 import time
@@ -17,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from processing_core.lowlevel import yield_processor
 from processing_sync import Barrier, BoundedSemaphore, Condition, Semaphore
 from processing_testing.children.forking import Child
 from processing_testing.harness.rendezvous import MessageSocket
@@ -76,7 +76,7 @@ def await_condition(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline, "the state of the model is not reached"
-        os.sched_yield()
+        yield_processor()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import errno
 import os
 import queue
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import processing
 from processing._commands import COMMANDS, _check, _limits, main
 from processing._commands._versions import DISTRIBUTIONS
+from processing_testing.harness.mechanisms import needs_resource_limits
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -46,7 +46,12 @@ class TestLimits:
         assert found["start methods"].count("(default)") == 1
         for method in processing.get_all_start_methods():
             assert method in found["start methods"]
-        assert str(resource.getrlimit(resource.RLIMIT_NOFILE)[0]) in found["open files"]
+
+    @needs_resource_limits
+    def test_of_descriptors(self) -> None:
+        import resource
+
+        assert str(resource.getrlimit(resource.RLIMIT_NOFILE)[0]) in _limits.open_files()
 
     def test_of_the_arena(self) -> None:
         code = "from processing._commands import _limits; print(_limits.arena())"

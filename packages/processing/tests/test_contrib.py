@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 import processing
+from processing_testing.harness.mechanisms import START_METHODS
 
-METHODS = ["fork", "forkserver", "spawn"]
+METHODS = START_METHODS
 
 JOBLIB = """
 import sys

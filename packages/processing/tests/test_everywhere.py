@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 import processing
+from processing import reduction
 from processing.connection import Client, Listener, wait
 from processing.shared_memory import SharedMemory
+from processing_core import lowlevel
 
 SECONDS = 60
 LONG = bytes(range(256)) * 2000  # more than the system's buffers hold
@@ -45,6 +52,23 @@ def fail(number: int) -> int:
     raise ValueError(number)
 
 
+@contextmanager
+def connected(kind: str) -> Iterator[tuple[Any, Any]]:
+    """The ends of a pipe, or of a connection."""
+    if kind == "pipe":
+        ends: tuple[Any, Any] = processing.Pipe()
+    else:
+        with Listener() as listener:
+            made: list[Any] = []
+            thread = threading.Thread(target=lambda: made.append(Client(listener.address)))
+            thread.start()
+            accepted = listener.accept(SECONDS)
+            thread.join()
+            ends = made[0], accepted
+    with ends[0], ends[1]:
+        yield ends
+
+
 class TestProcesses:
     def test_exit_codes(self) -> None:
         process = processing.Process(target=os._exit, args=(7,))
@@ -62,11 +86,35 @@ class TestProcesses:
         process.join(SECONDS)
         assert process.exitcode == exitcode
 
+    def test_of_daemons_that_end_by_themselves(self) -> None:
+        for code in (0, 3, 0):
+            process = processing.Process(target=sys.exit, args=(code,), daemon=True)
+            process.start()
+            process.join(SECONDS)
+            assert process.exitcode == code
+
     def test_methods_that_there_are_not(self) -> None:
         missing = {"fork", "forkserver", "spawn", "no such"} - {*processing.get_all_start_methods()}
         for name in missing:
             with pytest.raises(ValueError, match="cannot find context for"):
                 processing.get_context(name)
+
+
+class TestHandles:
+    @pytest.mark.parametrize("kind", ["pipe", "connection"])
+    def test_one_of_a_socket_is_sent(self, kind: str) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs, connected(kind) as (sender, receiver):
+            reduction.send_handle(sender, theirs.fileno(), os.getpid())
+            with socket.socket(fileno=reduction.recv_handle(receiver)) as arrived:
+                arrived.sendall(b"x")
+                assert ours.recv(1) == b"x"
+
+    def test_a_file_is_closed(self, tmp_path: Path) -> None:
+        path = tmp_path / "file"
+        lowlevel.opened(str(path), os.O_WRONLY | os.O_CREAT).close()
+        path.unlink()  # on Windows no process has it open then
+        assert not path.exists()
 
 
 class TestConnections:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-METHODS = ["fork", "forkserver", "spawn"]
+from processing_testing.harness.mechanisms import START_METHODS
+
+METHODS = START_METHODS
 
 MODULES = {  # what a program may take from loky, whose executors are replaced
     "__init__.py": "from .process_executor import *\nfrom .reusable_executor import *\n",

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-METHODS = ["fork", "forkserver", "spawn"]
+from processing_testing.harness.mechanisms import START_METHODS
+
+METHODS = START_METHODS
 
 
 def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from processing_testing.harness.mechanisms import START_METHODS
+
 SHOW = """
 import multiprocessing, sys
 print(__name__, multiprocessing.__name__, sys.argv[1:], sys.path[0], __spec__ and __spec__.name, __package__)
@@ -122,7 +124,7 @@ def test_a_command_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.Monk
     assert result.stdout.startswith("__main__ processing ['--version'] "), result.stderr
 
 
-@pytest.mark.parametrize("method", ["", "fork", "forkserver", "spawn"])
+@pytest.mark.parametrize("method", ["", *START_METHODS])
 @pytest.mark.parametrize("by_name", [False, True])
 def test_workers_of_a_program(tmp_path: Path, method: str, by_name: bool) -> None:
     path = script(tmp_path, POOL)
@@ -230,7 +232,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize("method", START_METHODS)
 def test_a_tool_that_wraps_what_a_child_runs(tmp_path: Path, method: str) -> None:
     """By the private method and the data by which tools follow the children of `multiprocessing`."""
     script(tmp_path, TOOL, "tool.py")
@@ -255,7 +257,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize("method", START_METHODS)
 def test_coverage_follows_children(tmp_path: Path, method: str) -> None:
     pytest.importorskip("coverage")
     script(tmp_path, "[run]\nconcurrency = multiprocessing\nparallel = true\nsource = .\n", ".coveragerc")

@@ -14,6 +14,7 @@ import pytest
 import processing
 from processing import managers
 from processing_testing.children import subclasses
+from processing_testing.harness.mechanisms import START_METHODS
 
 METHODS = processing.get_all_start_methods()
 
@@ -131,7 +132,7 @@ def test_a_managers_pool_has_a_context_of_its_own() -> None:
 
 
 def test_values_and_arrays_take_names() -> None:
-    context = processing.get_context("fork")
+    context = processing.get_context(START_METHODS[0])
     assert processing.Value(typecode_or_type="i").value == 0
     assert processing.Value("i", 3, ctx=context).value == 3
     assert processing.RawValue(typecode_or_type="d").value == 0.0

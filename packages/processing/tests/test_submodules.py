@@ -11,6 +11,7 @@ import pytest
 import processing
 from processing import connection, pool, process, synchronize
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import START_METHODS
 
 ELSEWHERE = "processing.popen_spawn_win32"  # for another system; it can be imported only there
 OTHERS = "processing.contrib"  # its modules need other libraries, and are imported by their full names
@@ -184,7 +185,7 @@ class TestWhatLibrariesTake:
     def test_children_and_the_process_itself(self) -> None:
         assert process._current_process is processing.current_process()
         assert process._parent_process is processing.parent_process()
-        child = processing.get_context("fork").Process(target=sorted, args=([],))
+        child = processing.get_context(START_METHODS[0]).Process(target=sorted, args=([],))
         child.start()
         assert child in process._children
         child.join()

@@ -18,7 +18,7 @@ import pytest
 from processing import introspection
 from processing._commands import main
 from processing_testing.harness.attack import rounds
-from processing_testing.harness.mechanisms import needs_inspection
+from processing_testing.harness.mechanisms import START_METHODS, needs_inspection, needs_traces
 
 PROGRAM = """
 import processing, time
@@ -250,7 +250,8 @@ def traced(path: Path, method: str, *arguments: str) -> list[dict[str, Any]]:
 
 
 class TestTraces:
-    @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+    @needs_traces
+    @pytest.mark.parametrize("method", START_METHODS)
     def test_tasks_and_processes(self, tmp_path: Path, method: str) -> None:
         events = traced(tmp_path, method)
         spans = [event for event in events if event["ph"] == "X"]
@@ -269,10 +270,12 @@ class TestTraces:
         assert "work" in page
         assert "http" not in page
 
+    @needs_traces
     def test_of_a_program_that_was_killed(self, tmp_path: Path) -> None:
         events = traced(tmp_path, "fork", "killed")
         assert sum(event["args"].get("items", 0) for event in events if event.get("name") == "work") == 6
 
+    @needs_traces
     def test_by_the_environment(self, tmp_path: Path) -> None:
         program = "import processing\nwith processing.Pool(1) as pool: pool.map(abs, [1])\n"
         path = tmp_path / "trace.json"

@@ -9,6 +9,7 @@ parent died. This needs no thread and no GIL, so a busy loop or a blocked C call
 from __future__ import annotations
 
 import os
+import sys
 
 from processing_core._fds.descriptors import Descriptor, open_pipe, readable
 from processing_core._forks import keep_private, without_forks
@@ -58,6 +59,9 @@ def arm(fd: int) -> None:
 
     :param fd: The child's end, which is kept open from now on.
     """
+    if sys.platform == "win32":
+        kill_when_hung_up(fd)  # or has; it is never closed: the system would take that for the parent's end, too
+        return
     with without_forks():
         _state.armed = keep_private(Descriptor(fd))
     fd = _state.armed.fileno()

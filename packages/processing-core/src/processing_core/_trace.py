@@ -25,6 +25,7 @@ def trace(path: str | os.PathLike[str]) -> Iterator[None]:
     :param path: of the file that is written; it is replaced.
     :raises RuntimeError: if there is a trace already.
     :raises OSError: if the files cannot be written.
+    :raises NotImplementedError: on Windows.
 
     >>> import processing
     >>> with processing.trace("run.json"), processing.Pool(2) as pool:  # doctest: +SKIP

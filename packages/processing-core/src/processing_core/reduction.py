@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 from collections.abc import Callable, Iterable
 
 from processing_core._fds.descriptors import Descriptor, borrowed_socket, duplicate, scarcity
@@ -67,12 +69,13 @@ def send_handle(conn: HasFileno, handle: int, destination_pid: int | None) -> No
 
     Blocks while the connection's buffer is full.
 
-    :param conn: one end of a pipe, or of a connection by a socket in the file system.
+    :param conn: one end of a pipe, or of a connection by a socket in the file system; on Windows of any connection
+        between processes of this family.
     :param destination_pid: for ``multiprocessing``'s signature; means nothing.
     :raises OSError: if the connection carries no descriptors, or the receiver is gone.
     """
-    if isinstance(conn, _kernel.PipeEnd):
-        conn.send(DupFd(handle))
+    if (objects := _of_objects(conn)) is not None:
+        objects.send(DupFd(handle))
         return
     with borrowed_socket(conn.fileno()) as carrier:
         _send(carrier, [handle])
@@ -87,13 +90,24 @@ def recv_handle(conn: HasFileno) -> int:
     :raises OSError: if the connection carries no descriptors.
     :raises HandleError: if the sender went before the descriptor was fetched.
     """
-    if isinstance(conn, _kernel.PipeEnd):
-        sent = conn.recv()
+    if (objects := _of_objects(conn)) is not None:
+        sent = objects.recv()
         if not isinstance(sent, Descriptor):
             raise OSError("what was received is no descriptor")
         return sent.detach()
     with borrowed_socket(conn.fileno()) as carrier:
         return _receive(carrier, 1)[0]
+
+
+def _of_objects(conn: HasFileno) -> Any:
+    """The connection, if descriptors are pickled for it; else ``None``: then its socket carries them."""
+    pickles = isinstance(conn, _kernel.PipeEnd) or (sys.platform == "win32" and hasattr(conn, "recv_bytes"))
+    return conn if pickles else None
+
+
+def _check_sockets() -> None:
+    if sys.platform == "win32":
+        raise OSError(errno.EOPNOTSUPP, "sockets carry no descriptors on Windows")
 
 
 def reduce_socket(sock: socket.socket) -> tuple[Any, ...]:
@@ -117,6 +131,7 @@ def sendfds(sock: socket.socket, fds: Iterable[int]) -> None:
 
 
 def _send(sock: _socket.socket, fds: list[int]) -> None:
+    _check_sockets()
     from processing_core._platform import scm_rights  # here, as below, for few programs need it
 
     scm_rights.send(sock, bytes([len(fds) % 256]), fds)
@@ -135,6 +150,7 @@ def recvfds(sock: socket.socket, size: int) -> list[int]:
 
 
 def _receive(sock: _socket.socket, size: int) -> list[int]:
+    _check_sockets()
     from processing_core._platform import scm_rights
 
     message, descriptors = scm_rights.receive(sock, 1, size)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -62,7 +63,12 @@ _forks.forget_in_child(_state.forget)
 
 
 def begin(path: str) -> None:
-    """Begin a trace in this process and those that it starts."""
+    """Begin a trace in this process and those that it starts.
+
+    :raises NotImplementedError: on Windows.
+    """
+    if sys.platform == "win32":
+        raise NotImplementedError("a trace cannot be recorded on Windows")
     if DIRECTORY in os.environ:
         raise RuntimeError("a trace is being recorded already")
     from processing_core._trace_files import fresh_directory

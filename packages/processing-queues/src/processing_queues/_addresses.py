@@ -60,6 +60,7 @@ class _SocketFile:
     def remove(self) -> None:
         self._forget()
         self._unlink()
+        self._pid = -1  # a second call does not remove the file of the next listener with this address
 
     def _unlink(self) -> None:
         if os.getpid() != self._pid:

@@ -172,9 +172,14 @@ class Listener:
         elif listening is not None:
             listening.close()
         # In one step: of two threads, the second would remove the file of the next listener with this address.
-        bound: Bound | None = self.__dict__.pop("_bound", None)
-        if bound is not None:
-            bound.remove()
+        taken: list[Bound | None] = []
+        try:
+            any(map(taken.append, map(self.__dict__.pop, ("_bound",), (None,))))
+            if taken[0] is not None:
+                taken[0].remove()
+        except BaseException:  # of a signal handler: the next call removes it
+            any(map(partial(setattr, self, "_bound"), taken))
+            raise
 
     def __enter__(self) -> Self:
         return self

@@ -18,6 +18,7 @@ from typing import Any
 import processing_core
 from processing_core import lowlevel
 from processing_queues import Client, Connection, Pipe
+from processing_queues._handshake_start import new_socket
 from processing_testing.children import killing
 
 
@@ -209,6 +210,10 @@ def has_ipv6() -> bool:
 
 def connect(address: Any) -> socket.socket:
     """A socket that is connected to a listener, over which a test can send any bytes."""
+    if isinstance(address, str) and address.startswith("\\\\"):
+        stream = new_socket("AF_PIPE")
+        stream.connect(address)
+        return stream
     family = {2: socket.AF_INET, 4: socket.AF_INET6}[len(address)] if isinstance(address, tuple) else socket.AF_UNIX
     stream = socket.socket(family)
     stream.connect(address)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import processing_core
+from processing_core.lowlevel import yield_processor
 from processing_managers import (
     BaseManager,
     BaseProxy,
@@ -318,5 +319,5 @@ def serve_manager(telling: Connection, key: bytes, family: str, tls: bool) -> No
     server.stop_event.set()
     serving.join()
     while threading.active_count() > threads:  # threads of connections that were just closed
-        os.sched_yield()
+        yield_processor()
     telling.send((len(os.listdir("/proc/self/fd")) - before, failures))

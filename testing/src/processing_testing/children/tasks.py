@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import signal
@@ -111,7 +110,7 @@ def die(how: str) -> None:
         import faulthandler
 
         faulthandler.disable()
-        ctypes.string_at(0)
+        killing.crash()
     elif how == "sys.exit":
         sys.exit(9)
     time.sleep(3600)

@@ -5,12 +5,12 @@ The test prepares the object and sends it; another process performs the action, 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import processing
+from processing_core.lowlevel import yield_processor
 
 TIMEOUT = 30.0
 
@@ -65,7 +65,7 @@ def _add_one(value: Any) -> None:
 def _changed(value: Any) -> bool:
     deadline = time.monotonic() + TIMEOUT
     while value.value == 41 and time.monotonic() < deadline:
-        os.sched_yield()  # no event is sent when a value changes
+        yield_processor()  # no event is sent when a value changes
     return bool(value.value == 42)
 
 
@@ -78,7 +78,7 @@ def _add_one_to_an_item(array: Any) -> None:
 def _item_changed(array: Any) -> bool:
     deadline = time.monotonic() + TIMEOUT
     while array[1] == 41 and time.monotonic() < deadline:
-        os.sched_yield()
+        yield_processor()
     return bool(array[1] == 42)
 
 
@@ -90,7 +90,7 @@ def _double(shared: Any) -> None:
 def _doubled(shared: Any) -> bool:
     deadline = time.monotonic() + TIMEOUT
     while shared[1] == 21 and time.monotonic() < deadline:
-        os.sched_yield()
+        yield_processor()
     return bool(shared[1] == 42)
 
 

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -24,17 +25,23 @@ __all__ = [
     "needs_blocking_flags",
     "needs_descriptors_in_messages",
     "needs_doorbells_opened_again",
+    "needs_executable_scripts",
     "needs_forks",
+    "needs_forkserver",
     "needs_inspection",
     "needs_local_sockets",
     "needs_mapped_files",
     "needs_memory_files",
     "needs_memory_opened_again",
     "needs_numbered_descriptors",
+    "needs_process_files",
     "needs_resource_limits",
+    "needs_root",
     "needs_selectable_pipes",
     "needs_signals_to_processes",
     "needs_signals_to_threads",
+    "needs_traces",
+    "needs_unix_sockets",
 ]
 
 START_METHODS = processing_core.get_all_start_methods()
@@ -60,6 +67,10 @@ needs_resource_limits = pytest.mark.skipif(
     find_spec("resource") is None, reason="the system has no limits of a process's resources"
 )
 
+needs_process_files = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells in files what a process has")
+
+needs_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
+
 needs_numbered_descriptors = pytest.mark.skipif(
     find_spec("_posixsubprocess") is None, reason="on this system no program inherits a descriptor by its number"
 )
@@ -67,6 +78,12 @@ needs_numbered_descriptors = pytest.mark.skipif(
 needs_local_sockets = pytest.mark.skipif(
     not hasattr(socket, "AF_UNIX"),
     reason="a pair of sockets is a connection of TCP here, which tells late that the other end was closed",
+)
+
+needs_traces = pytest.mark.skipif(not hasattr(os, "pwrite"), reason="no trace is recorded on this system")
+
+needs_unix_sockets = pytest.mark.skipif(
+    not hasattr(socket, "AF_UNIX"), reason="the system has no sockets with an address in the file system"
 )
 
 needs_signals_to_processes = pytest.mark.skipif(
@@ -78,6 +95,12 @@ needs_signals_to_threads = pytest.mark.skipif(
 )
 
 needs_forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no forks")
+
+needs_forkserver = pytest.mark.skipif("forkserver" not in START_METHODS, reason="the system has no forkserver")
+
+needs_executable_scripts = pytest.mark.skipif(
+    os.name != "posix", reason="the system starts no script as a program, and a child's handles pass no second program"
+)
 
 needs_memory_files = pytest.mark.skipif(os.name != "posix", reason="on this system named memory is no file")
 

@@ -53,6 +53,10 @@ __all__ = [
 P = ParamSpec("P")
 T = TypeVar("T")
 
+if sys.platform == "win32":
+    from processing_core._platform._windows import opened_handle as _open
+else:
+    _open = os.open
 _NOT_INHERITED: int = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
 
 _STANDARD = 2
@@ -246,13 +250,16 @@ duplicate: Callable[[int], int] = _kernel.duplicate
 
 
 def opened(path: str, flags: int, mode: int = 0o777) -> Descriptor:
-    """Open a file, as ``os.open`` does."""
+    """Open a file, as ``os.open`` does; on Windows it has no number for ``os.read`` and its like."""
     with limit_named():
-        return Descriptor.of(os.open, path, flags | _NOT_INHERITED, mode)
+        return Descriptor.of(_open, path, flags | _NOT_INHERITED, mode)
 
 
 def open_file(path: str, flags: int, mode: int = 0o777) -> int:
-    """The number of `opened`, which is the caller's to close."""
+    """The number of a file for ``os.read`` and its like; it is the caller's to close, by ``os.close``."""
+    if sys.platform == "win32":
+        with limit_named():
+            return os.open(path, flags | _NOT_INHERITED, mode)
     return opened(path, flags, mode).detach()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _winapi
+import msvcrt
 import os
 import signal
 import subprocess
@@ -35,6 +36,7 @@ __all__ = [
     "memory_size",
     "open_ends",
     "open_process",
+    "opened_handle",
     "reap",
     "register_at_fork",
     "drain",
@@ -70,6 +72,16 @@ _CONSOLE_EVENTS = {signal.SIGINT: signal.CTRL_C_EVENT, signal.SIGBREAK: signal.C
 
 close = _kernel.close_descriptor
 """Close a handle, or a socket."""
+
+
+def opened_handle(path: str, flags: int, mode: int) -> int:
+    """A handle of a file that is opened as by ``os.open``, whose number is the C library's, and no handle."""
+    file = os.open(path, flags, mode)
+    try:
+        me = _winapi.GetCurrentProcess()
+        return _winapi.DuplicateHandle(me, msvcrt.get_osfhandle(file), me, 0, False, _winapi.DUPLICATE_SAME_ACCESS)
+    finally:
+        os.close(file)
 
 
 def open_ends() -> tuple[int, int]:

@@ -25,6 +25,8 @@ def borrowed_socket(fd: int) -> Iterator[_socket.socket]:
     try:
         # Noted by the C function that makes it, as elsewhere: a signal handler that raises must not have it dropped.
         any(map(made.append, map(_socket.socket, (_socket.AF_INET,), (_socket.SOCK_STREAM,), (0,), (fd,))))
+        if made[0].gettimeout() is not None:  # the program's `socket.setdefaulttimeout`, which is not for us
+            made[0].settimeout(0.0)  # that has ended its blocking already
         yield made[0]
     finally:
         for borrowed in made:

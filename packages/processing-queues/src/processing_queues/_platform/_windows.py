@@ -37,6 +37,8 @@ families: list[str] = ["AF_INET", "AF_INET6", "AF_PIPE"]
 
 _MOST = 1 << 20  # bytes written at once
 
+_SLICE = 0.5  # seconds between two reads of a socket
+
 _unblocked: set[int] = set()
 """The sockets for which `read` and `write` do not wait; changed by single operations of a set.
 
@@ -95,12 +97,12 @@ def pipe_socket() -> Any:
     return PipeSocket()
 
 
-def _when(fd: int, event: int) -> None:
+def _when(fd: int, event: int, seconds: float | None = None) -> None:
     if fd in _unblocked:
         raise BlockingIOError(errno.EAGAIN, "nothing can be read or written now")
     poller = Poller()
     poller.register(fd, event)
-    polled(poller, None)
+    polled(poller, seconds)
 
 
 def read(fd: int, size: int) -> bytes:
@@ -112,7 +114,9 @@ def read(fd: int, size: int) -> bytes:
             try:
                 return stream.recv(size)
             except BlockingIOError:
-                _when(fd, READABLE)
+                _when(fd, READABLE, _SLICE)  # a shutdown by this process need not make it readable
+            except BrokenPipeError:
+                return b""  # this process has shut it down
 
 
 def write(fd: int, parts: Sequence[bytes | memoryview]) -> int:

@@ -36,6 +36,8 @@ _BROKEN = {109, 232, 233}  # the other end is gone: ERROR_BROKEN_PIPE, ERROR_NO_
 _PIPE_BUSY, _PIPE_CONNECTED, _IO_PENDING, _NO_DATA = 231, 535, 997, 232
 _MOST_LISTENING = 16  # pipes to which clients may have connected before they are accepted
 _PENDING = 0x103  # STATUS_PENDING
+_LONGEST_END = 1.0  # seconds
+_LOOK = 10  # milliseconds between two looks whether an operation has ended
 _CANCELLED = 0xC0000120  # STATUS_CANCELLED: the system cancels what a thread has begun when the thread ends
 _IS_HANDLE = (-1).__lt__
 _SLICE = 0.05  # seconds in which Ctrl-C is seen while all the listener's pipes are taken
@@ -95,12 +97,12 @@ class PipeSocket:
         """Nothing: pipes have no options."""
 
     def settimeout(self, seconds: float | None) -> None:
-        """How long `connect` waits."""
+        """How long `connect` waits, and the listener's `accept` where it is given no timeout."""
         self._timeout = seconds
 
     def gettimeout(self) -> float | None:
-        """None: the program's ``socket.setdefaulttimeout`` is not for pipes."""
-        return None
+        """What `settimeout` was given: the program's ``socket.setdefaulttimeout`` is not for pipes."""
+        return self._timeout
 
     def getsockname(self) -> str:
         """The address."""
@@ -387,10 +389,23 @@ def _made(address: str, first: int) -> int:
 
 
 def _cancel(pipe: int, operation: _Overlapped) -> None:
-    """End an operation; the system writes into it until then."""
-    transferred = wintypes.DWORD()
-    if _kernel32.CancelIoEx(wintypes.HANDLE(pipe), ctypes.byref(operation)):
-        _kernel32.GetOverlappedResult(wintypes.HANDLE(pipe), ctypes.byref(operation), ctypes.byref(transferred), True)
+    """End an operation; the system writes into it until then.
+
+    Its event is that of the other operations, too, and set for other reasons: it does not say that this one has ended.
+    """
+    _kernel32.CancelIoEx(wintypes.HANDLE(pipe), ctypes.byref(operation))
+    deadline = time.monotonic() + _LONGEST_END
+    while operation.status == _PENDING:
+        _kernel32.ResetEvent(wintypes.HANDLE(operation.event))
+        if operation.status == _PENDING:
+            _winapi.WaitForSingleObject(operation.event, _LOOK)
+        if time.monotonic() > deadline:
+            _unended.append(operation)
+            return
+
+
+_unended: list[_Overlapped] = []
+"""Operations that the system has not ended in time, and still may write into."""
 
 
 @cache

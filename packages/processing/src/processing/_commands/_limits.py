@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
-import resource
+import sys
 from collections.abc import Callable, Iterator
 
 import processing
 from processing_core.annotations import NamedTuple
 from processing_core.lowlevel import ensure_family, stats
 from processing_pool.lowlevel import control_groups, usable_cpus
+
+if sys.platform == "win32":
+    UNLIMITED = -1
+else:
+    import resource
+
+    UNLIMITED = resource.RLIM_INFINITY
 
 __all__ = ["Fact", "facts"]
 
@@ -35,11 +42,12 @@ def facts() -> Iterator[Fact]:
     yield Fact("processors", lambda: f"{usable_cpus()} for this process, of {os.cpu_count()}")
     yield Fact("start methods", start_methods)
     yield Fact("arena", arena)
-    yield Fact("named shared memory", named_memory)
-    yield Fact("open files", open_files)
-    yield Fact("processes", processes)
-    yield Fact("address space", lambda: of_bytes(resource.getrlimit(resource.RLIMIT_AS)[0]))
-    yield Fact("memory", memory)
+    if sys.platform != "win32":
+        yield Fact("named shared memory", named_memory)
+        yield Fact("open files", open_files)
+        yield Fact("processes", processes)
+        yield Fact("address space", lambda: of_bytes(resource.getrlimit(resource.RLIMIT_AS)[0]))
+        yield Fact("memory", memory)
 
 
 def start_methods() -> str:
@@ -82,14 +90,14 @@ def memory() -> str:
 
 
 def smallest(controller: str, names: tuple[str, ...]) -> int:
-    """The smallest limit in the files of these names of all control groups; `RLIM_INFINITY` if there is none."""
+    """The smallest limit in the files of these names of all control groups; `UNLIMITED` if there is none."""
     found = [
         int(text)
         for group in control_groups(controller)
         for name in names
         if (text := _text(os.path.join(group, name))).isdigit()
     ]
-    return min((number for number in found if number < 1 << 62), default=resource.RLIM_INFINITY)
+    return min((number for number in found if number < 1 << 62), default=UNLIMITED)
 
 
 def _text(path: str) -> str:
@@ -102,9 +110,9 @@ def _text(path: str) -> str:
 
 def of_number(number: int) -> str:
     """A limit as a number."""
-    return "unlimited" if number == resource.RLIM_INFINITY else str(number)
+    return "unlimited" if number == UNLIMITED else str(number)
 
 
 def of_bytes(number: int) -> str:
     """A limit in GiB."""
-    return "unlimited" if number == resource.RLIM_INFINITY else f"{number / GIB:.2f} GiB"
+    return "unlimited" if number == UNLIMITED else f"{number / GIB:.2f} GiB"
