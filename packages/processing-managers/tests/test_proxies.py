@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from processing_core import HandleError
+from processing_core import HandleError, get_all_start_methods
 from processing_managers import (
     ArrayProxy,
     BaseManager,
@@ -30,6 +30,7 @@ from processing_managers import (
     ValueProxy,
 )
 from processing_testing.children.managed import Bank, DepositProxy, Overdrawn
+from processing_testing.harness import scripts
 
 
 @pytest.fixture(scope="module")
@@ -498,3 +499,24 @@ class TestNestedOption:
         del outer
         gc.collect()
         assert nesting._number_of_objects() == before
+
+
+@pytest.mark.parametrize("method", get_all_start_methods())
+def test_a_proxy_that_is_sent_imports_no_server(method: str) -> None:
+    """Neither its sender nor the worker that gets it needs the modules of a server's process."""
+    scripts.run(
+        """
+        import sys
+        import processing
+
+        def servers_modules(queue):
+            queue.put(1)
+            return [name for name in sys.modules if name.startswith("processing_managers._server.server")]
+
+        if __name__ == "__main__":
+            processing.set_start_method(sys.argv[1])
+            with processing.Manager() as manager, processing.Pool(1) as pool:
+                assert pool.apply(servers_modules, (manager.Queue(),)) == servers_modules(manager.Queue()) == []
+        """,
+        method,
+    )

@@ -74,9 +74,10 @@ if not TYPE_CHECKING:  # for a checker would take every name then
             managers = _import_module("processing_managers.managers")
             if name in managers.__all__:
                 # All at once, so that pickle finds each class without this function: what a signal handler raises in
-                # it, pickle would replace by an error of its own.
-                globals().update({each: getattr(managers, each) for each in managers.__all__})
-                return globals()[name]
+                # it, pickle would replace by an error of its own. But not `Server`, unless it is asked for.
+                there = vars(managers)
+                globals().update({each: there[each] for each in managers.__all__ if each in there})
+                return getattr(managers, name)
         return _load(name)
 
 
