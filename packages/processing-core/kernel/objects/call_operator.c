@@ -48,12 +48,9 @@ static PyObject *operator_apply(PyObject *object, PyObject *argument)
     return PyObject_CallFunctionObjArgs(((operator_object *)object)->function, argument, NULL);
 }
 
-static PyType_Slot slots[] = {{Py_tp_new, operator_new},
-                              {Py_tp_dealloc, operator_dealloc},
-                              {Py_tp_traverse, operator_traverse},
-                              {Py_tp_clear, operator_clear},
-                              {Py_nb_matrix_multiply, operator_apply},
-                              {0, NULL}};
+static PyType_Slot slots[] = {
+    {Py_tp_new, operator_new},     {Py_tp_dealloc, operator_dealloc},       {Py_tp_traverse, operator_traverse},
+    {Py_tp_clear, operator_clear}, {Py_nb_matrix_multiply, operator_apply}, {0, NULL}};
 
 bool call_operator_register(PyObject *module)
 {

@@ -205,7 +205,7 @@ if TYPE_CHECKING or not TEARS_WITH:
     from _thread import RLock as ThreadRLock  # the class, which `threading.RLock` is a function for until 3.13
     from threading import Lock as ThreadLock
 
-    own_methods = _kernel.own_methods
+    own_methods: Callable[[C], C] = _kernel.own_methods
 else:
 
     class ThreadRLock(_thread.RLock):
