@@ -204,8 +204,6 @@ def entering(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
 if TYPE_CHECKING or not TEARS_WITH:
     from _thread import RLock as ThreadRLock  # the class, which `threading.RLock` is a function for until 3.13
     from threading import Lock as ThreadLock
-
-    own_methods: Callable[[C], C] = _kernel.own_methods
 else:
 
     class ThreadRLock(_thread.RLock):
@@ -229,13 +227,14 @@ else:
 
         __exit__ = Delegated(attrgetter("_lock"), "__exit__")
 
-    def own_methods(cls: C) -> C:
-        """As the kernel's; and an ``__enter__`` of C is replaced."""
-        _kernel.own_methods(cls)
-        enter = getattr(cls, "__enter__", None)
-        if enter is not None and not isinstance(enter, FunctionType):
-            cls.__enter__ = entering(enter)
-        return cls
+
+def own_methods(cls: C) -> C:
+    """As the kernel's; and where a ``with`` is torn, an ``__enter__`` of C is replaced."""
+    _kernel.own_methods(cls)
+    enter = getattr(cls, "__enter__", None) if TEARS_WITH else None
+    if enter is not None and not isinstance(enter, FunctionType):
+        cls.__enter__ = entering(enter)  # type: ignore[attr-defined]
+    return cls
 
 
 class Condition(ThreadRLock):  # type: ignore[misc]  # final only for the checkers
