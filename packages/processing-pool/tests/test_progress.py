@@ -8,8 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -242,11 +242,28 @@ def test_tqdm_goes_on_working(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> No
     assert "9/9" in text.getvalue()
 
 
+@contextmanager
+def full_pipe() -> Iterator[int]:
+    """The end for writing of a pipe that takes nothing more."""
+    reading, writing = os.pipe()
+    try:
+        os.set_blocking(writing, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(writing, b"x" * 4096)
+        os.set_blocking(writing, True)
+        yield writing
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
 class TestThreads:
     """A map that is over soon is drawn by the thread that called it."""
 
     PROGRAM = """
 import sys, time, processing_pool
+from traceback import walk_stack
 from processing_core.lowlevel import DaemonThread
 started = []
 start = DaemonThread.start
@@ -255,10 +272,11 @@ if __name__ == "__main__":
     with processing_pool.Pool(1, context="fork") as pool:
         pool.map({function}, {items}, progress="m")
     print("processing progress" in started)
+    {after}
 """
 
-    def run(self, function: str, items: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        program = self.PROGRAM.format(function=function, items=items)
+    def run(self, function: str, items: str, after: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
+        program = self.PROGRAM.format(function=function, items=items, after=after)
         return subprocess.run(
             [sys.executable, "-c", program],
             stdout=subprocess.PIPE,
@@ -281,14 +299,12 @@ if __name__ == "__main__":
         assert float(result.stderr.rpartition(" in ")[2].removesuffix(" s\n")) >= 0.3
 
     def test_an_output_that_nobody_reads_does_not_block(self) -> None:
-        reading, writing = os.pipe()
-        try:
-            os.set_blocking(writing, False)
-            with suppress(BlockingIOError):
-                while True:
-                    os.write(writing, b"x" * 4096)
-            os.set_blocking(writing, True)
+        with full_pipe() as writing:
             assert self.run("abs", "range(10)", stderr=writing).stdout == "True\n"  # for it may wait
-        finally:
-            os.close(reading)
-            os.close(writing)
+
+    def test_no_thread_holds_such_an_output_at_the_end(self) -> None:
+        """CPython flushes it then, and would wait for the thread."""
+        with full_pipe() as writing:
+            look = "print([f.f_code.co_name for top in sys._current_frames().values() for f, _ in walk_stack(top)])"
+            frames = self.run("abs", "range(10)", look, stderr=writing).stdout
+        assert "_await_wake" in frames and "show" not in frames

@@ -22,7 +22,7 @@ from queue import Empty, SimpleQueue
 from processing_core.annotations import Any
 from processing_core.lowlevel import BinarySemaphore, DaemonThread, ThreadRLock, at_exit, set_idle
 from processing_pool._progress.counts import Counted, Counts
-from processing_pool._progress.styles import Style, can_write, chosen_style
+from processing_pool._progress.styles import Style, can_write, chosen_style, would_wait
 
 __all__ = ["INTERVAL", "begin", "flush", "start_thread"]
 
@@ -127,7 +127,10 @@ class _Display:
         set_idle(True)
         drawn: list[BinarySemaphore] = []
         while (style := self._style_or_end()) is not None:
-            if self._look(style):
+            # A thread that waited in a write at the program's end would hold the lock of a stream that CPython flushes.
+            if would_wait(style.file):
+                self._await_wake(drawn)
+            elif self._look(style):
                 _release_all(drawn)
                 self._await_wake(drawn)
         _release_all(drawn)

@@ -13,7 +13,7 @@ from processing_core import parent_process
 from processing_core.annotations import IO, Any, Protocol
 from processing_pool._progress.counts import Counts
 
-__all__ = ["PlainLines", "RichBars", "Style", "can_write", "chosen_style"]
+__all__ = ["PlainLines", "RichBars", "Style", "can_write", "chosen_style", "would_wait"]
 
 FIRST_LINE = 2.0
 """Seconds until the first plain line; each further one comes after twice the time."""
@@ -50,6 +50,14 @@ def can_write(file: Any) -> bool:
     except (io.UnsupportedOperation, AttributeError):
         return True  # there is no descriptor: it is in memory
     except (OSError, ValueError):
+        return False
+
+
+def would_wait(file: Any) -> bool:
+    """Whether writing a line would wait for a process that reads; ``False`` if that is not known."""
+    try:
+        return not select.select((), (file.fileno(),), (), 0)[1]
+    except (OSError, ValueError, AttributeError):
         return False
 
 
