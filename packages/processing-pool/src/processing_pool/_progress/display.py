@@ -22,7 +22,7 @@ from queue import Empty, SimpleQueue
 from processing_core.annotations import Any
 from processing_core.lowlevel import BinarySemaphore, DaemonThread, ThreadRLock, at_exit, set_idle
 from processing_pool._progress.counts import Counted, Counts
-from processing_pool._progress.styles import Style, can_write, chosen_style, would_wait
+from processing_pool._progress.styles import Style, can_write, chosen_style
 
 __all__ = ["INTERVAL", "begin", "flush", "start_thread"]
 
@@ -118,7 +118,7 @@ class _Display:
             style = self._style
             if style is None:
                 return True
-            if self._thread is not None or not can_write(style.file):
+            if self._thread is not None or not can_write(style.file, unknown=False):
                 return False
             self._look(style)
             return True
@@ -128,7 +128,7 @@ class _Display:
         drawn: list[BinarySemaphore] = []
         while (style := self._style_or_end()) is not None:
             # A thread that waited in a write at the program's end would hold the lock of a stream that CPython flushes.
-            if would_wait(style.file):
+            if not can_write(style.file, unknown=True):  # a closed stream fails, and ends this
                 self._await_wake(drawn)
             elif self._look(style):
                 _release_all(drawn)

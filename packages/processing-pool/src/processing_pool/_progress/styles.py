@@ -13,7 +13,7 @@ from processing_core import parent_process
 from processing_core.annotations import IO, Any, Protocol
 from processing_pool._progress.counts import Counts
 
-__all__ = ["PlainLines", "RichBars", "Style", "can_write", "chosen_style", "would_wait"]
+__all__ = ["PlainLines", "RichBars", "Style", "can_write", "chosen_style"]
 
 FIRST_LINE = 2.0
 """Seconds until the first plain line; each further one comes after twice the time."""
@@ -43,22 +43,14 @@ class Style(Protocol):
         """No job is left."""
 
 
-def can_write(file: Any) -> bool:
-    """Whether a line can be written to it without waiting for a process that reads; ``False`` if that is not known."""
+def can_write(file: Any, *, unknown: bool) -> bool:
+    """Whether a line can be written to it without waiting for a process that reads; ``unknown`` if none can tell."""
     try:
         return bool(select.select((), (file.fileno(),), (), 0)[1])
     except (io.UnsupportedOperation, AttributeError):
         return True  # there is no descriptor: it is in memory
     except (OSError, ValueError):
-        return False
-
-
-def would_wait(file: Any) -> bool:
-    """Whether writing a line would wait for a process that reads; ``False`` if that is not known."""
-    try:
-        return not select.select((), (file.fileno(),), (), 0)[1]
-    except (OSError, ValueError, AttributeError):
-        return False
+        return unknown
 
 
 def chosen_style() -> Style | None:
