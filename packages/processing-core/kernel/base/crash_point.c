@@ -1,4 +1,4 @@
-/* Crash points, in the test-only build. */
+/* Crash points and preemption points, in the test-only build. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdbool.h>
@@ -24,11 +24,36 @@ static PyObject *py_crash_at(PyObject *Py_UNUSED(module), PyObject *args)
     armed = n;
     return PyLong_FromUnsignedLongLong(before);
 }
+
+static PyObject *preempting; /* NULL: nothing, or while it runs */
+
+void preemption_point(void)
+{
+    if (preempting == NULL) return;
+    PyGILState_STATE state = PyGILState_Ensure();
+    PyObject *function = preempting;
+    preempting = NULL; /* it passes such points itself */
+    PyObject *result = PyObject_CallFunction(function, NULL);
+    if (result == NULL) PyErr_WriteUnraisable(function);
+    Py_XDECREF(result);
+    preempting = function;
+    PyGILState_Release(state);
+}
+
+/* preempt_by(function): call the function at each preemption point from now on; None: no more. */
+static PyObject *py_preempt_by(PyObject *Py_UNUSED(module), PyObject *function)
+{
+    PyObject *before = preempting;
+    preempting = Py_IsNone(function) ? NULL : Py_NewRef(function);
+    Py_XDECREF(before);
+    Py_RETURN_NONE;
+}
 #endif
 
 static PyMethodDef functions[] = {
 #ifdef PROCESSING_CRASH_POINTS
     {"crash_at", py_crash_at, METH_VARARGS, NULL},
+    {"preempt_by", py_preempt_by, METH_O, NULL},
 #endif
     {NULL, NULL, 0, NULL},
 };

@@ -10,11 +10,19 @@
 
 static struct ring *ring_of(PyObject *self) { return ((handle_object *)self)->block; }
 
-/* BUSY: every message that was published is finished. */
-static outcome advance(struct ring *r, uint64_t puts)
+/* BUSY: every message that was published is finished.
+ *
+ * `finished` is read before `puts`.  It never passes `puts`, so if the two are equal here, they were equal at a moment in
+ * between.  In the other order, others could publish and finish messages in between, and the caller's, which is not
+ * finished, would not be seen. */
+static outcome advance(struct ring *r, bool exactly)
 {
-    uint64_t finished = load(&r->finished);
+    uint64_t finished;
     do {
+        finished = load_acquire(&r->finished);
+        preemption_point();
+        uint64_t puts = exactly ? ring_puts(r) : load_acquire(&r->puts);
+        preemption_point();
         if (finished >= ring_tasks(r, puts)) return BUSY;
     } while (!cas_weak(&r->finished, &finished, finished + 1));
     /* The process that finishes the last message sees that it is the last, because the `puts` that it knows is exact or
@@ -26,7 +34,7 @@ static outcome advance(struct ring *r, uint64_t puts)
 static outcome advance_exactly(struct ring *r)
 {
     PyThreadState *thread = PyEval_SaveThread();
-    outcome o = advance(r, ring_puts(r));
+    outcome o = advance(r, true);
     PyEval_RestoreThread(thread);
     return o;
 }
@@ -35,7 +43,7 @@ PyObject *task_done(PyObject *self, PyObject *Py_UNUSED(none))
 {
     if (!handle_usable(self)) return NULL;
     struct ring *r = ring_of(self);
-    if (advance(r, load_acquire(&r->puts)) == BUSY && advance_exactly(r) == BUSY) {
+    if (advance(r, false) == BUSY && advance_exactly(r) == BUSY) {
         PyErr_SetString(PyExc_ValueError, "task_done() called too many times");
         return NULL;
     }

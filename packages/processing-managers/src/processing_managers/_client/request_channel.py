@@ -38,10 +38,6 @@ __all__ = ["Lost", "RequestChannel", "RingChannel", "StreamChannel"]
 _SLICE = 0.3  # seconds between two tests whether the server is alive
 
 
-_NOT_YET: Any = object()
-"""In the place of an answer that has not come."""
-
-
 class Lost(Exception):
     """The server has closed the connection, or its answers cannot arrive any more."""
 
@@ -87,20 +83,20 @@ class RingChannel:
     def ask(self, request: Request) -> Any:
         """What the call returns; blocks."""
         number = self._send(request)
-        while (answer := self._answer(number, _SLICE)) is _NOT_YET:
+        while (answer := self._answer(number, _SLICE)) is None:
             pass
-        return self._loaded(*answer)
+        return answer[0]
 
     async def ask_async(self, request: Request) -> Any:
         """What the call returns, awaited in a task of an event loop."""
         number = self._send(request)
 
         def attempt() -> Any:
-            while (answer := self._answer(number, 0)) is _NOT_YET and not self._answers.empty():
+            while (answer := self._answer(number, 0)) is None and not self._answers.empty():
                 pass
-            return BUSY if answer is _NOT_YET else answer
+            return BUSY if answer is None else answer
 
-        return self._loaded(*await until(attempt, self._answers._observe))
+        return (await until(attempt, self._answers._observe))[0]
 
     def _send(self, request: Request) -> int:
         number = next(self._numbers)
@@ -116,26 +112,25 @@ class RingChannel:
             raise
         return number
 
-    def _answer(self, number: int, timeout: float) -> Any:
-        """The answer to a request: (whether it failed, whether it was unpickled, what it is); `_NOT_YET`."""
+    def _answer(self, number: int, timeout: float) -> tuple[Any] | None:
+        """What the call returned; `None` if its answer has not come.  Raises what the call raised."""
         try:
             answered, failed, _, loaded, said = self._answers._receive(timeout)
         except queue.Empty:
             if self._ended():
                 raise Lost from None
-            return _NOT_YET
+            return None
         except ClosedError:
             raise Lost from None
-        return (failed, loaded, said) if answered == number else _NOT_YET
-
-    def _loaded(self, failed: int, loaded: bool, said: Any) -> Any:
+        if answered != number:
+            return None
         self.pending = False
-        if not loaded:
-            try:
-                raise said
-            finally:
-                del said  # else the exception would refer to itself, by its traceback
-        return _said(failed, said)
+        if loaded and not failed:
+            return (said,)
+        try:
+            raise failure(*said) if loaded else said
+        finally:
+            del said  # else the exception would refer to itself, by its traceback
 
     def close(self) -> None:
         """Have the server's thread end."""

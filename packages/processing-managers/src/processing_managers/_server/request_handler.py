@@ -10,7 +10,7 @@ from processing_core.lowlevel import Channel as Ring
 from processing_core.lowlevel import text_of
 from processing_managers._errors import RemoteError
 from processing_managers._server.session import Identity, Session, acting_as
-from processing_managers._wire.messages import FAILED, RETURNED, VIEWS, Request, pack_failure
+from processing_managers._wire.messages import FAILED, RETURNED, VIEWS, pack_failure
 from processing_managers._wire.serializers import PICKLE, Serializer
 from processing_queues import Connection
 
@@ -68,7 +68,7 @@ class RequestHandler:
             answers._send(number, FAILED, pack_failure(said))
             return
         try:
-            result = self._carry_out(said)
+            result = self._perform(self._session, *said)
         except BaseException as error:
             if self._session.gone:  # perhaps the referent is gone, too; no client waits for the error
                 raise ClosedError from None
@@ -82,7 +82,7 @@ class RequestHandler:
     def _answer(self, request: bytes) -> bytes:
         write, _, pack = self._serializer[1:]
         try:
-            result = self._carry_out(self._serializer.loads(request))
+            result = self._perform(self._session, *self._serializer.loads(request))
         except BaseException as error:
             if self._session.gone:  # as above: a client that still waits learns that the server stops
                 raise EOFError from None
@@ -95,11 +95,6 @@ class RequestHandler:
             return write(instead)
         except Exception as error:  # such as the items of a view, or a proxy in XML
             return write((FAILED, pack(RemoteError(text_of(error)))))
-
-    def _carry_out(self, request: Request) -> Any:
-        if self._session.done and request[0] is not None:
-            self._session.acknowledge(self._identity.thread)
-        return self._perform(self._session, *request)
 
     def _otherwise(self, result: Any, error: BaseException) -> tuple[int, Any]:
         """The answer instead of a result that cannot be pickled."""

@@ -24,7 +24,7 @@ from processing_managers._server.managed_waits import undo_of
 from processing_managers._server.nesting import Nesting
 from processing_managers._server.registry import Entry, Registry
 from processing_managers._server.request_handler import RequestHandler
-from processing_managers._server.session import Identity, Session, acting_as
+from processing_managers._server.session import Identity, Session, acting_as, current_identity
 from processing_managers._server.streams import hang_up
 from processing_managers._server.table import Referent, Table
 from processing_managers._wire.keys import Seal
@@ -129,6 +129,8 @@ class Server:
         :param ident: the referent's; ``None`` is the server itself.
         :param ticket: of a call that may be withdrawn; 0 for others.
         """
+        if session.done and ident is not None:
+            session.acknowledge(current_identity().thread)
         if ticket:
             return self._perform_waiting(session, ident, method, args, kwds, ticket)
         referent = self._referents.get(ident)
