@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from processing_pool import Pool, ProcessPoolExecutor
 from processing_pool._progress import display, styles
 from processing_pool._progress.counts import Counts
 from processing_testing.children import tasks
+from processing_testing.harness.unread import buffered, full_pipe
 
 
 class Output:
@@ -242,22 +241,6 @@ def test_tqdm_goes_on_working(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> No
     assert "9/9" in text.getvalue()
 
 
-@contextmanager
-def full_pipe() -> Iterator[int]:
-    """The end for writing of a pipe that takes nothing more."""
-    reading, writing = os.pipe()
-    try:
-        os.set_blocking(writing, False)
-        with suppress(BlockingIOError):
-            while True:
-                os.write(writing, b"x" * 4096)
-        os.set_blocking(writing, True)
-        yield writing
-    finally:
-        os.close(reading)
-        os.close(writing)
-
-
 class TestThreads:
     """A map that is over soon is drawn by the thread that called it."""
 
@@ -280,7 +263,7 @@ if __name__ == "__main__":
         return subprocess.run(
             [sys.executable, "-c", program],
             stdout=subprocess.PIPE,
-            env=dict(os.environ, PROCESSING_PROGRESS="plain"),
+            env=buffered(PROCESSING_PROGRESS="plain"),
             text=True,
             check=True,
             timeout=60,

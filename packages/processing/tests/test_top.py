@@ -18,7 +18,8 @@ import pytest
 from processing import introspection
 from processing._commands import main
 from processing_testing.harness.attack import rounds
-from processing_testing.harness.mechanisms import START_METHODS, needs_inspection, needs_traces
+from processing_testing.harness.mechanisms import START_METHODS, needs_forks, needs_inspection, needs_traces
+from processing_testing.harness.unread import buffered, full_pipe
 
 PROGRAM = """
 import processing, time
@@ -297,3 +298,31 @@ def test_a_program_says_itself_that_it_hangs(tmp_path: Path) -> None:
         line = process.stderr.readline()
         process.kill()
     assert line.startswith("processing: deadlock: MainProcess waits for Lock 1 (held by MainProcess")
+
+
+CROSSWISE = """
+import processing, time
+
+def hold(mine, other, both):
+    mine.acquire(), both.wait(), other.acquire()
+
+if __name__ == "__main__":
+    context = processing.get_context("fork")
+    one, two, both = context.RLock(), context.RLock(), context.Barrier(2)
+    for locks in ((one, two), (two, one)):
+        context.Process(target=hold, args=(*locks, both), daemon=True).start()
+    time.sleep(2)
+"""
+
+
+@needs_forks
+def test_a_program_ends_though_nobody_reads_what_it_says() -> None:
+    environment = buffered(PROCESSING_DEADLOCK="warn:0.3")
+    with (
+        full_pipe() as unread,
+        subprocess.Popen([sys.executable, "-c", CROSSWISE], env=environment, stderr=unread) as process,
+    ):
+        try:
+            assert process.wait(30) == 0
+        finally:
+            process.kill()

@@ -8,6 +8,7 @@ import time
 
 from processing_core._native import _kernel
 from processing_core._threads import DaemonThread
+from processing_core._writable import can_write
 
 __all__ = ["start"]
 
@@ -50,7 +51,18 @@ def _watch(seconds: float) -> None:
         found = {deadlock.members: deadlock.text for deadlock in deadlocks()}
         since = {members: since.get(members, time.monotonic()) for members in found}
         for members, text in found.items():
-            if members not in told and time.monotonic() - since[members] >= seconds and sys.stderr is not None:
+            if members not in told and time.monotonic() - since[members] >= seconds and _tell(text):
                 told.add(members)
-                sys.stderr.write(f"processing: deadlock: {text}\n")
-                sys.stderr.flush()
+
+
+def _tell(text: str) -> bool:
+    """Write a line to ``sys.stderr``; return whether it takes one now."""
+    stream = sys.stderr
+    if stream is None or not can_write(stream, unknown=True):
+        return False
+    try:
+        stream.write(f"processing: deadlock: {text}\n")
+        stream.flush()
+    except (OSError, ValueError):
+        return False  # it is closed, or its reader is gone; the program may set another
+    return True

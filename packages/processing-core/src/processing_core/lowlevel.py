@@ -171,6 +171,7 @@ if TYPE_CHECKING:
     from processing_core._event_loop.watch import LoopAlarm as LoopAlarm
     from processing_core._event_loop.watch import LoopWatch as LoopWatch
     from processing_core._thread_futures import ThreadFuture as ThreadFuture
+    from processing_core._writable import can_write as can_write
 
 if sys.platform == "win32":
     from processing_core._platform._windows_poller import is_socket as is_socket
@@ -313,6 +314,7 @@ __all__ = [
     "NotLoaded",
     "add_note",
     "cause_of",
+    "can_write",
     "caused_by",
     "described",
     "load_exception",
@@ -335,8 +337,9 @@ _RARE = {
     "LoopWaiter": "_event_loop.waiter",
     "LoopWatch": "_event_loop.watch",
     "ThreadFuture": "_thread_futures",
+    "can_write": "_writable",
 }
-"""What only programs with event loops need, or with futures: its module."""
+"""What only programs with event loops need, or with futures, or those that show their progress: its module."""
 
 _EARLIER_NAMES = {
     "Ear": "Observer",

@@ -20,9 +20,9 @@ from functools import partial
 from queue import Empty, SimpleQueue
 
 from processing_core.annotations import Any
-from processing_core.lowlevel import BinarySemaphore, DaemonThread, ThreadRLock, at_exit, set_idle
+from processing_core.lowlevel import BinarySemaphore, DaemonThread, ThreadRLock, at_exit, can_write, set_idle
 from processing_pool._progress.counts import Counted, Counts
-from processing_pool._progress.styles import Style, can_write, chosen_style
+from processing_pool._progress.styles import Style, chosen_style
 
 __all__ = ["INTERVAL", "begin", "flush", "start_thread"]
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import io
 import os
-import select
 import sys
 import time
 
@@ -13,7 +11,7 @@ from processing_core import parent_process
 from processing_core.annotations import IO, Any, Protocol
 from processing_pool._progress.counts import Counts
 
-__all__ = ["PlainLines", "RichBars", "Style", "can_write", "chosen_style"]
+__all__ = ["PlainLines", "RichBars", "Style", "chosen_style"]
 
 FIRST_LINE = 2.0
 """Seconds until the first plain line; each further one comes after twice the time."""
@@ -41,16 +39,6 @@ class Style(Protocol):
 
     def close(self) -> None:
         """No job is left."""
-
-
-def can_write(file: Any, *, unknown: bool) -> bool:
-    """Whether a line can be written to it without waiting for a process that reads; ``unknown`` if none can tell."""
-    try:
-        return bool(select.select((), (file.fileno(),), (), 0)[1])
-    except (io.UnsupportedOperation, AttributeError):
-        return True  # there is no descriptor: it is in memory
-    except (OSError, ValueError):
-        return unknown
 
 
 def chosen_style() -> Style | None:
