@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import suppress
 from functools import cache, partial
 
@@ -128,7 +127,7 @@ def bind(listening: socket.socket, address: Address | None, family: str) -> Boun
 
         # A port that was closed just now may be bound again.  On Windows it may be anyway, and to reuse an address is to
         # take it from a program that listens there.
-        option = socket.SO_EXCLUSIVEADDRUSE if sys.platform == "win32" else socket.SO_REUSEADDR
+        option: int = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
         listening.setsockopt(socket.SOL_SOCKET, option, 1)
         listening.bind(("::1" if family == "AF_INET6" else "localhost", 0) if address is None else address)
         return _Name(listening.getsockname())
