@@ -125,7 +125,7 @@ def bind(listening: socket.socket, address: Address | None, family: str) -> Boun
     if family != "AF_UNIX":
         import socket
 
-        # A port that was closed just now may be bound again.  On Windows it may be anyway, and to reuse an address is to
+        # A port that was closed just now may be bound again.  On Windows it always may, and to reuse an address is to
         # take it from a program that listens there.
         option: int = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
         listening.setsockopt(socket.SOL_SOCKET, option, 1)

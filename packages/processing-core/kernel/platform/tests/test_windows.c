@@ -3,7 +3,7 @@
 #include "platform/windows/system.h"
 
 enum { SLEEPERS = 26, AWAKE, GO, SAME_PLACE, BOTH }; /* words */
-#define MOST 40                    /* more than the places near a word */
+#define MOST 40                                      /* more than the places near a word */
 
 int role_of_the_system(void) { return platform_fork() == -1 && errno == ENOSYS ? 0 : 1; }
 
