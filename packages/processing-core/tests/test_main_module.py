@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from processing_testing.harness.mechanisms import needs_forkserver
+
 PREAMBLE = """
 import sys
 import processing_core
@@ -293,6 +295,7 @@ class TestState:
         assert lines == ["exit code 3" if method == "fork" else "exit code 4"] * 2
         assert errors.count("has started threads (holder) in the forkserver") == (method == "forkserver")
 
+    @needs_forkserver
     def test_what_it_imports_is_imported_by_the_server(self, tmp_path: Path) -> None:
         (tmp_path / "costly.py").write_text("import os\npid = os.getpid()\n")
         text = PREAMBLE + (

@@ -93,7 +93,7 @@ def python(folder: Path, environment: dict[str, str], *arguments: str, stdin: st
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=110,  # it starts 15 processes, each of which may take some seconds under Wine
     )
     assert run.returncode == 0, run.stderr
     return run.stdout
@@ -188,6 +188,7 @@ def ipython(folder: Path, environment: dict[str, str]) -> str:
 WAYS: list[Run] = [script, module, package, importable, command, stdin, prompt, notebook, ipython]
 
 
+@pytest.mark.watchdog(120)
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_table(way: Run, method: str, tmp_path: Path) -> None:
     environment = {**os.environ, "METHOD": method, "PYTHONUNBUFFERED": "1"}

@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from processing_core import AuthenticationError
-from processing_core.lowlevel import SOCKET_FILES
+from processing_core.lowlevel import SOCKET_FILES, yield_processor
 from processing_managers import (
     BaseManager,
     ServerGone,
     SyncManager,
 )
-from processing_queues import Client
+from processing_managers._server import server as server_module
+from processing_managers._server import streams
+from processing_queues import Client, Connection
 from processing_testing.children import managed
 from processing_testing.children.managed import Bank
 from processing_testing.harness.mechanisms import needs_unix_sockets
@@ -138,6 +141,26 @@ class TestConnecting:
             account.deposit(1)
         with pytest.raises(ServerGone):
             Bank(server.address, b"key").connect()
+
+    def test_one_that_stops_hangs_up_on_nothing_that_is_closed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The number of a connection that its thread has closed may be another stream's."""
+        found: list[bool] = []
+
+        def hang_up(connection: Connection) -> None:
+            streams.hang_up(connection)
+            time.sleep(0.2)  # for its thread, which ends now
+            found.append(connection.closed)
+
+        monkeypatch.setattr(server_module, "hang_up", hang_up)
+        server = Bank(("localhost", 0), b"key").get_server()
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        with Client(server.address, authkey=b"key"):
+            while not server._connections:
+                yield_processor()
+            server.stop_event.set()
+            thread.join()
+        assert found == [False]
 
     def test_one_that_hung_up_is_not_taken_for_connected(self) -> None:
         server = Bank(("localhost", 0), b"key").get_server()

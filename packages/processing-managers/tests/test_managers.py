@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import pickle
@@ -38,6 +39,7 @@ from processing_testing.children import killing, managed, odd
 from processing_testing.children.managed import Account, Bank, Overdrawn
 from processing_testing.harness import processes, scripts
 from processing_testing.harness.leaks import leaves_nothing
+from processing_testing.harness.mechanisms import needs_signals_to_processes, needs_signals_to_threads
 from processing_testing.harness.rendezvous import Rendezvous
 
 Context = Any
@@ -343,6 +345,7 @@ class TestLife:
         child.join()
         await_end(server)
 
+    @needs_signals_to_processes
     def test_ctrl_c_in_a_terminal(self, method: str) -> None:
         source = """
             import sys
@@ -421,7 +424,7 @@ class TestLife:
         assert "Process SyncManager" not in ended.stderr  # the child does not print it as well
 
     def test_an_address_that_is_taken(self, context: Context) -> None:
-        with socket.create_server(("localhost", 0)) as taken, pytest.raises(OSError, match="in use"):
+        with socket.create_server(("localhost", 0)) as taken, pytest.raises(OSError, match=str(errno.EADDRINUSE)):
             BaseManager(taken.getsockname(), ctx=context).start()
 
     def test_other_serializers(self) -> None:
@@ -430,11 +433,13 @@ class TestLife:
         with pytest.raises(TypeError, match="bytes or str"):
             BaseManager(authkey=5)  # type: ignore[arg-type]
 
+    @needs_signals_to_processes
     def test_ctrl_c_is_not_for_the_server(self, manager: SyncManager) -> None:
         assert manager._process is not None and manager._process.pid is not None
         os.kill(manager._process.pid, signal.SIGINT)
         assert manager.list([1]) == [1]
 
+    @needs_signals_to_threads
     def test_a_call_that_is_interrupted(self, manager: SyncManager) -> None:
         class Rang(Exception): ...
 
@@ -518,6 +523,7 @@ class TestDeath:
         copied = pickle.loads(pickle.dumps(error))
         assert (str(copied), copied.address, copied.pid) == ("gone", ("localhost", 5), 6)
 
+    @needs_signals_to_processes
     def test_a_stopped_server_is_shut_down_all_the_same(self, context: Context) -> None:
         manager = SyncManager(ctx=context, shutdown_timeout=0.1)
         manager.start()

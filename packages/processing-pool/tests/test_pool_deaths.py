@@ -16,7 +16,7 @@ from processing_core import BaseContext
 from processing_pool import MaybeEncodingError, Pool, PoolBroken, WorkerDied, _futures
 from processing_testing.children import killing, tasks
 from processing_testing.harness import scripts
-from processing_testing.harness.mechanisms import needs_root
+from processing_testing.harness.mechanisms import needs_root, needs_signals_to_threads
 from processing_testing.harness.rendezvous import Rendezvous
 from processing_testing.harness.signals_at_random import interrupted_repeatedly
 
@@ -169,6 +169,7 @@ def uses(pool: Pool) -> dict[str, Callable[[], object]]:
     }
 
 
+@needs_signals_to_threads
 @pytest.mark.attack
 @pytest.mark.watchdog(120)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -7,6 +7,7 @@ import pytest
 
 import processing_core
 from processing_core import lowlevel
+from processing_testing.harness import deposits
 from processing_testing.harness.logs import refusals as refusals
 from processing_testing.harness.rendezvous import Rendezvous
 
@@ -41,6 +42,7 @@ def _a_sound_arena() -> Iterator[None]:
     cells = lowlevel.stats()["cells"]
     yield
     gc.collect()
+    deposits.forget_fetched()
     lowlevel.sweep()
     lowlevel.verify()
     assert lowlevel.stats()["cells"] <= cells  # cells that earlier tests left to be collected may be freed meanwhile

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import select
 import selectors
@@ -17,16 +16,17 @@ from typing import Any
 import pytest
 
 from processing_core import BaseContext, ClosedError, HandleError
-from processing_core.lowlevel import Descriptor
+from processing_core.lowlevel import READABLE, open_pipe, polled_now
 from processing_queues import Connection, JoinableQueue, LifoQueue, Pipe, PriorityQueue, Queue, SimpleQueue, wait
+from processing_queues._platform import read
 from processing_testing.children import connections, killing
 from processing_testing.harness import leaks
 from processing_testing.harness.mechanisms import needs_doorbells_opened_again, needs_selectable_pipes
 
 
 def readable(fd: int) -> bool:
-    """Whether a selector reports a descriptor as readable at once."""
-    return bool(select.select([fd], [], [], 0)[0])
+    """Whether a selector, or what stands for one, reports a descriptor as readable at once."""
+    return bool(select.select([fd], [], [], 0)[0]) if hasattr(select, "poll") else polled_now(fd, READABLE)
 
 
 @pytest.fixture(params=[True, False], ids=["duplex", "simplex"])
@@ -301,10 +301,10 @@ class TestDescriptors:
         ours, theirs = Pipe()
         process = context.Process(target=connections.write_to_received, args=(theirs,))
         process.start()
-        read_end, write_end = os.pipe()
-        ours.send(Descriptor(write_end))
-        assert os.read(read_end, 100) == b"written"
-        os.close(read_end)
+        read_end, write_end = open_pipe()
+        ours.send(write_end)
+        write_end.close()
+        assert read(read_end.fileno(), 100) == b"written"
         process.join()
 
     def test_sockets_travel(self, context: BaseContext) -> None:

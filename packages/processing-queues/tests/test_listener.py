@@ -102,6 +102,11 @@ class TestAddresses:
         assert not path.exists()
         assert path.parent.exists()
 
+    @pytest.mark.parametrize("family", sorted({"AF_INET", "AF_PIPE"} & set(families)))
+    def test_an_address_at_which_another_listens(self, family: str) -> None:
+        with Listener(family=family) as listener, pytest.raises(OSError, match="Errno|WinError"):
+            Listener(listener.address, family)
+
     @needs_unix_sockets
     def test_an_interrupted_close_leaves_no_file(self, tmp_path_factory: pytest.TempPathFactory) -> None:
         folder = tmp_path_factory.mktemp("l")

@@ -17,7 +17,7 @@ from processing_core.lowlevel import yield_processor
 from processing_queues import Connection, Pipe, Queue
 from processing_testing.children import connections
 from processing_testing.harness import leaks, scripts
-from processing_testing.harness.mechanisms import needs_forks
+from processing_testing.harness.mechanisms import needs_descriptors_in_messages, needs_forks
 
 
 def fetched_all() -> bool:
@@ -161,6 +161,7 @@ class TestLoss:
             ours.send(theirs)
 
 
+@needs_descriptors_in_messages
 class TestStrangers:
     """Any process can write to a descriptor server's address."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -17,8 +16,8 @@ from typing import Any
 import pytest
 
 from processing_core import AuthenticationError, BaseContext, BufferTooShort, NotPicklableError
-from processing_core.lowlevel import duplicate
 from processing_queues import Client, Connection, Listener, wait
+from processing_queues._platform import borrowed_stream, default_family, peeked, write
 from processing_testing.children import connections
 from processing_testing.children.connections import dialling
 from processing_testing.harness import encryption, leaks
@@ -34,7 +33,7 @@ def key(request: pytest.FixtureRequest) -> bytes | None:
 
 
 @contextmanager
-def both(key: bytes | None = KEY, family: str = "AF_UNIX") -> Iterator[tuple[Connection, Connection]]:
+def both(key: bytes | None = KEY, family: str = default_family) -> Iterator[tuple[Connection, Connection]]:
     """A client's end and a listener's end of a connection."""
     made: list[Connection] = []
     with Listener(family=family, authkey=key, ssl=encryption.server_context()) as listener:
@@ -49,7 +48,7 @@ def both(key: bytes | None = KEY, family: str = "AF_UNIX") -> Iterator[tuple[Con
 
 
 class TestTalk:
-    @pytest.mark.parametrize("family", ["AF_UNIX", "AF_INET"])
+    @pytest.mark.parametrize("family", [default_family, "AF_INET"])
     def test_objects_and_bytes_both_ways(self, family: str, key: bytes | None) -> None:
         with leaks.leaves_nothing(), both(key, family) as ends:
             assert {type(end).__name__ for end in ends} == {"Connection"}
@@ -93,14 +92,14 @@ class TestTalk:
 
     def test_an_end_in_the_middle(self) -> None:
         with both() as (one, other):
-            os.write(one.fileno(), b"\x17\x03\x03\0\xff half")
+            write(one.fileno(), [b"\x17\x03\x03\0\xff half", b""])
             one.close()
             with pytest.raises(EOFError):
                 other.recv()
 
     def test_what_was_changed_on_the_way_is_refused(self) -> None:
         with both() as (one, other):
-            os.write(one.fileno(), b"\x17\x03\x03\0\x20" + bytes(32))
+            write(one.fileno(), [b"\x17\x03\x03\0\x20" + bytes(32), b""])
             assert other.poll(50) and wait([other], 50) == [other]
             for _ in range(2):
                 with pytest.raises(ssl.SSLError):
@@ -111,9 +110,9 @@ class TestTalk:
             pickle.dumps(one)
 
     def test_what_travels_is_not_readable(self) -> None:
-        with both() as (one, other), socket.socket(fileno=duplicate(other.fileno())) as stream:
+        with both() as (one, other), borrowed_stream(other.fileno()) as stream:
             one.send_bytes(b"secret" * 10)
-            seen = stream.recv(1000, socket.MSG_PEEK)
+            seen = peeked(stream, 1000)
             assert len(seen) > 60 and b"secret" not in seen
 
 
@@ -148,10 +147,10 @@ class TestWaiting:
         with both() as (one, other):
             one._tls._engine.write(connections.frame(b"abc"))  # type: ignore[attr-defined]
             sealed = one._tls._outgoing.read()  # type: ignore[attr-defined]
-            os.write(one.fileno(), sealed[:9])
+            write(one.fileno(), [sealed[:9], b""])
             assert wait([other], 0.05) == []
             assert not other.poll(0.05)
-            os.write(one.fileno(), sealed[9:])
+            write(one.fileno(), [sealed[9:], b""])
             assert wait([other], 50) == [other]
             assert other.recv_bytes() == b"abc"
 
@@ -182,14 +181,15 @@ class TestWaiting:
 
 
 class TestCertificates:
-    def refused(self, reason: str, server: ssl.SSLContext, **options: Any) -> list[BaseException]:
-        """The error that the client raises."""
+    def refused(self, reason: str | tuple[str, ...], server: ssl.SSLContext, **options: Any) -> list[BaseException]:
+        """The error that the client raises, for one of the reasons."""
+        reasons = (reason,) if isinstance(reason, str) else reason
         with leaks.leaves_nothing(), Listener(("localhost", 0), authkey=KEY, ssl=server) as listener:
             connect = partial(Client, listener.address, authkey=KEY, **options)
             with dialling(connect) as raised, pytest.raises(TimeoutError):
                 listener.accept(0.5)
             (error,) = raised
-            assert isinstance(error, (OSError, EOFError)) and reason in str(error)
+            assert isinstance(error, (OSError, EOFError)) and any(known in str(error) for known in reasons)
             assert repr(listener.address) in "".join([str(error), *getattr(error, "__notes__", [])])
             # The next one is accepted.
             shown = encryption.client_context(shows="known")
@@ -215,7 +215,9 @@ class TestCertificates:
         self.refused("ALERT", server, ssl=encryption.client_context(shows="stranger"))
 
     def test_a_client_without_tls(self) -> None:
-        self.refused("the other end is gone", encryption.server_context(), timeout=30)
+        # Which of the two, the system says: whether the listener's hanging up or its unread bytes come first.
+        gone = ("the other end is gone", "the connection ended before")
+        self.refused(gone, encryption.server_context(), timeout=30)
 
     def test_a_wrong_key_is_refused_within(self) -> None:
         with Listener(("localhost", 0), authkey=KEY, ssl=encryption.server_context()) as listener:
@@ -240,7 +242,7 @@ class TestMisuse:
             with Listener(ssl=encryption.server_context()) as listener, pytest.raises(ssl.SSLError):
                 Client(listener.address, ssl=encryption.server_context())
 
-    @pytest.mark.parametrize("make", [Listener, partial(Client, "/no/such/file")])
+    @pytest.mark.parametrize("make", [Listener, partial(Client, ("localhost", 1))])
     def test_no_context(self, make: Any) -> None:
         with pytest.raises(TypeError, match="must be an ssl.SSLContext"):
             make(ssl=True)

@@ -7,6 +7,7 @@ is parsed once, and only if there is a definition under a guard.
 from __future__ import annotations
 
 import io
+import os
 import sys
 
 from processing_core import _main_module
@@ -93,7 +94,7 @@ def _names() -> frozenset[str]:
     if main.__name__ != "__main__" or path is None:
         return frozenset()
     try:
-        with io.open_code(path if path.startswith("/") else f"{_main_module.START_DIRECTORY}/{path}") as file:
+        with io.open_code(os.path.join(_main_module.START_DIRECTORY, path)) as file:
             content = file.read()
         return _guarded_in(content) if _may_have(content) else frozenset()
     except (OSError, SyntaxError, ValueError, ImportError):

@@ -125,8 +125,10 @@ def bind(listening: socket.socket, address: Address | None, family: str) -> Boun
     if family != "AF_UNIX":
         import socket
 
-        # A port that was closed just now may be bound again.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # A port that was closed just now may be bound again.  On Windows it always may, and to reuse an address is to
+        # take it from a program that listens there.
+        option: int = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+        listening.setsockopt(socket.SOL_SOCKET, option, 1)
         listening.bind(("::1" if family == "AF_INET6" else "localhost", 0) if address is None else address)
         return _Name(listening.getsockname())
     if address is None:

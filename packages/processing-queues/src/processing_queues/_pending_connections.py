@@ -220,6 +220,7 @@ class PendingConnections:
         finally:
             if not self._ended:
                 self._watch_listening(True)  # for programs that select on `fileno`
+                self._selector.tell()
 
     def _select(self, deadline: float | None) -> list[int]:
         """The descriptors with an event; it returns without any when a pending connection expires."""

@@ -19,6 +19,7 @@ import processing_core
 from processing_core import lowlevel
 from processing_queues import Client, Connection, Pipe
 from processing_queues._handshake_start import new_socket
+from processing_queues._platform import write
 from processing_testing.children import killing
 
 
@@ -172,12 +173,12 @@ def put_when_told(queue: Any, receiver: Connection) -> None:
 def write_to_received(connection: Connection) -> None:
     """Receive a descriptor or a socket, and write into it."""
     thing = connection.recv()
-    os.write(thing.fileno(), b"written")
+    write(thing.fileno(), (b"writ", b"ten"))
 
 
 def send_a_descriptor_and_die(connection: Connection) -> None:
     """Send a descriptor, and die before the receiver can fetch it."""
-    connection.send(lowlevel.Descriptor(os.pipe()[0]))
+    connection.send(lowlevel.open_pipe()[0])
     os._exit(0)
 
 

@@ -102,10 +102,11 @@ def sleep(address: str) -> None:
 
 def block(address: str) -> None:
     """Send the test the pid, and call a C function that keeps the GIL and does not return."""
-    pause = ctypes.PyDLL(None).pause
+    windows = sys.platform == "win32"
+    pause: Any = ctypes.PyDLL("kernel32").Sleep if windows else ctypes.PyDLL(None).pause
     RendezvousClient(address).send(os.getpid())
     while True:
-        pause()
+        pause(*([3_600_000] if windows else []))
 
 
 def handle_sigterm(address: str, code: int) -> None:

@@ -2,8 +2,8 @@
 #include "platform/tests/suite.h"
 #include "platform/windows/system.h"
 
-enum { SLEEPERS = 26, AWAKE, GO }; /* words */
-#define MOST 40                    /* more than the places near a word */
+enum { SLEEPERS = 26, AWAKE, GO, SAME_PLACE, BOTH }; /* words */
+#define MOST 40                                      /* more than the places near a word */
 
 int role_of_the_system(void) { return platform_fork() == -1 && errno == ENOSYS ? 0 : 1; }
 
@@ -30,6 +30,38 @@ static void many_sleep_at_one_word(void)
     CHECK(load(&room_at(shared, &offset)->crowded) == 0);
 }
 
+static DWORD WINAPI sleep_once(void *word)
+{
+    CHECK(platform_park(word, 0, SOON) == WOKEN);
+    fetch_add(&shared->words[BOTH], 1);
+    return 0;
+}
+
+/* Words of two memories whose sleepers have the same place of their tables. */
+static void memories_have_places_of_their_own(void)
+{
+    int second = platform_memory_create(1 << 20);
+    struct shared *other = platform_memory_map(second, 1 << 20);
+    CHECK(second > 0 && other);
+    word32 *words[2] = {&shared->words[SAME_PLACE], &other->words[SAME_PLACE]};
+    HANDLE threads[2];
+    for (int i = 0; i < 2; i++) {
+        threads[i] = CreateThread(NULL, 0, sleep_once, words[i], 0, NULL);
+        pause_ms(200);
+    }
+    for (int i = 0; i < 2; i++) {
+        store(words[i], 1);
+        CHECK(platform_wake(words[i], 1) == 1);
+        CHECK(becomes(&shared->words[BOTH], (uint32_t)i + 1));
+    }
+    for (int i = 0; i < 2; i++) {
+        WaitForSingleObject(threads[i], INFINITE);
+        CloseHandle(threads[i]);
+    }
+    platform_memory_unmap(other, 1 << 20);
+    platform_close(second);
+}
+
 /* Memory that was not committed reads as zeros. */
 static void memory_is_committed_when_touched(void)
 {
@@ -43,5 +75,6 @@ void test_system(void)
     struct child c = child_start("of_the_system", 0, NULL);
     CHECK(child_ends(&c) && child_collect(&c) == 0);
     many_sleep_at_one_word();
+    memories_have_places_of_their_own();
     memory_is_committed_when_touched();
 }

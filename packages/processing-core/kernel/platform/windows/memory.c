@@ -14,6 +14,7 @@ static struct mapping {
     word32 state, memory; /* the descriptor by which it was mapped; 0 once that is closed */
     uint8_t *base;
     uint64_t size;
+    word64 events[PARKING_PLACES]; /* on which threads of this process have slept there; 0: none yet */
 } mappings[MOST_MAPPINGS];
 
 static struct mapping *mapping_at(const void *address)
@@ -42,6 +43,8 @@ struct room *room_at(const void *address, uint64_t *offset)
     *offset = (uint64_t)((const uint8_t *)address - m->base);
     return (struct room *)m->base;
 }
+
+word64 *event_at(const struct room *room, uint32_t place) { return &mapping_at(room)->events[place]; }
 
 static bool commit(void *at, uint64_t n)
 {
@@ -130,6 +133,10 @@ void platform_memory_unmap(void *base, uint64_t size)
     struct mapping *m = mapping_at(base);
     if (!m || !cas32(&m->state, USED, CHANGING)) return;
     UnmapViewOfFile(m->base);
+    for (uint32_t place = 0; place < PARKING_PLACES; place++) {
+        HANDLE event = (HANDLE)(uintptr_t)exchange(&m->events[place], 0);
+        if (event) CloseHandle(event);
+    }
     store_release(&m->state, FREE);
 }
 

@@ -21,23 +21,16 @@ static void name_of(wchar_t name[96], uint64_t id, uint64_t pid, uint32_t place)
              place);
 }
 
-/* The events of this process, for as long as it lives; each with the room that it belongs to. */
-static struct {
-    word64 event, id;
-} events[PARKING_PLACES];
-
-/* The sleeper's own; no other thread of this process has the place. */
+/* The sleeper's own, for as long as the memory is mapped; no other thread of this process has the place. */
 static HANDLE own_event(const struct room *room, uint32_t place)
 {
-    HANDLE event = (HANDLE)(uintptr_t)load(&events[place].event);
-    if (event && load(&events[place].id) == room->id) return event;
+    word64 *kept = event_at(room, place);
+    HANDLE event = (HANDLE)(uintptr_t)load(kept);
+    if (event) return event;
     wchar_t name[96];
     name_of(name, room->id, platform_pid(), place);
     event = CreateEventW(NULL, FALSE, FALSE, name);
-    if (!event) return NULL;
-    HANDLE before = (HANDLE)(uintptr_t)exchange(&events[place].event, (uint64_t)(uintptr_t)event);
-    store(&events[place].id, room->id);
-    if (before) CloseHandle(before);
+    if (event) store(kept, (uint64_t)(uintptr_t)event);
     return event;
 }
 

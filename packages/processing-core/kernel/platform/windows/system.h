@@ -40,6 +40,8 @@ _Static_assert(sizeof(struct room) <= ROOM_SIZE, "the room is large enough");
 
 /* The room of the mapping that contains an address; NULL if no memory is mapped there. */
 struct room *room_at(const void *address, uint64_t *offset);
+/* The mapping's own event at a place; park.c makes it, and its end closes it. */
+word64 *event_at(const struct room *room, uint32_t place);
 /* The id of a memory, 0 with errno if the descriptor is none of a memory. */
 uint64_t memory_id(int memory);
 /* The descriptor is about to be closed. */

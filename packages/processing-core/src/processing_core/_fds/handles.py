@@ -22,7 +22,7 @@ from processing_core.annotations import NamedTuple, Protocol
 
 assert sys.platform == "win32"  # for type checkers
 
-__all__ = ["GONE", "Deposit", "Shared", "deposit", "drop", "fetch", "guard", "keep", "recall"]
+__all__ = ["GONE", "Deposit", "Shared", "deposit", "drop", "fetch", "forget_fetched", "guard", "keep", "recall"]
 
 GONE = "this handle cannot be fetched: it was fetched before, or its sender is gone"
 _DUPLICATE = 0x40  # PROCESS_DUP_HANDLE
@@ -78,12 +78,18 @@ _deposits: dict[int, Deposit] = {}  # by number; `guard` guards it
 def keep(made: Deposit) -> int:
     """Keep a deposit; its number."""
     with guard:
-        for number, other in list(_deposits.items()):
-            if other.is_fetched():
-                del _deposits[number]
+        forget_fetched()
         Deposits.made += 1
         _deposits[Deposits.made] = made
         return Deposits.made
+
+
+def forget_fetched() -> None:
+    """Free what is kept of deposits that were fetched, of which no process tells; the next deposit does it."""
+    with guard:
+        for number, other in list(_deposits.items()):
+            if other.is_fetched():
+                del _deposits[number]
 
 
 def drop(number: int) -> None:

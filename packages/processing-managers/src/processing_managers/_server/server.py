@@ -352,11 +352,12 @@ class Server:
         if accepting.is_alive():
             accepting.join()
         with self._lock:
-            sessions, connections = list(self._sessions.values()), list(self._connections)
+            sessions = list(self._sessions.values())
         for session in sessions:
             session.leave()
-        for connection in connections:
-            hang_up(connection)
+        with self._lock:  # none of these is closed meanwhile, so that its number is another stream's
+            for connection in self._connections:
+                hang_up(connection)
         self._unlink_segments()
 
     def _unlink_segments(self) -> None:

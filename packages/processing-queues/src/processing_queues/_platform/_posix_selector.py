@@ -20,3 +20,6 @@ class Selector(selectors.DefaultSelector):
         """Wait until something is ready, or for that many seconds; it may return earlier."""
         # Not by `select`, which takes an `InterruptedError` that a signal handler raises for its own.
         readable(self.fileno(), timeout)
+
+    def tell(self) -> None:
+        """Nothing: its descriptor is readable as long as something is ready."""

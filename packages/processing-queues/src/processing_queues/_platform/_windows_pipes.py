@@ -38,7 +38,8 @@ _MOST_LISTENING = 16  # pipes to which clients may have connected before they ar
 _PENDING = 0x103  # STATUS_PENDING
 _LONGEST_END = 1.0  # seconds
 _LOOK = 10  # milliseconds between two looks whether an operation has ended
-_CANCELLED = 0xC0000120  # STATUS_CANCELLED: the system cancels what a thread has begun when the thread ends
+_CANCELLED = 0xC0000120
+"""STATUS_CANCELLED: the system cancels what a thread has begun when the thread ends.  Ours if it was not begun yet."""
 _IS_HANDLE = (-1).__lt__
 _SLICE = 0.05  # seconds in which Ctrl-C is seen while all the listener's pipes are taken
 
@@ -82,6 +83,7 @@ class PipeSocket:
 
     def __init__(self, pipe: int = -1) -> None:
         self._pipe = pipe
+        self._fresh: list[int] = []  # pipes to which no client may connect yet
         self._listening: list[tuple[int, _Overlapped]] = []  # its pipes, each with the operation that lets one connect
         self._address = ""
         self._timeout: float | None = None
@@ -123,6 +125,8 @@ class PipeSocket:
         """Close it; a second call does nothing, nor does one of another thread meanwhile."""
         while self._listening:
             self._end_listening()
+        while self._fresh:
+            self._end_fresh()
         # Closed by C functions: an exception of a signal handler in between would leave them open.
         any(map(_winapi.CloseHandle, filter(None, map(self.__dict__.pop, ("_event",), (0,)))))
         any(map(_winapi.CloseHandle, filter(_IS_HANDLE, map(self.__dict__.pop, ("_pipe",), (-1,)))))
@@ -139,6 +143,11 @@ class PipeSocket:
                 self._listening.extend(taken)  # a signal handler has raised: the next call closes it
                 raise
 
+    def _end_fresh(self) -> None:
+        """Close the last of the pipes that do not listen yet, unless another thread has taken it."""
+        with suppress(IndexError):
+            any(map(_winapi.CloseHandle, map(self._fresh.pop, (-1,))))
+
     def __enter__(self) -> Self:
         return self
 
@@ -153,14 +162,17 @@ class PipeSocket:
         :raises OSError: if the name is taken.
         """
         self._address = address or rf"\\.\pipe\processing-{os.urandom(16).hex()}"
-        self._pipe = _made(self._address, _FIRST)
+        self._make(_FIRST)
 
     def listen(self, backlog: int) -> None:
         """Let clients connect, that many and at most 16 before the first is accepted; the others wait."""
-        self._event = _checked(_kernel32.CreateEventW(None, True, False, None))
-        self._let_connect(self.detach())
+        # Noted by a C function, as are the pipes: behind the call a signal handler may raise.
+        any(map(partial(setattr, self, "_event"), map(_kernel32.CreateEventW, (None,), (True,), (False,), (None,))))
+        _checked(self._event)
+        self._let_connect()
         for _ in range(min(backlog, _MOST_LISTENING) - 1):
-            self._let_connect(_made(self._address, 0))
+            self._make(0)
+            self._let_connect()
         self._note_connected()
 
     def accept(self) -> tuple[PipeSocket, str]:
@@ -172,34 +184,54 @@ class PipeSocket:
         _kernel32.ResetEvent(wintypes.HANDLE(self._event))
         try:
             for listening in [each for each in self._listening if each[1].status != _PENDING]:
-                pipe, operation = listening
-                cancelled = operation.status == _CANCELLED
-                self._let_connect(pipe if cancelled else _made(self._address, 0))
-                self._listening.remove(listening)
-                if not cancelled:
-                    return PipeSocket(pipe), ""
+                if listening[1].status == _CANCELLED:
+                    _begin(*listening)
+                    continue
+                self._make(0)
+                self._let_connect()
+                return self._accepted(listening), ""
             raise BlockingIOError(errno.EAGAIN, "no client waits")
         finally:
             self._note_connected()
+
+    def _accepted(self, listening: tuple[int, _Overlapped]) -> PipeSocket:
+        """One of the listening pipes, whose client has connected."""
+        try:
+            self._listening.remove(listening)
+            return PipeSocket(listening[0])
+        except BaseException:
+            if listening not in self._listening:  # a signal handler has raised: the next call accepts it
+                self._listening.append(listening)
+            raise
 
     def shutdown(self, how: int) -> None:
         """Wake the thread that waits for a client."""
         _kernel32.SetEvent(wintypes.HANDLE(self._event))
 
-    def _let_connect(self, pipe: int) -> None:
-        """Let a client connect to a pipe, which belongs to this object from now on.
+    def _make(self, first: int) -> None:
+        """Make a pipe, which is among the fresh ones as soon as there is one."""
+        any(
+            map(
+                self._fresh.append,
+                map(
+                    _winapi.CreateNamedPipe,
+                    (self._address,),
+                    (_winapi.PIPE_ACCESS_DUPLEX | _OVERLAPPED | first,),
+                    (_REJECT_REMOTE_CLIENTS,),
+                    (_winapi.PIPE_UNLIMITED_INSTANCES,),
+                    (_SIZE,),
+                    (_SIZE,),
+                    (0,),
+                    (ctypes.addressof(_of_this_user()),),
+                ),
+            )
+        )
 
-        The system resets the event at that.
-        """
-        operation = _Overlapped(event=self._event)
-        self._listening.append((pipe, operation))
-        if _kernel32.ConnectNamedPipe(wintypes.HANDLE(pipe), ctypes.byref(operation)):
-            return
-        error = ctypes.get_last_error()
-        if error in (_PIPE_CONNECTED, _NO_DATA):  # a client was faster, and may be gone already
-            operation.status = None
-        elif error != _IO_PENDING:
-            raise ctypes.WinError(error)
+    def _let_connect(self) -> None:
+        """Let a client connect to the last of the fresh pipes."""
+        operation = _Overlapped(_CANCELLED, event=self._event)
+        any(map(self._listening.append, zip(map(self._fresh.pop, (-1,)), (operation,), strict=True)))
+        _begin(*self._listening[-1])
 
     def _note_connected(self) -> None:
         if any(operation.status != _PENDING for _, operation in self._listening):
@@ -215,15 +247,17 @@ class PipeSocket:
         deadline = None if self._timeout is None else time.monotonic() + self._timeout
         while True:
             try:
-                self._pipe = _winapi.CreateFile(
-                    address,
-                    _winapi.GENERIC_READ | _winapi.GENERIC_WRITE,
-                    0,
-                    0,
-                    _winapi.OPEN_EXISTING,
-                    _OVERLAPPED | _NO_IMPERSONATION,
-                    0,
+                opened = map(
+                    _winapi.CreateFile,
+                    (address,),
+                    (_winapi.GENERIC_READ | _winapi.GENERIC_WRITE,),
+                    (0,),
+                    (0,),
+                    (_winapi.OPEN_EXISTING,),
+                    (_OVERLAPPED | _NO_IMPERSONATION,),
+                    (0,),
                 )
+                any(map(partial(setattr, self, "_pipe"), opened))
                 return
             except OSError as error:
                 if error.winerror != _PIPE_BUSY:
@@ -375,17 +409,16 @@ def _checked(handle: int | None) -> int:
     return handle
 
 
-def _made(address: str, first: int) -> int:
-    return _winapi.CreateNamedPipe(
-        address,
-        _winapi.PIPE_ACCESS_DUPLEX | _OVERLAPPED | first,
-        _REJECT_REMOTE_CLIENTS,
-        _winapi.PIPE_UNLIMITED_INSTANCES,
-        _SIZE,
-        _SIZE,
-        0,
-        ctypes.addressof(_of_this_user()),
-    )
+def _begin(pipe: int, operation: _Overlapped) -> None:
+    """Let a client connect to a pipe.  The system resets the operation's event at that."""
+    if _kernel32.ConnectNamedPipe(wintypes.HANDLE(pipe), ctypes.byref(operation)):
+        return
+    error = ctypes.get_last_error()
+    if error in (_PIPE_CONNECTED, _NO_DATA):  # a client was faster, and may be gone already
+        operation.status = None
+    elif error != _IO_PENDING:
+        operation.status = _CANCELLED
+        raise ctypes.WinError(error)
 
 
 def _cancel(pipe: int, operation: _Overlapped) -> None:
