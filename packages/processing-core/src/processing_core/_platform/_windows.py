@@ -5,8 +5,6 @@ from __future__ import annotations
 import _winapi
 import msvcrt
 import os
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -16,6 +14,10 @@ from contextlib import contextmanager
 from processing_core._native import _kernel
 from processing_core._platform import _windows_poller as _poller
 from processing_core._threads import ThreadLock
+from processing_core.annotations import TYPE_CHECKING, signal
+
+if TYPE_CHECKING:
+    import subprocess
 
 assert sys.platform == "win32"  # for type checkers
 
@@ -67,7 +69,7 @@ as in multiprocessing."""
 _INVALID_HANDLE = 6
 _SHARE_WRITE = 2  # FILE_SHARE_WRITE
 
-_CONSOLE_EVENTS = {signal.SIGINT: signal.CTRL_C_EVENT, signal.SIGBREAK: signal.CTRL_BREAK_EVENT}
+_CONSOLE_EVENTS: dict[int, int] = {signal.SIGINT: signal.CTRL_C_EVENT, signal.SIGBREAK: signal.CTRL_BREAK_EVENT}
 
 
 close = _kernel.close_descriptor
@@ -200,7 +202,7 @@ def signal_process(process: int, signum: int) -> None:
     :raises ValueError: for other signals, which Windows does not have.
     """
     if signum in _CONSOLE_EVENTS:
-        os.kill(0, _CONSOLE_EVENTS[signal.Signals(signum)])
+        os.kill(0, _CONSOLE_EVENTS[signum])
         return
     if signum not in (signal.SIGTERM, SIGKILL):
         raise ValueError(f"signal {signum} cannot be sent on Windows")
@@ -228,6 +230,8 @@ def start_program(command: Sequence[str], descriptors: Sequence[int], born: list
     :param born: gets its pid; `open_process` gets a handle of it even if it has ended.
     :raises OSError: if the system refuses.
     """
+    import subprocess  # here, for a child that starts nothing need not wait for ten modules
+
     startup = subprocess.STARTUPINFO()
     copies = _standard_streams(startup)
     startup.lpAttributeList = {"handle_list": [*descriptors, *copies]}
@@ -240,6 +244,8 @@ def start_program(command: Sequence[str], descriptors: Sequence[int], born: list
 
 
 def _start(command: Sequence[str], descriptors: Sequence[int], startup: subprocess.STARTUPINFO) -> int:
+    import subprocess
+
     for handle in descriptors:
         os.set_handle_inheritable(handle, True)
     try:
@@ -256,7 +262,7 @@ def _start(command: Sequence[str], descriptors: Sequence[int], startup: subproce
 
 
 def _flags() -> int:
-    return _console_flag() | (subprocess.CREATE_NEW_PROCESS_GROUP if _this_thread.starts_groups else 0)
+    return _console_flag() | (_winapi.CREATE_NEW_PROCESS_GROUP if _this_thread.starts_groups else 0)
 
 
 def _console_flag() -> int:
@@ -264,7 +270,7 @@ def _console_flag() -> int:
     try:
         console = _winapi.CreateFile("CONOUT$", _winapi.GENERIC_WRITE, _SHARE_WRITE, 0, _winapi.OPEN_EXISTING, 0, 0)
     except OSError:
-        return subprocess.CREATE_NO_WINDOW
+        return _winapi.CREATE_NO_WINDOW
     _winapi.CloseHandle(console)
     return 0
 
@@ -279,7 +285,7 @@ def _interpreter(executable: str) -> tuple[str, dict[str, str] | None]:
 
 def _standard_streams(startup: subprocess.STARTUPINFO) -> list[int]:
     """Inheritable copies of the standard streams' handles, of which ``startup`` is told."""
-    startup.dwFlags |= subprocess.STARTF_USESTDHANDLES
+    startup.dwFlags |= _winapi.STARTF_USESTDHANDLES
     copies: list[int] = []
     for name, number in (
         ("hStdInput", _winapi.STD_INPUT_HANDLE),
