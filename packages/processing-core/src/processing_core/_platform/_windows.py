@@ -112,6 +112,8 @@ def yield_processor() -> None:
 
 class _Starter(threading.local):
     starts_groups = False
+    directory: str | None = None
+    placeholder: int | None = None
 
 
 _this_thread = _Starter()
@@ -251,7 +253,11 @@ def _start(command: Sequence[str], descriptors: Sequence[int], startup: subproce
     try:
         executable, environment = _interpreter(command[0])
         program = subprocess.Popen(
-            [executable, *command[1:]], startupinfo=startup, env=environment, creationflags=_flags()
+            [executable, *command[1:]],
+            startupinfo=startup,
+            env=environment,
+            creationflags=_flags(),
+            cwd=_this_thread.directory,
         )
     finally:
         for handle in descriptors:
@@ -283,16 +289,82 @@ def _interpreter(executable: str) -> tuple[str, dict[str, str] | None]:
     return base, {**os.environ, "__PYVENV_LAUNCHER__": sys.executable}
 
 
+@contextmanager
+def apart(placeholder: int) -> Iterator[None]:
+    """Have programs that this thread starts meanwhile use no file and no pipe of this one's, and not its folder.
+
+    As long as they run the program could not remove them, nor would a reader of its output see the end.
+
+    :param placeholder: a pipe that they have instead of redirected streams, so that these are of the same kind.
+    """
+    _this_thread.directory, _this_thread.placeholder = os.environ.get("SYSTEMROOT"), placeholder
+    try:
+        yield
+    finally:
+        _this_thread.directory = _this_thread.placeholder = None
+
+
+def surroundings() -> object:
+    """What a program that is started now inherits from this process, to be compared; ``None`` if Ctrl-C is blocked."""
+    if _this_thread.starts_groups:
+        return None
+    streams = [_winapi.GetStdHandle(number) for number in _STREAMS.values()]
+    others = [None if _is_redirected(stream) else (stream, _kind(stream)) for stream in streams]
+    return dict(os.environ), others, _console_flag()
+
+
+def _is_redirected(handle: int | None) -> bool:
+    return _kind(handle) in (_FILE, _PIPE)
+
+
+def _kind(handle: int | None) -> int:
+    try:
+        return _winapi.GetFileType(handle or 0)
+    except OSError:
+        return -1
+
+
+def streams_for(process: int) -> list[int]:
+    """Copies of redirected output streams in another process, which was started `apart`; 0 for one that it has."""
+    me, copies = _winapi.GetCurrentProcess(), []
+    for number in (_winapi.STD_OUTPUT_HANDLE, _winapi.STD_ERROR_HANDLE):
+        handle = _winapi.GetStdHandle(number)
+        if _is_redirected(handle):
+            copies.append(_winapi.DuplicateHandle(me, handle or 0, process, 0, False, _winapi.DUPLICATE_SAME_ACCESS))
+        else:
+            copies.append(0)
+    return copies
+
+
+def take_streams(copies: Sequence[int]) -> None:
+    """In the other process: write into them from now on."""
+    for number, copy in enumerate(copies, 1):
+        if copy:
+            file = msvcrt.open_osfhandle(copy, os.O_BINARY | os.O_WRONLY)
+            os.dup2(file, number)
+            os.close(file)
+
+
+_FILE, _PIPE = 1, 3
+"""Kinds of handles, by GetFileType."""
+
+
+_STREAMS = {
+    "hStdInput": _winapi.STD_INPUT_HANDLE,
+    "hStdOutput": _winapi.STD_OUTPUT_HANDLE,
+    "hStdError": _winapi.STD_ERROR_HANDLE,
+}
+
+
 def _standard_streams(startup: subprocess.STARTUPINFO) -> list[int]:
     """Inheritable copies of the standard streams' handles, of which ``startup`` is told."""
     startup.dwFlags |= _winapi.STARTF_USESTDHANDLES
     copies: list[int] = []
-    for name, number in (
-        ("hStdInput", _winapi.STD_INPUT_HANDLE),
-        ("hStdOutput", _winapi.STD_OUTPUT_HANDLE),
-        ("hStdError", _winapi.STD_ERROR_HANDLE),
-    ):
-        copy = _inheritable_copy(_winapi.GetStdHandle(number))
+    for name, number in _STREAMS.items():
+        handle = _winapi.GetStdHandle(number)
+        if _this_thread.placeholder is not None and _is_redirected(handle):
+            handle = _this_thread.placeholder
+        copy = _inheritable_copy(handle)
         if copy is not None:
             setattr(startup, name, copy)
             copies.append(copy)

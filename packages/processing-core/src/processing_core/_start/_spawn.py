@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import sys
 from collections.abc import Callable
+from types import ModuleType
 
 from processing_core import _bootstrap, _exit, _lifeline
 from processing_core._fds.inherited import kept_private, unpacking
@@ -15,7 +16,10 @@ from processing_core._start import _preparation
 from processing_core._start._child import UNKNOWN_EXIT, Child, DirectChild, kill_newborn
 from processing_core._start._exec import execute, reserved
 
-__all__ = ["main", "run_parcel", "start"]
+__all__ = ["HAS_SPARES", "main", "run_member", "run_parcel", "start"]
+
+HAS_SPARES = sys.platform == "win32"
+"""Whether starts leave spares behind, see `_ahead`; other systems have the forkserver for that."""
 
 
 def start(process: BaseProcess) -> Child:
@@ -25,26 +29,45 @@ def start(process: BaseProcess) -> Child:
     :raises OSError: if the system refuses.
     """
     _bootstrap.flush_streams()  # so that what was written before comes before what the child writes
-    lifeline = Lifeline() if process.daemon else None
     prepared = _preparation.prepare(process)
     born: list[int] = []
     try:
-        with (
-            _preparation.packed(process, prepared) as (parcel, inherited, by_number),
-            reserved(process.name) as (member_id, token),
-        ):
-            _kernel.set_startup_data(parcel, *member_id)
-            end = -1 if lifeline is None else lifeline.child_end()
-            execute(born, __name__, member_id, token, end, inherited, also=by_number)
-        process._popen = DirectChild(born[0], member_id, lifeline)
+        with _preparation.packed(process, prepared) as (parcel, inherited, by_number):
+            child = None
+            if HAS_SPARES and inherited < 0 and not by_number:
+                child = _ahead().claimed(born, parcel, process.daemon)
+            if child is None:
+                child = _executed(born, process, parcel, inherited, by_number)
+            process._popen = child
+        if HAS_SPARES:
+            _ahead().renew()
     except BaseException:  # also of a signal handler: the program cannot end a child whose pid it does not get
         process._popen = None
         for pid in born:
             kill_newborn(pid)
         raise
+    return child
+
+
+def _ahead() -> ModuleType:
+    from processing_core._start import _ahead as module  # here, for a child that starts nothing need not import it
+
+    return module
+
+
+def _executed(
+    born: list[int], process: BaseProcess, parcel: _kernel.Parcel, inherited: int, by_number: list[int]
+) -> Child:
+    """A fresh interpreter that becomes the process."""
+    lifeline = Lifeline() if process.daemon else None
+    with reserved(process.name) as (member_id, token):
+        _kernel.set_startup_data(parcel, *member_id)
+        end = -1 if lifeline is None else lifeline.child_end()
+        execute(born, __name__, member_id, token, end, inherited, also=by_number)
+    child = DirectChild(born[0], member_id, lifeline)
     if lifeline is not None:
         lifeline.handed_over()
-    return process._popen
+    return child
 
 
 def main(arena: int, token: int, slot: int, serial: int, lifeline: int, inherited: int) -> None:
@@ -56,6 +79,14 @@ def main(arena: int, token: int, slot: int, serial: int, lifeline: int, inherite
     _kernel.join_family(arena, token, slot, serial)
     parcel = _kernel.take_startup_data()
     assert parcel is not None
+    run_member(parcel, inherited)
+
+
+def run_member(parcel: _kernel.Parcel, inherited: int) -> None:
+    """Become the process that the parcel describes, in a fresh interpreter; does not return.
+
+    :param inherited: The socket with the inherited descriptors, -1 for none.
+    """
     code = UNKNOWN_EXIT
     try:
         code = run_parcel(parcel, inherited, {})
