@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 METHOD = "spawn"
 ONE_CLASS = ["-m", "processing_testing.cpython.one_class"]
-TEST_SECONDS = 90.0
-CLASS_SECONDS = 600.0
+TEST_SECONDS = 240.0
+CLASS_SECONDS = 1200.0
 TIMES = 4
 """How often a class is begun again, without the tests it was run with, after one of them has hung."""
 NEEDED = [
