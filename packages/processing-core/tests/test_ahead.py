@@ -18,7 +18,7 @@ PROGRAM = """
     from processing_core import lowlevel
     from processing_core._start import _ahead, _spawn
 
-    _spawn.HAS_SPARES = True
+    _spawn.start = _ahead.start
     _ahead.keep(1)
     context = processing_core.get_context("spawn")
 

@@ -30,8 +30,11 @@ from processing_core._lifeline import Lifeline
 from processing_core._native import _kernel
 from processing_core._platform import READABLE, SIGKILL, Poller, ring
 from processing_core._platform import close as close_descriptor
+from processing_core._process import BaseProcess
 from processing_core._start import _exec, _frozen, _settings
-from processing_core._start._child import DirectChild, kill_newborn
+from processing_core._start._child import Child, DirectChild, kill_newborn
+from processing_core._start._spawn import run_member
+from processing_core._start._spawn import start as start_fresh
 from processing_core.annotations import signal
 
 if sys.platform == "win32":
@@ -50,7 +53,7 @@ else:
         pass
 
 
-__all__ = ["claimed", "keep", "main", "renew"]
+__all__ = ["keep", "main", "start"]
 
 SPARE_NAME = "Spawn spare"
 _UNUSED = 0
@@ -129,7 +132,23 @@ def keep(most: int) -> None:
     _state.most = most
 
 
-def claimed(born: list[int], parcel: _kernel.Parcel, daemonic: bool) -> DirectChild | None:
+def start(process: BaseProcess) -> Child:
+    """Start ``process`` by ``spawn``, with the help of a spare, and leave another behind.
+
+    :raises Exception: if ``process`` cannot be pickled.
+    :raises OSError: if the system refuses.
+    """
+    child = start_fresh(process, _claimed)
+    try:
+        _renew()
+    except BaseException:  # of a signal handler: the program cannot end a child that it does not get
+        process._popen = None
+        kill_newborn(child.pid)
+        raise
+    return child
+
+
+def _claimed(born: list[int], parcel: _kernel.Parcel, daemonic: bool) -> DirectChild | None:
     """A spare that becomes the process of this startup data; ``None`` if there is none.
 
     :param born: gets its pid, even if a signal handler raises.
@@ -148,7 +167,7 @@ def claimed(born: list[int], parcel: _kernel.Parcel, daemonic: bool) -> DirectCh
             return child
 
 
-def renew() -> None:
+def _renew() -> None:
     """Start the spares that are missing; if the system refuses, there are fewer."""
     inherits = _inherited()
     if inherits is None:
@@ -178,8 +197,6 @@ def _end_all() -> None:
 
 def main(arena: int, token: int, slot: int, serial: int, lifeline: int, calls: int) -> None:
     """Run the spare; does not return."""
-    from processing_core._start import _spawn
-
     for descriptor in (arena, token, lifeline, calls):
         kept_private(descriptor)
     listening = Descriptor(calls)
@@ -199,7 +216,7 @@ def main(arena: int, token: int, slot: int, serial: int, lifeline: int, calls: i
     else:
         close_descriptor(lifeline)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    _spawn.run_member(parcel, -1)
+    run_member(parcel, -1)
 
 
 def _rung(calls: Descriptor) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import sys
 from collections.abc import Callable
-from types import ModuleType
 
 from processing_core import _bootstrap, _exit, _lifeline
 from processing_core._fds.inherited import kept_private, unpacking
@@ -15,16 +14,19 @@ from processing_core._process import BaseProcess
 from processing_core._start import _preparation
 from processing_core._start._child import UNKNOWN_EXIT, Child, DirectChild, kill_newborn
 from processing_core._start._exec import execute, reserved
+from processing_core.annotations import TypeAlias
 
-__all__ = ["HAS_SPARES", "main", "run_member", "run_parcel", "start"]
+__all__ = ["Claim", "main", "run_member", "run_parcel", "start"]
 
-HAS_SPARES = sys.platform == "win32"
-"""Whether starts leave spares behind, see `_ahead`; other systems have the forkserver for that."""
+Claim: TypeAlias = "Callable[[list[int], _kernel.Parcel, bool], Child | None]"
+"""What has a spare become the process of the startup data; ``None`` if there is none.  It is called with the list that
+gets its pid, the data, and whether the process is daemonic."""
 
 
-def start(process: BaseProcess) -> Child:
+def start(process: BaseProcess, claim: Claim | None = None) -> Child:
     """Start ``process`` in a fresh interpreter.
 
+    :param claim: what may find one that was started ahead.
     :raises Exception: if ``process`` cannot be pickled.
     :raises OSError: if the system refuses.
     """
@@ -34,25 +36,17 @@ def start(process: BaseProcess) -> Child:
     try:
         with _preparation.packed(process, prepared) as (parcel, inherited, by_number):
             child = None
-            if HAS_SPARES and inherited < 0 and not by_number:
-                child = _ahead().claimed(born, parcel, process.daemon)
+            if claim is not None and inherited < 0 and not by_number:
+                child = claim(born, parcel, process.daemon)
             if child is None:
                 child = _executed(born, process, parcel, inherited, by_number)
             process._popen = child
-        if HAS_SPARES:
-            _ahead().renew()
     except BaseException:  # also of a signal handler: the program cannot end a child whose pid it does not get
         process._popen = None
         for pid in born:
             kill_newborn(pid)
         raise
     return child
-
-
-def _ahead() -> ModuleType:
-    from processing_core._start import _ahead as module  # here, for a child that starts nothing need not import it
-
-    return module
 
 
 def _executed(
