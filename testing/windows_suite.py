@@ -1,6 +1,7 @@
 """Assembles CPython for Windows and runs the project's tests on it, under Wine::
 
     python windows_suite.py WHEELS 3.11=/usr/bin/python3.11 ... -- [pytest's arguments]
+    python windows_suite.py WHEELS 3.13=/usr/bin/python3.13 -- cpython [words]    see windows_cpython.py
 
 The interpreter is the one that panda3d's wheel carries for programs that it packs; the standard library is that of the
 CPython of the same version which runs here; `python.exe` and `python3.dll` are a few lines, built by zig.
@@ -17,8 +18,10 @@ import sys
 import tempfile
 import tomllib
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
+import windows_cpython
 from platform_suite import WINE, find_wine
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,12 +105,16 @@ def copy_libraries(wheel: Path, number: str, place: Path) -> None:
                 (place / "DLLs" / name).write_bytes(archive.read(entry))
 
 
+def library_of(python: str) -> Path:
+    """The folder of a CPython's standard library."""
+    ask = "import sysconfig; print(sysconfig.get_path('stdlib'))"
+    return Path(subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True).stdout.strip())
+
+
 def copy_standard_library(python: str, place: Path) -> None:
     """The standard library of a CPython which runs here, without what is its own."""
-    ask = "import sysconfig; print(sysconfig.get_path('stdlib'))"
-    library = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
     own = ["site-packages", "dist-packages", "lib-dynload", "test", "config-*", "__pycache__", "idlelib", "tkinter"]
-    shutil.copytree(library, place, ignore=shutil.ignore_patterns(*own))
+    shutil.copytree(library_of(python), place, ignore=shutil.ignore_patterns(*own))
     (place / "site-packages").mkdir()
 
 
@@ -147,10 +154,19 @@ class Windows:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PROCESSING"))}
         self._environment = {**kept, **WINE, "WINEPREFIX": str(prefix), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    def run(self, *arguments: str, seconds: float = SECONDS, shown: bool = False) -> tuple[bool, str]:
+    def run(
+        self,
+        *arguments: str,
+        seconds: float = SECONDS,
+        shown: bool = False,
+        folder: Path = ROOT,
+        variables: Mapping[str, str] | None = None,
+    ) -> tuple[bool, str]:
         """Run Python in a console; whether it succeeded, and what it wrote.
 
         :param shown: it writes into the console, and not into a file.
+        :param folder: where it runs.
+        :param variables: environment variables that only it has.
         """
         with tempfile.NamedTemporaryFile() as file:
             command = [*self._command, *([] if shown else ["-c", WRITES_INTO_FILE, file.name]), *arguments]
@@ -161,8 +177,8 @@ class Windows:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env=self._environment,
-                cwd=ROOT,
+                env={**self._environment, **(variables or {})},
+                cwd=folder,
                 start_new_session=True,
             )
             late = ""
@@ -209,11 +225,30 @@ def _files_of(argument: str) -> list[str]:
     return sorted(str(f.relative_to(ROOT)) for f in folder.rglob("test_*.py")) if folder.is_dir() else [argument]
 
 
-def try_version(windows: Windows, arguments: list[str]) -> bool:
-    """Run the smoke test and the tests; whether all passed."""
-    good, written = windows.run("-W", "error", "testing/smoke.py", "processing")
+def printed(windows: Windows, *arguments: str, variables: Mapping[str, str] | None = None) -> bool:
+    """Run a program, and show what it wrote; whether it succeeded."""
+    good, written = windows.run("-W", "error", *arguments, variables=variables)
     print(written, end="", flush=True)
+    return good
+
+
+def try_programs(windows: Windows, wheels: Path, place: Path) -> bool:
+    """Run an example, and `processing_pool` where only its own dependencies are; whether both succeeded."""
+    folder = place / "pool-alone"
+    patterns = [f"processing_{name}-*.whl" for name in ("core", "sync", "queues", "pool")]
+    for wheel in [found for pattern in patterns for found in wheels.glob(pattern)]:
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(folder)
+    shutil.copytree(place / "Lib" / "site-packages" / "cloudpickle", folder / "cloudpickle")
+    alone = printed(windows, "-S", "testing/smoke.py", "processing_pool", variables={"PYTHONPATH": str(folder)})
+    return printed(windows, "examples/census.py", "--limit", "30") and alone
+
+
+def try_version(windows: Windows, wheels: Path, place: Path, arguments: list[str]) -> bool:
+    """Run the programs and the tests; whether all passed."""
+    good = printed(windows, "testing/smoke.py", "processing")
     if not arguments:
+        good = try_programs(windows, wheels, place) and good
         interrupted, written = windows.run("testing/windows_interrupts.py", shown=True)
         print(written, end="", flush=True)
         good = good and interrupted
@@ -233,7 +268,7 @@ def try_version(windows: Windows, arguments: list[str]) -> bool:
 def main(arguments: list[str]) -> int:
     """:return: the exit code."""
     split = arguments.index("--") if "--" in arguments else len(arguments)
-    wheels, *programs = arguments[:split]
+    (wheels, *programs), rest = arguments[:split], arguments[split + 1 :]
     results = {}
     for version, _, python in (program.partition("=") for program in programs):
         with tempfile.TemporaryDirectory(prefix="processing-windows-") as folder:
@@ -241,13 +276,19 @@ def main(arguments: list[str]) -> int:
             scratch.mkdir()
             program = assemble(version, python, place, scratch)
             install(version, Path(wheels), place)
+            if rest[:1] == ["cpython"]:
+                windows_cpython.prepare(library_of(python), place)
             # Each child would compile what it imports: this takes longer under Wine than its start.
             subprocess.run([python, "-m", "compileall", "-q", str(place / "Lib")], check=False)
-            windows = Windows(program, Path(folder) / "prefix")
+            sides = [Windows(program, Path(folder) / f"prefix{number}") for number in range(2)]
             try:
-                results[version] = try_version(windows, arguments[split + 1 :])
+                if rest[:1] == ["cpython"]:
+                    results[version] = windows_cpython.compare(*sides, rest[1:])
+                else:
+                    results[version] = try_version(sides[0], Path(wheels), place, rest)
             finally:
-                windows.end()
+                for windows in sides:
+                    windows.end()
     print("tried under Wine alone, which is not Windows:", end=" ")
     print(*(f"CPython {version} {'passed' if good else 'FAILED'}" for version, good in results.items()), sep=", ")
     return 0 if all(results.values()) else 1

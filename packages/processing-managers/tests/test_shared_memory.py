@@ -106,6 +106,12 @@ class TestMemory:
         """
         assert scripts.run(program) == "0\n"
 
+    def test_names_begin_as_the_module_says(self, make: Make) -> None:
+        memory = make(size=1)
+        assert memory._name.startswith(shared_memory._SHM_NAME_PREFIX)
+        assert shared_memory._make_filename().startswith(shared_memory._SHM_NAME_PREFIX)
+        assert memory.name == memory._name.removeprefix("/")
+
     @needs_memory_files
     def test_names_that_the_program_invents(self, monkeypatch: pytest.MonkeyPatch) -> None:
         invented = [f"/test-{os.getpid()}-{letter}" for letter in "aab"]

@@ -14,13 +14,15 @@ __all__ = ["SharedMemory", "ShareableList"]
 USE_POSIX: bool = os.name == "posix"
 """Whether named memory is that of POSIX, whose names are unlinked."""
 
-SHM_NAME_PREFIX: str = f"/{_leftovers.PREFIX}"
-"""What names begin with that no program has chosen."""
+_SLASH = "/" if USE_POSIX else ""
+
+SHM_NAME_PREFIX: str = _SLASH + _leftovers.PREFIX
+"""What names begin with that no program has chosen; a slash is POSIX's."""
 
 
 def _make_filename(track: bool = True) -> str:
-    """A name for new memory, with its slash; `SharedMemory` asks here, as multiprocessing's does."""
-    return "/" + _leftovers.new_name(track)
+    """A name for new memory, with POSIX's slash; `SharedMemory` asks here, as multiprocessing's does."""
+    return _SLASH + _leftovers.new_name(track)
 
 
 _set_name_maker(lambda track: _make_filename(track))  # looked up for each name: a program may have replaced it

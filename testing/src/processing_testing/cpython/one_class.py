@@ -1,13 +1,14 @@
 """Runs the tests of one class, and writes each outcome to a file as soon as it is known: ``MODULE CLASS FILE``.
 
-Without a class it lists the classes of the module that have tests.
+Without a class it lists the classes of the module that have tests.  ``--seconds N`` ends this process, showing its
+stacks, when a test takes longer; ``--without TEST ...`` leaves out those that were run before that.
 """
 
 from __future__ import annotations
 
+import argparse
 import faulthandler
 import json
-import sys
 import unittest
 from importlib import import_module
 from typing import Any, TextIO
@@ -16,18 +17,21 @@ from typing import Any, TextIO
 class Recorder(unittest.TestResult):
     """Writes a line of JSON when a test begins, and one when it has ended."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, seconds: float | None = None) -> None:
         super().__init__()
-        self._file = file
+        self._file, self._seconds = file, seconds
         self._outcome: tuple[str, str] = ("passed", "")
 
     def startTest(self, test: unittest.TestCase) -> None:
         super().startTest(test)
         self._outcome = ("passed", "")
         self._write(test, "began", "")
+        if self._seconds is not None:
+            faulthandler.dump_traceback_later(self._seconds, exit=True)
 
     def stopTest(self, test: unittest.TestCase) -> None:
         super().stopTest(test)
+        faulthandler.cancel_dump_traceback_later()
         self._write(test, *self._outcome)
 
     def addFailure(self, test: unittest.TestCase, err: Any) -> None:
@@ -69,14 +73,20 @@ def classes(module: str) -> list[str]:
 
 def main() -> None:
     faulthandler.enable()
-    module, *rest = sys.argv[1:]
-    if not rest:
-        print(json.dumps(classes(module)))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("module")
+    parser.add_argument("name", nargs="?")
+    parser.add_argument("file", nargs="?")
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--without", nargs="*", default=[])
+    options = parser.parse_args()
+    if options.name is None:
+        print(json.dumps(classes(options.module)))
         return
-    name, path = rest
-    suite = unittest.defaultTestLoader.loadTestsFromName(f"{module}.{name}")
-    with open(path, "a") as file:
-        suite.run(Recorder(file))
+    case = getattr(import_module(options.module), options.name)
+    names = [name for name in unittest.defaultTestLoader.getTestCaseNames(case) if name not in options.without]
+    with open(options.file, "a") as file:
+        unittest.TestSuite(map(case, names)).run(Recorder(file, options.seconds))
 
 
 if __name__ == "__main__":

@@ -90,11 +90,11 @@ def find(python: Path, methods: list[str]) -> Iterator[TestClass]:
                 command, env=_variables(peer=True), stdout=subprocess.PIPE, check=True, timeout=120
             )
             for name in json.loads(listing.stdout.splitlines()[-1]):
-                if _concerns(module, name, method):
+                if concerns(module, name, method):
                     yield TestClass(module, name, method)
 
 
-def _concerns(module: str, name: str, method: str) -> bool:
+def concerns(module: str, name: str, method: str) -> bool:
     """Whether a class uses the start method: those of executors and of main modules have it in their names."""
     if "concurrent_futures" in module:
         return re.match(f"ProcessPool{method.capitalize()}[A-Z]", name) is not None
@@ -127,10 +127,10 @@ def run(python: Path, case: TestClass, limit: float, peer: bool) -> list[Outcome
                 _end_group(process)
             output.seek(0)
             said = output.read()[-4000:]
-        return list(_outcomes(case, record.read_text(), f"{said}\n{ended}"))
+        return list(outcomes(case, record.read_text(), f"{said}\n{ended}"))
 
 
-def _outcomes(case: TestClass, record: str, ended: str) -> Iterator[Outcome]:
+def outcomes(case: TestClass, record: str, ended: str) -> Iterator[Outcome]:
     last: dict[str, dict[str, str]] = {}
     for line in record.splitlines():
         entry = json.loads(line)

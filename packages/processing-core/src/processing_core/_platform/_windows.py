@@ -5,8 +5,6 @@ from __future__ import annotations
 import _winapi
 import msvcrt
 import os
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -16,6 +14,10 @@ from contextlib import contextmanager
 from processing_core._native import _kernel
 from processing_core._platform import _windows_poller as _poller
 from processing_core._threads import ThreadLock
+from processing_core.annotations import TYPE_CHECKING, signal
+
+if TYPE_CHECKING:
+    import subprocess
 
 assert sys.platform == "win32"  # for type checkers
 
@@ -67,7 +69,7 @@ as in multiprocessing."""
 _INVALID_HANDLE = 6
 _SHARE_WRITE = 2  # FILE_SHARE_WRITE
 
-_CONSOLE_EVENTS = {signal.SIGINT: signal.CTRL_C_EVENT, signal.SIGBREAK: signal.CTRL_BREAK_EVENT}
+_CONSOLE_EVENTS: dict[int, int] = {signal.SIGINT: signal.CTRL_C_EVENT, signal.SIGBREAK: signal.CTRL_BREAK_EVENT}
 
 
 close = _kernel.close_descriptor
@@ -110,6 +112,8 @@ def yield_processor() -> None:
 
 class _Starter(threading.local):
     starts_groups = False
+    directory: str | None = None
+    placeholder: int | None = None
 
 
 _this_thread = _Starter()
@@ -200,7 +204,7 @@ def signal_process(process: int, signum: int) -> None:
     :raises ValueError: for other signals, which Windows does not have.
     """
     if signum in _CONSOLE_EVENTS:
-        os.kill(0, _CONSOLE_EVENTS[signal.Signals(signum)])
+        os.kill(0, _CONSOLE_EVENTS[signum])
         return
     if signum not in (signal.SIGTERM, SIGKILL):
         raise ValueError(f"signal {signum} cannot be sent on Windows")
@@ -228,6 +232,8 @@ def start_program(command: Sequence[str], descriptors: Sequence[int], born: list
     :param born: gets its pid; `open_process` gets a handle of it even if it has ended.
     :raises OSError: if the system refuses.
     """
+    import subprocess  # here, for a child that starts nothing need not wait for ten modules
+
     startup = subprocess.STARTUPINFO()
     copies = _standard_streams(startup)
     startup.lpAttributeList = {"handle_list": [*descriptors, *copies]}
@@ -240,12 +246,18 @@ def start_program(command: Sequence[str], descriptors: Sequence[int], born: list
 
 
 def _start(command: Sequence[str], descriptors: Sequence[int], startup: subprocess.STARTUPINFO) -> int:
+    import subprocess
+
     for handle in descriptors:
         os.set_handle_inheritable(handle, True)
     try:
         executable, environment = _interpreter(command[0])
         program = subprocess.Popen(
-            [executable, *command[1:]], startupinfo=startup, env=environment, creationflags=_flags()
+            [executable, *command[1:]],
+            startupinfo=startup,
+            env=environment,
+            creationflags=_flags(),
+            cwd=_this_thread.directory,
         )
     finally:
         for handle in descriptors:
@@ -256,7 +268,7 @@ def _start(command: Sequence[str], descriptors: Sequence[int], startup: subproce
 
 
 def _flags() -> int:
-    return _console_flag() | (subprocess.CREATE_NEW_PROCESS_GROUP if _this_thread.starts_groups else 0)
+    return _console_flag() | (_winapi.CREATE_NEW_PROCESS_GROUP if _this_thread.starts_groups else 0)
 
 
 def _console_flag() -> int:
@@ -264,7 +276,7 @@ def _console_flag() -> int:
     try:
         console = _winapi.CreateFile("CONOUT$", _winapi.GENERIC_WRITE, _SHARE_WRITE, 0, _winapi.OPEN_EXISTING, 0, 0)
     except OSError:
-        return subprocess.CREATE_NO_WINDOW
+        return _winapi.CREATE_NO_WINDOW
     _winapi.CloseHandle(console)
     return 0
 
@@ -277,16 +289,82 @@ def _interpreter(executable: str) -> tuple[str, dict[str, str] | None]:
     return base, {**os.environ, "__PYVENV_LAUNCHER__": sys.executable}
 
 
+@contextmanager
+def apart(placeholder: int) -> Iterator[None]:
+    """Have programs that this thread starts meanwhile use no file and no pipe of this one's, and not its folder.
+
+    As long as they run the program could not remove them, nor would a reader of its output see the end.
+
+    :param placeholder: a pipe that they have instead of redirected streams, so that these are of the same kind.
+    """
+    _this_thread.directory, _this_thread.placeholder = os.environ.get("SYSTEMROOT"), placeholder
+    try:
+        yield
+    finally:
+        _this_thread.directory = _this_thread.placeholder = None
+
+
+def surroundings() -> object:
+    """What a program that is started now inherits from this process, to be compared; ``None`` if Ctrl-C is blocked."""
+    if _this_thread.starts_groups:
+        return None
+    streams = [_winapi.GetStdHandle(number) for number in _STREAMS.values()]
+    others = [None if _is_redirected(stream) else (stream, _kind(stream)) for stream in streams]
+    return dict(os.environ), others, _console_flag()
+
+
+def _is_redirected(handle: int | None) -> bool:
+    return _kind(handle) in (_FILE, _PIPE)
+
+
+def _kind(handle: int | None) -> int:
+    try:
+        return _winapi.GetFileType(handle or 0)
+    except OSError:
+        return -1
+
+
+def streams_for(process: int) -> list[int]:
+    """Copies of redirected output streams in another process, which was started `apart`; 0 for one that it has."""
+    me, copies = _winapi.GetCurrentProcess(), []
+    for number in (_winapi.STD_OUTPUT_HANDLE, _winapi.STD_ERROR_HANDLE):
+        handle = _winapi.GetStdHandle(number)
+        if _is_redirected(handle):
+            copies.append(_winapi.DuplicateHandle(me, handle or 0, process, 0, False, _winapi.DUPLICATE_SAME_ACCESS))
+        else:
+            copies.append(0)
+    return copies
+
+
+def take_streams(copies: Sequence[int]) -> None:
+    """In the other process: write into them from now on."""
+    for number, copy in enumerate(copies, 1):
+        if copy:
+            file = msvcrt.open_osfhandle(copy, os.O_BINARY | os.O_WRONLY)
+            os.dup2(file, number)
+            os.close(file)
+
+
+_FILE, _PIPE = 1, 3
+"""Kinds of handles, by GetFileType."""
+
+
+_STREAMS = {
+    "hStdInput": _winapi.STD_INPUT_HANDLE,
+    "hStdOutput": _winapi.STD_OUTPUT_HANDLE,
+    "hStdError": _winapi.STD_ERROR_HANDLE,
+}
+
+
 def _standard_streams(startup: subprocess.STARTUPINFO) -> list[int]:
     """Inheritable copies of the standard streams' handles, of which ``startup`` is told."""
-    startup.dwFlags |= subprocess.STARTF_USESTDHANDLES
+    startup.dwFlags |= _winapi.STARTF_USESTDHANDLES
     copies: list[int] = []
-    for name, number in (
-        ("hStdInput", _winapi.STD_INPUT_HANDLE),
-        ("hStdOutput", _winapi.STD_OUTPUT_HANDLE),
-        ("hStdError", _winapi.STD_ERROR_HANDLE),
-    ):
-        copy = _inheritable_copy(_winapi.GetStdHandle(number))
+    for name, number in _STREAMS.items():
+        handle = _winapi.GetStdHandle(number)
+        if _this_thread.placeholder is not None and _is_redirected(handle):
+            handle = _this_thread.placeholder
+        copy = _inheritable_copy(handle)
         if copy is not None:
             setattr(startup, name, copy)
             copies.append(copy)

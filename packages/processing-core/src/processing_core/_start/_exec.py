@@ -14,7 +14,7 @@ from processing_core._start import _frozen, _settings
 from processing_core._start._child import MemberId
 from processing_core.annotations import signal
 
-__all__ = ["execute", "reserved", "signals_blocked"]
+__all__ = ["execute", "interpreter_options", "reserved", "signals_blocked"]
 
 # Options that change what a program means, by their name in ``sys.flags``.
 _FLAGS = {
@@ -58,7 +58,13 @@ def reserved(name: str) -> Iterator[tuple[MemberId, int]]:
 
 
 def execute(
-    born: list[int], module: str, member_id: MemberId, token: int, *descriptors: int, also: Iterable[int] = ()
+    born: list[int],
+    module: str,
+    member_id: MemberId,
+    token: int,
+    *descriptors: int,
+    also: Iterable[int] = (),
+    first: str = "",
 ) -> None:
     """Run ``main`` of ``module`` in a fresh interpreter, which inherits ``descriptors``.
 
@@ -67,11 +73,12 @@ def execute(
 
     :param born: gets its pid, even if a signal handler raises.
     :param also: descriptors that it inherits besides.
+    :param first: code that it runs before it imports the module, unless the program is frozen.
     :raises OSError: if the system refuses.
     """
     arguments = (_kernel.arena_fd(), token, *member_id, *descriptors)
     inherited = [fd for fd in (arguments[0], token, *descriptors, *also) if fd >= 0]
-    start_program(_command(module, arguments), inherited, born)
+    start_program(_command(module, arguments, first), inherited, born)
 
 
 @contextmanager
@@ -84,17 +91,18 @@ def signals_blocked(signals: Iterable[signal.Signals]) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _command(module: str, arguments: tuple[int, ...]) -> list[str]:
+def _command(module: str, arguments: tuple[int, ...], first: str) -> list[str]:
     executable = _settings.executable()
     if not executable:
         raise RuntimeError("sys.executable is empty, as in a program that embeds Python: call set_executable first")
     if _frozen.frozen():
         return _frozen.command(executable, module, arguments)
     code = _COMMAND.format(home=ascii(_HOME), module=module, arguments=", ".join(map(str, arguments)))
-    return [executable, *_interpreter_options(), "-c", code]
+    return [executable, *interpreter_options(), "-c", first + code]
 
 
-def _interpreter_options() -> list[str]:
+def interpreter_options() -> list[str]:
+    """The options with which this program's interpreter was started, for a child's."""
     options = [
         "-" + letter * int(getattr(sys.flags, name)) for name, letter in _FLAGS.items() if getattr(sys.flags, name)
     ]

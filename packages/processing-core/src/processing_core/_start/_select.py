@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from functools import cache
 
 from processing_core._start._methods import check
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["prepare", "start_method"]
 
 
+_MODULES = {"spawn": "ahead"} if sys.platform == "win32" else {}
+"""The modules whose names are not those of the start methods: Windows has no forkserver, but a spare for ``spawn``."""
+
+
 @cache
 def start_method(name: str) -> StartMethod:
     """The start method of that name, imported when it is first used.
@@ -21,7 +26,8 @@ def start_method(name: str) -> StartMethod:
     :raises ValueError: if this platform has none.
     """
     check(name)
-    method: StartMethod = importlib.import_module(f"processing_core._start._{name}").start
+    module = _MODULES.get(name, name)
+    method: StartMethod = importlib.import_module(f"processing_core._start._{module}").start
     return method
 
 

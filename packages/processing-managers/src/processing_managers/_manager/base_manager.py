@@ -119,6 +119,7 @@ class BaseManager(ManagerAliases):
             forget_exit = at_exit(server.stop)
             self._finalizer = weakref.finalize(self, _stop, server, forget_exit)
             self._finalizer.atexit = False
+            self._server = server
             self._process, self._state.value, self._address, self._link = server.process, State.STARTED, address, link
         except BaseException:  # also of a signal handler
             forget_exit()
@@ -234,7 +235,7 @@ class BaseManager(ManagerAliases):
         """
         process = self._process
         if process is not None and process.pid is not None and process.is_alive():
-            process.terminate()
+            self._server.ask_to_end()
             await process.join_async(self._shutdown_timeout)
         self.shutdown()
 
@@ -356,6 +357,7 @@ _OWN = frozenset(  # attributes
         "_state",
         "_link",
         "_process",
+        "_server",
         "_finalizer",
     ]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import sys
+import threading
 from collections.abc import Callable, Iterable
 
 from processing_core import BaseContext, Process
@@ -14,10 +15,14 @@ from processing_managers._server.registry import Registry
 from processing_managers._wire.keys import Seal, unseal
 from processing_managers._wire.messages import failure, pack_failure
 from processing_queues import Queue
+from processing_sync import Event
 
 __all__ = ["ServerProcess"]
 
 _SLICE = 0.2  # seconds after which the parent tests whether a silent child is alive
+
+_TERMINATES_AT_ONCE = sys.platform == "win32"
+"""Whether SIGTERM cannot be handled: then no exit function of the server's would run."""
 
 _Report = tuple[Any] | tuple[bytes, str]
 
@@ -41,7 +46,9 @@ class ServerProcess:
         registry, address, authkey, nested, serializer = served
         self._seal = Seal(authkey)
         self._report: Queue[_Report] = Queue()
-        args = (self._report, registry, address, self._seal.sealed, nested, serializer, initializer, tuple(initargs))
+        self._asked = Event() if _TERMINATES_AT_ONCE else None
+        served_by = (registry, address, self._seal.sealed, nested, serializer)
+        args = (self._report, self._asked, *served_by, initializer, tuple(initargs))
         self.process: Process = context.Process(target=_live, args=args, daemon=True)
         self.process.name = f"{name}-{':'.join(map(str, self.process._identity))}"
         self.process._reports_start_failure = False  # the manager's error has it as its cause
@@ -63,12 +70,20 @@ class ServerProcess:
         """End it, if it was started; blocks until it has ended. Does nothing in a process that was forked meanwhile."""
         if self._owner != os.getpid() or self.process.pid is None:
             return
-        for end in (self.process.terminate, self.process.kill):
+        ends = [self.ask_to_end, self.process.terminate, self.process.kill]
+        for end in ends if self._asked is not None else ends[1:]:
             if not self.process.is_alive():
                 break
             end()
             self.process.join(self._timeout)
         self.process.join()
+
+    def ask_to_end(self) -> None:
+        """Ask it to end in the order in which processes end; does not block."""
+        if self._asked is None:
+            self.process.terminate()
+        else:
+            self._asked.set()
 
 
 def _heard(report: Queue[_Report], process: Process) -> Any:
@@ -93,6 +108,7 @@ def _ended_early(process: Process) -> ServerGone:
 
 def _live(
     report: Queue[_Report],
+    asked: Event | None,
     registry: Registry,
     address: Any,
     sealed_key: bytes,
@@ -116,8 +132,15 @@ def _live(
     except BaseException as error:
         report.put(pack_failure(error))
         sys.exit(1)
+    if asked is not None:
+        threading.Thread(target=_end_when_asked, args=(asked, server.stop_event), daemon=True).start()
     report.put((server.address,))
     server.serve_forever()
+
+
+def _end_when_asked(asked: Event, stop: threading.Event) -> None:
+    asked.wait()
+    stop.set()
 
 
 def _end(signum: int, frame: object) -> NoReturn:

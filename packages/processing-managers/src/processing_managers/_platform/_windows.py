@@ -29,7 +29,7 @@ def opened_section(
         size = _size_of(name)
         return name, mmap.mmap(_NO_FILE, size, tagname=name), size
     while True:
-        chosen = make_name(True).removeprefix("/") if name is None else name
+        chosen = make_name(True) if name is None else name
         with suppress(*([FileExistsError] if name is None else [])):
             return chosen, _made(chosen, size), size
 
