@@ -13,7 +13,7 @@ import pytest
 import processing_core
 from processing_pool import Pool, PoolBroken, ProcessPoolExecutor, worker_id
 from processing_pool.lowlevel import usable_cpus
-from processing_testing.harness.mechanisms import START_METHODS
+from processing_testing.harness.mechanisms import START_METHODS, needs_forks
 
 METHODS = START_METHODS
 VARIABLES = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
@@ -130,6 +130,67 @@ def test_libraries_are_limited_whether_or_not_they_were_loaded_before(
     if method == "forkserver":
         expected = result.stdout.split()[0]  # a spare may have run it before it was asked for
     assert (result.stdout, result.stderr) == (f"{expected} [1]\n", "")
+
+
+FORKED = """
+import os, numpy, threadpoolctl
+from threadpoolctl import ThreadpoolController as Controller
+from processing_core import get_context
+from processing_pool import Pool
+
+def numbers():
+    return {library["num_threads"] for library in Controller().info()}
+
+def in_worker(_):
+    return numbers(), len(os.listdir("/proc/self/task")), os.getpid() == searching
+
+class Counted(Controller):
+    def __init__(self):
+        global searching
+        searching = os.getpid()
+        super().__init__()
+
+if __name__ == "__main__":
+    before, threadpoolctl.ThreadpoolController = numbers(), Counted
+    with Pool(2, context=get_context("fork"), threads_per_worker=1) as pool:
+        print(set(map(str, pool.map(in_worker, range(20)))))
+    print(numbers() == before)
+"""
+
+
+@needs_forks
+def test_forked_workers_have_the_limit_and_no_thread_of_a_library(tmp_path: Path) -> None:
+    """Nor do they search for libraries again, which takes 10 ms."""
+    pytest.importorskip("numpy")
+    pytest.importorskip("threadpoolctl")
+    program = tmp_path / "program.py"
+    program.write_text(FORKED)
+    result = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=False, timeout=60)
+    assert (result.stdout, result.stderr) == ("{'({1}, 1, False)'}\nTrue\n", "")
+
+
+REPLACED = """
+import numpy, threadpoolctl
+from processing_core import get_context
+from processing_pool import Pool
+
+def numbers(_):
+    return {library["num_threads"] for library in threadpoolctl.threadpool_info()}
+
+if __name__ == "__main__":
+    with Pool(2, context=get_context("fork"), threads_per_worker=1, maxtasksperchild=1) as pool:
+        print([pool.apply(numbers, (0,)) for _ in range(6)])
+"""
+
+
+@needs_forks
+def test_workers_that_replace_others_have_the_limit(tmp_path: Path) -> None:
+    pytest.importorskip("numpy")
+    pytest.importorskip("threadpoolctl")
+    program = tmp_path / "program.py"
+    program.write_text(REPLACED)
+    result = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=False, timeout=60)
+    assert (result.stdout, result.stderr) == (f"{6 * [{1}]}\n", "")
 
 
 class TestEnvironment:

@@ -14,7 +14,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from importlib import import_module
 from types import BuiltinFunctionType
@@ -47,6 +47,7 @@ from processing_pool._supervision.claim_table import ClaimTable
 from processing_pool._supervision.monitor import Monitor
 from processing_pool._supervision.statistics import Statistics
 from processing_pool._worker import MODULE, work
+from processing_pool._worker.setup import limited_threads
 
 if TYPE_CHECKING:
     from processing_pool._engine.task_channel import ChannelOwner, Resendable
@@ -99,6 +100,7 @@ class Supervisor:
     ) -> None:
         self._owner = owner
         self._context = context
+        self._forks = context.get_start_method(allow_none=True) == "fork"
         self._config_or_none: WorkerConfig | None = config
         self.size: int = size
         self.processes: list[Any] = [None] * size
@@ -111,7 +113,6 @@ class Supervisor:
         # Workers have ended for want of tasks; set before the ring is looked at, and read after a put.
         self._missing = False
         self._start_failed = False  # for want of memory or processes: try again soon
-        self._forks = context.get_start_method(allow_none=True) == "fork"
         self._statistics = Statistics()
         self._unready_deaths = 0
         self._last_ready: float | None = None  # when a worker was last seen to be ready
@@ -133,8 +134,9 @@ class Supervisor:
         if self._forks:
             import_module(MODULE)  # once, and not in each worker
         try:
-            for worker_id in range(len(self.processes)):
-                self._start_worker(worker_id)
+            with self._limited_threads():
+                for worker_id in range(len(self.processes)):
+                    self._start_worker(worker_id)
             self.thread.start()
         except BaseException:
             self._owner.abandon()  # the thread, if it has begun or is about to, ends at once
@@ -371,10 +373,14 @@ class Supervisor:
             if self._owner.needs_workers():
                 follow_main_thread()
                 try:
-                    self._start_worker(worker_id)
+                    with self._limited_threads():
+                        self._start_worker(worker_id)
                 except (OSError, MemoryError):
                     self._start_failed = True  # the system gives no process or no memory: try again soon
                     return
+
+    def _limited_threads(self) -> AbstractContextManager[None]:
+        return limited_threads(self._config.setup.threads if self._forks else None)
 
     def _start_worker(self, worker_id: int) -> None:
         self._statistics.start(worker_id)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.machinery import PathFinder
 
 from processing_core.annotations import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
@@ -16,7 +17,16 @@ from processing_sync import Lock
 if TYPE_CHECKING:
     from processing_core.lowlevel import Claims, TaskQueue
 
-__all__ = ["Affinity", "Environment", "Initializer", "WorkerConfig", "WorkerSetup", "make_setup", "thread_share"]
+__all__ = [
+    "Affinity",
+    "Environment",
+    "Initializer",
+    "WorkerConfig",
+    "WorkerSetup",
+    "limited_threads",
+    "make_setup",
+    "thread_share",
+]
 
 Initializer = Callable[..., object]
 Environment: TypeAlias = "Mapping[str, str] | Callable[[int], Mapping[str, str]]"
@@ -190,11 +200,46 @@ def thread_variables(threads: int) -> dict[str, str]:
     return {name: str(threads) for name in THREAD_VARIABLES}
 
 
+class _Libraries:
+    """The numerical libraries that this process has loaded; a worker by ``fork`` has what its parent found."""
+
+    controller: Any = None  # threadpoolctl's, which limits their threads
+    modules = 0  # how many modules were loaded when it looked for them
+
+    @classmethod
+    def find(cls) -> Any:
+        """The controller; ``None`` if no library is loaded, or threadpoolctl is missing."""
+        if cls.modules != len(sys.modules) and any(name in sys.modules for name in _THREADED_LIBRARIES):
+            try:
+                import threadpoolctl  # type: ignore[import-not-found, import-untyped, unused-ignore]
+            except ImportError:
+                return None
+            cls.controller = threadpoolctl.ThreadpoolController()
+            cls.modules = len(sys.modules)
+        return cls.controller
+
+
+@contextmanager
+def limited_threads(threads: int | None) -> Iterator[None]:
+    """While this process forks workers: its numerical libraries have the limit that the workers' are to have.
+
+    So a worker need not set it.  After a fork, OpenBLAS begins all its threads anew when it is told any number, and
+    each of them spins for 0.1 s: as many as there are processors, in every worker.
+    """
+    controller = None if threads is None else _Libraries.find()
+    if controller is None:
+        yield
+        return
+    limits = controller.limit(limits=threads)
+    try:
+        yield
+    finally:
+        limits.restore_original_limits()
+
+
 def _limit_threads(threads: int) -> None:
     os.environ.update(thread_variables(threads))
-    if any(name in sys.modules for name in _THREADED_LIBRARIES):
-        try:
-            import threadpoolctl  # type: ignore[import-not-found, import-untyped, unused-ignore]
-        except ImportError:
-            return
-        threadpoolctl.threadpool_limits(threads)
+    controller = _Libraries.controller or _Libraries.find()
+    for library in () if controller is None else controller.lib_controllers:
+        if library.get_num_threads() != threads:  # OpenBLAS takes a number from some threads only, and so not always
+            library.set_num_threads(threads)
