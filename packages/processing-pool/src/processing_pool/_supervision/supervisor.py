@@ -14,7 +14,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from types import BuiltinFunctionType
@@ -134,7 +134,7 @@ class Supervisor:
         if self._forks:
             import_module(MODULE)  # once, and not in each worker
         try:
-            with self._limited_threads():
+            with limited_threads(self._config.setup.threads if self._forks else None):
                 for worker_id in range(len(self.processes)):
                     self._start_worker(worker_id)
             self.thread.start()
@@ -373,14 +373,10 @@ class Supervisor:
             if self._owner.needs_workers():
                 follow_main_thread()
                 try:
-                    with self._limited_threads():
-                        self._start_worker(worker_id)
+                    self._start_worker(worker_id)
                 except (OSError, MemoryError):
                     self._start_failed = True  # the system gives no process or no memory: try again soon
                     return
-
-    def _limited_threads(self) -> AbstractContextManager[None]:
-        return limited_threads(self._config.setup.threads if self._forks else None)
 
     def _start_worker(self, worker_id: int) -> None:
         self._statistics.start(worker_id)

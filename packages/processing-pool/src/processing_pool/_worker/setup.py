@@ -221,7 +221,7 @@ class _Libraries:
 
 @contextmanager
 def limited_threads(threads: int | None) -> Iterator[None]:
-    """While this process forks workers: its numerical libraries have the limit that the workers' are to have.
+    """While this process forks a pool's workers: its numerical libraries have the limit that theirs are to have.
 
     So a worker need not set it.  After a fork, OpenBLAS begins all its threads anew when it is told any number, and
     each of them spins for 0.1 s: as many as there are processors, in every worker.
@@ -241,5 +241,5 @@ def _limit_threads(threads: int) -> None:
     os.environ.update(thread_variables(threads))
     controller = _Libraries.controller or _Libraries.find()
     for library in () if controller is None else controller.lib_controllers:
-        if library.get_num_threads() != threads:  # OpenBLAS takes a number from some threads only, and so not always
+        if library.get_num_threads() != threads:  # equal in one that was forked as its pool started
             library.set_num_threads(threads)
