@@ -47,7 +47,7 @@ from processing_pool._supervision.claim_table import ClaimTable
 from processing_pool._supervision.monitor import Monitor
 from processing_pool._supervision.statistics import Statistics
 from processing_pool._worker import MODULE, work
-from processing_pool._worker.setup import limited_threads
+from processing_pool._worker.setup import find_libraries
 
 if TYPE_CHECKING:
     from processing_pool._engine.task_channel import ChannelOwner, Resendable
@@ -133,10 +133,11 @@ class Supervisor:
         """
         if self._forks:
             import_module(MODULE)  # once, and not in each worker
+            if self._config.setup.threads is not None:
+                find_libraries()  # likewise
         try:
-            with limited_threads(self._config.setup.threads if self._forks else None):
-                for worker_id in range(len(self.processes)):
-                    self._start_worker(worker_id)
+            for worker_id in range(len(self.processes)):
+                self._start_worker(worker_id)
             self.thread.start()
         except BaseException:
             self._owner.abandon()  # the thread, if it has begun or is about to, ends at once

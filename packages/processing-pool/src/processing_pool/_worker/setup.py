@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from importlib.machinery import PathFinder
 
 from processing_core.annotations import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
@@ -23,7 +22,7 @@ __all__ = [
     "Initializer",
     "WorkerConfig",
     "WorkerSetup",
-    "limited_threads",
+    "find_libraries",
     "make_setup",
     "thread_share",
 ]
@@ -206,40 +205,23 @@ class _Libraries:
     controller: Any = None  # threadpoolctl's, which limits their threads
     modules = 0  # how many modules were loaded when it looked for them
 
-    @classmethod
-    def find(cls) -> Any:
-        """The controller; ``None`` if no library is loaded, or threadpoolctl is missing."""
-        if cls.modules != len(sys.modules) and any(name in sys.modules for name in _THREADED_LIBRARIES):
-            try:
-                import threadpoolctl  # type: ignore[import-not-found, import-untyped, unused-ignore]
-            except ImportError:
-                return None
-            cls.controller = threadpoolctl.ThreadpoolController()
-            cls.modules = len(sys.modules)
-        return cls.controller
 
-
-@contextmanager
-def limited_threads(threads: int | None) -> Iterator[None]:
-    """While this process forks a pool's workers: its numerical libraries have the limit that theirs are to have.
-
-    So a worker need not set it.  After a fork, OpenBLAS begins all its threads anew when it is told any number, and
-    each of them spins for 0.1 s: as many as there are processors, in every worker.
-    """
-    controller = None if threads is None else _Libraries.find()
-    if controller is None:
-        yield
-        return
-    limits = controller.limit(limits=threads)
-    try:
-        yield
-    finally:
-        limits.restore_original_limits()
+def find_libraries() -> None:
+    """Find the numerical libraries that this process has loaded, if threadpoolctl is installed: in 10 ms."""
+    if _Libraries.modules != len(sys.modules) and any(name in sys.modules for name in _THREADED_LIBRARIES):
+        try:
+            import threadpoolctl  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        except ImportError:
+            return
+        _Libraries.controller = threadpoolctl.ThreadpoolController()
+        _Libraries.modules = len(sys.modules)
 
 
 def _limit_threads(threads: int) -> None:
     os.environ.update(thread_variables(threads))
-    controller = _Libraries.controller or _Libraries.find()
-    for library in () if controller is None else controller.lib_controllers:
-        if library.get_num_threads() != threads:  # equal in one that was forked as its pool started
-            library.set_num_threads(threads)
+    if _Libraries.controller is None:
+        find_libraries()
+    if _Libraries.controller is not None:
+        for library in _Libraries.controller.lib_controllers:
+            if library.get_num_threads() != threads:  # told a number, OpenBLAS begins its threads anew, which spin
+                library.set_num_threads(threads)
