@@ -66,7 +66,8 @@ def call(port: int) -> None:
         while True:
             account.deposit(1)
     except ConnectionError as error:
-        print(type(error).__name__, error.address == address, str(address) in str(error))  # type: ignore[attr-defined]
+        known = error.address == address  # type: ignore[attr-defined]
+        print(type(error).__name__, known, str(address) in str(error), flush=True)
     os._exit(0)
 
 
