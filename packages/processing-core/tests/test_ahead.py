@@ -144,13 +144,12 @@ def test_a_plain_process_outlives_its_killed_parent() -> None:
         PROGRAM
         + """
     def work():
-        time.sleep(1)
+        processing_core.parent_process().join()
         print("done", flush=True)
 
     ended(os.getpid)
     process = context.Process(target=work)
     process.start()
-    time.sleep(0.5)
     os.kill(os.getpid(), lowlevel.SIGKILL)
     """,
         status=KILLED,

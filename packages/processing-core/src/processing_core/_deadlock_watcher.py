@@ -56,13 +56,15 @@ def _watch(seconds: float) -> None:
 
 
 def _tell(text: str) -> bool:
-    """Write a line to ``sys.stderr``; return whether it takes one now."""
+    """Write a line to ``sys.stderr``; return whether there is no use in trying again."""
     stream = sys.stderr
     if stream is None or not can_write(stream, unknown=True):
         return False
     try:
         stream.write(f"processing: deadlock: {text}\n")
         stream.flush()
-    except (OSError, ValueError):
-        return False  # it is closed, or its reader is gone; the program may set another
+    except ValueError:
+        return False  # it is closed; the program may set another
+    except OSError:
+        pass  # nobody reads it any more; its buffer has the line, and needs no second one
     return True

@@ -85,6 +85,7 @@ class RingChannel:
         number = self._send(request)
         while (answer := self._answer(number, _SLICE)) is None:
             pass
+        self.pending = False
         return answer[0]
 
     async def ask_async(self, request: Request) -> Any:
@@ -96,7 +97,9 @@ class RingChannel:
                 pass
             return BUSY if answer is None else answer
 
-        return (await until(attempt, self._answers._observe))[0]
+        answer = await until(attempt, self._answers._observe)
+        self.pending = False  # and not before: if this is cancelled, what the call took must be given back
+        return answer[0]
 
     def _send(self, request: Request) -> int:
         number = next(self._numbers)
@@ -124,9 +127,9 @@ class RingChannel:
             raise Lost from None
         if answered != number:
             return None
-        self.pending = False
         if loaded and not failed:
             return (said,)
+        self.pending = False
         try:
             raise failure(*said) if loaded else said
         finally:
