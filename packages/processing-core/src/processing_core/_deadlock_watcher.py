@@ -66,5 +66,5 @@ def _tell(text: str) -> bool:
     except ValueError:
         return False  # it is closed; the program may set another
     except OSError:
-        pass  # nobody reads it any more; its buffer has the line, and needs no second one
+        pass  # no process reads it any more; its buffer has the line, and needs no second one
     return True
