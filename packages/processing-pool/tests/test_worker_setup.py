@@ -13,7 +13,7 @@ import pytest
 import processing_core
 from processing_pool import Pool, PoolBroken, ProcessPoolExecutor, worker_id
 from processing_pool.lowlevel import usable_cpus
-from processing_testing.harness.mechanisms import START_METHODS, needs_forks
+from processing_testing.harness.mechanisms import START_METHODS, needs_forks, needs_process_files
 
 METHODS = START_METHODS
 VARIABLES = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
@@ -190,6 +190,34 @@ if __name__ == "__main__":
 @needs_forks
 def test_workers_that_replace_others_have_the_limit(tmp_path: Path) -> None:
     assert printed(tmp_path, REPLACED) == f"{6 * [{1}]}\n"
+
+
+THREADS = """
+import os, signal, numpy
+from processing_core import get_context
+from processing_pool import Pool
+
+def in_worker(_):
+    return len(os.listdir("/proc/self/task")), os.getpid() in told
+
+def tell(*_):
+    told.add(os.getpid())
+
+told = set()
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGCHLD, tell)
+    for threads in (None, 1):
+        with Pool(1, context=get_context("fork"), threads_per_worker=threads) as pool:
+            print(pool.apply(in_worker, (0,)))
+"""
+
+
+@needs_forks
+@needs_process_files
+def test_the_limit_leaves_no_threads_of_the_libraries_behind(tmp_path: Path) -> None:
+    unlimited, limited = printed(tmp_path, THREADS).splitlines()
+    assert limited == unlimited and limited.endswith(", False)")
 
 
 class TestEnvironment:

@@ -123,6 +123,9 @@ int platform_sentinel(uint64_t pid);
 /* A copy of this process, with only the calling thread: its pid; 0 in the child; -1 with errno: ENOSYS if the system has
  * no forks. */
 int64_t platform_fork(void);
+/* Have each library do what it does before a fork (pthread_atfork): OpenBLAS ends its threads. The process forks, and its
+ * child ends at once, of which no SIGCHLD tells. Where the system has no forks, nothing is done. */
+void platform_run_fork_handlers(void);
 /* Run a program in a new process, without a copy of this one: its pid; -1 with errno if it cannot be run, and then no
  * process is left. It inherits the environment, the directory, the standard streams, the caller's signal mask, and of
  * the other descriptors only the `n` that are given in rising order; of the ignored signals not those that Python

@@ -171,12 +171,19 @@ static PyObject *py_forked(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none
     return Py_BuildValue("IK", owner_slot(fork_state.child), (unsigned long long)owner_serial(fork_state.child));
 }
 
+static PyObject *py_run_fork_handlers(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    platform_run_fork_handlers();
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
     {"fork_before", py_fork_before, METH_NOARGS, NULL},
     {"fork_in_parent", py_fork_in_parent, METH_NOARGS, NULL},
     {"fork_in_child", py_fork_in_child, METH_NOARGS, NULL},
     {"fork_several", py_fork_several, METH_VARARGS, NULL},
     {"forked", py_forked, METH_NOARGS, NULL},
+    {"run_fork_handlers", py_run_fork_handlers, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -90,6 +90,12 @@ def fork_several(most: int, /) -> tuple[list[tuple[int, int, int]], int] | None:
     :return: also the number of the error because of which there are fewer, or 0.
     """
 
+def run_fork_handlers() -> None:
+    """Have each library do what it does before a fork, by a fork whose child ends at once; blocks for 1 ms or so.
+
+    Python's own hooks (`os.register_at_fork`) are not called. Does nothing where the system has no forks.
+    """
+
 def request_child(
     control: int, parcel: Parcel, lifeline: int, inherited: int, owner: list[int], /
 ) -> tuple[bytes, int, int, int]:

@@ -101,6 +101,7 @@ from processing_core._kernel import members as members
 from processing_core._kernel import pack as pack
 from processing_core._kernel import primitives as primitives
 from processing_core._kernel import reap as reap
+from processing_core._kernel import run_fork_handlers as run_fork_handlers
 from processing_core._kernel import set_idle as set_idle
 from processing_core._kernel import set_site_finder as set_site_finder
 from processing_core._kernel import stats as stats
@@ -325,6 +326,7 @@ __all__ = [
     "interrupts_blocked",
     "register_at_fork",
     "ring",
+    "run_fork_handlers",
     "set_nonblocking",
     "unblock_interrupts",
     "yield_processor",

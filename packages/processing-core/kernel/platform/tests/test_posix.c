@@ -102,6 +102,27 @@ static int child_is_alone(void)
     return platform_single_threaded() ? 7 : 3;
 }
 
+static int prepared, told;
+
+static void prepare(void) { prepared++; }
+
+static void tell(int unused)
+{
+    (void)unused;
+    told++;
+}
+
+/* No child is left, and a handler of SIGCHLD hears of none, though it is still there. */
+static int handlers_of_forks_run(void)
+{
+    signal(SIGCHLD, tell);
+    if (pthread_atfork(prepare, NULL, NULL) != 0) return 2;
+    platform_run_fork_handlers();
+    if (prepared != 1 || told != 0) return 3;
+    if (waitpid(-1, NULL, 0) >= 0 || errno != ECHILD) return 4;
+    return raise(SIGCHLD) == 0 && told == 1 ? 7 : 5;
+}
+
 /* -- messages, memory, signals, limits -- */
 
 static int no_signal_for_a_broken_channel(void)
@@ -218,6 +239,7 @@ void test_system(void)
     CHECK(!platform_life_held(memory, PARENTS_SLOT + 10));
     a_forked_child_has_the_token();
     CHECK_UNLESS_EMULATED(forked(child_is_alone) == 7);
+    CHECK(forked(handlers_of_forks_run) == 7);
     CHECK(forked(no_signal_for_a_broken_channel) == 7);
     both_parts_are_written();
     CHECK(forked(shortening_fails) == 7);

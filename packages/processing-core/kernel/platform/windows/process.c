@@ -56,6 +56,8 @@ int64_t platform_fork(void)
     return -1;
 }
 
+void platform_run_fork_handlers(void) {}
+
 void platform_kill(uint64_t pid)
 {
     HANDLE process = open_process(pid, PROCESS_TERMINATE);

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.machinery import PathFinder
 
 from processing_core.annotations import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
-from processing_core.lowlevel import set_title
+from processing_core.lowlevel import run_fork_handlers, set_title
 from processing_pool._numbers import integer, positive
 from processing_pool._platform import usable_cpus
 from processing_sync import Lock
@@ -223,5 +223,7 @@ def _limit_threads(threads: int) -> None:
         find_libraries()
     if _Libraries.controller is not None:
         for library in _Libraries.controller.lib_controllers:
-            if library.get_num_threads() != threads:  # told a number, OpenBLAS begins its threads anew, which spin
+            if library.get_num_threads() != threads:
                 library.set_num_threads(threads)
+                if library.internal_api == "openblas":  # it has begun its threads anew, which spin for 0.1 s
+                    run_fork_handlers()
