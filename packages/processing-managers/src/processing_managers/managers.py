@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
+
 from processing_core.annotations import TYPE_CHECKING
 from processing_core.lowlevel import claim as _claim
 from processing_managers._client.call_async import call_async as call_async
@@ -9,7 +11,6 @@ from processing_managers._errors import RemoteError as RemoteError
 from processing_managers._errors import ServerGone as ServerGone
 from processing_managers._manager.base_manager import BaseManager as BaseManager
 from processing_managers._manager.creator_method import CreatorMethod as CreatorMethod
-from processing_managers._manager.shared_memory_manager import SharedMemoryManager as SharedMemoryManager
 from processing_managers._manager.state import State as State
 from processing_managers._manager.sync_manager import Manager as Manager
 from processing_managers._manager.sync_manager import SyncManager as SyncManager
@@ -37,6 +38,7 @@ from processing_managers._proxies.set_proxy import SetProxy as SetProxy
 if TYPE_CHECKING:
     from processing_managers._client.dispatch import convert_to_error as convert_to_error
     from processing_managers._client.dispatch import dispatch as dispatch
+    from processing_managers._manager.shared_memory_manager import SharedMemoryManager as SharedMemoryManager
     from processing_managers._server.server import Server as Server
 
 __all__ = [
@@ -76,21 +78,24 @@ __all__ = [
 ]
 
 
+_RARE = {
+    "Server": "_server.server",
+    "SharedMemoryManager": "_manager.shared_memory_manager",
+    "convert_to_error": "_client.dispatch",
+    "dispatch": "_client.dispatch",
+}
+"""What few programs name, and which module has it, whose import takes 1 or 2 ms."""
+
 if not TYPE_CHECKING:  # for a checker would take every name then
 
     def __getattr__(name: str) -> object:
-        if name == "Server":  # which listens: only a server's process needs what that imports
-            from processing_managers._server.server import Server
-
-            Server.__module__ = __package__
-            globals()[name] = Server
-        elif name in ("convert_to_error", "dispatch"):  # which few programs name
-            from processing_managers._client import dispatch as _dispatch
-
-            globals()[name] = getattr(_dispatch, name)
-        else:
+        if name not in _RARE:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return globals()[name]
+        found = globals()[name] = getattr(_import_module(f"{__package__}.{_RARE[name]}"), name)
+        if name in __all__:
+            found.__module__ = __package__
+            setattr(_import_module(__package__), name, found)  # where pickle looks for it
+        return found
 
 
 def __dir__() -> list[str]:

@@ -30,7 +30,6 @@ from processing_managers.managers import RebuildProxy as RebuildProxy
 from processing_managers.managers import RemoteError as RemoteError
 from processing_managers.managers import ServerGone as ServerGone
 from processing_managers.managers import SetProxy as SetProxy
-from processing_managers.managers import SharedMemoryManager as SharedMemoryManager
 from processing_managers.managers import State as State
 from processing_managers.managers import SyncManager as SyncManager
 from processing_managers.managers import Token as Token
@@ -41,6 +40,7 @@ _watch_exit()
 
 if TYPE_CHECKING:
     from processing_managers.managers import Server as Server
+    from processing_managers.managers import SharedMemoryManager as SharedMemoryManager
     from processing_managers.managers import convert_to_error as convert_to_error
     from processing_managers.managers import dispatch as dispatch
 
@@ -89,11 +89,7 @@ HAS_SHMEM = True
 if not TYPE_CHECKING:  # for a checker would take every name then
 
     def __getattr__(name: str) -> object:
-        if name not in (
-            "Server",
-            "convert_to_error",
-            "dispatch",
-        ):  # which take 2 ms to import, and few programs name them
+        if name not in ("Server", "SharedMemoryManager", "convert_to_error", "dispatch"):  # which few programs name
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from processing_managers import managers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from types import ModuleType
@@ -115,6 +116,7 @@ def _run(program: Program) -> int:
     module.__loader__ = None if program.spec is None else program.spec.loader
     vars(module).update(__builtins__=sys.modules["builtins"], __cached__=None)
     sys.modules["__main__"] = module
+    gc.freeze()  # what exists by now stays; else each collection of the program's would look at it
     try:
         exec(program.code, vars(module))
     except Exception as error:
