@@ -51,7 +51,7 @@ class TestLikeTypings:
         assert (type(kind._make([3, 4])), type(kind(1)._replace(x=5))) == (kind, kind)
         assert kind.x.__doc__ == "Alias for field number 0"
         match kind(1):
-            case kind(x, y):  # type: ignore[misc]
+            case kind(x, y):
                 assert (x, y) == (1, 2)
 
     def test_copies(self, kind: Any) -> None:
@@ -67,7 +67,7 @@ class TestLikeTypings:
         with pytest.raises(AttributeError):
             kind(1).other = 2
 
-    @pytest.mark.parametrize("values, named", [((), {}), ((1, 2, 3), {}), ((1,), {"x": 1}), ((1,), {"z": 1})])
+    @pytest.mark.parametrize(("values", "named"), [((), {}), ((1, 2, 3), {}), ((1,), {"x": 1}), ((1,), {"z": 1})])
     def test_wrong_values(self, kind: Any, values: Any, named: Any) -> None:
         with pytest.raises(TypeError):
             kind(*values, **named)

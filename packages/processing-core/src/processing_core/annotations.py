@@ -105,7 +105,7 @@ else:
 
         @classmethod
         def _completed(cls, values, named):
-            given = dict(zip(cls._fields, values))
+            given = dict(zip(cls._fields, values, strict=False))
             unknown = [name for name in named if name in given or name not in cls._fields]
             missing = [name for name in cls._fields if name not in {**cls._field_defaults, **given, **named}]
             if len(values) > len(cls._fields) or unknown or missing:
@@ -124,7 +124,7 @@ else:
         __replace__ = _replace
 
         def _asdict(self):
-            return dict(zip(self._fields, self))
+            return dict(zip(self._fields, self, strict=True))
 
         def __repr__(self):
             return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._asdict().items())})"

@@ -10,18 +10,17 @@ from __future__ import annotations
 from importlib import import_module as _import_module
 
 from processing_core.annotations import TYPE_CHECKING
-from processing_core.lowlevel import claim as _claim
 from processing_core.lowlevel import on_demand as _on_demand
 from processing_core.lowlevel import register_factory as _register_factory
 from processing_managers._factory import make_manager as _make_manager
 from processing_managers._shared import leftovers as _leftovers  # for what it does when the program ends
-from processing_managers._shared.array import Array as Array
-from processing_managers._shared.array import RawArray as RawArray
-from processing_managers._shared.value import RawValue as RawValue
-from processing_managers._shared.value import Value as Value
 
 if TYPE_CHECKING:
+    from processing_managers._shared.array import Array as Array
+    from processing_managers._shared.array import RawArray as RawArray
     from processing_managers._shared.shared_array import SharedArray as SharedArray
+    from processing_managers._shared.value import RawValue as RawValue
+    from processing_managers._shared.value import Value as Value
     from processing_managers.managers import AcquirerProxy as AcquirerProxy
     from processing_managers.managers import ArrayProxy as ArrayProxy
     from processing_managers.managers import AsyncResultProxy as AsyncResultProxy
@@ -58,19 +57,22 @@ __all__ = ["Value", "RawValue", "Array", "RawArray", "SharedArray", "Manager", "
 _loaded = _leftovers
 __path__.append(f"{__path__[0]}/_moved")  # where pickles of earlier versions find what they name
 
-_FACTORIES = ("Value", "RawValue", "Array", "RawArray")
-_claim(__name__, _FACTORIES)
-for _name in _FACTORIES:
-    _register_factory(_name, globals()[_name])
 _register_factory("Manager", _make_manager, takes_context=True)
 
+_HOMES = {
+    "Array": "_shared.array",
+    "RawArray": "_shared.array",
+    "RawValue": "_shared.value",
+    "SharedArray": "_shared.shared_array",
+    "Value": "_shared.value",
+}
 
 if not TYPE_CHECKING:  # for a checker would take every name then
-    _load = _on_demand(globals(), {"SharedArray": "_shared.shared_array"})
+    _load = _on_demand(globals(), _HOMES)
 
     def __getattr__(name: str) -> object:
         # A child that only uses a `Value` does without the 5 ms that managers take.
-        if name != "SharedArray" and not name.startswith("_"):
+        if name not in _HOMES and not name.startswith("_"):
             managers = _import_module("processing_managers.managers")
             if name in managers.__all__:
                 # All at once, so that pickle finds each class without this function: what a signal handler raises in

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from processing_core.annotations import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
-from processing_core.lowlevel import limit_named
+from processing_core.lowlevel import limit_named, register_factory
 from processing_managers._shared.synchronized import (
     LockLike,
     SynchronizedBase,
@@ -201,3 +201,5 @@ def wrapper_of_array(type_: Any) -> type[SynchronizedArray[Any]]:
 
 
 register_array_wrappers(wrapper_of_array)
+register_factory("Array", Array)
+register_factory("RawArray", RawArray)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABCMeta
 from collections.abc import Callable
+from importlib import import_module
 from operator import attrgetter
 from weakref import WeakKeyDictionary
 
@@ -184,8 +185,13 @@ def synchronized(obj: Any, lock: LockLike | None = None, ctx: object = None) -> 
 # -- which wrapper ---------------------------------------------------------------------------------
 
 
+def _loaded_wrapper_of_array(type_: type[Any]) -> type[SynchronizedBase]:
+    import_module("processing_managers._shared.array")  # which registers another function
+    return _Wrappers.of_array(type_)
+
+
 class _Wrappers:
-    of_array: Callable[[Any], type[SynchronizedBase]]  # registered by the module of the arrays
+    of_array: Callable[[Any], type[SynchronizedBase]] = staticmethod(_loaded_wrapper_of_array)
     of_structures: WeakKeyDictionary[type[Any], type[SynchronizedBase]] = WeakKeyDictionary()
 
 

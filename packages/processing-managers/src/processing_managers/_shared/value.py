@@ -218,3 +218,7 @@ def _at_most_one(initial: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(initial) > 1:
         raise TypeError(f"a value takes at most one initial value, {len(initial)} were given: {initial!r}")
     return initial
+
+
+lowlevel.register_factory("Value", Value)
+lowlevel.register_factory("RawValue", RawValue)
