@@ -2,6 +2,7 @@
 
 import random
 import struct
+import sys
 from collections import OrderedDict
 from typing import Any
 
@@ -116,3 +117,26 @@ class Names(OrderedDict[str, int]):
 def test_subclasses_stay_what_they_are() -> None:
     for value in (Number(3), Names(a=1), True):
         assert type(round_trip([value])[0]) is type(value)
+
+
+def test_keys_that_were_read_before_and_others() -> None:
+    chance = random.Random(2)
+    letters = "ab\0é€𝄞 _"
+    known = ["".join(chance.choices(letters, k=chance.randrange(20))) for _ in range(2000)]
+    known += [f"key {n}" for n in range(2000)] + ["k" * n for n in range(100)]
+    for _ in range(3000):
+        value = {key: {key: len(key)} for key in chance.choices(known, k=chance.randrange(8))}
+        assert repr(round_trip(value)) == repr(value)
+    for key in known:
+        assert round_trip({key: None, b"key": key}) == {key: None, b"key": key}
+
+
+def test_a_key_goes_when_others_have_taken_its_place() -> None:
+    def total() -> int:
+        for n in range(20_000):
+            round_trip({f"{chance.random()} {n}": n})
+        return sys.getallocatedblocks()
+
+    chance = random.Random(3)
+    before = total()
+    assert total() - before < 2000

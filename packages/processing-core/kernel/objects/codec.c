@@ -257,8 +257,8 @@ static bool put_long_copy(struct encoding *e, PyObject *object, struct seen *see
 /* False: not a plain value (or no memory, which may be raised); the object is pickled as a whole. */
 static bool put_plain(struct encoding *e, PyObject *object, int depth, struct seen *seen)
 {
-    if (put_scalar(e, object)) return true;
     if (PyUnicode_CheckExact(object)) return put_str(e, object);
+    if (put_scalar(e, object)) return true;
     if (PyBytes_CheckExact(object)) return put_bytes(e, object);
     if (PyTuple_CheckExact(object)) return put_tuple(e, object, depth, seen);
     if (PyList_CheckExact(object)) return put_list(e, object, depth, seen);
@@ -336,13 +336,49 @@ static PyObject *read_long_list(struct reader *r)
     return take(r, &n, sizeof n) ? read_items(r, n, 0) : malformed();
 }
 
+/* The short keys of dicts that this process has read: most messages have those of earlier ones. A key that is found is
+ * not made, hashed and freed again. Without a GIL threads would contend for the table, and for the keys' counts. */
+#ifdef Py_GIL_DISABLED
+#define read_key read_plain
+#else
+#define KEYS 256 /* the table has one place for all keys with a hash */
+#define KEY_MAX 31
+
+static struct {
+    PyObject *text;
+    uint8_t size;
+    char bytes[KEY_MAX];
+} keys[KEYS];
+
+static PyObject *read_key(struct reader *r, int depth)
+{
+    uint32_t n = KEY_MAX + 1, hash = 0;
+    if (r->end - r->at > 5 && *r->at == TAG_STR) memcpy(&n, r->at + 1, sizeof n);
+    if (n > KEY_MAX || r->end - r->at - 5 < n) return read_plain(r, depth);
+    const char *data = (const char *)r->at + 5;
+    for (uint32_t i = 0; i < n; i++) hash = hash * 31 + (uint8_t)data[i];
+    hash = (hash ^ hash >> 8) % KEYS;
+    if (keys[hash].text && keys[hash].size == n && memcmp(keys[hash].bytes, data, n) == 0) {
+        r->at += 5 + n;
+        return Py_NewRef(keys[hash].text);
+    }
+    PyObject *key = read_plain(r, depth), *replaced = keys[hash].text;
+    if (!key) return NULL;
+    keys[hash].text = Py_NewRef(key);
+    keys[hash].size = (uint8_t)n;
+    memcpy(keys[hash].bytes, data, n);
+    Py_XDECREF(replaced);
+    return key;
+}
+#endif
+
 static PyObject *read_dict(struct reader *r, int depth)
 {
     uint8_t n;
     if (!take(r, &n, 1) || depth == DEPTH_MAX) return malformed();
     PyObject *dict = PyDict_New();
     for (uint8_t i = 0; dict && i < n; i++) {
-        PyObject *key = read_plain(r, depth + 1), *value = key ? read_plain(r, depth + 1) : NULL;
+        PyObject *key = read_key(r, depth + 1), *value = key ? read_plain(r, depth + 1) : NULL;
         if (!value || PyDict_SetItem(dict, key, value) < 0) Py_CLEAR(dict);
         Py_XDECREF(key);
         Py_XDECREF(value);

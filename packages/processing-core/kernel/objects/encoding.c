@@ -56,20 +56,16 @@ void encoding_copy(const struct encoding *e, void *to)
     if (thread) PyEval_RestoreThread(thread);
 }
 
-uint8_t *encoding_grow(struct encoding *e, size_t n)
+bool encoding_make_room(struct encoding *e, size_t n)
 {
-    if (e->head_size + n > e->room) {
-        size_t room = (e->head_size + n) * 2;
-        uint8_t *head = PyMem_Malloc(room);
-        if (!head) return NULL;
-        memcpy(head, e->head, e->head_size);
-        if (e->head != e->lent) PyMem_Free(e->head);
-        e->head = head;
-        e->room = room;
-    }
-    uint8_t *at = e->head + e->head_size;
-    e->head_size += n;
-    return at;
+    size_t room = (e->head_size + n) * 2;
+    uint8_t *head = PyMem_Malloc(room);
+    if (!head) return false;
+    memcpy(head, e->head, e->head_size);
+    if (e->head != e->lent) PyMem_Free(e->head);
+    e->head = head;
+    e->room = room;
+    return true;
 }
 
 static bool pieces_grow(struct encoding *e)

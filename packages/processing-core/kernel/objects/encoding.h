@@ -52,7 +52,16 @@ void encoding_end(struct encoding *e);
 static inline size_t encoding_size(const struct encoding *e) { return e->head_size + e->pieces_size; }
 void encoding_copy(const struct encoding *e, void *to);    /* with the GIL, which is released to copy what is large */
 bool encoding_join(struct encoding *e);                    /* all of it into the head; false: exception */
-uint8_t *encoding_grow(struct encoding *e, size_t n);      /* n bytes more of head; NULL: no memory */
 bool encoding_append(struct encoding *e, PyObject *bytes); /* a piece; false: exception */
+bool encoding_make_room(struct encoding *e, size_t n);     /* for n bytes more of head; false: no memory */
+
+/* n bytes more of head; NULL: no memory. */
+static inline uint8_t *encoding_grow(struct encoding *e, size_t n)
+{
+    if (e->head_size + n > e->room && !encoding_make_room(e, n)) return NULL;
+    uint8_t *at = e->head + e->head_size;
+    e->head_size += n;
+    return at;
+}
 
 #endif
