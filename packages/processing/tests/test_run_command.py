@@ -267,3 +267,8 @@ def test_coverage_follows_children(tmp_path: Path, method: str) -> None:
     for arguments in (["combine", "-q"], ["report", "-m"]):
         result = run("-m", "coverage", *arguments, cwd=tmp_path, plain=True)
     assert "program.py" in result.stdout and "100%" in result.stdout.splitlines()[-1], result.stdout
+
+
+def test_the_programs_collections_do_not_look_at_what_exists_before_it(tmp_path: Path) -> None:
+    program = script(tmp_path, "import gc; print(len(gc.get_objects()))")
+    assert int(run(program, cwd=tmp_path).stdout) < 500 < int(run(program, cwd=tmp_path, plain=True).stdout)
