@@ -108,3 +108,19 @@ bool parse_bound(PyObject *value, const char *name, bool negative_is_none, uint6
     *bound = n <= 0 ? UINT64_MAX : (uint64_t)n;
     return true;
 }
+
+bool check_count(const char *name, Py_ssize_t nargs, Py_ssize_t least, Py_ssize_t most)
+{
+    if (nargs >= least && nargs <= most) return true;
+    PyErr_Format(PyExc_TypeError, "%s() takes from %zd to %zd arguments, and not %zd", name, least, most, nargs);
+    return false;
+}
+
+bool parse_numbers(PyObject *const *args, uint64_t numbers[2])
+{
+    for (int i = 0; i < 2; i++) {
+        numbers[i] = PyLong_AsUnsignedLongLongMask(args[i]);
+        if (numbers[i] == UINT64_MAX && PyErr_Occurred()) return false;
+    }
+    return true;
+}

@@ -18,4 +18,9 @@ bool parse_getting(const char *name, PyObject *const *args, Py_ssize_t nargs, Py
 /* A bound of a queue: 0 means none (UINT64_MAX), and less does too if `negative_is_none`.  False: exception set. */
 bool parse_bound(PyObject *value, const char *name, bool negative_is_none, uint64_t *bound);
 
+/* Whether there are from `least` to `most` arguments; false: exception set. */
+bool check_count(const char *name, Py_ssize_t nargs, Py_ssize_t least, Py_ssize_t most);
+/* Two numbers of 64 bits; false: exception set. */
+bool parse_numbers(PyObject *const *args, uint64_t numbers[2]);
+
 #endif

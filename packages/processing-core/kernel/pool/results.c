@@ -89,6 +89,20 @@ static PyObject *received_single(struct receiving *r, uint64_t header[2], PyObje
     return object;
 }
 
+/* A tuple that takes the references; NULL if one of them is. */
+static PyObject *tuple_of(PyObject *const *parts, Py_ssize_t n)
+{
+    PyObject *tuple = PyTuple_New(n);
+    bool ok = tuple != NULL;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        ok = ok && parts[i];
+        if (tuple) PyTuple_SetItem(tuple, i, parts[i]);
+        else Py_XDECREF(parts[i]);
+    }
+    if (!ok) Py_CLEAR(tuple);
+    return tuple;
+}
+
 PyObject *received_row(struct receiving *r, PyObject **interrupt)
 {
     uint64_t header[2] = {0, 0};
@@ -101,6 +115,7 @@ PyObject *received_row(struct receiving *r, PyObject **interrupt)
         ok = Py_NewRef(object ? Py_True : Py_False);
         if (!object) object = take_exception();
     }
-    return Py_BuildValue("KKINN", (unsigned long long)header[0], (unsigned long long)header[1],
-                         message_items(r->m.flags, r->data), ok, object);
+    PyObject *parts[] = {PyLong_FromUnsignedLongLong(header[0]), PyLong_FromUnsignedLongLong(header[1]),
+                         PyLong_FromUnsignedLong(message_items(r->m.flags, r->data)), ok, object};
+    return tuple_of(parts, 5);
 }

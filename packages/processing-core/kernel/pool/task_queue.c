@@ -23,10 +23,9 @@ static void end_item(struct claim *c)
     trace_add(TRACE_TASK, (int64_t)load_relaxed(&c->began), now, function, 1ull << 32 | index);
 }
 
-static PyObject *send_one(PyObject *self, unsigned long long job_id, unsigned long long index, PyObject *object,
-                          struct claim *c)
+static PyObject *send_one(PyObject *self, const uint64_t header[2], PyObject *object, struct claim *c)
 {
-    uint64_t header[2] = {job_id, index}, number;
+    uint64_t number;
     if (c) end_item(c); /* first: a process that has the result finds it counted, and may end this one */
     PyObject *none = queue_put(self, object, header, NO_DEADLINE, &number);
     if (!none && c) claim_count(c, -1);
@@ -42,24 +41,28 @@ static PyObject *send_one(PyObject *self, unsigned long long job_id, unsigned lo
 }
 
 /* Channel.send(job_id, index, object) */
-static PyObject *channel_send(PyObject *self, PyObject *args)
+static PyObject *channel_send(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
-    unsigned long long job_id, index;
-    PyObject *object;
-    return PyArg_ParseTuple(args, "KKO", &job_id, &index, &object) ? send_one(self, job_id, index, object, NULL) : NULL;
+    uint64_t header[2];
+    if (!check_count("_send", nargs, 3, 3) || !parse_numbers(args, header)) return NULL;
+    return send_one(self, header, args[2], NULL);
 }
 
-/* TaskQueue.send(job_id, index, object, claims=None, worker=0): with a claim, the object is the result of its only
- * item, and the return value says whether it was one of the longest. */
-static PyObject *task_send(PyObject *self, PyObject *args)
+static struct claim *parse_claim(PyObject *const *args)
 {
-    unsigned long long job_id, index;
-    PyObject *object, *claims = NULL;
-    Py_ssize_t worker = 0;
+    Py_ssize_t worker = PyLong_AsSsize_t(args[1]);
+    return worker == -1 && PyErr_Occurred() ? NULL : claim_at(args[0], worker);
+}
+
+/* TaskQueue.send(job_id, index, object, [claims, worker]): with a claim, the object is the result of its only item, and
+ * the return value says whether it was one of the longest. */
+static PyObject *task_send(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    uint64_t header[2];
     struct claim *c = NULL;
-    if (!PyArg_ParseTuple(args, "KKO|On", &job_id, &index, &object, &claims, &worker)) return NULL;
-    if (claims && !(c = claim_at(claims, worker))) return NULL;
-    return send_one(self, job_id, index, object, c);
+    if (nargs == 3) return channel_send(self, args, nargs);
+    if (!check_count("_send", nargs, 5, 5) || !parse_numbers(args, header) || !(c = parse_claim(args + 3))) return NULL;
+    return send_one(self, header, args[2], c);
 }
 
 static bool add_failure(PyObject *failures, uint64_t number)
@@ -159,21 +162,19 @@ static PyObject *receive_one(PyObject *self, PyObject *timeout, struct claim *cl
 }
 
 /* Channel.receive(timeout=None): raises queue.Empty at the deadline. */
-static PyObject *channel_receive(PyObject *self, PyObject *args)
+static PyObject *channel_receive(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
-    PyObject *timeout = Py_None;
-    return PyArg_ParseTuple(args, "|O", &timeout) && queue_usable(self) ? receive_one(self, timeout, NULL) : NULL;
+    if (!check_count("_receive", nargs, 0, 1) || !queue_usable(self)) return NULL;
+    return receive_one(self, nargs ? args[0] : Py_None, NULL);
 }
 
-/* TaskQueue.receive(timeout=None, claims=None, worker=0): the same.  With a claim its first item is begun. */
-static PyObject *task_receive(PyObject *self, PyObject *args)
+/* TaskQueue.receive([timeout, [claims, worker]]): the same.  With a claim its first item is begun. */
+static PyObject *task_receive(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
-    PyObject *timeout = Py_None, *claims = Py_None;
-    Py_ssize_t worker = 0;
-    struct claim *claim = NULL;
-    if (!PyArg_ParseTuple(args, "|OOn", &timeout, &claims, &worker) || !queue_usable(self)) return NULL;
-    if (claims != Py_None && !(claim = claim_at(claims, worker))) return NULL;
-    return receive_one(self, timeout, claim);
+    struct claim *claim;
+    if (nargs < 2) return channel_receive(self, args, nargs);
+    if (!check_count("_receive", nargs, 3, 3) || !queue_usable(self) || !(claim = parse_claim(args + 1))) return NULL;
+    return receive_one(self, args[0], claim);
 }
 
 /* An interrupt that came while a row was unpickled belongs to this thread. */
@@ -263,14 +264,17 @@ static PyObject *task_cancel(PyObject *self, PyObject *args)
 }
 
 static PyMethodDef channel_methods[] = {
-    {"_send", channel_send, METH_VARARGS, NULL},       {"_send_many", channel_send_many, METH_VARARGS, NULL},
-    {"_receive", channel_receive, METH_VARARGS, NULL}, {"_receive_many", channel_receive_many, METH_VARARGS, NULL},
-    {"_shut", channel_shut, METH_NOARGS, NULL},        {NULL, NULL, 0, NULL},
+    {"_send", (PyCFunction)(void (*)(void))channel_send, METH_FASTCALL, NULL},
+    {"_send_many", channel_send_many, METH_VARARGS, NULL},
+    {"_receive", (PyCFunction)(void (*)(void))channel_receive, METH_FASTCALL, NULL},
+    {"_receive_many", channel_receive_many, METH_VARARGS, NULL},
+    {"_shut", channel_shut, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
 };
 static PyMethodDef task_methods[] = {
-    {"_send", task_send, METH_VARARGS, NULL},
+    {"_send", (PyCFunction)(void (*)(void))task_send, METH_FASTCALL, NULL},
     {"_send_batch", batch_send, METH_VARARGS, NULL},
-    {"_receive", task_receive, METH_VARARGS, NULL},
+    {"_receive", (PyCFunction)(void (*)(void))task_receive, METH_FASTCALL, NULL},
     {"_save", (PyCFunction)(void (*)(void))batch_save, METH_FASTCALL, NULL},
     {"_run", batch_run, METH_VARARGS, NULL},
     {"_flush", batch_flush, METH_VARARGS, NULL},
