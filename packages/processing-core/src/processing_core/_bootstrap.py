@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import io
 import os
 import sys
 import threading
@@ -19,14 +20,14 @@ from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._process_state import Parent
 from processing_core._start import _default
-from processing_core.annotations import IO, NoReturn, signal
+from processing_core.annotations import IO, Any, NoReturn, signal
 
 __all__ = ["detach_stdin", "end_forked", "exit_code", "finish", "flush_streams", "run"]
 
 _PACKAGE = f"{__package__}."
 
 
-def end_forked(body: Callable[[], int], mask: Iterable[int] | None = None) -> NoReturn:
+def end_forked(body: Callable[[], int], mask: Iterable[int] | None = None, among_threads: bool = False) -> NoReturn:
     """End this process, which was made by fork, with the exit code that ``body`` returns.
 
     The process ends even if a signal handler raises, at whatever point: it never returns into the program that was
@@ -34,9 +35,12 @@ def end_forked(body: Callable[[], int], mask: Iterable[int] | None = None) -> No
     run at the end.
 
     :param mask: The signals to block from now on, if all are blocked at present.
+    :param among_threads: Whether the parent may have had other threads as it forked.
     """
     code = 1
     try:
+        if among_threads:
+            _renew_streams()
         if mask is not None:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         _know_thread()
@@ -55,6 +59,29 @@ def end_forked(body: Callable[[], int], mask: Iterable[int] | None = None) -> No
             flush_streams()
         finally:
             os._exit(code)
+
+
+def _renew_streams() -> None:
+    """Give the standard streams, and those of log handlers, buffers with locks that are free.
+
+    A thread of the parent may have been writing: here the lock of its stream is held for ever. What stood in the buffer
+    since the parent has flushed it, before the fork, is the parent's to write.
+    """
+    streams = [sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__]
+    for reference in list(getattr(sys.modules.get("logging"), "_handlerList", ())):
+        streams.append(getattr(reference(), "stream", None))
+    renewed: set[int] = set()
+    for stream in streams:
+        try:
+            buffer: Any = stream.buffer  # type: ignore[union-attr]
+            if type(buffer) in _BUFFERS and id(buffer) not in renewed and not buffer.closed:
+                renewed.add(id(buffer))
+                buffer.__init__(buffer.raw)
+        except Exception:
+            pass  # there is none, it is detached, or an object of the program's
+
+
+_BUFFERS = (io.BufferedWriter, io.BufferedRandom)
 
 
 def _unwritten() -> int:

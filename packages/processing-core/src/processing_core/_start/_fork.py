@@ -39,6 +39,7 @@ def start(process: BaseProcess) -> Child:
     relation = parent()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     pid = 0
+    among_threads = _thread._count() > 0
     _bootstrap.flush_streams()  # as late as possible: the child writes again what other threads write from here on
     with without_forks():
         try:
@@ -49,7 +50,7 @@ def start(process: BaseProcess) -> Child:
                 set_starts_process(True)
                 pid = _forked() if by_kernel else os.fork()
                 if pid == 0:
-                    _bootstrap.end_forked(lambda: _run_child(process, relation, lifeline), mask)
+                    _bootstrap.end_forked(lambda: _run_child(process, relation, lifeline), mask, among_threads)
             finally:
                 set_starts_process(False)
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -85,19 +85,17 @@ class Collector:
 
         :return: whether it is ready; ``False`` when the time was up.
         """
-        if target.is_ready():
-            return True
         deadline = None if timeout is None else time.monotonic() + timeout
+        ready = collects = False
         if target.may_collect:
-            collects = False
             try:
                 with ScopeGuard(self._try_lead, self._end_lead) as collects:
                     if collects:
-                        self._collect(target, deadline)
+                        ready = self._collect(target, deadline)
             finally:
                 if collects and self.waiters:
                     self.promote_waiter()
-        if target.is_ready():
+        if ready or target.is_ready():
             return True
         self._sleep(target, deadline)
         return target.is_ready()
@@ -130,7 +128,8 @@ class Collector:
         """Have the leader test its target."""
         self._channel.tell(CALLS, WAKE, None)
 
-    def _collect(self, target: Target, deadline: float | None) -> None:
+    def _collect(self, target: Target, deadline: float | None) -> bool:
+        """As the leader: receive and dispatch until ``target`` is ready, or the time is up; whether it is ready."""
         receive, inbox, is_ready = self._channel.receive, self._inbox, target.is_ready
         left: float | None = None
         depth = len(self._collecting)
@@ -140,13 +139,13 @@ class Collector:
                 if inbox:
                     self._dispatch()
                 if is_ready():
-                    return
+                    return True
                 if deadline is not None:
                     left = deadline - time.monotonic()
                     if left <= 0:
                         receive(LARGEST_RECEIVE, 0, inbox)
                         if not inbox:
-                            return
+                            return False
                         continue
                 receive(LARGEST_RECEIVE, left, inbox)
         finally:

@@ -94,7 +94,7 @@ class Engine:
 
     def check_running(self) -> None:
         """:raises Exception: if no task may be submitted."""
-        if not self.is_own:
+        if os.getpid() != self.pid:
             raise StateError("a pool can be used only by the process that made it")
         if self.state != RUNNING:
             raise ClosedError("Pool not running")
@@ -194,7 +194,7 @@ class Engine:
 
     def wait(self, target: Target, timeout: float | None = None) -> bool:
         """As :meth:`Collector.wait`."""
-        if not self.is_own:
+        if os.getpid() != self.pid:
             raise StateError("the result of a pool can be waited for only by the process that made the pool")
         return self.collector.wait(target, timeout)
 

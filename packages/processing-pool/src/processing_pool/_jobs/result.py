@@ -79,6 +79,7 @@ class AsyncResult(ResultCompatibility, Target, Generic[R], metaclass=ABCMeta):  
         "decided",
         "index",
         "job",
+        "may_collect",
         "options",
         "packed",
         "task",
@@ -105,6 +106,8 @@ class AsyncResult(ResultCompatibility, Target, Generic[R], metaclass=ABCMeta):  
         self.packed: object = None  # of a call; the channel's
         self._callback = callback
         self._error_callback = error_callback
+        # A callback runs before the result is there, and in the background.
+        self.may_collect: bool = callback is None and error_callback is None
         self.decided: tuple[bool, Any] | None = None  # the outcome that was known first
         self._outcome: tuple[bool, Any] | None = None  # the same, once the callbacks have run
 
@@ -198,11 +201,6 @@ class AsyncResult(ResultCompatibility, Target, Generic[R], metaclass=ABCMeta):  
     def is_ready(self) -> bool:
         return self._outcome is not None
 
-    @property
-    def may_collect(self) -> bool:  # type: ignore[override]
-        # A callback runs before the result is there, and in the background.
-        return self._callback is None and self._error_callback is None
-
     def resolve(self, ok: bool, value: Any) -> bool:
         """Set the outcome; if several threads know one, the first decides. An interrupted call may be repeated.
 
@@ -213,7 +211,7 @@ class AsyncResult(ResultCompatibility, Target, Generic[R], metaclass=ABCMeta):  
                 self.decided = ok, value
             decided = self.decided
         if self._outcome is None:
-            if self._calls_back(decided[0]):
+            if (self._callback if decided[0] else self._error_callback) is not None:
                 self._owner.call_back(self)
             else:
                 self._finish(*decided)
@@ -230,9 +228,6 @@ class AsyncResult(ResultCompatibility, Target, Generic[R], metaclass=ABCMeta):  
         finally:
             self._finish(ok, value)
             self._owner.notify(self)
-
-    def _calls_back(self, ok: bool) -> bool:
-        return (self._callback if ok else self._error_callback) is not None
 
     def _finish(self, ok: bool, value: Any) -> None:
         self._outcome = ok, value
