@@ -131,7 +131,7 @@ def test_keys_that_were_read_before_and_others() -> None:
         assert round_trip({key: None, b"key": key}) == {key: None, b"key": key}
 
 
-def test_a_key_goes_when_others_have_taken_its_place() -> None:
+def test_other_keys_replace_it() -> None:
     def total() -> int:
         for n in range(20_000):
             round_trip({f"{chance.random()} {n}": n})

@@ -20,6 +20,7 @@ from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._process_state import Parent
 from processing_core._start import _default
+from processing_core._start._imports import abandon_imports
 from processing_core.annotations import IO, Any, NoReturn, signal
 
 __all__ = ["detach_stdin", "end_forked", "exit_code", "finish", "flush_streams", "run"]
@@ -41,6 +42,7 @@ def end_forked(body: Callable[[], int], mask: Iterable[int] | None = None, among
     try:
         if among_threads:
             _renew_streams()
+            abandon_imports()
         if mask is not None:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         _know_thread()

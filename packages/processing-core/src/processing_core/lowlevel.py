@@ -150,6 +150,7 @@ from processing_core._spawning import assert_spawning as assert_spawning
 from processing_core._spawning import get_spawning_popen as get_spawning_popen
 from processing_core._spawning import set_spawning_popen as set_spawning_popen
 from processing_core._start._default import set_usual_start_method as set_usual_start_method
+from processing_core._start._imports import imports_under_way as imports_under_way
 from processing_core._start._settings import preload_own as preload_own
 from processing_core._start._settings import set_child_setup as set_child_setup
 from processing_core._threads import BinarySemaphore as BinarySemaphore
@@ -327,6 +328,7 @@ __all__ = [
     "register_at_fork",
     "ring",
     "run_fork_handlers",
+    "imports_under_way",
     "set_nonblocking",
     "unblock_interrupts",
     "yield_processor",

@@ -31,6 +31,7 @@ from processing_core.lowlevel import (
     caused_by,
     drain,
     follow_main_thread,
+    imports_under_way,
     interrupts_blocked,
     keep_private,
     open_pipe,
@@ -70,6 +71,8 @@ STOPPED = 1
 """The bit in the word of a claim that says that its worker begins nothing more."""
 RETRY_INTERVAL = 0.1
 """Seconds until the supervisor tries again what failed for want of memory or processes."""
+LONGEST_IMPORT = 5.0
+"""Seconds for which it does not fork while another thread imports a module."""
 
 
 class Unfinished(NamedTuple):
@@ -112,7 +115,9 @@ class Supervisor:
         self._may_idle = config.idle_timeout is not None
         # Workers have ended for want of tasks; set before the ring is looked at, and read after a put.
         self._missing = False
-        self._start_failed = False  # for want of memory or processes: try again soon
+        self._start_delayed = False  # for want of memory or processes, or to await an import: try again soon
+        self._imports: set[str] = imports_under_way(of_caller=True)  # the program may be one of them
+        self._awaits_imports_until: float | None = None
         self._statistics = Statistics()
         self._unready_deaths = 0
         self._last_ready: float | None = None  # when a worker was last seen to be ready
@@ -264,7 +269,7 @@ class Supervisor:
             if process is not None:
                 poller.register(process.sentinel, READABLE)
         pause = self.monitor.pause()
-        if self._unfinished or self._start_failed:
+        if self._unfinished or self._start_delayed:
             pause = RETRY_INTERVAL if pause is None else min(RETRY_INTERVAL, pause)
         if self._backlog is not None and not self._backlog.is_empty():
             pause = BACKLOG_INTERVAL if pause is None else min(BACKLOG_INTERVAL, pause)
@@ -369,15 +374,32 @@ class Supervisor:
         return look is None or not (look[4] or look[7] & STOPPED)
 
     def _replace_workers(self) -> None:
-        self._start_failed = False
-        for worker_id in self._to_start():
+        self._start_delayed = False
+        absent = self._to_start()
+        if absent and self._forks and self._awaits_imports():
+            self._start_delayed = True
+            return
+        for worker_id in absent:
             if self._owner.needs_workers():
                 follow_main_thread()
                 try:
                     self._start_worker(worker_id)
                 except (OSError, MemoryError):
-                    self._start_failed = True  # the system gives no process or no memory: try again soon
+                    self._start_delayed = True  # the system gives no process or no memory: try again soon
                     return
+
+    def _awaits_imports(self) -> bool:
+        """Whether another thread imports a module, of which a worker that is forked now would have a half.
+
+        Not for ever, for the import may itself wait for a worker.
+        """
+        if imports_under_way() <= self._imports:
+            self._awaits_imports_until = None
+            return False
+        now = time.monotonic()
+        if self._awaits_imports_until is None:
+            self._awaits_imports_until = now + LONGEST_IMPORT
+        return now < self._awaits_imports_until
 
     def _start_worker(self, worker_id: int) -> None:
         self._statistics.start(worker_id)
