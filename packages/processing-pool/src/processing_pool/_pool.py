@@ -107,7 +107,8 @@ class Pool(BasePool, PoolAliases, metaclass=ABCMeta):  # pools of threads are re
         if type(self).apply_async is Pool.apply_async:
             self._engine.check_running()
             task = func, tuple(args), dict(kwds) if kwds else {}
-            result = AsyncResult(self._engine, None, task, self._options.updated(options))
+            chosen = self._options.updated(options) if options else self._options
+            result = AsyncResult(self._engine, None, task, chosen)
             self._engine.call(result)
         else:
             result = self.apply_async(func, args, {} if kwds is None else kwds, **options)  # as `multiprocessing` does

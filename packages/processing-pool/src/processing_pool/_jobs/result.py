@@ -128,6 +128,12 @@ class AsyncResult(ResultCompatibility, Target, Generic[R], metaclass=ABCMeta):  
         seconds = None if timeout is None else checked_timeout(timeout)
         if self._outcome is None and not self._owner.wait(self, seconds):
             raise TimeoutError(f"the result was not there after {timeout} s")
+        assert self._outcome is not None
+        ok, value = self._outcome
+        if ok:
+            result: R = value
+            return result
+        del value
         try:
             return self._given()
         finally:
