@@ -16,6 +16,7 @@ from processing_core import _excepthook, _exit, _logging, _outcome, _process_sta
 from processing_core._carried import add_note, text_of, traceback_of, with_traceback
 from processing_core._family import shown_name
 from processing_core._fds.descriptors import open_file
+from processing_core._loaded import loaded
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._process_state import Parent
@@ -70,7 +71,7 @@ def _renew_streams() -> None:
     since the parent has flushed it, before the fork, is the parent's to write.
     """
     streams = [sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__]
-    for reference in list(getattr(sys.modules.get("logging"), "_handlerList", ())):
+    for reference in list(getattr(loaded("logging"), "_handlerList", ())):
         streams.append(getattr(reference(), "stream", None))
     renewed: set[int] = set()
     for stream in streams:

@@ -7,10 +7,10 @@ messages do not go to the handlers of the root logger.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 
 from processing_core import _forks
+from processing_core._loaded import loaded
 from processing_core._threads import ThreadRLock
 from processing_core.annotations import TYPE_CHECKING, Any
 
@@ -223,7 +223,7 @@ def forwards() -> bool:
 def setup() -> Setup | int | None:
     """What children must repeat, or the level of the logger that they may ask for; ``None`` if nothing was set up."""
     if _state.logger is None:
-        logging = sys.modules.get("logging")
+        logging = loaded("logging")
         level: int = WARNING if logging is None else logging.getLogger(NAME).getEffectiveLevel()
         return (_state.first_level if level == WARNING else level) or None
     return (_state.logger.getEffectiveLevel(), _state.enabled, *_state.recipe)
@@ -246,7 +246,7 @@ def name_records() -> None:
     `logging` knows the name from a module of the standard library only.  Where it has not been imported by now, the
     records say ``MainProcess``, but for those of the project's logger.
     """
-    logging = sys.modules.get("logging")
+    logging = loaded("logging")
     if logging is None:
         return
     make = logging.getLogRecordFactory()

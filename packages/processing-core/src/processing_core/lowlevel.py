@@ -111,6 +111,7 @@ from processing_core._kernel import unpack as unpack
 from processing_core._kernel import verify as verify
 from processing_core._kernel import waiters as waiters
 from processing_core._kernel import write_parts as write_parts
+from processing_core._loaded import loaded as loaded
 from processing_core._logging import debug as debug
 from processing_core._logging import info as info
 from processing_core._logging import sub_debug as sub_debug
@@ -329,6 +330,7 @@ __all__ = [
     "ring",
     "run_fork_handlers",
     "imports_under_way",
+    "loaded",
     "set_nonblocking",
     "unblock_interrupts",
     "yield_processor",

@@ -43,7 +43,7 @@ class CoroutineTask:
 
     def _set_variables(self) -> None:
         for module, name, value in self._variables:
-            variable = getattr(sys.modules.get(module) or __import__(module, fromlist=["*"]), name)
+            variable = getattr(__import__(module, fromlist=["*"]), name)
             variable.set(loads(value))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from types import FunctionType, MethodType
 
+from processing_core._loaded import loaded
 from processing_core.annotations import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def current_waiter() -> AsyncioWaiter | TrioWaiter:
 
 def has_loop() -> bool:
     """Whether the calling code is run by an event loop."""
-    asyncio = sys.modules.get("asyncio")
+    asyncio = loaded("asyncio")
     return (asyncio is not None and asyncio._get_running_loop() is not None) or in_trio()
 
 
@@ -83,7 +84,7 @@ def task_number() -> int:
     task: object = None
     if in_trio():
         task = sys.modules["trio"].lowlevel.current_task()
-    elif (asyncio := sys.modules.get("asyncio")) is not None:
+    elif (asyncio := loaded("asyncio")) is not None:
         try:
             task = asyncio.current_task()
         except RuntimeError:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from processing_core._event_loop.current import checkpoint, current_waiter, in_trio
+from processing_core._loaded import loaded
 from processing_core._platform import READABLE
 from processing_core.annotations import TYPE_CHECKING, Any
 
@@ -80,7 +81,7 @@ async def shielded(attempt: Callable[[], Any], observe: Callable[[Observer], int
 
 
 def _is_cancellation(error: BaseException) -> bool:
-    asyncio = sys.modules.get("asyncio")
+    asyncio = loaded("asyncio")
     return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 

@@ -14,6 +14,7 @@ import warnings
 from processing_core import _bootstrap, _lifeline
 from processing_core._forks import await_ending_threads, set_starts_process, without_forks
 from processing_core._lifeline import Lifeline
+from processing_core._loaded import loaded
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._process_state import Parent
@@ -111,7 +112,7 @@ def _run_child(process: BaseProcess, relation: Parent, lifeline: Lifeline | None
 
 def _leave_task() -> None:
     """Leave the parent's asyncio task, if that forked; CPython 3.14.0 would enter no other task in this thread."""
-    tasks = sys.modules.get("asyncio.tasks")
+    tasks = loaded("asyncio.tasks")
     if tasks is None or sys.version_info < (3, 14):
         return
     loop, set_loop = object(), tasks.events._set_running_loop

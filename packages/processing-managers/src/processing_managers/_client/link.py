@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-import sys
 import threading
 from _pickle import UnpicklingError
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from functools import partial
 from processing_core import AuthenticationError
 from processing_core.annotations import Any, Protocol
 from processing_core.lowlevel import Channel as Ring
-from processing_core.lowlevel import ScopeGuard, ThreadLock, dumps, keep_private
+from processing_core.lowlevel import ScopeGuard, ThreadLock, dumps, keep_private, loaded
 from processing_managers._client.connect_options import HandshakeProtocol, handshake_of, ssl_context_of
 from processing_managers._client.request_channel import Lost, RequestChannel, RingChannel, StreamChannel
 from processing_managers._errors import ServerGone
@@ -338,5 +337,5 @@ class Link:
 
 
 def _is_distrust(error: OSError) -> bool:
-    ssl = sys.modules.get("ssl")
+    ssl = loaded("ssl")
     return ssl is not None and isinstance(error, ssl.SSLError)

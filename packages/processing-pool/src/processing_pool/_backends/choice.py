@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 from processing_core.annotations import Any
+from processing_core.lowlevel import loaded
 from processing_pool._backends.backend import Driver
 from processing_pool._backends.channel import BackendChannel
 from processing_pool._backends.encoding import Setup
@@ -31,7 +31,7 @@ def channel_to(
 def _driver(backend: Any, size: int | None) -> Driver:
     if isinstance(backend, Driver):
         return backend
-    futures = sys.modules.get("concurrent.futures._base")  # an executor's maker has imported it
+    futures = loaded("concurrent.futures._base")  # an executor's maker has imported it
     if futures is not None and isinstance(backend, futures.Executor):
         from processing_pool._backends.executors import ExecutorDriver
 

@@ -9,6 +9,7 @@ import time
 
 from processing_core import parent_process
 from processing_core.annotations import IO, Any, Protocol
+from processing_core.lowlevel import loaded
 from processing_pool._progress.counts import Counts
 
 __all__ = ["PlainLines", "RichBars", "Style", "chosen_style"]
@@ -61,7 +62,7 @@ def _is_watched(file: Any) -> bool:
 
 
 def _in_notebook() -> bool:
-    ipython = sys.modules.get("IPython")
+    ipython = loaded("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     return type(shell).__name__ == "ZMQInteractiveShell"
 

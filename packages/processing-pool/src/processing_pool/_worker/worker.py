@@ -8,12 +8,11 @@ begun.  A worker ignores SIGINT: the parent handles Ctrl-C and ends its workers.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from functools import partial
 
 from processing_core.annotations import Any, signal
-from processing_core.lowlevel import unblock_interrupts
+from processing_core.lowlevel import loaded, unblock_interrupts
 from processing_pool._messages import (
     CALLS,
     CONTROL,
@@ -71,7 +70,7 @@ def _initialize(config: WorkerConfig, worker_id: int, slot: int) -> bool:
 
 def _log_failure() -> None:
     """Log an initializer's error as ``concurrent.futures`` does, if that logger has a handler."""
-    logging = sys.modules.get("logging")
+    logging = loaded("logging")
     if logging is not None and (logger := logging.getLogger("concurrent.futures")).hasHandlers():
         logger.critical("Exception in initializer:", exc_info=True)
 
