@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import io
 import os
 import sys
 import threading
@@ -16,13 +15,12 @@ from processing_core import _excepthook, _exit, _logging, _outcome, _process_sta
 from processing_core._carried import add_note, text_of, traceback_of, with_traceback
 from processing_core._family import shown_name
 from processing_core._fds.descriptors import open_file
-from processing_core._loaded import loaded
 from processing_core._native import _kernel
 from processing_core._process import BaseProcess
 from processing_core._process_state import Parent
 from processing_core._start import _default
-from processing_core._start._imports import abandon_imports
-from processing_core.annotations import IO, Any, NoReturn, signal
+from processing_core._start._abandoned import free_abandoned
+from processing_core.annotations import IO, NoReturn, signal
 
 __all__ = ["detach_stdin", "end_forked", "exit_code", "finish", "flush_streams", "run"]
 
@@ -42,8 +40,7 @@ def end_forked(body: Callable[[], int], mask: Iterable[int] | None = None, among
     code = 1
     try:
         if among_threads:
-            _renew_streams()
-            abandon_imports()
+            free_abandoned()
         if mask is not None:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         _know_thread()
@@ -62,29 +59,6 @@ def end_forked(body: Callable[[], int], mask: Iterable[int] | None = None, among
             flush_streams()
         finally:
             os._exit(code)
-
-
-def _renew_streams() -> None:
-    """Give the standard streams, and those of log handlers, buffers with locks that are free.
-
-    A thread of the parent may have been writing: here the lock of its stream is held for ever. What stood in the buffer
-    since the parent has flushed it, before the fork, is the parent's to write.
-    """
-    streams = [sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__]
-    for reference in list(getattr(loaded("logging"), "_handlerList", ())):
-        streams.append(getattr(reference(), "stream", None))
-    renewed: set[int] = set()
-    for stream in streams:
-        try:
-            buffer: Any = stream.buffer  # type: ignore[union-attr]
-            if type(buffer) in _BUFFERS and id(buffer) not in renewed and not buffer.closed:
-                renewed.add(id(buffer))
-                buffer.__init__(buffer.raw)
-        except Exception:
-            pass  # there is none, it is detached, or an object of the program's
-
-
-_BUFFERS = (io.BufferedWriter, io.BufferedRandom)
 
 
 def _unwritten() -> int:
