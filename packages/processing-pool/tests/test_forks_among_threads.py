@@ -1,4 +1,8 @@
-"""A pool by fork replaces its workers while the program's threads write, log, import, and use the standard library."""
+"""A pool by fork replaces its workers while the program's threads write, log, import, and use the standard library.
+
+They do not look up names: glibc's `getaddrinfo` has a lock that another thread of the parent may hold at a fork, and then
+hangs in the child; nothing outside of glibc can free it.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +55,7 @@ WORK = [
     lambda: print("y" * 3000),
     lambda: log.warning("hello %s", 1),
     lambda: importlib.import_module(random.choice(MODULES)),
-    lambda: socket.getaddrinfo("localhost", 80),
+    lambda: socket.socketpair()[0].close(),
     lambda: subprocess.run(["true"]),
     lambda: hashlib.sha256(zlib.compress(b"x" * 10_000)),
     lambda: (decimal.Decimal(1) / 3, time.strptime("2020", "%Y"), json.dumps({"x": 1})),

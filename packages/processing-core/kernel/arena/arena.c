@@ -72,21 +72,27 @@ static int known(uint64_t opened)
 
 int arena_descriptor_known(void) { return known(load(&arena.opened)); }
 
-/* Threads in sections have no GIL: of two that open it at once, one keeps its own. */
+/* Threads in sections have no GIL: of two that open it at once, one keeps its own. Where the other's has the number of
+ * the one that is kept, the program has closed that, and the other's is what is kept. */
 int arena_descriptor(void)
 {
-    uint64_t before = load(&arena.opened);
-    int fd = known(before);
-    if (fd >= 0) return fd;
-    fd = reopen();
-    if (fd < 0) return -1;
-    if (!cas64(&arena.opened, before, ((before >> 32) + 1) << 32 | (uint32_t)fd)) {
+    bool opened = false;
+    for (;;) {
+        uint64_t before = load(&arena.opened);
+        int fd = known(before);
+        bool kept = fd >= 0;
+        if (!kept) {
+            fd = reopen();
+            if (fd < 0) return -1;
+            opened = true;
+            kept = cas64(&arena.opened, before, ((before >> 32) + 1) << 32 | (uint32_t)fd)
+                || (uint32_t)load(&arena.opened) == (uint32_t)fd;
+        }
+        /* The lock went with the one that was closed, by this thread or by the program. */
+        if (kept && opened && arena.self) platform_life_hold(fd, owner_slot(arena.self));
+        if (kept) return fd;
         platform_close(fd);
-        fd = arena_descriptor_known();
     }
-    /* The lock went with the one that was closed, by this thread or by the program. */
-    if (arena.self) platform_life_hold(fd, owner_slot(arena.self));
-    return fd;
 }
 
 /* By the descriptor: then the system reports that memory is exhausted, whereas a write to the mapping could have the
