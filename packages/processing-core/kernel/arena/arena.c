@@ -72,8 +72,16 @@ static int known(uint64_t opened)
 
 int arena_descriptor_known(void) { return known(load(&arena.opened)); }
 
-/* Threads in sections have no GIL: of two that open it at once, one keeps its own. Where the other's has the number of
- * the one that is kept, the program has closed that, and the other's is what is kept. */
+/* Threads in sections have no GIL: of two that open it at once, one keeps its own. If the other's has the number of the
+ * one that is kept, the program has closed that, and the other's takes its place: it must not be closed. */
+static bool keep_opened(uint64_t before, int fd)
+{
+    do
+        if (cas64(&arena.opened, before, ((before >> 32) + 1) << 32 | (uint32_t)fd)) return true;
+    while ((uint32_t)(before = load(&arena.opened)) == (uint32_t)fd);
+    return false;
+}
+
 int arena_descriptor(void)
 {
     bool opened = false;
@@ -85,8 +93,7 @@ int arena_descriptor(void)
             fd = reopen();
             if (fd < 0) return -1;
             opened = true;
-            kept = cas64(&arena.opened, before, ((before >> 32) + 1) << 32 | (uint32_t)fd)
-                || (uint32_t)load(&arena.opened) == (uint32_t)fd;
+            kept = keep_opened(before, fd);
         }
         /* The lock went with the one that was closed, by this thread or by the program. */
         if (kept && opened && arena.self) platform_life_hold(fd, owner_slot(arena.self));
