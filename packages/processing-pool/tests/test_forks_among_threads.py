@@ -1,7 +1,7 @@
 """A pool by fork replaces its workers while the program's threads write, log, import, and use the standard library.
 
-They do not look up names: glibc's `getaddrinfo` has a lock that another thread of the parent may hold at a fork, and then
-hangs in the child; nothing outside of glibc can free it.
+They do not look up names: glibc's `getaddrinfo` has a lock that another thread of the parent may hold at a fork; then
+it hangs in the child. Nothing outside of glibc can free it.
 """
 
 from __future__ import annotations
