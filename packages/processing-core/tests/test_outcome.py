@@ -15,7 +15,7 @@ from processing_core import BaseContext, Process, RemoteException, RemoteTraceba
 from processing_testing.children import functions as children
 from processing_testing.children import odd
 from processing_testing.harness import leaks, scripts
-from processing_testing.harness.mechanisms import needs_selectable_pipes
+from processing_testing.harness.mechanisms import needs_selectable_pipes, needs_signals_to_processes
 from processing_testing.harness.rendezvous import Rendezvous
 
 
@@ -171,6 +171,7 @@ class TestException:
         assert scripts.run(program, method, PYTHONUNBUFFERED="1").split() == ["1", "None"]
 
 
+@needs_signals_to_processes
 class TestSignals:
     def test_interrupt(self, context: BaseContext, rendezvous: Rendezvous) -> None:
         process = context.Process(target=children.wait_for_interrupt, args=(rendezvous.address,))
@@ -272,8 +273,9 @@ class TestNames:
         process = context.Process(target=children.report_native_id, args=(rendezvous.address,))
         assert process.native_id is None
         process.start()
-        told = rendezvous.receive()
-        assert told == [process.native_id, process.native_id]
+        of_thread, of_process = rendezvous.receive()
+        assert of_process == process.native_id == process.pid
+        assert (of_thread == of_process) == (threading.main_thread().native_id == os.getpid())
         process.join(30)
 
 

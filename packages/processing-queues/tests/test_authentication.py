@@ -27,7 +27,10 @@ NEEDS_3_12 = pytest.mark.skipif(
 )
 
 NEEDS_IPV6 = pytest.mark.skipif(not connections.has_ipv6(), reason="this machine has no IPv6")
-FAMILIES = [pytest.param(name, marks=NEEDS_IPV6 if name == "AF_INET6" else ()) for name in families]
+SPOKEN = [name for name in families if name != "AF_PIPE"]
+"""The families by which ``multiprocessing``'s messages have the form of ours."""
+FAMILIES = [pytest.param(name, marks=NEEDS_IPV6 if name == "AF_INET6" else ()) for name in SPOKEN]
+LOCAL = "AF_UNIX" if "AF_UNIX" in families else "AF_INET"
 
 
 def both(asks: Callable[[Any], object], answers: Callable[[Any], object]) -> list[str]:
@@ -208,6 +211,14 @@ class TestWithMultiprocessing:
         assert peer.end() == "digest received was wrong"
 
 
+@pytest.mark.skipif("AF_PIPE" not in families, reason="this system has no named pipes")
+def test_pipes_are_refused() -> None:
+    with pytest.raises(ValueError, match="not for AF_PIPE.*use AF_INET"):
+        Listener(authkey=KEY, protocol="multiprocessing")
+    with pytest.raises(ValueError, match="not for AF_PIPE.*use AF_INET"):
+        Client(r"\\.\pipe\name", authkey=KEY, protocol="multiprocessing")
+
+
 OLD = pytest.mark.skipif(sys.version_info >= (3, 12), reason="from CPython 3.12 on multiprocessing speaks our protocol")
 
 
@@ -216,29 +227,29 @@ class TestWithAnOlderMultiprocessing:
     """CPython 3.11's module knows only MD5."""
 
     def test_it_is_refused_as_a_listener(self) -> None:
-        peer = Peer("listener", "AF_UNIX", KEY)
+        peer = Peer("listener", LOCAL, KEY)
         with pytest.raises(AuthenticationError, match="which `allow_md5` would allow"):
             Client(peer.address(), authkey=KEY, protocol="multiprocessing")
         peer.process.kill()
         peer.end()
 
     def test_it_is_refused_as_a_client(self) -> None:
-        peer = Peer("client", "AF_UNIX", KEY)
-        with Listener(authkey=KEY, protocol="multiprocessing") as listener:
+        peer = Peer("client", LOCAL, KEY)
+        with Listener(None, LOCAL, authkey=KEY, protocol="multiprocessing") as listener:
             peer.send_address(listener.address)
             with pytest.raises(AuthenticationError, match="which `allow_md5` would allow"):
                 listener.accept()
         assert peer.end() == "digest sent was rejected"
 
     def test_it_can_be_allowed_as_a_listener(self) -> None:
-        peer = Peer("listener", "AF_UNIX", KEY)
+        peer = Peer("listener", LOCAL, KEY)
         with Client(peer.address(), authkey=KEY, protocol="multiprocessing", allow_md5=True) as connection:
             converse(connection)
         assert peer.end() == ""
 
     def test_it_can_be_allowed_as_a_client(self) -> None:
-        peer = Peer("client", "AF_UNIX", KEY)
-        with Listener(authkey=KEY, protocol="multiprocessing", allow_md5=True) as listener:
+        peer = Peer("client", LOCAL, KEY)
+        with Listener(None, LOCAL, authkey=KEY, protocol="multiprocessing", allow_md5=True) as listener:
             peer.send_address(listener.address)
             with listener.accept() as connection:
                 converse(connection)
@@ -250,7 +261,7 @@ class TestMD5:
 
     def test_an_answer_to_our_challenge(self) -> None:
         with (
-            Listener(authkey=KEY, protocol="multiprocessing", allow_md5=True) as listener,
+            Listener(None, LOCAL, authkey=KEY, protocol="multiprocessing", allow_md5=True) as listener,
             dialling(listener.accept) as raised,
             Connection(connections.connect(listener.address).detach()) as old,
         ):
@@ -265,14 +276,14 @@ class TestMD5:
 
     @pytest.mark.parametrize("answer", [bytes(16), b"", b"{md5}" + bytes(16)])
     def test_a_wrong_answer(self, answer: bytes) -> None:
-        listener = Listener(authkey=KEY, protocol="multiprocessing", allow_md5=True)
+        listener = Listener(None, LOCAL, authkey=KEY, protocol="multiprocessing", allow_md5=True)
         with listener, Connection(connections.connect(listener.address).detach()) as old:
             old.send_bytes(answer)
             with pytest.raises(AuthenticationError, match="digest received was wrong"):
                 listener.accept()
 
     def test_both_of_us_use_sha256_even_if_it_is_allowed(self) -> None:
-        listener = Listener(authkey=KEY, protocol="multiprocessing", allow_md5=True)
+        listener = Listener(None, LOCAL, authkey=KEY, protocol="multiprocessing", allow_md5=True)
         with listener, dialling(partial(Client, listener.address, authkey=KEY, protocol="multiprocessing")) as raised:
             listener.accept().close()
         assert raised == []

@@ -302,7 +302,7 @@ class TestKeyOnOneSide:
             monkeypatch.setattr("processing_queues._keyless.readable", waited)
             Client(listener.address).close()
             assert waits == []
-            with Listener() as other:
+            with Listener(("localhost", 0)) as other:
                 Client(other.address).close()
                 assert waits == [0.05]
                 Client(other.address, protocol="multiprocessing").close()

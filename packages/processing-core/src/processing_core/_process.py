@@ -177,7 +177,10 @@ class BaseProcess(ProcessAliases):
         self._send_signal(signal.SIGTERM)
 
     def interrupt(self) -> None:
-        """Send it SIGINT, which raises :exc:`KeyboardInterrupt` in it unless it handles the signal.  Does not block."""
+        """Send it SIGINT, which raises :exc:`KeyboardInterrupt` in it unless it handles the signal.  Does not block.
+
+        On Windows all processes of this console get it, the caller included.
+        """
         self._send_signal(signal.SIGINT)
 
     def kill(self) -> None:
@@ -329,7 +332,10 @@ class BaseProcess(ProcessAliases):
 
     @property
     def native_id(self) -> int | None:
-        """The system's id of its main thread, as a thread's; ``None`` before the start.  It is the process id."""
+        """The system's id of its main thread, as a thread's; ``None`` before the start.
+
+        It is the process id; on Windows, too, where its main thread has another.
+        """
         return self.ident
 
     @property

@@ -48,7 +48,8 @@ class Listener:
     :param on_wrong_key: ``"raise"``: `accept` raises `AuthenticationError` for each peer that answers with a wrong key,
         as ``multiprocessing`` does. ``"log"``: it only refuses such a peer, as every other peer that fails.
     :param protocol: the handshake that proves the key: that of `processing`, or ``"multiprocessing"`` for clients of
-        that library; the latter can be relayed by a process that does not know the key. It is never negotiated.
+        that library; the latter can be relayed by a process that does not know the key. It is never negotiated. Not
+        for ``AF_PIPE``, whose messages have another form in that library.
     :param allow_md5: whether Python 3.11's ``multiprocessing`` may connect, which knows MD5 alone; only with
         ``protocol="multiprocessing"``.
     :param ssl: a server's context: a client must speak TLS before it is asked for the key.
@@ -93,10 +94,11 @@ class Listener:
         self._authkey = chosen_key(authkey, authenticate)
         self._handshake_timeout = _checked_handshake_timeout(handshake_timeout)
         self._tells, self._allow_md5 = on_wrong_key == "raise", allow_md5
-        self._protocol = _checked_protocol(protocol, allow_md5)
+        family = family_of(address, family)
+        self._protocol = _checked_protocol(protocol, allow_md5, family)
         self._last_accepted: Any = None
         self._ssl = None if ssl is None else _server_context(ssl)
-        self._listen(address, family_of(address, family), backlog)
+        self._listen(address, family, backlog)
 
     @property
     def address(self) -> Any:
@@ -263,7 +265,8 @@ def Client(
     :param authenticate: without ``authkey``, use that of the current process.
     :param timeout: seconds for all of it; ``None`` waits for ever.
     :param protocol: the handshake that proves the key: that of `processing`, or ``"multiprocessing"`` for a listener of
-        that library; the latter can be relayed by a process that does not know the key. It is never negotiated.
+        that library; the latter can be relayed by a process that does not know the key. It is never negotiated. Not
+        for ``AF_PIPE``, whose messages have another form in that library.
     :param allow_md5: whether the listener may be one of Python 3.11's ``multiprocessing``, which knows MD5 alone; only
         with ``protocol="multiprocessing"``.
     :param ssl: a client's context: speak TLS, first of all.
@@ -279,9 +282,9 @@ def Client(
     :raises ValueError: if there is no such family or protocol, or ``ssl`` wants to know the host's name and there is
         none.
     """
-    checked = _checked_protocol(protocol, allow_md5)
-    key = chosen_key(authkey, authenticate)
-    family, limit = family_of(address, family), checked_timeout(timeout)
+    family = family_of(address, family)
+    checked = _checked_protocol(protocol, allow_md5, family)
+    key, limit = chosen_key(authkey, authenticate), checked_timeout(timeout)
     from processing_queues._client import dial
     from processing_queues._handshake_start import begin_handshake
 
@@ -299,8 +302,13 @@ def Client(
     return dial(address, family, opened, limit)
 
 
-def _checked_protocol(protocol: str, md5: bool) -> Literal["processing", "multiprocessing"]:
+def _checked_protocol(protocol: str, md5: bool, family: str) -> Literal["processing", "multiprocessing"]:
     if protocol == "multiprocessing":
+        if family == "AF_PIPE":
+            raise ValueError(
+                "protocol='multiprocessing' is not for AF_PIPE, whose messages in multiprocessing have another form:"
+                " use AF_INET on both sides"
+            )
         return "multiprocessing"
     if protocol != "processing":
         raise ValueError(f"protocol must be 'processing' or 'multiprocessing', not {protocol!r}")
