@@ -22,7 +22,7 @@ PACKAGES = ["processing", *(f"processing-{name}" for name in ("core", "sync", "q
 ALIAS = re.compile(r":(?:meth|attr|func|class):`([^`]+)`\.?")
 RAISES = re.compile(r"^ *:raises ([\w.]+): *(.*(?:\n(?! *:| *\n).*)*)", re.MULTILINE)
 ROLE = re.compile(r":\w+:`~?([^`]+)`")
-NOT_HERE = re.compile(r"windows|win32|__main__|_backends\.(dask|ray)|_fds\.handles$")
+NOT_HERE = re.compile(r"windows|win32|__main__|_backends\.(dask|ray)|_fds\.(handles|shared_sockets)$")
 """Modules that need another system, or an engine."""
 IDENTIFIER = re.compile(r"^::: processing\.([\w.]+)$", re.MULTILINE)
 
