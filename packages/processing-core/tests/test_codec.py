@@ -131,6 +131,14 @@ def test_keys_that_were_read_before_and_others() -> None:
         assert round_trip({key: None, b"key": key}) == {key: None, b"key": key}
 
 
+def test_keys_that_differ_in_one_character() -> None:
+    for size in range(1, 41):
+        for place in range(size):
+            one, other = "k" * size, "k" * place + "l" + "k" * (size - place - 1)
+            for key in (one, other, one, other):
+                assert round_trip({key: 1}) == {key: 1}, (size, place)
+
+
 def test_other_keys_replace_it() -> None:
     def total() -> int:
         for n in range(20_000):

@@ -342,31 +342,61 @@ static PyObject *read_long_list(struct reader *r)
 #define read_key read_plain
 #else
 #define KEYS 256 /* the table has one place for all keys with a hash */
-#define KEY_MAX 31
+#define KEY_MAX 24
+
+/* Three words that overlap where the key is shorter: together with the size they are all of its bytes. */
+struct key_bytes {
+    uint64_t first, middle, last;
+    uint32_t size;
+};
 
 static struct {
     PyObject *text;
-    uint8_t size;
-    char bytes[KEY_MAX];
+    struct key_bytes bytes;
 } keys[KEYS];
+
+static struct key_bytes key_bytes(const uint8_t *at, uint32_t n)
+{
+    struct key_bytes key = {0, 0, 0, n};
+    if (n >= 8) {
+        memcpy(&key.first, at, 8);
+        memcpy(&key.middle, at + n / 2 - 4, 8);
+        memcpy(&key.last, at + n - 8, 8);
+    } else if (n >= 4) {
+        memcpy(&key.first, at, 4);
+        memcpy(&key.last, at + n - 4, 4);
+    } else if (n) {
+        key.first = at[0], key.middle = at[n / 2], key.last = at[n - 1];
+    }
+    return key;
+}
+
+static size_t key_place(const struct key_bytes *key)
+{
+    uint64_t mixed = (key->first ^ key->size) * 0x9e3779b97f4a7c15 + key->middle * 0xc2b2ae3d27d4eb4f + key->last;
+    return mixed * 0x9e3779b97f4a7c15 >> 56; /* one of KEYS */
+}
+
+static bool same_key(const struct key_bytes *a, const struct key_bytes *b)
+{
+    return a->first == b->first && a->middle == b->middle && a->last == b->last && a->size == b->size;
+}
 
 static PyObject *read_key(struct reader *r, int depth)
 {
-    uint32_t n = KEY_MAX + 1, hash = 0;
-    if (r->end - r->at > 5 && *r->at == TAG_STR) memcpy(&n, r->at + 1, sizeof n);
+    uint32_t n = KEY_MAX + 1;
+    if (r->end - r->at >= 5 && *r->at == TAG_STR) memcpy(&n, r->at + 1, sizeof n);
     if (n > KEY_MAX || r->end - r->at - 5 < n) return read_plain(r, depth);
-    const char *data = (const char *)r->at + 5;
-    for (uint32_t i = 0; i < n; i++) hash = hash * 31 + (uint8_t)data[i];
-    hash = (hash ^ hash >> 8) % KEYS;
-    if (keys[hash].text && keys[hash].size == n && memcmp(keys[hash].bytes, data, n) == 0) {
+    struct key_bytes bytes = key_bytes(r->at + 5, n);
+    size_t place = key_place(&bytes);
+    if (keys[place].text && same_key(&keys[place].bytes, &bytes)) {
         r->at += 5 + n;
-        return Py_NewRef(keys[hash].text);
+        return Py_NewRef(keys[place].text);
     }
-    PyObject *key = read_plain(r, depth), *replaced = keys[hash].text;
+    PyObject *key = read_plain(r, depth), *replaced = keys[place].text;
     if (!key) return NULL;
-    keys[hash].text = Py_NewRef(key);
-    keys[hash].size = (uint8_t)n;
-    memcpy(keys[hash].bytes, data, n);
+    keys[place].text = Py_NewRef(key);
+    keys[place].bytes = bytes;
     Py_XDECREF(replaced);
     return key;
 }
