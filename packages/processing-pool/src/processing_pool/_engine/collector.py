@@ -17,6 +17,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 
 from processing_core.annotations import TYPE_CHECKING, Protocol
 from processing_core.lowlevel import ScopeGuard
@@ -33,6 +35,9 @@ LONGEST_SLEEP = 0.5
 
 LARGEST_RECEIVE = 256
 """Rows that are taken before any is looked at."""
+
+
+_JOB_ID = itemgetter(0)  # of a row
 
 
 class Waiter(Protocol):
@@ -155,16 +160,13 @@ class Collector:
         inbox, job_of = self._inbox, self._jobs.get
         first, length = inbox[0], len(inbox)
         touched: dict[Job, None] = {}
-        last = None
-        for job_id, index, n, ok, value in inbox:
+        for job_id, rows in groupby(inbox, _JOB_ID):
             job = job_of(job_id)
             if job is None:
                 continue  # it was abandoned
-            if job is not last:
-                touched[job] = None
-                last = job
+            touched[job] = None
             try:
-                job.put(index, n, ok, value)
+                job.put(rows)
             except Exception as error:
                 self._blame(job, error)
         for job in touched:

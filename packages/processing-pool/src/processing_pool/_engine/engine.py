@@ -11,7 +11,7 @@ import os
 import sys
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from processing_core import ClosedError, StateError
 from processing_core.annotations import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from processing_pool._engine.job_table import JobTable
 from processing_pool._errors import PoolBroken, TaskCancelled
 from processing_pool._jobs.calls import Calls
 from processing_pool._jobs.result import AsyncResult
-from processing_pool._messages import CALLS, CONTROL, RESIZED, Failure, error_of, renewed
+from processing_pool._messages import CALLS, CONTROL, RESIZED, Failure, Row, error_of, renewed
 from processing_pool._options import Options
 
 if TYPE_CHECKING:
@@ -420,11 +420,11 @@ class _Control:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def put(self, index: int, n: int, ok: bool | list[int], value: Any) -> None:
-        if index == RESIZED:
-            return
-        error = PoolBroken("the pool's initializer failed in a worker")
-        self._engine.break_down(caused_by(error, error_of(value) if type(value) is Failure else value))
+    def put(self, rows: Iterable[Row]) -> None:
+        for _, index, _, _, value in rows:
+            if index != RESIZED:
+                error = PoolBroken("the pool's initializer failed in a worker")
+                self._engine.break_down(caused_by(error, error_of(value) if type(value) is Failure else value))
 
     def timeout_of(self, index: int) -> None:
         pass

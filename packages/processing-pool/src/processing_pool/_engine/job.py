@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from processing_core.annotations import Any, Protocol
+from collections.abc import Iterable
+
+from processing_core.annotations import Protocol
+from processing_pool._messages import Row
 
 __all__ = ["Job", "Unwatched"]
 
@@ -10,8 +13,8 @@ __all__ = ["Job", "Unwatched"]
 class Job(Protocol):
     """One call of a pool's method, or all calls of `apply`; it takes the outcomes that have its id."""
 
-    def put(self, index: int, n: int, ok: bool | list[int], value: Any) -> None:
-        """Take one row; taking it twice is as taking it once."""
+    def put(self, rows: Iterable[Row]) -> None:
+        """Take rows that have its id; taking one twice is as taking it once."""
 
     def advance(self) -> None:
         """Some rows were put: do what follows from it."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from processing_core import ClosedError
 from processing_core.annotations import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from processing_pool._engine.job_table import JobTable
 from processing_pool._errors import PoolBroken, TaskCancelled
 from processing_pool._jobs.result import AsyncResult
 from processing_pool._jobs.retries import Retries
-from processing_pool._messages import CALLS, SPECIAL, renewed
+from processing_pool._messages import CALLS, SPECIAL, Row, renewed
 from processing_pool._outcomes import described, failed
 
 if TYPE_CHECKING:
@@ -32,21 +33,22 @@ class Calls:
         self._retries = Retries(channel, table)
         self._guard = ThreadRLock()  # a call is sent again, or cancelled, under it
 
-    def put(self, index: int, n: int, ok: bool | list[int], value: Any) -> None:
-        """Take one row."""
-        result = self.pending.get(index)
-        if result is None:
-            return
-        if result.ready():
-            pass  # an interrupted dispatch is done again
-        elif ok and type(value) not in SPECIAL:
-            result.resolve(True, value)
-        elif self._retries.again(self, index, value, result.options):
-            return
-        else:
-            self._table.failed += 1
-            result.resolve(False, failed(ok is True, value, lambda: described(*result.task)).error)
-        self.drop(index)
+    def put(self, rows: Iterable[Row]) -> None:
+        """Take rows."""
+        for _, index, _, ok, value in rows:
+            result = self.pending.get(index)
+            if result is None:
+                continue
+            if ok and type(value) not in SPECIAL:
+                result.resolve(True, value)
+            elif result.ready():
+                pass  # an interrupted dispatch is done again
+            elif self._retries.again(self, index, value, result.options):
+                continue
+            else:
+                self._table.failed += 1
+                result.resolve(False, failed(ok is True, value, partial(described, *result.task)).error)
+            self.drop(index)
 
     def drop(self, index: int) -> None:
         """Nothing more is done for this call."""

@@ -19,7 +19,7 @@ from processing_pool._engine.job_table import JobTable
 from processing_pool._errors import TaskCancelled
 from processing_pool._jobs.retries import Retries
 from processing_pool._jobs.window import Window
-from processing_pool._messages import CALLS, SPECIAL, WAKE, WITHDRAWN, Failed, Failure, Unread, failure_of
+from processing_pool._messages import CALLS, SPECIAL, WAKE, WITHDRAWN, Failed, Failure, Row, Unread, failure_of
 from processing_pool._options import Options
 from processing_pool._outcomes import described, failed
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ImapJob"]
 
-LARGEST_WINDOW = 256
+LARGEST_WINDOW = 512
 
 LARGEST_HANDOVER = 64
 """Messages of one item each that are sent at a time, if the items are taken from what cannot block."""
 
-LARGEST_TAKE = 64
+LARGEST_TAKE = 256
 """Results that are taken at a time, if the program has not limited how many may wait."""
 
 _GONE = object()
@@ -315,18 +315,22 @@ class ImapJob(Target):
 
     # -- the collector ------------------------------------------------------------------------------
 
-    def put(self, index: int, n: int, ok: bool | list[int], value: Any) -> None:
-        """Store the results of one row."""
-        if index == WITHDRAWN:
-            self._fail_withdrawn(*value)
-        elif not n and ok is True and type(value) not in SPECIAL and not self._retried and not self.unwanted:
-            if index in self._in_flight:
-                self._arrived[index] = value
-                self._in_flight.pop(index, None)
-        elif not n:
-            self._put_one(index, ok is True and type(value) not in SPECIAL, bool(ok), value)
-        else:
-            self._put_batch(index, ok, value)
+    def put(self, rows: Iterable[Row]) -> None:
+        """Store the results of rows."""
+        in_flight, arrived, simple = self._in_flight, self._arrived, not self._retried
+        for _, index, n, ok, value in rows:
+            if n:
+                self._put_batch(index, ok, value)
+            elif index not in in_flight:
+                if index == WITHDRAWN:
+                    self._fail_withdrawn(*value)
+            elif ok is True and type(value) not in SPECIAL and simple:
+                arrived[index] = value
+                in_flight.pop(index, None)
+            else:
+                self._put_one(index, ok is True and type(value) not in SPECIAL, bool(ok), value)
+        if self.unwanted:
+            self._take_unwanted()
 
     def _put_batch(self, index: int, ok: bool | list[int], value: Any) -> None:
         bad = () if ok is True else frozenset(ok or ())
@@ -349,8 +353,6 @@ class ImapJob(Target):
         self._arrived[index] = value
         self._in_flight.pop(index, None)
         self._retries.forget(index)
-        if self.unwanted:
-            self._take_unwanted()
 
     def _describe(self, item: Any) -> str:
         return described(self._function, item if self._star else (item,), {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from processing_core.annotations import TYPE_CHECKING, Any
 from processing_core.lowlevel import ThreadRLock, add_note
@@ -11,7 +11,7 @@ from processing_pool._engine.job_table import JobTable
 from processing_pool._jobs.result import AsyncResult
 from processing_pool._jobs.retries import Retries
 from processing_pool._jobs.window import Window
-from processing_pool._messages import SPECIAL, Failed, Failure, Unread, failure_of
+from processing_pool._messages import SPECIAL, Failed, Failure, Row, Unread, failure_of
 from processing_pool._options import Options
 from processing_pool._outcomes import described, failed
 
@@ -78,21 +78,26 @@ class MapJob:
         self._sent = [0]  # items that were sent, including those left out; written by the kernel
         self._refused = self._arrived = 0  # items; it never decreases, so that the window never closes
 
-    def put(self, index: int, n: int, ok: bool | list[int], value: Any) -> None:
-        """Store the values of one row."""
-        if n:
-            if ok is True:
-                self._values[index : index + n] = value
-                self._there[index : index + n] = ONES[:n]
+    def put(self, rows: Iterable[Row]) -> None:
+        """Store the values of rows."""
+        values, there = self._values, self._there
+        arrived = 0
+        for _, index, n, ok, value in rows:
+            if not n:
+                if ok and type(value) not in SPECIAL:
+                    values[index] = value
+                    there[index] = 1
+                else:
+                    self._put_failure(index, bool(ok), value)
+                arrived += 1
             else:
-                self._put_mixed(index, frozenset(ok or ()), value)
-            self._arrived += n
-        else:
-            if ok and type(value) not in SPECIAL:
-                self._set(index, value)
-            else:
-                self._put_failure(index, bool(ok), value)
-            self._arrived += 1
+                if ok is True:
+                    values[index : index + n] = value
+                    there[index : index + n] = ONES[:n]
+                else:
+                    self._put_mixed(index, frozenset(ok or ()), value)
+                arrived += n
+        self._arrived += arrived
 
     def _put_mixed(self, index: int, bad: frozenset[int], values: list[Any]) -> None:
         for i, value in enumerate(values):
