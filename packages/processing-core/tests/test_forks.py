@@ -131,6 +131,28 @@ class TestSeveral:
         )
 
 
+DEPTHS = """
+import os, sys
+from processing_core.lowlevel import fork_depth
+
+def depth_of_child(forks):
+    pid = os.fork()
+    if pid == 0:
+        os._exit(fork_depth() if forks == 1 else depth_of_child(forks - 1))
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+print(fork_depth(), depth_of_child(1), depth_of_child(2), fork_depth())
+if len(sys.argv) > 1:
+    from processing_core._family import ensure_family
+    ensure_family()
+    print(fork_depth(), depth_of_child(1), depth_of_child(2), fork_depth())
+"""
+
+
+def test_the_depth_counts_the_forks_with_a_family_and_without() -> None:
+    assert scripts.run(DEPTHS, "family").split() == ["0", "1", "2", "0"] * 2
+
+
 @pytest.mark.parametrize("where", ["at its end", "in its target", "at its beginning"])
 def test_no_child_comes_back_into_the_program_that_forked_it(where: str) -> None:
     """A signal handler may raise at any point in the child; where the program caught that, the child ran its code."""

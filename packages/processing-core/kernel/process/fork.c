@@ -16,6 +16,7 @@ static struct {
     outcome why; /* of the failure, with errno */
     int error;
     bool among_threads;
+    unsigned depth; /* forks that made this process out of the one that loaded the kernel */
 } fork_state = {.token = -1};
 
 #ifdef Py_GIL_DISABLED
@@ -65,6 +66,7 @@ static PyObject *py_fork_in_parent(PyObject *Py_UNUSED(module), PyObject *Py_UNU
 static PyObject *py_fork_in_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 {
     leave_sections_of_others();
+    fork_state.depth++;
     if (arena.self == 0) Py_RETURN_NONE;
     wait_record_forget();
     trace_forget();
@@ -79,6 +81,11 @@ static PyObject *py_fork_in_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUS
     arena.hook_failed = !*arena.token;
     if (arena.hook_failed) arena.self = parent; /* no member: as after a fork behind Python's back */
     Py_RETURN_NONE;
+}
+
+static PyObject *py_fork_depth(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    return PyLong_FromUnsignedLong(fork_state.depth);
 }
 
 #define MOST_AT_ONCE 8
@@ -181,6 +188,7 @@ static PyMethodDef functions[] = {
     {"fork_before", py_fork_before, METH_NOARGS, NULL},
     {"fork_in_parent", py_fork_in_parent, METH_NOARGS, NULL},
     {"fork_in_child", py_fork_in_child, METH_NOARGS, NULL},
+    {"fork_depth", py_fork_depth, METH_NOARGS, NULL},
     {"fork_several", py_fork_several, METH_VARARGS, NULL},
     {"forked", py_forked, METH_NOARGS, NULL},
     {"run_fork_handlers", py_run_fork_handlers, METH_NOARGS, NULL},

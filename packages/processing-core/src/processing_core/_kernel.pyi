@@ -84,6 +84,12 @@ def take_request(control: int, server: int, kind: type[Parcel]) -> tuple[Parcel,
     :return: ``None`` if no client asked before the socket's timeout, or none waits for the answer any more.
     """
 
+def fork_depth() -> int:
+    """How many forks through Python made this process out of the one that loaded the kernel.
+
+    So an object's maker finds that it runs in a forked child, without a system call.
+    """
+
 def fork_several(most: int, /) -> tuple[list[tuple[int, int, int]], int] | None:
     """Fork children, each a member, in a process that has one thread: (pid, slot, serial) of each; ``None`` in a child.
 

@@ -96,6 +96,7 @@ from processing_core._kernel import attach as attach
 from processing_core._kernel import doorbell as doorbell
 from processing_core._kernel import family as family
 from processing_core._kernel import file_identity as file_identity
+from processing_core._kernel import fork_depth as fork_depth
 from processing_core._kernel import member as member
 from processing_core._kernel import members as members
 from processing_core._kernel import pack as pack
@@ -268,6 +269,7 @@ __all__ = [
     "exiting",
     "family",
     "file_identity",
+    "fork_depth",
     "force_start_method",
     "get_spawning_popen",
     "info",

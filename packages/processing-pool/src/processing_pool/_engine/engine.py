@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 
 from processing_core import ClosedError, StateError
 from processing_core.annotations import TYPE_CHECKING, Any
-from processing_core.lowlevel import ThreadRLock, at_exit, caused_by, has_loop
+from processing_core.lowlevel import ThreadRLock, at_exit, caused_by, fork_depth, has_loop
 from processing_pool._engine.callback_thread import CallbackThread, WithCallback
 from processing_pool._engine.collector import Collector, Target
 from processing_pool._engine.job_table import JobTable
@@ -47,7 +47,8 @@ class Engine:
     """
 
     def __init__(self, channel: TaskChannel) -> None:
-        self.pid: int = os.getpid()
+        self._pid = os.getpid()
+        self._fork_depth = fork_depth()
         self.state: str = RUNNING
         self._ending = ThreadRLock()  # guards that a termination is not taken back by a close
         self._dropped = False
@@ -94,7 +95,7 @@ class Engine:
 
     def check_running(self) -> None:
         """:raises Exception: if no task may be submitted."""
-        if os.getpid() != self.pid:
+        if fork_depth() != self._fork_depth:
             raise StateError("a pool can be used only by the process that made it")
         if self.state != RUNNING:
             raise ClosedError("Pool not running")
@@ -194,7 +195,7 @@ class Engine:
 
     def wait(self, target: Target, timeout: float | None = None) -> bool:
         """As :meth:`Collector.wait`."""
-        if os.getpid() != self.pid:
+        if fork_depth() != self._fork_depth:
             raise StateError("the result of a pool can be waited for only by the process that made the pool")
         return self.collector.wait(target, timeout)
 
@@ -284,7 +285,7 @@ class Engine:
     @property
     def is_own(self) -> bool:
         """Whether this process made the pool, and is no forked child of it."""
-        return os.getpid() == self.pid
+        return os.getpid() == self._pid
 
     @property
     def running(self) -> bool:
