@@ -365,6 +365,43 @@ def pooled(method: str) -> Case:
     return Case(call, check, end, least=500)
 
 
+def resulting(method: str) -> Case:
+    """Results that are waited for again, here and in another thread, once the wait for them was interrupted."""
+    context: Any = processing.get_context(method)
+    pool = context.Pool(2)
+    pool.map(abs, range(4))
+    begun: list[tuple[Callable[[float], object], object]] = []
+
+    def begin(get: Callable[[float], object], value: object) -> None:
+        begun.append((get, value))
+        assert get(WAIT) == value
+
+    def call() -> None:
+        begun.clear()
+        begin(pool.map_async(abs, range(-3, 3)).get, [3, 2, 1, 0, 1, 2])
+        begin(pool.map_async(abs, range(-3, 3), 1).get, [3, 2, 1, 0, 1, 2])
+        begin(pool.apply_async(abs, (-2,)).get, 2)
+        begin(pool.submit(abs, -4).result, 4)
+
+    def outcome(get: Callable[[float], object]) -> object:
+        try:
+            return get(WAIT)
+        except Interrupt as error:  # of the submission: then it is the outcome
+            return error
+
+    def check() -> None:
+        for get, value in begun:
+            found = from_another_thread(partial(outcome, get))
+            assert found == outcome(get)
+            assert found == value or isinstance(found, Interrupt)
+
+    def end() -> None:
+        pool.terminate()
+        pool.join()
+
+    return Case(call, check, end, least=300)
+
+
 def executing(method: str) -> Case:
     executor = processing.ProcessPoolExecutor(2, mp_context=processing.get_context(method))
     executor.submit(abs, 1).result()
@@ -472,6 +509,7 @@ SIMPLE: dict[str, Callable[[], Case]] = {
 BY_METHOD: dict[str, Callable[[str], Case]] = {
     "manager": managed,
     "pool": pooled,
+    "results": resulting,
     "executor": executing,
     "process": started,
     "ended": ended,

@@ -90,7 +90,7 @@ class ImapJob(Target):
         self._retries = Retries(channel, table)
         self._retried = options.retries > 0
         self._failed = 0
-        self.on_end: Callable[[], object] | None = None  # is called once it has left the table
+        self.on_end: Callable[[], object] | None = None  # is called when it is over; again, if that was interrupted
         self._total: int | None = _total_of(iterable) if options.progress is not None else None
         self._is_balanced = False  # the channel knows that there are batches
         self._in_flight: dict[int, Any] = {}
@@ -300,10 +300,12 @@ class ImapJob(Target):
         return ends
 
     def _leave(self) -> None:
-        self._table.leave(self)
+        """Leave the table at last: what is interrupted before is done again, as long as the job is in the table."""
         self._pool = None
         if self.on_end is not None:
             self.on_end()
+        self.wake()
+        self._table.leave(self)
 
     def _look(self) -> None:
         """Wake the thread that waits for the iterator, because its state has changed without a row."""
@@ -361,7 +363,8 @@ class ImapJob(Target):
         """Wake the thread that waits for the iterator."""
         if self._ended and not self._in_flight:
             self._leave()
-        self.wake()
+        else:
+            self.wake()
 
     def widen(self, workers: int) -> None:
         """Have the feeder send more if there are more workers."""
@@ -471,9 +474,9 @@ class ImapJob(Target):
             self._ended = True
             self._sent = self._taken  # a thread that goes on with it is told that it is over
             self._in_flight.clear()
-        self._leave()
         self._channel.cancel_queued(self.job_id)
         self._room.release()
+        self._leave()
         self._table.changed()
 
     def withdraw(self) -> None:
@@ -512,7 +515,6 @@ class ImapJob(Target):
             self._in_flight.pop(number, None)
             told = True
         self._leave()
-        self.wake()
         return told
 
 

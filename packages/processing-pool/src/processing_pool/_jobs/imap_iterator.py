@@ -79,8 +79,9 @@ class IMapIterator(Generic[R], metaclass=ABCMeta):  # those of threads are regis
 
     def close(self) -> None:
         """Drop the rest: no more items are taken from the iterable, and queued ones are not begun. Does not block."""
-        if self._abandon.detach() is not None and os.getpid() == self._pid:
+        if self._abandon.alive and os.getpid() == self._pid:
             self._job.drop()
+        self._abandon.detach()  # after it: a close that was interrupted is done by the next, or by the finalizer
 
     @property
     def _index(self) -> int:

@@ -59,7 +59,7 @@ class MapJob:
         self._values: list[Any] = [None] * len(items)
         self._there = bytearray(len(items))
         self._failed = 0
-        self.on_end: Callable[[], object] | None = None  # is called once it has left the table
+        self.on_end: Callable[[], object] | None = None  # is called when it is over; again, if that was interrupted
         self._is_balanced = False  # the channel knows that there are batches
         self._over = False  # no more is sent; set under _guard
         self._filled = 0  # items before this one are there
@@ -126,13 +126,14 @@ class MapJob:
             self._feed()
             if not self._is_full():
                 return
-        self._leave()
+        self._tell_end()
         self._remember_time()
         error = self._error()
         if error is None:
             self._result.resolve(True, self._values)
         else:
             self._result.resolve(False, error)
+        self._table.leave(self)  # at last: what is interrupted before is done again, as long as the job is in the table
 
     def _remember_time(self) -> None:
         n = len(self._values)
@@ -157,8 +158,10 @@ class MapJob:
         :return: whether the error is the outcome.
         """
         self._over = True
-        self._leave()
-        return self._result.resolve(False, error)
+        self._tell_end()
+        resolved = self._result.resolve(False, error)
+        self._table.leave(self)
+        return resolved
 
     def stop(self) -> None:
         """Send no more items, and cancel those that no worker has taken."""
@@ -190,8 +193,7 @@ class MapJob:
         for i, error in refusals:
             self._channel.tell(self.job_id, i, failure_of(error))
 
-    def _leave(self) -> None:
-        self._table.leave(self)
+    def _tell_end(self) -> None:
         if self.on_end is not None:
             self.on_end()
 
