@@ -27,6 +27,7 @@ from processing_core._errors import HandleError
 from processing_core._fds.descriptors import Descriptor, open_pipe, readable
 from processing_core._fds.inherited import kept_private
 from processing_core._lifeline import Lifeline
+from processing_core._logging import sub_warning
 from processing_core._native import _kernel
 from processing_core._platform import READABLE, SIGKILL, Poller, ring
 from processing_core._platform import close as close_descriptor
@@ -178,7 +179,8 @@ def _renew() -> None:
     while len(_state.spares) < _state.most:
         try:
             _state.spares.append(_Spare(inherits))
-        except (OSError, MemoryError):
+        except (OSError, MemoryError) as error:  # the next start is a fresh one, and says so if it fails, too
+            sub_warning("no spare interpreter could be started: %r", error)
             return
 
 
