@@ -1,7 +1,7 @@
 """Windows: the code of modules, in memory, from which the fresh interpreters that this process starts import.
 
 There to find, open and read a file takes so long that an interpreter spends more than half of its start so.  So this
-process reads the code of the modules once, and each child finds it in a section with a name that nobody can guess; by
+process reads the code of the modules once, and each child finds it in a section with a name that cannot be guessed; by
 its digest it knows that it is what its parent has put there.  What a child imports so is what it would find in the
 files: its interpreter is the same, and it has the same options.  Only its start imports so, and what comes later, the
 program's modules for instance, comes from files.
@@ -130,5 +130,6 @@ def _described(spec: Any) -> tuple[Any, ...] | None:
         code = marshal.dumps(spec.loader.get_code(spec.name))
     except (OSError, ImportError, SyntaxError):
         return None
-    folders = spec.submodule_search_locations
-    return spec.origin, spec.cached, None if folders is None else list(folders), code
+    # As its file would have it: a package may have added folders to its own.
+    folders = None if spec.submodule_search_locations is None else [os.path.dirname(spec.origin)]
+    return spec.origin, spec.cached, folders, code
