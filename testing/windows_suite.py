@@ -35,7 +35,7 @@ NUMPY_OF_WINE = "numpy==2.1.3"
 """It does not call crealf."""
 
 EXCLUSIONS = ROOT / "testing" / "windows_exclusions.toml"
-"""What is run without arguments, and the tests that need not pass, with reasons."""
+"""What is run without arguments, the tests that need not pass, and the faults that may fail any, with reasons."""
 TEST_SECONDS = 120
 """For one test; then the stacks are shown, and the rest of its file is not run."""
 
@@ -205,6 +205,7 @@ class Selection:
     def __init__(self, arguments: list[str]) -> None:
         listed = tomllib.loads(EXCLUSIONS.read_text())
         self._reasons: dict[str, str] = {entry["test"]: entry["reason"] for entry in listed["exclusion"]}
+        self._faults: dict[str, str] = {entry["text"]: entry["reason"] for entry in listed["fault"]}
         chosen = [argument for argument in arguments if argument.startswith(("packages", "tests"))]
         self.options = [argument for argument in arguments if argument not in chosen]
         self.files = [file for argument in chosen or listed["files"] for file in _files_of(argument)]
@@ -212,6 +213,10 @@ class Selection:
     def excluded(self, file: str) -> dict[str, str]:
         """The tests of a file that are not run; why."""
         return {test: reason for test, reason in self._reasons.items() if test.partition("::")[0] == file}
+
+    def fault(self, written: str) -> str | None:
+        """The fault of Wine's, as listed, that failed a test which wrote this."""
+        return next((reason for text, reason in self._faults.items() if text in written), None)
 
     def pytest(self, file: str) -> list[str]:
         """The arguments that run a file."""
@@ -258,6 +263,9 @@ def try_version(windows: Windows, wheels: Path, place: Path, arguments: list[str
             print(f"{file}: not run: {selection.excluded(file)[file]}", flush=True)
             continue
         passed, written = windows.run(*selection.pytest(file))
+        if not passed and (reason := selection.fault(written)):
+            print(f"{file}: run once more: {reason}", written, sep="\n", flush=True)
+            passed, written = windows.run(*selection.pytest(file))
         print(f"{file}: {written.strip().rpartition(chr(10))[2]}", flush=True)
         if not passed:
             print(written, flush=True)

@@ -17,13 +17,14 @@ from processing_pool import Pool, TaskCancelled, WorkerDied
 from processing_testing.children import awaited as children
 from processing_testing.harness.event_loops import Cancelled, EventLoop
 from processing_testing.harness.event_loops import loop as loop
+from processing_testing.harness.mechanisms import ONE_METHOD
 from processing_testing.harness.thread_channel import ThreadPool
 
 
 @pytest.fixture(scope="module")
 def method() -> str:
     """The start method of these tests; those of `TestStartMethods` run under each."""
-    return "forkserver"
+    return ONE_METHOD
 
 
 @pytest.mark.parametrize("start_method", processing_core.get_all_start_methods())
@@ -91,14 +92,14 @@ class TestResult:
 
     def test_a_cancelled_wait_leaves_the_task(self, loop: EventLoop, pool: Pool) -> None:
         async def main(loop: EventLoop) -> None:
-            result = pool.apply_async(time.sleep, (0.1,))
+            result = pool.apply_async(time.sleep, (0.5,))
             task = loop.start(result.get_async)
             await loop.settle()
             task.cancel()
             with pytest.raises(Cancelled):
                 await task.result()
             assert await result is None
-            result = pool.apply_async(time.sleep, (0.1,))
+            result = pool.apply_async(time.sleep, (0.5,))
             with pytest.raises(TimeoutError):
                 await result.get_async(0.01)
             await result.wait_async()

@@ -26,6 +26,7 @@ from processing_pool import (
 from processing_pool.lowlevel import OutOfMemory, control_groups, resident
 from processing_testing.children import pooling, tasks
 from processing_testing.harness import pool_state
+from processing_testing.harness.mechanisms import needs_process_files, needs_signals_to_processes
 from processing_testing.harness.rendezvous import Rendezvous
 
 
@@ -137,7 +138,7 @@ class TestRetries:
     @pytest.mark.parametrize("how", ["raise", "die", "time out"])
     def test_until_it_succeeds(self, path: str, how: str) -> None:
         with Pool(1) as pool:
-            timeout = 0.5 if how == "time out" else None
+            timeout = 1.0 if how == "time out" else None
             assert pool.apply(pooling.fail_at_first, (path, 2, how), retries=2, timeout=timeout) == 3
             assert len(pooling.recorded(path)) == 3
 
@@ -186,6 +187,7 @@ class TestMemory:
         memoryview(block)[::4096] = bytes(len(memoryview(block)[::4096]))
         assert resident(os.getpid()) - before < 16 << 20
 
+    @needs_process_files
     def test_the_systems_oom_killer_is_named_when_it_killed(self, tmp_path: Path) -> None:
         events, system = tmp_path / "memory.events", tmp_path / "vmstat"
         events.write_text("low 0\noom 0\noom_kill 3\n")
@@ -197,6 +199,7 @@ class TestMemory:
         system.write_text("pgfault 7\noom_kill 1\n")
         assert watch.has_killed()
 
+    @needs_process_files
     def test_the_systems_oom_killer_itself(self, pool: Pool, narrow: Path) -> None:
         with pytest.raises(WorkerDied, match=r"was killed by SIGKILL; .* out-of-memory killer"):
             pool.apply(pooling.hold_memory_in_group, (str(narrow), 4 * NARROW))
@@ -331,7 +334,7 @@ class TestEnds:
         assert pool.join(30)
         assert result.get(0) == "released"
 
-    @pytest.mark.parametrize("state", ["deaf", "stopped"])
+    @pytest.mark.parametrize("state", ["deaf", pytest.param("stopped", marks=needs_signals_to_processes)])
     def test_terminate_within_a_second(self, context: BaseContext, rendezvous: Rendezvous, state: str) -> None:
         pool = Pool(2, context=context)
         for _ in range(2):

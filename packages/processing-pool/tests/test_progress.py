@@ -17,6 +17,7 @@ from processing_pool import Pool, ProcessPoolExecutor
 from processing_pool._progress import display, styles
 from processing_pool._progress.counts import Counts
 from processing_testing.children import tasks
+from processing_testing.harness.mechanisms import ONE_METHOD, START_METHODS, needs_blocking_flags
 from processing_testing.harness.unread import buffered, full_pipe
 
 
@@ -61,7 +62,7 @@ def _executor_map(pool: Pool) -> list[int]:
 @pytest.fixture(scope="module")
 def method() -> str:
     """One start method: the display is the parent's alone."""
-    return "forkserver"
+    return ONE_METHOD
 
 
 CALLS: dict[str, Callable[[Pool], Any]] = {
@@ -252,14 +253,16 @@ started = []
 start = DaemonThread.start
 DaemonThread.start = lambda thread: (started.append(thread.name), start(thread))
 if __name__ == "__main__":
-    with processing_pool.Pool(1, context="fork") as pool:
+    with processing_pool.Pool(1, context={method!r}) as pool:
+        pool.apply(int)
         pool.map({function}, {items}, progress="m")
     print("processing progress" in started)
     {after}
 """
 
     def run(self, function: str, items: str, after: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
-        program = self.PROGRAM.format(function=function, items=items, after=after)
+        method = "fork" if "fork" in START_METHODS else "spawn"
+        program = self.PROGRAM.format(method=method, function=function, items=items, after=after)
         return subprocess.run(
             [sys.executable, "-c", program],
             stdout=subprocess.PIPE,
@@ -281,10 +284,12 @@ if __name__ == "__main__":
         assert result.stderr.startswith("m: 3 of 3 (100 %), ")
         assert float(result.stderr.rpartition(" in ")[2].removesuffix(" s\n")) >= 0.3
 
+    @needs_blocking_flags
     def test_an_output_that_nobody_reads_does_not_block(self) -> None:
         with full_pipe() as writing:
             assert self.run("abs", "range(10)", stderr=writing).stdout == "True\n"  # for it may wait
 
+    @needs_blocking_flags
     def test_no_thread_holds_such_an_output_at_the_end(self) -> None:
         """CPython flushes it then, and would wait for the thread."""
         with full_pipe() as writing:

@@ -10,12 +10,13 @@ import pytest
 from processing_core import BaseContext
 from processing_pool import Pool, PoolStats, WorkerDied
 from processing_testing.children import tasks
+from processing_testing.harness.mechanisms import ONE_METHOD
 
 
 @pytest.fixture(scope="module")
 def method() -> str:
     """One start method: the figures are the same under each."""
-    return "forkserver"
+    return ONE_METHOD
 
 
 def test_tasks_of_every_kind(own_pool: Pool) -> None:

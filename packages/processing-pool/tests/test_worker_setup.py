@@ -1,5 +1,6 @@
 """What workers have of their own: threads of numerical libraries, environment, directory, processors, title."""
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -35,8 +36,18 @@ def variables(_: object = None) -> list[str | None]:
     return [os.environ.get(name) for name in VARIABLES]
 
 
+def processors(pid: int = 0) -> list[int]:
+    """Those that a process may run on; on Windows this one."""
+    if sys.platform != "win32":
+        return sorted(os.sched_getaffinity(pid))
+    mine, all_of_them = ctypes.c_size_t(), ctypes.c_size_t()
+    process = ctypes.c_void_p(-1)
+    assert ctypes.windll.kernel32.GetProcessAffinityMask(process, ctypes.byref(mine), ctypes.byref(all_of_them))
+    return [number for number in range(64) if mine.value >> number & 1]
+
+
 def surroundings(name: str) -> tuple[int | None, str | None, str, list[int]]:
-    return worker_id(), os.environ.get(name), os.getcwd(), sorted(os.sched_getaffinity(0))
+    return worker_id(), os.environ.get(name), os.getcwd(), processors()
 
 
 def numbered(number: int) -> dict[str, str]:
@@ -44,7 +55,7 @@ def numbered(number: int) -> dict[str, str]:
 
 
 def one_processor(number: int) -> list[int]:
-    usable = sorted(os.sched_getaffinity(os.getppid()))
+    usable = processors(os.getppid())
     return [usable[number % len(usable)]]
 
 
@@ -265,14 +276,14 @@ class TestDirectoryAndProcessors:
         assert isinstance(broken.value.__cause__, FileNotFoundError)
 
     def test_processors_for_all_workers(self, context: Any) -> None:
-        first = min(os.sched_getaffinity(0))
+        first = min(processors())
         with Pool(1, context=context, affinity=[first, first]) as pool:
             assert pool.apply(surroundings, ("A",))[3] == [first]
 
     def test_processors_for_each_worker(self, context: Any) -> None:
         with Pool(2, context=context, affinity=one_processor) as pool:
             found = pool.map(surroundings, ["A"] * 20, chunksize=1)
-        usable = sorted(os.sched_getaffinity(0))
+        usable = processors()
         assert all(number is not None and cpus == [usable[number % len(usable)]] for number, *_, cpus in found)
 
     @pytest.mark.parametrize(("given", "error"), [([], ValueError), (["a"], TypeError), (3, TypeError)])
@@ -302,6 +313,7 @@ def setproctitle(title):
 """
 
 
+@needs_process_files
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("installed", [False, True])
 def test_system_tools_show_what_a_worker_is(tmp_path: Path, method: str, installed: bool) -> None:

@@ -180,7 +180,7 @@ class TestAddresses:
             (lambda: Client(12), TypeError),  # type: ignore[arg-type]
             pytest.param(lambda: Client("/no/such/file"), FileNotFoundError, marks=needs_unix_sockets),
             (lambda: Client(("localhost", 1)), ConnectionRefusedError),
-            (lambda: Client("/no/such/file", authkey=1.5), TypeError),  # type: ignore[arg-type]
+            (lambda: Client(("localhost", 1), authkey=1.5), TypeError),  # type: ignore[arg-type]
             pytest.param(lambda: Client("/no/such/file", "AF_PIPE"), ValueError, marks=WITHOUT_PIPES),
             pytest.param(lambda: Listener(r"\\.\test"), ValueError, marks=WITHOUT_PIPES),
             pytest.param(lambda: Client(r"\\.\test"), ValueError, marks=WITHOUT_PIPES),

@@ -12,14 +12,14 @@ from processing_core.lowlevel import Descriptor, checked_timeout, dumps, duplica
 from processing_queues._aliases import ConnectionAliases
 from processing_queues._awaitable_connection import AwaitableConnection, ready_now
 from processing_queues._frames import BadLength, Inbox, Outbox
-from processing_queues._platform import finish_now, write_now
+from processing_queues._platform import begins_anew, finish_now, hang_up, write_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-__all__ = ["BufferingConnection", "Connection"]
+__all__ = ["BufferingConnection", "Connection", "arrived"]
 
 
 class Connection(ConnectionAliases, AwaitableConnection):
@@ -52,6 +52,7 @@ class Connection(ConnectionAliases, AwaitableConnection):
             handle = operator.index(handle)
             if handle < 0:
                 raise ValueError(f"invalid handle {handle}: it must not be negative")
+            begins_anew(handle)
         if not readable and not writable:
             raise ValueError("at least one of `readable` and `writable` must be True")
         self._descriptor = handle if isinstance(handle, Descriptor) else Descriptor(handle)
@@ -185,6 +186,13 @@ class Connection(ConnectionAliases, AwaitableConnection):
         """Whether something waits to be sent that the system did not take at once, where it does not block."""
         return False
 
+    def _hang_up(self) -> None:
+        """End the stream for both sides, even for a thread that waits for it; the connection must be closed as well.
+
+        :raises OSError: if it is closed, or the other end is gone.
+        """
+        hang_up(self._own())
+
     def _own(self) -> int:
         """As `fileno`, if that is still this connection's: the program may have closed it, and opened a file there.
 
@@ -268,7 +276,14 @@ class BufferingConnection(Connection):
 
 def _arrived(cls: type[Connection], descriptor: Descriptor, readable: bool, writable: bool) -> Connection:
     # Not `detach`: to `copy.copy` this is the descriptor of the original.
-    return cls(Descriptor.of(duplicate, descriptor.fileno()), readable, writable)
+    return cls(arrived(descriptor), readable, writable)
+
+
+def arrived(descriptor: Descriptor) -> Descriptor:
+    """A copy of the descriptor of a connection that was sent here."""
+    copy = Descriptor.of(duplicate, descriptor.fileno())
+    begins_anew(copy.fileno())
+    return copy
 
 
 def _part(view: memoryview, offset: int, size: int | None) -> memoryview:

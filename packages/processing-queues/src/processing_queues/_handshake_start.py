@@ -12,7 +12,7 @@ from processing_queues._authentication import Exchange, Steps, multiprocessing_m
 from processing_queues._connection import Connection
 from processing_queues._handshake import keyless, mutual
 from processing_queues._keyless import KeylessConnection
-from processing_queues._platform import pipe_socket, set_blocking
+from processing_queues._platform import begins_anew, pipe_socket, set_blocking
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -71,6 +71,7 @@ def begin_handshake(
     :raises ValueError: if ``ssl`` wants to know the host's name.
     """
     stream.setblocking(False)
+    begins_anew(stream.fileno())
     set_blocking(stream.fileno(), False)
     if stream.family.name != "AF_UNIX":
         # Each message is written in one piece: nothing is gained by waiting for more.

@@ -7,9 +7,9 @@ from contextlib import suppress
 
 from processing_core import AuthenticationError
 from processing_core.annotations import Any
-from processing_core.lowlevel import Descriptor, duplicate, readable
+from processing_core.lowlevel import Descriptor, readable
 from processing_queues._authentication import LONGEST
-from processing_queues._connection import Connection
+from processing_queues._connection import Connection, arrived
 from processing_queues._handshake import HELLO, NO_KEY
 from processing_queues._platform import borrowed_stream, get_blocking, peeked, set_blocking
 
@@ -115,7 +115,7 @@ class KeylessConnection(Connection):
 
 
 def _arrived(descriptor: Descriptor, readable: bool, writable: bool, knows: bool) -> KeylessConnection:
-    made = KeylessConnection(Descriptor.of(duplicate, descriptor.fileno()), readable, writable)
+    made = KeylessConnection(arrived(descriptor), readable, writable)
     made._knows = knows
     return made
 

@@ -2,29 +2,57 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import logging
 import os
 import random
 import signal
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, NoReturn
 
 import processing_core
 import processing_pool
 import processing_queues
+from processing_pool.lowlevel import resident
 from processing_testing.children import killing
 from processing_testing.children.tasks import Unloadable, Unpicklable, UnpicklableError
 from processing_testing.harness.rendezvous import RendezvousClient
 
 
 def record(path: str, what: object) -> None:
-    """Append a line to a file by one system call."""
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    try:
-        os.write(fd, f"{what}\n".encode())
-    finally:
-        os.close(fd)
+    """Append a line to a file, so that none of another process is lost."""
+    with _alone(path):
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        try:
+            os.write(fd, f"{what}\n".encode())
+        finally:
+            os.close(fd)
+
+
+if sys.platform == "win32":
+
+    @contextmanager
+    def _alone(path: str) -> Iterator[None]:
+        """Have a mutex of this name: the C library seeks the end of a file, and writes there, in two steps."""
+        kernel32 = ctypes.WinDLL("kernel32")
+        kernel32.CreateMutexW.restype = ctypes.c_void_p
+        mutex = ctypes.c_void_p(kernel32.CreateMutexW(None, False, f"Local\\{path.replace(os.sep, '/')}"))
+        assert mutex.value is not None
+        kernel32.WaitForSingleObject(mutex, -1)  # that of a killed process is abandoned, and taken
+        try:
+            yield
+        finally:
+            kernel32.ReleaseMutex(mutex)
+            kernel32.CloseHandle(mutex)
+else:
+
+    def _alone(path: str) -> nullcontext[None]:
+        """Nothing: the system appends in one step."""
+        return nullcontext()
 
 
 def recorded(path: str) -> list[str]:
@@ -203,10 +231,7 @@ def log_and_fail(path: str) -> None:
 
 def look_at(array: Any, i: int) -> tuple[float, bool, int]:
     """An element, whether the array is writable, and the worker's private memory in bytes."""
-    with open("/proc/self/statm") as file:
-        fields = file.read().split()
-    own = (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
-    return float(array[i]), bool(array.flags.writeable), own
+    return float(array[i]), bool(array.flags.writeable), resident(os.getpid())
 
 
 def add(array: Any, number: float) -> float:

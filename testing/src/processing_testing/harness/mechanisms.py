@@ -18,6 +18,7 @@ from processing_core.lowlevel import SOCKET_FILES
 __all__ = [
     "LAST_CHARACTER",
     "MAPPED_FILES",
+    "ONE_METHOD",
     "START_METHODS",
     "UNFORKED",
     "needs_abstract_addresses",
@@ -49,6 +50,9 @@ START_METHODS = processing_core.get_all_start_methods()
 
 UNFORKED = [method for method in START_METHODS if method != "fork"]
 """Those whose children are no copies of their parents."""
+
+ONE_METHOD = "forkserver" if "forkserver" in START_METHODS else "spawn"
+"""The one for tests that each would pass alike."""
 
 LAST_CHARACTER = "\U0001f40d" if ctypes.sizeof(ctypes.c_wchar) == 4 else "\uff5e"
 """A character which is among the last that the system's `wchar_t` holds."""

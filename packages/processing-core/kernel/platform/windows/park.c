@@ -2,8 +2,12 @@
  * the table in the memory's room, near the hash of its word, and sleeps on an event of its own; the name of the event
  * tells the pid and the place, so that a waker needs no handle of the sleeper's, and finds none if the sleeper is dead.
  *
- *     sleeper: tenant 0 -> pid by CAS; offset; tenant WAITING; fence; compare the word; sleep; tenant -> 0
+ *     sleeper: tenant 0 -> pid, serial by CAS; offset; tenant WAITING; fence; compare the word; sleep; tenant -> 0
  *     waker:   (has changed the word) fence; WAITING -> WOKEN by CAS where the offset is the word's; set the event
+ *
+ * A tenant has a serial, so that no other thread's stay in the place is taken for it: a waker that did would have woken
+ * one sleeper for another. An event has none: it may still be set when its tenant has left, and then wakes the next for
+ * nothing, which looks at its word as after every wake-up. That one loses none by it: it is woken once for both.
  *
  * The fences pair: either the sleeper sees the changed word, or the waker sees the place. There is no lock, so a death
  * leaves nothing to repair but the dead one's places: a waker frees those that it meets, and a sleeper that finds no
@@ -13,7 +17,9 @@
 #include <stdio.h>
 
 #define NEARBY 16u
-enum { WAITING = 1, WOKEN_UP = 2, COUNTED = 4 }; /* bits of a tenant; COUNTED: it stands in `crowded` */
+enum { WAITING = 1, WOKEN_UP = 2, COUNTED = 4, SERIAL = 8 }; /* in a tenant; COUNTED: it stands in `crowded` */
+
+static word32 stays; /* of this process's threads, in places */
 
 static void name_of(wchar_t name[96], uint64_t id, uint64_t pid, uint32_t place)
 {
@@ -68,11 +74,11 @@ static void vacate_dead(struct room *room, uint32_t first)
 /* A place for this thread, and whether it is counted; PARKING_PLACES if all are taken. */
 static uint32_t take_place(struct room *room, uint64_t offset, uint64_t *tenant)
 {
-    uint32_t first = first_place(offset);
+    uint32_t first = first_place(offset), serial = fetch_add(&stays, 1) * SERIAL;
     for (uint32_t n = 0; n < PARKING_PLACES; n++) {
         uint32_t place = (first + n) % PARKING_PLACES;
         if (n == NEARBY) vacate_dead(room, first); /* for those that come later */
-        *tenant = platform_pid() << 32 | (n < NEARBY ? 0 : COUNTED);
+        *tenant = platform_pid() << 32 | serial | (n < NEARBY ? 0 : COUNTED);
         if (load(&room->places[place].tenant) == 0 && cas64(&room->places[place].tenant, 0, *tenant)) {
             if (n >= NEARBY) fetch_add(&room->crowded, 1);
             return place;

@@ -43,6 +43,15 @@ def is_socket(handle: int) -> bool:
     return identity is not None and identity[0] == _SOCKET
 
 
+def _number_of(fd: Any) -> int:
+    if isinstance(fd, int):
+        return fd
+    try:
+        return int(fd.fileno())
+    except AttributeError:
+        raise TypeError(f"a descriptor must be an int, or have a fileno() method: {fd!r}") from None
+
+
 class Poller:
     """Waits for several descriptors, as `select.poll` does elsewhere."""
 
@@ -51,7 +60,7 @@ class Poller:
 
     def register(self, fd: Any, events: int = READABLE | WRITABLE) -> None:
         """Wait for these events, too."""
-        self._events[fd if isinstance(fd, int) else fd.fileno()] = events
+        self._events[_number_of(fd)] = events
 
     modify = register
 
@@ -60,7 +69,7 @@ class Poller:
 
         :raises KeyError: if it was not registered.
         """
-        del self._events[fd if isinstance(fd, int) else fd.fileno()]
+        del self._events[_number_of(fd)]
 
     def poll(self, timeout: float | None = None) -> list[tuple[int, int]]:
         """Wait for an event; blocks, and signal handlers run.

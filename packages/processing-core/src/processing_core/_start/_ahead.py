@@ -27,6 +27,7 @@ from processing_core._errors import HandleError
 from processing_core._fds.descriptors import Descriptor, open_pipe, readable
 from processing_core._fds.inherited import kept_private
 from processing_core._lifeline import Lifeline
+from processing_core._logging import sub_warning
 from processing_core._native import _kernel
 from processing_core._platform import READABLE, SIGKILL, Poller, ring
 from processing_core._platform import close as close_descriptor
@@ -39,7 +40,21 @@ from processing_core.annotations import signal
 
 if sys.platform == "win32":
     from processing_core._platform._windows import apart, streams_for, surroundings, take_streams
+
+    def carry_code() -> object:
+        """Have children import from memory, as long as what this returns is kept."""
+        from processing_core._platform._windows_code import (
+            Code,
+        )  # here, for only a program that starts processes has it
+
+        code = Code()
+        _exec.set_imports(code.before, code.behind)
+        return code
 else:
+
+    def carry_code() -> object:
+        return ""
+
     apart = nullcontext
 
     def surroundings() -> object:
@@ -71,6 +86,7 @@ class _State:
         self.most = _MOST if sys.platform == "win32" else 0
         self.spares: deque[_Spare] = deque()  # taken and added by single operations, as several threads start processes
         self.ends_at_exit = False
+        self.code: object = None  # from which the children import, once there is a spare
 
 
 class _Spare:
@@ -177,8 +193,11 @@ def _renew() -> None:
         _exit.at_exit(_end_all, priority=-100)
     while len(_state.spares) < _state.most:
         try:
+            if _state.code is None:
+                _state.code = carry_code()
             _state.spares.append(_Spare(inherits))
-        except (OSError, MemoryError):
+        except (OSError, MemoryError) as error:  # the next start is a fresh one, and says so if it fails, too
+            sub_warning("no spare interpreter could be started: %r", error)
             return
 
 

@@ -14,7 +14,7 @@ from processing_core._start import _frozen, _settings
 from processing_core._start._child import MemberId
 from processing_core.annotations import signal
 
-__all__ = ["execute", "interpreter_options", "reserved", "signals_blocked"]
+__all__ = ["execute", "interpreter_options", "reserved", "set_imports", "signals_blocked"]
 
 # Options that change what a program means, by their name in ``sys.flags``.
 _FLAGS = {
@@ -35,9 +35,22 @@ _COMMAND = """\
 import sys
 sys.path[:] = [p for p in sys.path if p]
 {home} in sys.path or sys.path.append({home})
-from {module} import main
-main({arguments})
+{before}from {module} import main
+{behind}main({arguments})
 """
+
+
+class _State:
+    imports: tuple[str, str] = "", ""
+    """What is run before and behind a child's first import."""
+
+
+_state = _State()
+
+
+def set_imports(before: str, behind: str) -> None:
+    """Have children of this process's own interpreter run these lines before and behind their first import."""
+    _state.imports = before, behind
 
 
 @contextmanager
@@ -97,7 +110,9 @@ def _command(module: str, arguments: tuple[int, ...], first: str) -> list[str]:
         raise RuntimeError("sys.executable is empty, as in a program that embeds Python: call set_executable first")
     if _frozen.frozen():
         return _frozen.command(executable, module, arguments)
-    code = _COMMAND.format(home=ascii(_HOME), module=module, arguments=", ".join(map(str, arguments)))
+    before, behind = _state.imports if executable == sys.executable else ("", "")
+    listed = ", ".join(map(str, arguments))
+    code = _COMMAND.format(home=ascii(_HOME), before=before, module=module, behind=behind, arguments=listed)
     return [executable, *interpreter_options(), "-c", first + code]
 
 

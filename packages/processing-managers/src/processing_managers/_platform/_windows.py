@@ -1,9 +1,10 @@
-"""Windows: sections with a name.  The name is gone with the last handle of the memory, so that nothing is ever left."""
+"""Windows: sections with a name, which is gone with the last handle of the memory, so that nothing is ever left."""
 
 from __future__ import annotations
 
 import _winapi
 import mmap
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -68,9 +69,10 @@ class SectionNames:
         """Nothing: no memory is left."""
 
 
-def private_address() -> tuple[str, int]:
-    """An address on this machine that no other socket has.
+def private_address(foreign: bool) -> str | tuple[str, int]:
+    """An address that no other server has: a pipe's, to which only this user's processes may connect.
 
-    Any process may connect to it, and must then prove that it has the key.
+    :param foreign: whether TLS or another library's handshake is spoken there, for which there must be a socket on this
+        machine: any process may connect to it, and must then prove that it has the key.
     """
-    return "127.0.0.1", 0
+    return ("127.0.0.1", 0) if foreign else rf"\\.\pipe\processing-manager-{os.getpid()}-{os.urandom(16).hex()}"

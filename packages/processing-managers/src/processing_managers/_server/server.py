@@ -79,7 +79,7 @@ class Server:
         self._seal = Seal(authkey)
         self.sealed_key: bytes = self._seal.sealed
         self.listener: Listener = Listener(
-            private_address() if address is None else address,
+            private_address(ssl is not None or protocol != "processing") if address is None else address,
             backlog=_BACKLOG,
             authkey=authkey,
             on_wrong_key="log",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-__all__ = ["OutOfMemory", "resident", "usable_cpus"]
+__all__ = ["OutOfMemory", "resident", "usable_cpus", "use_cpus"]
 
 _INFINITE = float("inf")
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
@@ -18,6 +18,14 @@ def usable_cpus() -> int:
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = min(quotas())
     return count if quota == _INFINITE else max(1, min(count, int(-(-quota // 1))))
+
+
+def use_cpus(cpus: Iterable[int]) -> None:
+    """Let this process run on these alone.
+
+    :raises OSError: if it may run on none of them.
+    """
+    os.sched_setaffinity(0, cpus)
 
 
 def quotas(cgroups: str = _CGROUPS, membership: str = _MEMBERSHIP) -> list[float]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
+from collections.abc import Iterable
 from functools import cache
 
-__all__ = ["OutOfMemory", "resident", "usable_cpus"]
+__all__ = ["OutOfMemory", "resident", "usable_cpus", "use_cpus"]
 
 _PROC_PIDTASKINFO, _SIZE = 4, 96  # of <sys/proc_info.h>: the flavor, and the bytes of struct proc_taskinfo
 _SIZES = struct.Struct("=2Q")  # its first fields: virtual and resident bytes
@@ -21,6 +23,11 @@ def _libproc() -> ctypes.CDLL:
 def usable_cpus() -> int:
     """The processors that are online; at least 1."""
     return os.cpu_count() or 1
+
+
+def use_cpus(cpus: Iterable[int]) -> None:
+    """:raises OSError: always: the system binds no process to processors."""
+    raise OSError(errno.ENOTSUP, "the system binds no process to processors")
 
 
 def resident(pid: int) -> int:

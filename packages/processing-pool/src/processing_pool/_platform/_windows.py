@@ -5,11 +5,12 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Iterable
 from ctypes import wintypes
 
 assert sys.platform == "win32"  # for type checkers
 
-__all__ = ["OutOfMemory", "resident", "usable_cpus"]
+__all__ = ["OutOfMemory", "resident", "usable_cpus", "use_cpus"]
 
 _QUERY_LIMITED = 0x1000  # PROCESS_QUERY_LIMITED_INFORMATION
 
@@ -35,6 +36,16 @@ def usable_cpus() -> int:
     return mine.value.bit_count() if told and mine.value else os.cpu_count() or 1
 
 
+def use_cpus(cpus: Iterable[int]) -> None:
+    """Let this process run on these alone.
+
+    :raises OSError: if there is one of them that it may not run on.
+    """
+    mask = ctypes.c_size_t(sum({1 << cpu for cpu in cpus}))
+    if not ctypes.windll.kernel32.SetProcessAffinityMask(_THIS_PROCESS, mask):
+        raise ctypes.WinError()
+
+
 def resident(pid: int) -> int:
     """The bytes that a process alone has; memory that is shared or of files does not count.
 
@@ -48,7 +59,9 @@ def resident(pid: int) -> int:
     counters = _Counters()
     try:
         told = kernel32.K32GetProcessMemoryInfo(process, ctypes.byref(counters), ctypes.sizeof(counters))
-        return int(counters.private) if told else 0
+        return (
+            int(counters.private or counters.pagefile) if told else 0
+        )  # the latter since Windows 8, and by Wine alone
     finally:
         kernel32.CloseHandle(process)
 

@@ -18,6 +18,10 @@ from processing_sync import Lock
 __all__ = ["prefix_output"]
 
 
+_AT_ONCE = getattr(select, "PIPE_BUF", 0)
+"""Bytes that the system writes into a pipe in one piece; none where it promises nothing."""
+
+
 class PrefixedLines(io.RawIOBase):
     """Writes whole lines with a prefix to a descriptor.
 
@@ -59,7 +63,7 @@ class PrefixedLines(io.RawIOBase):
             self.write(b"\n")
 
     def _write_all(self, data: bytes) -> None:
-        if len(data) <= select.PIPE_BUF:
+        if len(data) <= _AT_ONCE:
             _write(self._fd, data)
         else:
             with _held(self._lock):

@@ -10,7 +10,7 @@ from importlib.machinery import PathFinder
 from processing_core.annotations import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from processing_core.lowlevel import run_fork_handlers, set_title
 from processing_pool._numbers import integer, positive
-from processing_pool._platform import usable_cpus
+from processing_pool._platform import usable_cpus, use_cpus
 from processing_sync import Lock
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class WorkerSetup(NamedTuple):
         if self.directory is not None:
             os.chdir(self.directory)
         if self.affinity is not None:
-            os.sched_setaffinity(0, self.affinity(worker_id) if callable(self.affinity) else self.affinity)
+            use_cpus(self.affinity(worker_id) if callable(self.affinity) else self.affinity)
         if self.prefix is not None:
             from processing_pool._worker.output import prefix_output  # here, for few programs want that
 

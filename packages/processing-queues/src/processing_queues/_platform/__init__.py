@@ -32,11 +32,13 @@ elif sys.platform == "darwin":
     from processing_queues._platform._macos import set_blocking as set_blocking
     from processing_queues._platform._macos import write as write
 elif sys.platform == "win32":
+    from processing_queues._platform._windows import begins_anew as begins_anew
     from processing_queues._platform._windows import borrowed_stream as borrowed_stream
     from processing_queues._platform._windows import default_family as default_family
     from processing_queues._platform._windows import families as families
     from processing_queues._platform._windows import finish_now as finish_now
     from processing_queues._platform._windows import get_blocking as get_blocking
+    from processing_queues._platform._windows import hang_up as hang_up
     from processing_queues._platform._windows import nameless_sockets_may_work as nameless_sockets_may_work
     from processing_queues._platform._windows import open_without_access as open_without_access
     from processing_queues._platform._windows import path_of_descriptor as path_of_descriptor
@@ -61,17 +63,21 @@ elif sys.platform != "win32":
     from processing_queues._platform._posix import path_of_descriptor as path_of_descriptor
 
 if sys.platform != "win32":
+    from processing_queues._platform._posix_streams import begins_anew as begins_anew
     from processing_queues._platform._posix_streams import borrowed_stream as borrowed_stream
     from processing_queues._platform._posix_streams import finish_now as finish_now
+    from processing_queues._platform._posix_streams import hang_up as hang_up
     from processing_queues._platform._posix_streams import pipe_socket as pipe_socket
     from processing_queues._platform._posix_streams import write_now as write_now
     from processing_queues._platform._posix_streams import writing_end as writing_end
 
 __all__ = [
+    "begins_anew",
     "default_family",
     "families",
     "finish_now",
     "get_blocking",
+    "hang_up",
     "nameless_sockets_may_work",
     "open_without_access",
     "path_of_descriptor",

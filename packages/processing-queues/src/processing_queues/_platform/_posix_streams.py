@@ -11,12 +11,24 @@ from processing_core.lowlevel import WRITABLE, borrowed_socket, polled_now
 if TYPE_CHECKING:
     import socket
 
-__all__ = ["borrowed_stream", "finish_now", "pipe_socket", "write_now", "writing_end"]
+__all__ = ["begins_anew", "borrowed_stream", "finish_now", "hang_up", "pipe_socket", "write_now", "writing_end"]
 
 _ALWAYS_FITS = 4096  # bytes that a pipe takes at once if it takes any: pipe(7), PIPE_BUF
 
 borrowed_stream = borrowed_socket
 """A socket object for a socket that stays its owner's, for the body of a ``with``."""
+
+
+def begins_anew(fd: int) -> None:
+    """Nothing: what a descriptor is, the system knows."""
+
+
+def hang_up(fd: int) -> None:
+    """End a stream for both sides, even for a thread that waits for it; the caller must close it as well."""
+    import socket
+
+    with borrowed_stream(fd) as stream:
+        stream.shutdown(socket.SHUT_RDWR)
 
 
 def pipe_socket() -> socket.socket:

@@ -8,15 +8,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from processing_core.annotations import Any, NoReturn
-from processing_core.lowlevel import READABLE, WRITABLE, Poller, borrowed_socket, polled
+from processing_core.lowlevel import READABLE, WRITABLE, Poller, borrowed_socket, loaded, polled
 
 assert sys.platform == "win32"  # for type checkers
 
 __all__ = [
+    "begins_anew",
     "default_family",
     "families",
     "finish_now",
     "get_blocking",
+    "hang_up",
     "nameless_sockets_may_work",
     "open_without_access",
     "path_of_descriptor",
@@ -40,10 +42,17 @@ _MOST = 1 << 20  # bytes written at once
 _SLICE = 0.5  # seconds between two reads of a socket
 
 _unblocked: set[int] = set()
-"""The sockets for which `read` and `write` do not wait; changed by single operations of a set.
+"""The sockets and pipes for which `read` and `write` do not wait; changed by single operations of a set.
 
 To the system no socket blocks, because Ctrl-C does not interrupt a call of Windows' sockets; a thread that waits polls.
 """
+
+
+def begins_anew(fd: int) -> None:
+    """Say that a descriptor is new: what was said of an earlier one of the same number is forgotten."""
+    _unblocked.discard(fd)
+    if (pipes := loaded("processing_queues._platform._windows_pipes")) is not None:
+        pipes.forget(fd)
 
 
 def get_blocking(fd: int) -> bool:
@@ -57,8 +66,7 @@ def set_blocking(fd: int, blocks: bool) -> None:
         _unblocked.discard(fd)
         return
     _unblocked.add(fd)
-    if (pipes := _pipes(fd)) is not None:
-        pipes.forget(fd)
+    if _pipes(fd) is not None:
         return
     with borrowed_socket(fd) as stream:
         stream.setblocking(False)
@@ -83,11 +91,15 @@ def borrowed_stream(fd: int) -> Iterator[Any]:
         with borrowed_socket(fd) as stream:
             yield stream
         return
-    stream = pipes.PipeSocket(fd)
-    try:
-        yield stream
-    finally:
-        stream.detach()
+    yield pipes.PipeSocket(fd, owned=False)
+
+
+def hang_up(fd: int) -> None:
+    """End a stream for both sides, even for a thread that waits for it; the caller must close it as well."""
+    import socket
+
+    with borrowed_stream(fd) as stream:
+        stream.shutdown(socket.SHUT_RDWR)
 
 
 def pipe_socket() -> Any:

@@ -32,7 +32,9 @@ _FIRST, _OVERLAPPED, _REJECT_REMOTE_CLIENTS = 0x80000, 0x40000000, 0x8
 _NO_IMPERSONATION = 0x110000  # SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION: the server learns who, and no more
 _FILE_TYPE_PIPE = 3
 _QUERY, _TOKEN_USER, _SDDL_REVISION = 0x8, 1, 1
-_BROKEN = {109, 232, 233}  # the other end is gone: ERROR_BROKEN_PIPE, ERROR_NO_DATA, ERROR_PIPE_NOT_CONNECTED
+_BROKEN = {109, 232, 233, 995}
+"""The other end is gone: ERROR_BROKEN_PIPE, ERROR_NO_DATA, ERROR_PIPE_NOT_CONNECTED; or this process has hung up:
+ERROR_OPERATION_ABORTED."""
 _PIPE_BUSY, _PIPE_CONNECTED, _IO_PENDING, _NO_DATA = 231, 535, 997, 232
 _MOST_LISTENING = 16  # pipes to which clients may have connected before they are accepted
 _PENDING = 0x103  # STATUS_PENDING
@@ -49,7 +51,9 @@ _kernel32.CreateEventW.restype = wintypes.HANDLE
 _kernel32.LocalFree.argtypes = [ctypes.c_void_p]
 
 _interrupted: set[int] = set()
-"""The pipes to which nothing more can be sent; changed by single operations of a set."""
+_hung_up: set[int] = set()
+"""The pipes to which nothing more can be sent, and those that this process has hung up; changed by single operations
+of a set."""
 
 
 class _Overlapped(ctypes.Structure):
@@ -70,7 +74,8 @@ class _Attributes(ctypes.Structure):
 class PipeSocket:
     """What `Listener` and `Client` use of a socket, for a named pipe.
 
-    :param pipe: a connected one, which belongs to this object from now on.
+    :param pipe: a connected one.
+    :param owned: whether it belongs to this object from now on.
     """
 
     class family:  # noqa: N801 - as a socket's
@@ -78,10 +83,12 @@ class PipeSocket:
 
         name = "AF_PIPE"
 
+    _owned = False
     _pipe = -1
     _event = 0  # a listening one's: set when a client has connected to one of the pipes
 
-    def __init__(self, pipe: int = -1) -> None:
+    def __init__(self, pipe: int = -1, owned: bool = True) -> None:
+        self._owned = owned  # first: an object that a signal handler leaves unfinished closes nothing of others
         self._pipe = pipe
         self._fresh: list[int] = []  # pipes to which no client may connect yet
         self._listening: list[tuple[int, _Overlapped]] = []  # its pipes, each with the operation that lets one connect
@@ -130,6 +137,10 @@ class PipeSocket:
         # Closed by C functions: an exception of a signal handler in between would leave them open.
         any(map(_winapi.CloseHandle, filter(None, map(self.__dict__.pop, ("_event",), (0,)))))
         any(map(_winapi.CloseHandle, filter(_IS_HANDLE, map(self.__dict__.pop, ("_pipe",), (-1,)))))
+
+    def __del__(self) -> None:
+        if self._owned:
+            self.close()
 
     def _end_listening(self) -> None:
         """Close the last of the listening pipes, unless another thread has taken it."""
@@ -196,17 +207,30 @@ class PipeSocket:
 
     def _accepted(self, listening: tuple[int, _Overlapped]) -> PipeSocket:
         """One of the listening pipes, whose client has connected."""
+        made, taken = PipeSocket(), False
         try:
             self._listening.remove(listening)
-            return PipeSocket(listening[0])
+            taken = True
+            made._pipe = listening[0]
+        except ValueError:
+            raise BlockingIOError(errno.EAGAIN, "another thread has accepted it, or closed the listener") from None
         except BaseException:
-            if listening not in self._listening:  # a signal handler has raised: the next call accepts it
+            if made._pipe < 0 and (taken or listening not in self._listening):  # a signal handler has raised
                 self._listening.append(listening)
             raise
+        return made
 
     def shutdown(self, how: int) -> None:
-        """Wake the thread that waits for a client."""
-        _kernel32.SetEvent(wintypes.HANDLE(self._event))
+        """Wake the thread that waits for a client; of a connected pipe, those that read and write.
+
+        What was written can be read by the other end still, which sees the end of the pipe when this one is closed.
+        """
+        if self._event:
+            _kernel32.SetEvent(wintypes.HANDLE(self._event))
+            return
+        # In this order: a thread looks whether it was hung up after it has begun an operation.
+        _hung_up.add(self._pipe)
+        _kernel32.CancelIoEx(wintypes.HANDLE(self._pipe), None)
 
     def _make(self, first: int) -> None:
         """Make a pipe, which is among the fresh ones as soon as there is one."""
@@ -304,11 +328,30 @@ def read_pipe(pipe: int, size: int, blocks: bool) -> bytes:
         try:
             return _taken(pipe, size)
         except BlockingIOError:
+            if pipe in _hung_up:
+                return b""
             if not blocks:
                 raise
+            _await_data(pipe)
+
+
+def _await_data(pipe: int) -> None:
+    """Wait until there is something to read, or nothing will be any more.  It may return earlier."""
+    try:
+        operation, error = _winapi.ReadFile(pipe, 0, overlapped=True)
+    except OSError as failure:
+        if failure.winerror not in _BROKEN:
+            raise
+        return  # the next read tells of it
+    try:
+        if error == _IO_PENDING and pipe not in _hung_up:
             poller = Poller()
-            poller.register(pipe, READABLE)
+            poller.register(operation.event, READABLE)
             polled(poller, None)
+    finally:
+        operation.cancel()
+        with suppress(OSError):  # it was cancelled, or the pipe has hung up
+            operation.GetOverlappedResult(True)
 
 
 def _taken(pipe: int, size: int) -> bytes:
@@ -327,8 +370,7 @@ def _taken(pipe: int, size: int) -> bytes:
 
 def write_pipe(pipe: int, parts: Sequence[bytes | memoryview], blocks: bool) -> int:
     """As `write` of this folder."""
-    if pipe in _interrupted:
-        raise BrokenPipeError(errno.EPIPE, "an earlier message was interrupted while it was sent")
+    _check_writable(pipe)
     data = b"".join(part[:_SIZE] for part in parts)[:_SIZE]
     try:
         operation, error = _winapi.WriteFile(pipe, data, overlapped=True)
@@ -339,10 +381,18 @@ def write_pipe(pipe: int, parts: Sequence[bytes | memoryview], blocks: bool) -> 
         raise _as_broken(error) from None
 
 
+def _check_writable(pipe: int) -> None:
+    if pipe in _hung_up:
+        raise BrokenPipeError(errno.EPIPE, "this process has hung up")
+    if pipe in _interrupted:
+        raise BrokenPipeError(errno.EPIPE, "an earlier message was interrupted while it was sent")
+
+
 def _await(pipe: int, operation: Any, blocks: bool) -> None:
     poller = Poller()
     poller.register(operation.event, READABLE)
     try:
+        _check_writable(pipe)
         if not polled(poller, None if blocks else 0.0):
             raise BlockingIOError(errno.EAGAIN, "nothing can be written now")
     except BaseException:
@@ -361,8 +411,7 @@ def begin_write(pipe: int, parts: Sequence[bytes | memoryview]) -> int:
     So a task that is cancelled leaves no message half-written, as long as the pipe is not closed.
     """
     finish_write(pipe)
-    if pipe in _interrupted:
-        raise BrokenPipeError(errno.EPIPE, "an earlier message was interrupted while it was sent")
+    _check_writable(pipe)
     data = b"".join(part[:_SIZE] for part in parts)[:_SIZE]
     try:
         _begun[pipe] = _winapi.WriteFile(pipe, data, overlapped=True)[0]
@@ -400,6 +449,7 @@ def _as_broken(error: OSError) -> OSError:
 def forget(pipe: int) -> None:
     """The handle is that of a new pipe."""
     _interrupted.discard(pipe)
+    _hung_up.discard(pipe)
     _begun.pop(pipe, None)
 
 
