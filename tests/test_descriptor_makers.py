@@ -89,6 +89,7 @@ ALLOWED = {
     ("processing_core/_platform/_windows.py", "subprocess.Popen"): "starts a child, and passes the handle on",
     ("processing_core/_platform/_windows.py", "open_process"): "closed at once, or passed on",
     ("processing_core/_platform/_windows.py", "os.open"): "closed at once; the caller names the limit",
+    ("processing_core/_platform/_windows_code.py", "mmap.mmap"): "no process inherits it",
     ("processing_managers/_platform/_windows.py", "mmap.mmap"): "no process inherits it",
     # Objects of other libraries, which no process inherits.
     (

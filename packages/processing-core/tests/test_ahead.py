@@ -177,3 +177,26 @@ def test_it_writes_where_the_program_writes_now() -> None:
             with open(path) as file:
                 assert file.read() == name + "\\n"
     """)
+
+
+def test_one_that_cannot_be_started_is_told_to_the_logger() -> None:
+    run("""
+    import logging
+
+    class Refused:
+        def __init__(self, inherits):
+            raise OSError(11, "no more")
+
+    told = []
+    handler = logging.Handler()
+    handler.emit = lambda record: told.append(record.getMessage())
+    processing_core.get_logger().addHandler(handler)
+    processing_core.get_logger().setLevel(processing_core.SUBWARNING)
+    _ahead._Spare, made = Refused, _ahead._Spare
+    assert ended(os._exit, 3).exitcode == 3
+    assert len(told) == 1 and told[0].startswith("no spare interpreter could be started: "), told
+    _ahead._Spare = made
+    assert ended(os._exit, 4).exitcode == 4
+    pid = spare()
+    assert ended(os._exit, 5).pid == pid and len(told) == 1
+    """)
