@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ImapJob"]
 
-LARGEST_WINDOW = 512
+LARGEST_WINDOW = 1024
 
-LARGEST_HANDOVER = 64
+LARGEST_HANDOVER = 128
 """Messages of one item each that are sent at a time, if the items are taken from what cannot block."""
 
 LARGEST_TAKE = 256
