@@ -54,9 +54,30 @@ static int64_t offer_processor(int64_t now)
     return back;
 }
 
+#define COALESCE_NS 5000
+#define COALESCE_LEAST 4
+#define TRIAL_WAITS 2048
+
+static void coalesce(int64_t now)
+{
+    for (int64_t end = now + COALESCE_NS; now < end; now = monotonic_ns()) cpu_relax();
+}
+
+/* The first pause is in a wait that the messages before it say nothing of. */
+void spin_passed(struct spin *s, uint64_t number)
+{
+    bool few = number - load_relaxed(&s->message) < COALESCE_LEAST;
+    uint16_t n = load_relaxed(&s->short_waits);
+    store_relaxed(&s->message, number);
+    if (n <= TRIAL_WAITS) n += few || n == TRIAL_WAITS;
+    else if (few) n = 0;
+    store_relaxed(&s->short_waits, n);
+}
+
 static outcome spin_for(struct spin *s, attempt_fn attempt, void *ctx)
 {
     int64_t now = monotonic_ns(), end = now + SPIN_NS, yield = next_yield(now);
+    if (load_relaxed(&s->short_waits) >= TRIAL_WAITS) coalesce(now);
     do {
         if (now >= yield) {
             now = offer_processor(now);

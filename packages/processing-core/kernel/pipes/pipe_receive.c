@@ -117,6 +117,7 @@ static bool receive(pipe_object *p, struct receiving *r, bool now)
     o = ring_get(a.ring, a.index, &r->m, true);
     if (o == BUSY) {
         o = now ? try_now(p, a.ring, receive_attempt, &a) : wait_for(p, a.ring, receive_attempt, &a, NO_DEADLINE);
+        if (o == OK && !now) spin_passed(&p->receive_spin, r->m.number);
     }
     if (o != OK || !(r->m.flags & MESSAGE_PARCEL)) reference_return(r->ref);
     if (o == OK && !p->closed && doorbell_is_stale(a.ring)) look_again(a.ring, p->read_fd);

@@ -43,12 +43,12 @@ struct send_attempt {
     struct ring *ring;
     uint32_t index;
     const struct outgoing *message;
+    uint64_t number;
 };
 
-static outcome put(const struct send_attempt *a, bool fast)
+static outcome put(struct send_attempt *a, bool fast)
 {
-    uint64_t number;
-    return ring_put_ringing(a->ring, a->index, a->message, 1, fast, &number, a->pipe->write_fd);
+    return ring_put_ringing(a->ring, a->index, a->message, 1, fast, &a->number, a->pipe->write_fd);
 }
 
 static outcome send_attempt(void *ctx, bool look)
@@ -81,7 +81,7 @@ static PyObject *send_message(pipe_object *p, struct sending *s, bool now)
         sending_end(s, false);
         return pipe_raise_closed();
     }
-    struct send_attempt a = {p, ring_of(queue), index_of(queue), &s->m};
+    struct send_attempt a = {p, ring_of(queue), index_of(queue), &s->m, 0};
     outcome o = no_receiver(p, a.ring) ? E_CLOSED : put(&a, true);
     if (o == BUSY && now) {
         PyThreadState *thread = PyEval_SaveThread();
@@ -90,6 +90,7 @@ static PyObject *send_message(pipe_object *p, struct sending *s, bool now)
     } else if (o == BUSY) {
         o = park_until_room(&a.ring->not_full.parked, &p->send_spin, send_attempt, &a, NO_DEADLINE,
                             outgoing_room(&s->m, 1));
+        if (o == OK) spin_passed(&p->send_spin, a.number);
     }
     sending_end(s, o == OK);
     Py_DECREF(queue);

@@ -157,6 +157,7 @@ outcome queue_send(PyObject *self, const struct outgoing *m, uint32_t n, int64_t
     } else if (o == BUSY) {
         o = park_until_room(&a.ring->not_full.parked, &((struct queue_object *)self)->put_spin, put_attempt, &a,
                             deadline, outgoing_room(m, n));
+        if (o == OK) spin_passed(&((struct queue_object *)self)->put_spin, a.number);
     }
     *number = a.number;
     return o;
@@ -204,6 +205,7 @@ outcome queue_receive(PyObject *self, struct receiving *r, struct claim *claim, 
         o = park_until_alone(&a.ring->not_empty.parked, &a.ring->spinner, &((struct queue_object *)self)->get_spin,
                              get_attempt, &a, deadline);
         if (claim) claim_busy(claim, monotonic_ns());
+        else if (o == OK) spin_passed(&((struct queue_object *)self)->get_spin, r->m.number);
         ring_pass_on(a.ring);
     }
     if (o != OK || !(r->m.flags & MESSAGE_PARCEL)) reference_return(r->ref);

@@ -50,6 +50,7 @@ static outcome receive_once(struct receiving_many *g, int64_t deadline)
         PyEval_RestoreThread(thread);
     } else if (o == BUSY) {
         o = park_until_alone(&r->not_empty.parked, &r->spinner, &queue_of(g->queue)->get_spin, attempt, g, deadline);
+        if (o == OK && g->h.n) spin_passed(&queue_of(g->queue)->get_spin, g->messages[0].number);
         ring_pass_on(r);
     }
     return o;
