@@ -18,9 +18,8 @@
 struct spin {
     word16 credit; /* 0 .. SPIN_CREDIT; spins happen while positive */
     word16 skipped;
-    /* Of those that call spin_passed. */
-    word16 short_waits;
-    word64 message; /* the number of the one that was waited for last */
+    word16 coalescing; /* see spin_passed */
+    word64 message;    /* the number of the one that was waited for last */
 };
 #define SPIN_CREDIT 8
 
