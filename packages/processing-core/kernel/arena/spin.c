@@ -54,32 +54,9 @@ static int64_t offer_processor(int64_t now)
     return back;
 }
 
-#define COALESCE_NS 5000
-#define COALESCE_LEAST 4
-#define TRIAL_WAITS 2048
-
-static void coalesce(int64_t now)
-{
-    for (int64_t end = now + COALESCE_NS; now < end; now = monotonic_ns()) cpu_relax();
-}
-
-/* `coalescing` counts short waits up to TRIAL_WAITS; that wait is the first with a pause, and says nothing of it yet.  What
- * is above is the credit of the pauses: the next one, the trial, has one credit. */
-void spin_passed(struct spin *s, uint64_t number)
-{
-    bool few = number - load_relaxed(&s->message) < COALESCE_LEAST;
-    uint16_t n = load_relaxed(&s->coalescing);
-    store_relaxed(&s->message, number);
-    if (n < TRIAL_WAITS) n += few;
-    else if (n == TRIAL_WAITS || !few) n += n < TRIAL_WAITS + SPIN_CREDIT;
-    else n = n > TRIAL_WAITS + 1 ? n - 1 : 0;
-    store_relaxed(&s->coalescing, n);
-}
-
 static outcome spin_for(struct spin *s, attempt_fn attempt, void *ctx)
 {
     int64_t now = monotonic_ns(), end = now + SPIN_NS, yield = next_yield(now);
-    if (load_relaxed(&s->coalescing) >= TRIAL_WAITS) coalesce(now);
     do {
         if (now >= yield) {
             now = offer_processor(now);

@@ -18,22 +18,8 @@
 struct spin {
     word16 credit; /* 0 .. SPIN_CREDIT; spins happen while positive */
     word16 skipped;
-    word16 coalescing; /* see spin_passed */
-    word64 message;    /* the number of the one that was waited for last */
 };
 #define SPIN_CREDIT 8
-
-/* Coalescing.  A consumer that is quicker than its producer finds the ring empty after each message, and a producer that
- * is quicker than its consumer finds it full.  If it then looks for the next one at once, the two take each other's
- * cache lines away at each message (measured on 2 processors: an int takes 320 ns, and 60 where the consumer is not
- * quicker). So its spin begins with a pause in which the other side goes on, and one wait serves several messages.
- *
- * Whether that pays cannot be seen without a trial, for two processes that take turns also wait for each message. So
- * after every TRIAL_WAITS short waits, those with fewer than COALESCE_LEAST messages between them, two spins begin with
- * a pause; the pauses go on as long as each of them brings COALESCE_LEAST messages.
- *
- * The caller has waited for message `number`, and has it. */
-void spin_passed(struct spin *s, uint64_t number);
 
 /* Try something until it is done. `attempt(ctx, look)` runs without the GIL, perhaps many times. `look` is true before
  * the first sleep and then once a slice: it also tests then whether the process that it waits for is alive. BUSY goes

@@ -15,6 +15,7 @@
 #include "pipes/polling.h"
 #include "arena/spin.h"
 #include "base/private_lock.h"
+#include "queues/coalescing.h"
 
 /* How much may be unreceived before a sender waits: enough to keep both sides busy, but small messages stay in the
  * cache. */
@@ -29,6 +30,7 @@ typedef struct {
     struct spin send_spin, receive_spin;
     word32 seen_closings; /* as a receiver was last seen to exist */
     word64 looked;        /* when that was */
+    struct coalescing sends, receives;
 } pipe_object;
 
 static inline pipe_object *pipe_of(PyObject *self) { return (pipe_object *)self; }

@@ -72,11 +72,13 @@ struct receive_attempt {
     struct ring *ring;
     uint32_t index;
     struct incoming *message;
+    struct coalescing *coalescing;
 };
 
 static outcome receive_attempt(void *ctx, bool look)
 {
     struct receive_attempt *a = ctx;
+    coalescing_pause(&a->coalescing);
     if (look) ring_look(a->ring);
     return ring_get(a->ring, a->index, a->message, false);
 }
@@ -113,11 +115,11 @@ static bool receive(pipe_object *p, struct receiving *r, bool now)
     }
     r->copy = false;
     r->m = (struct incoming){.data = r->data, .entry = reference_at(r->ref)};
-    struct receive_attempt a = {ring_of(queue), index_of(queue), &r->m};
+    struct receive_attempt a = {ring_of(queue), index_of(queue), &r->m, now ? NULL : &p->receives};
     o = ring_get(a.ring, a.index, &r->m, true);
     if (o == BUSY) {
         o = now ? try_now(p, a.ring, receive_attempt, &a) : wait_for(p, a.ring, receive_attempt, &a, NO_DEADLINE);
-        if (o == OK && !now) spin_passed(&p->receive_spin, r->m.number);
+        if (o == OK && !now) coalescing_passed(&p->receives, r->m.number);
     }
     if (o != OK || !(r->m.flags & MESSAGE_PARCEL)) reference_return(r->ref);
     if (o == OK && !p->closed && doorbell_is_stale(a.ring)) look_again(a.ring, p->read_fd);

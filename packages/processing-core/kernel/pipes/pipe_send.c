@@ -44,6 +44,7 @@ struct send_attempt {
     uint32_t index;
     const struct outgoing *message;
     uint64_t number;
+    struct coalescing *coalescing;
 };
 
 static outcome put(struct send_attempt *a, bool fast)
@@ -54,6 +55,7 @@ static outcome put(struct send_attempt *a, bool fast)
 static outcome send_attempt(void *ctx, bool look)
 {
     struct send_attempt *a = ctx;
+    coalescing_pause(&a->coalescing);
     if (a->pipe->closed) return E_CLOSED;
     if (look) ring_look(a->ring);
     uint32_t closings = load(&a->ring->closings);
@@ -81,7 +83,7 @@ static PyObject *send_message(pipe_object *p, struct sending *s, bool now)
         sending_end(s, false);
         return pipe_raise_closed();
     }
-    struct send_attempt a = {p, ring_of(queue), index_of(queue), &s->m, 0};
+    struct send_attempt a = {p, ring_of(queue), index_of(queue), &s->m, 0, now ? NULL : &p->sends};
     outcome o = no_receiver(p, a.ring) ? E_CLOSED : put(&a, true);
     if (o == BUSY && now) {
         PyThreadState *thread = PyEval_SaveThread();
@@ -90,7 +92,7 @@ static PyObject *send_message(pipe_object *p, struct sending *s, bool now)
     } else if (o == BUSY) {
         o = park_until_room(&a.ring->not_full.parked, &p->send_spin, send_attempt, &a, NO_DEADLINE,
                             outgoing_room(&s->m, 1));
-        if (o == OK) spin_passed(&p->send_spin, a.number);
+        if (o == OK) coalescing_passed(&p->sends, a.number);
     }
     sending_end(s, o == OK);
     Py_DECREF(queue);

@@ -146,7 +146,7 @@ static PyObject *receive_one(PyObject *self, PyObject *timeout, struct claim *cl
     struct receiving r;
     if (!parse_timeout(timeout, &deadline)) return NULL;
     for (;;) {
-        outcome o = claim && claim_leaving(claim) ? E_CLOSED : queue_receive(self, &r, claim, deadline);
+        outcome o = claim && claim_leaving(claim) ? E_CLOSED : queue_receive(self, &r, claim, NULL, deadline);
         if (o != OK) return o == BUSY ? raise_get(o) : raise_outcome(o);
         if (!(r.m.flags & MESSAGE_CANCELLED)) break;
         discard(&r);
@@ -192,7 +192,7 @@ static bool receive_into(PyObject *list, PyObject *self, Py_ssize_t limit, int64
     struct receiving r;
     for (Py_ssize_t i = 0; i < limit; i++) {
         if (i > 0 && ring_empty(ring_of(self))) break;
-        outcome o = queue_receive(self, &r, NULL, i ? 0 : deadline);
+        outcome o = queue_receive(self, &r, NULL, NULL, i ? 0 : deadline);
         if (o == BUSY || (o == E_CLOSED && i > 0)) break;
         PyObject *interrupt = NULL, *row = o == OK ? received_row(&r, &interrupt) : raise_outcome(o);
         bool ok = row && PyList_Append(list, row) == 0;

@@ -137,27 +137,30 @@ struct put_attempt {
     uint32_t index, n;
     const struct outgoing *messages;
     uint64_t number;
+    struct coalescing *coalescing;
 };
 
 static outcome put_attempt(void *ctx, bool look)
 {
     struct put_attempt *a = ctx;
+    coalescing_pause(&a->coalescing);
     if (look) ring_look(a->ring);
     return ring_put(a->ring, a->index, a->messages, a->n, false, &a->number);
 }
 
 outcome queue_send(PyObject *self, const struct outgoing *m, uint32_t n, int64_t deadline, uint64_t *number)
 {
-    struct put_attempt a = {ring_of(self), index_of(self), n, m, 0};
+    struct put_attempt a = {ring_of(self), index_of(self), n, m, 0, NULL};
     outcome o = ring_put(a.ring, a.index, m, n, true, &a.number);
     if (o == BUSY && deadline == 0) {
         PyThreadState *thread = PyEval_SaveThread();
         o = put_attempt(&a, true);
         PyEval_RestoreThread(thread);
     } else if (o == BUSY) {
+        a.coalescing = &queue_of(self)->puts;
         o = park_until_room(&a.ring->not_full.parked, &((struct queue_object *)self)->put_spin, put_attempt, &a,
                             deadline, outgoing_room(m, n));
-        if (o == OK) spin_passed(&((struct queue_object *)self)->put_spin, a.number);
+        if (o == OK) coalescing_passed(&queue_of(self)->puts, a.number);
     }
     *number = a.number;
     return o;
@@ -178,23 +181,26 @@ struct get_attempt {
     struct ring *ring;
     uint32_t index;
     struct incoming *message;
+    struct coalescing *coalescing;
 };
 
 static outcome get_attempt(void *ctx, bool look)
 {
     struct get_attempt *a = ctx;
+    coalescing_pause(&a->coalescing);
     if (look) ring_look(a->ring);
     if (a->message->claim && claim_leaving(a->message->claim)) return E_CLOSED;
     return ring_get(a->ring, a->index, a->message, false);
 }
 
-outcome queue_receive(PyObject *self, struct receiving *r, struct claim *claim, int64_t deadline)
+outcome queue_receive(PyObject *self, struct receiving *r, struct claim *claim, struct coalescing *coalescing,
+                      int64_t deadline)
 {
     outcome o = reference_reserve(&r->ref);
     if (o != OK) return o;
     r->copy = false;
     r->m = (struct incoming){.data = r->data, .entry = reference_at(r->ref), .claim = claim};
-    struct get_attempt a = {ring_of(self), index_of(self), &r->m};
+    struct get_attempt a = {ring_of(self), index_of(self), &r->m, NULL};
     o = ring_get(a.ring, a.index, &r->m, true);
     if (o == BUSY && deadline == 0) {
         PyThreadState *thread = PyEval_SaveThread();
@@ -202,10 +208,11 @@ outcome queue_receive(PyObject *self, struct receiving *r, struct claim *claim, 
         PyEval_RestoreThread(thread);
     } else if (o == BUSY) {
         if (claim) claim_idle(claim, monotonic_ns());
+        a.coalescing = coalescing;
         o = park_until_alone(&a.ring->not_empty.parked, &a.ring->spinner, &((struct queue_object *)self)->get_spin,
                              get_attempt, &a, deadline);
         if (claim) claim_busy(claim, monotonic_ns());
-        else if (o == OK) spin_passed(&((struct queue_object *)self)->get_spin, r->m.number);
+        if (coalescing && o == OK) coalescing_passed(coalescing, r->m.number);
         ring_pass_on(a.ring);
     }
     if (o != OK || !(r->m.flags & MESSAGE_PARCEL)) reference_return(r->ref);

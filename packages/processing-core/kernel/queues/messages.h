@@ -3,6 +3,7 @@
 #define PROCESSING_MESSAGES_H
 
 #include "objects/packing.h"
+#include "queues/coalescing.h"
 #include "queues/ring.h"
 
 struct queue_object {
@@ -10,6 +11,7 @@ struct queue_object {
     struct spin put_spin, get_spin;
     bool closed; /* by close(): this handle refuses everything.  One test of a byte that is in the cache anyway */
     PyObject *leftover; /* what get_many took before the item that could not be unpickled; NULL or a list */
+    struct coalescing puts, gets;
 };
 
 static inline struct ring *ring_of(PyObject *self) { return ((handle_object *)self)->block; }
@@ -44,7 +46,9 @@ struct receiving {
     bool copy; /* let the object not refer to its message's blocks; false from queue_receive on */
     uint8_t data[INLINE_MAX];
 };
-outcome queue_receive(PyObject *self, struct receiving *r, struct claim *claim, int64_t deadline);
+/* Without `coalescing` a wait never begins with a pause: a call to a pool, which waits for one result, does not want it. */
+outcome queue_receive(PyObject *self, struct receiving *r, struct claim *claim, struct coalescing *coalescing,
+                      int64_t deadline);
 PyObject *received_object(struct receiving *r, uint64_t header[2]);
 /* The object of a message, whose parcel `ref` refers to; `header` is filled in if the message has one. */
 PyObject *message_object(const struct incoming *m, refno ref, bool copy, uint64_t header[2]);

@@ -140,7 +140,7 @@ static PyObject *get_object(PyObject *self, int64_t deadline, bool copy)
 #else
     if (queue_of(self)->leftover) return take_leftover(self);
 #endif
-    outcome o = queue_receive(self, &r, NULL, deadline);
+    outcome o = queue_receive(self, &r, NULL, &queue_of(self)->gets, deadline);
     r.copy = copy;
     return o == OK ? received_object(&r, header) : raise_get(o);
 }

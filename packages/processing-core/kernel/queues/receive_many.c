@@ -7,6 +7,7 @@
 
 struct receiving_many {
     PyObject *queue;
+    struct coalescing *coalescing;
     struct incoming_many h;
     refno refs[MOST_PARCELS]; /* the entries' numbers */
     struct incoming messages[MOST_MESSAGES];
@@ -36,6 +37,7 @@ static void receiving_end(struct receiving_many *g)
 static outcome attempt(void *ctx, bool look)
 {
     struct receiving_many *g = ctx;
+    coalescing_pause(&g->coalescing);
     if (look) ring_look(ring_of(g->queue));
     return ring_get_many(ring_of(g->queue), index_of(g->queue), &g->h, false);
 }
@@ -49,8 +51,9 @@ static outcome receive_once(struct receiving_many *g, int64_t deadline)
         o = attempt(g, true);
         PyEval_RestoreThread(thread);
     } else if (o == BUSY) {
+        g->coalescing = &queue_of(g->queue)->gets;
         o = park_until_alone(&r->not_empty.parked, &r->spinner, &queue_of(g->queue)->get_spin, attempt, g, deadline);
-        if (o == OK && g->h.n) spin_passed(&queue_of(g->queue)->get_spin, g->messages[0].number);
+        if (o == OK && g->h.n) coalescing_passed(&queue_of(g->queue)->gets, g->messages[0].number);
         ring_pass_on(r);
     }
     return o;
@@ -86,6 +89,7 @@ outcome queue_receive_many(PyObject *self, PyObject *rows, Py_ssize_t limit, int
     for (bool first = true; o == OK && PyList_Size(rows) < limit; first = false) {
         if (!first && ring_empty(ring_of(self))) break;
         g->queue = self;
+        g->coalescing = NULL;
         o = receiving_begin(g, limit - PyList_Size(rows));
         if (o == OK) o = receive_once(g, first ? deadline : 0);
         receiving_end(g);
