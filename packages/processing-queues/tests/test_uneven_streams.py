@@ -1,4 +1,4 @@
-"""Streams of which one side is quicker than the other, so that it waits again and again, and begins its waits with pauses."""
+"""Streams of which one side is quicker than the other: it waits again and again, and its waits begin with pauses."""
 
 from __future__ import annotations
 
