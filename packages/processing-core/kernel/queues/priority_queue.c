@@ -146,6 +146,10 @@ static outcome room_for(struct priority_queue *p, uint64_t bytes)
     return p->max_bytes == UINT64_MAX || (used < p->max_bytes && bytes <= p->max_bytes - used) ? OK : BUSY;
 }
 
+bool priority_queue_may_put(struct priority_queue *p, uint64_t bytes) { return room_for(p, bytes) != BUSY; }
+bool priority_queue_may_get(struct priority_queue *p) { return load_relaxed(&p->n) || load_relaxed(&p->state); }
+bool priority_queue_may_join(struct priority_queue *p) { return load_relaxed(&p->finished) >= load_relaxed(&p->tasks); }
+
 static outcome put_inside(struct priority_queue *p, uint32_t index, struct reference *entry, uint64_t bytes)
 {
     outcome o = room_for(p, bytes);

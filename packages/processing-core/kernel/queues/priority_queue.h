@@ -49,6 +49,12 @@ extern const struct cell_ops priority_queue_ops;
 outcome priority_queue_put(struct priority_queue *p, uint32_t index, struct reference *entry, uint64_t bytes,
                            bool has_gil);
 outcome priority_queue_get(struct priority_queue *p, uint32_t index, struct reference *entry, bool has_gil);
+/* Looks without a section, for waiters that spin, which would keep all others from the arena's lock: whether a put of so
+ * many bytes, a get or a join would not have to wait.  Relaxed, as the test of an event count may be.  What a process
+ * changed before it was killed, and is to be undone, counts as it stands: so a waiter enters a section after each slice. */
+bool priority_queue_may_put(struct priority_queue *p, uint64_t bytes);
+bool priority_queue_may_get(struct priority_queue *p);
+bool priority_queue_may_join(struct priority_queue *p);
 outcome priority_queue_finish(struct priority_queue *p); /* BUSY: there is no such task */
 bool priority_queue_finished(struct priority_queue *p);
 void priority_queue_shut(struct priority_queue *p, bool now);

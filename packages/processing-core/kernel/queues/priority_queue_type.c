@@ -33,9 +33,10 @@ struct putting {
     uint64_t bytes;
 };
 
-static outcome put_attempt(void *ctx, bool Py_UNUSED(look))
+static outcome put_attempt(void *ctx, bool look)
 {
     struct putting *g = ctx;
+    if (!look && !priority_queue_may_put(priority_queue_of(g->self), g->bytes)) return BUSY;
     return priority_queue_put(priority_queue_of(g->self), priority_queue_index(g->self), g->entry, g->bytes, false);
 }
 
@@ -46,12 +47,12 @@ static outcome put_encoded(PyObject *self, const struct encoding *e, const struc
     refno ref;
     outcome o = parcel_make_with_key(e, key ? key->bytes : NULL, key ? key->size : 0, &id, &ref);
     if (o != OK) return o;
+    struct priority_queue_object *q = (struct priority_queue_object *)self;
+    struct priority_queue *p = priority_queue_of(self);
     struct putting g = {self, reference_at(ref), bytes_of(e)};
-    o = priority_queue_put(priority_queue_of(self), priority_queue_index(self), g.entry, g.bytes, true);
+    o = priority_queue_put(p, priority_queue_index(self), g.entry, g.bytes, true);
     if (o == BUSY && deadline != 0)
-        o = park_until_room(&priority_queue_of(self)->not_full.parked,
-                            &((struct priority_queue_object *)self)->put_spin, put_attempt, &g, deadline,
-                            (struct room){1, g.bytes});
+        o = park_until_room(&p->not_full.parked, &q->put_spin, put_attempt, &g, deadline, (struct room){1, g.bytes});
     if (o == OK) reference_return(ref);
     else cell_detach(ref);
     return o;
@@ -85,9 +86,10 @@ struct getting {
     struct reference *entry;
 };
 
-static outcome get_attempt(void *ctx, bool Py_UNUSED(look))
+static outcome get_attempt(void *ctx, bool look)
 {
     struct getting *g = ctx;
+    if (!look && !priority_queue_may_get(priority_queue_of(g->self))) return BUSY;
     return priority_queue_get(priority_queue_of(g->self), priority_queue_index(g->self), g->entry, false);
 }
 
@@ -130,11 +132,11 @@ static PyObject *py_get(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
 #endif
     outcome o = reference_reserve(&ref);
     if (o != OK) return raise_outcome(o);
+    struct priority_queue_object *q = (struct priority_queue_object *)self;
+    struct priority_queue *p = priority_queue_of(self);
     struct getting g = {self, reference_at(ref)};
-    o = priority_queue_get(priority_queue_of(self), priority_queue_index(self), g.entry, true);
-    if (o == BUSY && deadline != 0)
-        o = park_until(&priority_queue_of(self)->not_empty.parked, &((struct priority_queue_object *)self)->get_spin,
-                       get_attempt, &g, deadline);
+    o = priority_queue_get(p, priority_queue_index(self), g.entry, true);
+    if (o == BUSY && deadline != 0) o = park_until(&p->not_empty.parked, &q->get_spin, get_attempt, &g, deadline);
     if (o == OK) return parcel_open(ref, copy);
     reference_return(ref);
     return raise_get(o);
@@ -165,7 +167,11 @@ static PyObject *py_task_done(PyObject *self, PyObject *Py_UNUSED(none))
     return NULL;
 }
 
-static outcome join_attempt(void *ctx, bool Py_UNUSED(look)) { return priority_queue_finished(ctx) ? OK : BUSY; }
+static outcome join_attempt(void *ctx, bool look)
+{
+    if (!look && !priority_queue_may_join(ctx)) return BUSY;
+    return priority_queue_finished(ctx) ? OK : BUSY;
+}
 
 static PyObject *py_join(PyObject *self, PyObject *args)
 {
