@@ -5,29 +5,27 @@
  * take each other's cache lines away at each message (measured on 2 processors: an int takes 320 ns, of which the
  * producer needs 150).  So the side that waits pauses before it looks, and meanwhile the other one goes on.
  *
- * Whether that pays must be tried, for processes that take turns wait for each message, too.  A wait is short if fewer
- * than COALESCED messages passed since the last one.  After FIRST_TRIAL short waits two waits begin with a pause: the
- * second shows what the first has brought.  The pauses go on while they bring COALESCED messages, and have a credit for
- * some that do not.  After a trial that failed the next one is twice as far away. */
+ * Where processes take turns, a pause only delays them.  Which of the two it is, is found by a trial: after a number of
+ * waits, some are timed without pauses and then some with.  The pauses remain if a message takes less with them, and then
+ * there is another trial soon; else the next trial is twice as far away. */
 #ifndef PROCESSING_COALESCING_H
 #define PROCESSING_COALESCING_H
 
 #include "base/kernel.h"
 #include "platform/atomics.h"
 
-#define COALESCED 4
-
 /* Of one side of a ring, kept for each process and object; zero at first.  Threads write it without the GIL, relaxed: a
  * lost change only makes the estimate less exact. */
 struct coalescing {
-    word64 message;     /* the number of the one that was waited for last */
-    word16 short_waits; /* until the next trial */
-    word16 pauses;      /* credit: waits begin with a pause while it is positive */
-    word16 failed_trials;
+    word16 waits; /* that are left of this phase */
+    word16 phase, failed_trials;
+    word16 pauses;         /* whether waits begin with a pause */
+    word64 number, since;  /* the message at which the phase began, and when: monotonic ns */
+    word64 without_pauses; /* ns that a message took */
 };
 
 void coalescing_spin(void);
-void coalescing_judge(struct coalescing *c, bool paid);
+void coalescing_next_phase(struct coalescing *c, uint64_t number);
 
 /* By each attempt of a wait, without the GIL: the first one pauses, if that pays.  `*c` is NULL after it, or always, if
  * there is to be no pause. */
@@ -41,11 +39,9 @@ static inline void coalescing_pause(struct coalescing **c)
 /* The caller has waited, and has put or got message `number`. */
 static inline void coalescing_passed(struct coalescing *c, uint64_t number)
 {
-    bool paid = number - load_relaxed(&c->message) >= COALESCED;
-    uint16_t waits = load_relaxed(&c->short_waits);
-    store_relaxed(&c->message, number);
-    if (waits > 0 && !paid) store_relaxed(&c->short_waits, waits - 1);
-    else if (waits == 0) coalescing_judge(c, paid);
+    uint16_t waits = load_relaxed(&c->waits);
+    if (waits > 1) store_relaxed(&c->waits, waits - 1);
+    else coalescing_next_phase(c, number);
 }
 
 #endif
