@@ -53,6 +53,43 @@ def faster_fifo(n: int) -> float:
     return ping_pong(fork.Process, Queue(), Queue(), n)
 
 
+PARTS = 5
+
+
+def echo_parts(requests: Any, answers: Any, n: int) -> None:
+    for _ in repeat(None, n):
+        for _ in range(PARTS):
+            request = requests.get()
+        for _ in range(PARTS):
+            answers.put(request)
+
+
+def turns_of_parts(process: Any, requests: Any, answers: Any, n: int) -> float:
+    """Each turn is several messages: a header, for instance, and what it announces."""
+    child = process(target=echo_parts, args=(requests, answers, n + 10))
+    child.start()
+    for number in range(n + 10):
+        if number == 10:
+            start = perf_counter()
+        for _ in range(PARTS):
+            requests.put(1)
+        for _ in range(PARTS):
+            answers.get()
+    taken = perf_counter() - start
+    child.join()
+    return taken
+
+
+def our_turns_of_parts(n: int) -> float:
+    import processing
+
+    return turns_of_parts(processing.Process, processing.Queue(), processing.Queue(), n)
+
+
+def mp_turns_of_parts(n: int) -> float:
+    return turns_of_parts(fork.Process, fork.Queue(), fork.Queue(), n)
+
+
 def pipe_echo(connection: Any) -> None:
     while (request := connection.recv()) is not None:
         connection.send(request)
@@ -96,6 +133,14 @@ ROWS = [
             Peer("mp.SimpleQueue", mp_simple),
             Peer("faster-fifo", faster_fifo, requires="faster_fifo"),
         ),
+        first=100,
+    ),
+    Row(
+        "queue-turns",
+        "queue, turns of five messages",
+        "turn",
+        our_turns_of_parts,
+        (Peer("mp.Queue", mp_turns_of_parts, 5),),
         first=100,
     ),
     Row("pipe-ping-pong", "pipe ping-pong", "round trip", our_pipe, (Peer("mp.Pipe", mp_pipe, 5, 25),), first=100),

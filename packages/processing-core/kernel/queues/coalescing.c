@@ -1,6 +1,5 @@
 /* See coalescing.h. */
 #include "queues/coalescing.h"
-#include "platform/compiler.h"
 #include "platform/platform.h"
 
 #define PAUSE_NS 5000

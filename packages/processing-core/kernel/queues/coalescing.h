@@ -13,6 +13,7 @@
 
 #include "base/kernel.h"
 #include "platform/atomics.h"
+#include "platform/compiler.h"
 
 /* Of one side of a ring, kept for each process and object; zero at first.  Threads write it without the GIL, relaxed: a
  * lost change only makes the estimate less exact. */
@@ -24,8 +25,8 @@ struct coalescing {
     word64 without_pauses; /* ns that a message took */
 };
 
-void coalescing_spin(void);
-void coalescing_next_phase(struct coalescing *c, uint64_t number);
+COLD void coalescing_spin(void);
+COLD void coalescing_next_phase(struct coalescing *c, uint64_t number);
 
 /* By each attempt of a wait, without the GIL: the first one pauses, if that pays.  `*c` is NULL after it, or always, if
  * there is to be no pause. */
