@@ -8,7 +8,7 @@
 #define PACKED __attribute__((packed))
 
 /* A function that is seldom called: it is not inlined, and lies apart from those that are called often. */
-#define COLD __attribute__((cold))
+#define SELDOM_CALLED __attribute__((cold))
 
 /* A variable of each thread.  glibc keeps room for extensions that reach theirs without a call; musl loads no extension
  * whose variables must stand in the room of the program's start. */

@@ -25,8 +25,8 @@ struct coalescing {
     word64 without_pauses; /* ns that a message took */
 };
 
-COLD void coalescing_spin(void);
-COLD void coalescing_next_phase(struct coalescing *c, uint64_t number);
+SELDOM_CALLED void coalescing_spin(void);
+SELDOM_CALLED void coalescing_next_phase(struct coalescing *c, uint64_t number);
 
 /* By each attempt of a wait, without the GIL: the first one pauses, if that pays.  `*c` is NULL after it, or always, if
  * there is to be no pause. */
