@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SECONDS = float(os.environ.get("WINDOWS_SECONDS", "240"))
 """For the tests of one file; ``WINDOWS_SECONDS`` is another number."""
 
-REQUIREMENTS = ["cloudpickle>=3.0", "pytest>=8", "hypothesis", "colorama"]
+REQUIREMENTS = ["cloudpickle>=3.0", "pytest>=8", "hypothesis", "colorama", "greenlet"]
 NUMPY = {"3.14": "numpy>=2.3"}
 """By version, where `NUMPY_OF_WINE` has none. Wine 8.0 cannot import it: its ucrtbase.dll lacks crealf."""
 NUMPY_OF_WINE = "numpy==2.1.3"

@@ -11,6 +11,8 @@ from types import ModuleType
 
 import pytest
 
+from processing_testing.harness.mechanisms import TRACES, needs_traces
+
 CENSUS = Path(__file__).parent.parent / "examples" / "census.py"
 
 FILES = {
@@ -54,9 +56,9 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """A run on 60 files of the standard library, and its trace."""
+    """A run on 60 files of the standard library, and its trace if the system has traces."""
     trace = tmp_path_factory.mktemp("census") / "run.json"
-    return run("--limit", "60", PROCESSING_TRACE=str(trace)), trace
+    return run("--limit", "60", **({"PROCESSING_TRACE": str(trace)} if TRACES else {})), trace
 
 
 def test_good_and_bad_files(folder: Path) -> None:
@@ -83,6 +85,7 @@ def test_the_standard_library_in_part(traced: tuple[subprocess.CompletedProcess[
     assert result.stdout.count(" ms  ") == 10
 
 
+@needs_traces
 def test_its_trace_has_what_each_worker_ran(traced: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     _, trace = traced
     workers: dict[int, list[tuple[float, float, int]]] = {}

@@ -2,7 +2,6 @@
 
 import multiprocessing  # noqa: TID251
 import os
-import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +9,9 @@ import pytest
 
 import processing
 from processing_core.lowlevel import SOCKET_FILES
+from processing_testing.children import killing
 from processing_testing.harness import scripts
+from processing_testing.harness.mechanisms import ONE_METHOD, needs_process_files
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +47,8 @@ class TestDeaths:
 
     def test_a_worker_that_dies(self, pool: Any) -> None:
         worker = pool.apply(os.getpid)
-        with pytest.raises(processing.WorkerDied, match=f"kill.*{worker}.*SIGKILL"):
-            pool.apply(os.kill, (worker, signal.SIGKILL))
+        with pytest.raises(processing.WorkerDied, match=rf"kill.*{worker}.*(SIGKILL|signal 9)"):
+            pool.apply(killing.kill, (worker,))
         assert pool.apply(os.getpid) != worker
 
 
@@ -93,6 +94,7 @@ class TestFunctions:
 
 
 class TestArena:
+    @needs_process_files
     @pytest.mark.skipif(SOCKET_FILES, reason="on this system memory is made with a name, which is unlinked at once")
     def test_it_is_in_no_file_system(self) -> None:
         scripts.run(
@@ -130,8 +132,8 @@ class TestArena:
 
 
 def test_the_default_start_method() -> None:
-    assert scripts.run("import processing; print(processing.get_start_method())") == "forkserver\n"
-    assert processing.get_all_start_methods()[0] == "forkserver"
+    assert scripts.run("import processing; print(processing.get_start_method())") == f"{ONE_METHOD}\n"
+    assert processing.get_all_start_methods()[0] == ONE_METHOD
 
 
 class TestValue:
@@ -144,7 +146,7 @@ class TestValue:
 def die_holding(lock: Any, held: Any) -> None:
     lock.acquire()
     held.set()
-    os.kill(os.getpid(), signal.SIGKILL)
+    killing.kill(os.getpid())
 
 
 def put_much(queue: Any) -> None:

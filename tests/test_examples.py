@@ -1,6 +1,7 @@
 """The examples run, and print what they should."""
 
 import importlib.util
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +9,9 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "examples"
+KILLED = -9 if hasattr(signal, "SIGKILL") else 9
 EXPECTED = {
-    "pipeline": "a parser died: exit code -9, line 700\n2000 lines, sum 2666666000\n",
+    "pipeline": f"a parser died: exit code {KILLED}, line 700\n2000 lines, sum 2666666000\n",
     "image_filter": "deviation 0.289 before, 0.096 after\n",
     "web_server": "10 answers, all from workers: True\n",
     "remote_manager": "[(7, 49), (8, 64), (9, 81)]\n",

@@ -6,7 +6,6 @@ An object's ``__reduce__`` may wait for a database, and gevent lets another gree
 from __future__ import annotations
 
 import gc
-import os
 import pickle
 import random
 import subprocess
@@ -19,7 +18,8 @@ import pytest
 
 import processing
 from processing_core import lowlevel
-from processing_testing.children import functions as children
+from processing_queues._platform import read as read_from
+from processing_testing.children import connections
 
 PROBE = "import greenlet; g = greenlet.greenlet(lambda: greenlet.getcurrent().parent.switch()); g.switch(); g.switch()"
 if subprocess.run([sys.executable, "-c", PROBE], capture_output=True, check=False).returncode:
@@ -103,11 +103,9 @@ def test_pipes_and_messages_that_wait_while_they_are_unpickled() -> None:
 def test_arguments_own_their_descriptors(method: str) -> None:
     """Two starts at once in one thread; each process gets its own end of a pipe of the system's."""
     context = processing.get_context(method)
-    pairs = [os.pipe() for _ in range(2)]
+    pairs = [lowlevel.open_pipe() for _ in range(2)]
     processes = [
-        context.Process(
-            target=children.write_into, args=(lowlevel.Descriptor(write), Waits("pickled"), bytes([65 + i]))
-        )
+        context.Process(target=connections.write_into, args=(write, Waits("pickled"), bytes([65 + i])))
         for i, (_, write) in enumerate(pairs)
     ]
     take_turns(*(process.start for process in processes))
@@ -116,8 +114,7 @@ def test_arguments_own_their_descriptors(method: str) -> None:
     del processes, process
     gc.collect()
     for i, (read, _) in enumerate(pairs):
-        assert os.read(read, 10) == bytes([65 + i])
-        os.close(read)
+        assert read_from(read.fileno(), 10) == bytes([65 + i])
 
 
 @pytest.mark.usefixtures("no_cell_is_left")

@@ -155,7 +155,8 @@ class TestModules:
             (tmp_path / name).write_text(text)
         command = [sys.executable, "program.py"]
         ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=50)
-        assert (ran.stdout, ran.stderr) == ("[0, 10, 20] Point(3) LookupError('7') tools/inner.py\n", "")
+        expected = f"[0, 10, 20] Point(3) LookupError('7') {Path('tools', 'inner.py')}\n"
+        assert (ran.stdout, ran.stderr) == (expected, "")
 
 
 PROGRAM = {

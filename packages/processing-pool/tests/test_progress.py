@@ -17,7 +17,12 @@ from processing_pool import Pool, ProcessPoolExecutor
 from processing_pool._progress import display, styles
 from processing_pool._progress.counts import Counts
 from processing_testing.children import tasks
-from processing_testing.harness.mechanisms import ONE_METHOD, START_METHODS, needs_blocking_flags
+from processing_testing.harness.mechanisms import (
+    ONE_METHOD,
+    START_METHODS,
+    needs_blocking_flags,
+    needs_selectable_pipes,
+)
 from processing_testing.harness.unread import buffered, full_pipe
 
 
@@ -273,6 +278,7 @@ if __name__ == "__main__":
             **options,
         )
 
+    @needs_selectable_pipes  # else a thread draws: none can tell whether a pipe takes a line
     def test_a_short_map_needs_none(self) -> None:
         result = self.run("abs", "range(1000)", stderr=subprocess.PIPE)
         assert result.stdout == "False\n"

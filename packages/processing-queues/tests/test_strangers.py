@@ -23,6 +23,8 @@ from processing_testing.harness import leaks
 from processing_testing.harness.mechanisms import needs_forks
 
 KEY = b"a key"
+USER = os.getuid() if hasattr(os, "getuid") else 0
+"""The one that is named with a process."""
 
 
 @pytest.fixture
@@ -84,7 +86,7 @@ class TestListener:
             check_service(listener)
         assert len(refusals) == 1
         assert refusals[0].startswith(
-            f"listener at {listener.address!r} refused process {os.getpid()} of user {os.getuid()}: "
+            f"listener at {listener.address!r} refused process {os.getpid()} of user {USER}: "
         )
 
     @pytest.mark.parametrize("attack", [b"", b"\0", b"\0\0\0\x20", b"\0\0\0\x20{sha256}"], ids=repr)

@@ -17,8 +17,15 @@ import pytest
 
 from processing import introspection
 from processing._commands import main
+from processing_testing.harness import scripts
 from processing_testing.harness.attack import rounds
-from processing_testing.harness.mechanisms import START_METHODS, needs_forks, needs_inspection, needs_traces
+from processing_testing.harness.mechanisms import (
+    START_METHODS,
+    needs_forks,
+    needs_inspection,
+    needs_process_figures,
+    needs_traces,
+)
 from processing_testing.harness.unread import buffered, full_pipe
 
 PROGRAM = """
@@ -288,6 +295,44 @@ class TestTraces:
         assert "is no trace" in capsys.readouterr().err
 
 
+@needs_process_figures
+def test_a_program_sees_its_own_family() -> None:
+    scripts.run(
+        """
+        import processing, time
+        from processing import introspection
+
+        def answer(queue, event):
+            queue.put(None)
+            event.wait()
+
+        if __name__ == "__main__":
+            queue, event = processing.Queue(), processing.Event()
+            process = processing.get_context("spawn").Process(target=answer, args=(queue, event), name="child")
+            process.start()
+            queue.get()
+            deadline = time.monotonic() + 20
+            child = None
+            while child is None or not child.waits:  # a wait is seen after a slice
+                assert time.monotonic() < deadline, child
+                members = introspection.family().members
+                root = members[0]
+                child = next((member for member in members if member.name == "child"), None)
+            assert (root.name, root.parent, child.parent) == ("MainProcess", None, root.serial), (root, child)
+            assert child.pid == process.pid and child.waits[0].on == "wait" and "Event" in child.waits[0].what, child
+            for member in (root, child):
+                assert member.state in ("running", "sleeping"), member
+                assert member.memory > 1 << 20 and member.threads >= 1 and member.cpu > 0, member
+            assert 0 < child.age < root.age < 50, (root, child)
+            event.set()
+            process.join()
+            members = introspection.family().members
+            assert all(member.state == "dead" for member in members if member.pid == process.pid), members
+        """
+    )
+
+
+@needs_process_figures
 def test_a_program_says_itself_that_it_hangs(tmp_path: Path) -> None:
     program = "import processing\nlock = processing.Lock()\nlock.acquire()\nlock.acquire()\n"
     environment = {**os.environ, "PROCESSING_DEADLOCK": "warn:0.5"}

@@ -13,13 +13,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Self
 
 import processing_core
 from processing_core import lowlevel
 from processing_queues import Client, Connection, Pipe
 from processing_queues._handshake_start import new_socket
-from processing_queues._platform import write
+from processing_queues._platform import read, write
 from processing_testing.children import killing
 
 
@@ -176,6 +176,11 @@ def write_to_received(connection: Connection) -> None:
     write(thing.fileno(), (b"writ", b"ten"))
 
 
+def write_into(descriptor: Any, _: object, data: bytes) -> None:
+    """Write bytes into a descriptor that was an argument."""
+    write(descriptor.fileno(), (data, b""))
+
+
 def send_a_descriptor_and_die(connection: Connection) -> None:
     """Send a descriptor, and die before the receiver can fetch it."""
     connection.send(lowlevel.open_pipe()[0])
@@ -209,12 +214,37 @@ def has_ipv6() -> bool:
     return False
 
 
-def connect(address: Any) -> socket.socket:
-    """A socket that is connected to a listener, over which a test can send any bytes."""
+class PipeStream:
+    """The client's end of a named pipe, with what tests call of a socket."""
+
+    def __init__(self, address: str) -> None:
+        self._pipe = new_socket("AF_PIPE")
+        self._pipe.connect(address)
+        self.fileno, self.detach, self.close = self._pipe.fileno, self._pipe.detach, self._pipe.close
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self.close()
+
+    def sendall(self, data: bytes) -> None:
+        """Write all; blocks."""
+        while data:
+            data = data[write(self.fileno(), (data, b"")) :]
+
+    def recv(self, size: int) -> bytes:
+        """Read what has come; blocks while that is nothing."""
+        return read(self.fileno(), size)
+
+    def shutdown(self, how: int) -> None:
+        """Nothing: a pipe is not closed in one direction alone; the listener sees its end when it is closed."""
+
+
+def connect(address: Any) -> Any:
+    """A socket, or what is like one, that is connected to a listener, over which a test can send any bytes."""
     if isinstance(address, str) and address.startswith("\\\\"):
-        stream = new_socket("AF_PIPE")
-        stream.connect(address)
-        return stream
+        return PipeStream(address)
     family = {2: socket.AF_INET, 4: socket.AF_INET6}[len(address)] if isinstance(address, tuple) else socket.AF_UNIX
     stream = socket.socket(family)
     stream.connect(address)

@@ -332,11 +332,6 @@ def exit_if_ignoring(signum: int) -> None:
     sys.exit(signal.getsignal(signum) is signal.SIG_IGN)
 
 
-def write_into(descriptor: Any, _: object, data: bytes) -> None:
-    """Write bytes into a descriptor that was an argument."""
-    os.write(descriptor.fileno(), data)
-
-
 def die_holding(lock: Any) -> None:
     """Take a lock, and be killed."""
     lock.acquire()

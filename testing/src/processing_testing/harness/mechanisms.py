@@ -20,6 +20,7 @@ __all__ = [
     "MAPPED_FILES",
     "ONE_METHOD",
     "START_METHODS",
+    "TRACES",
     "UNFORKED",
     "needs_abstract_addresses",
     "needs_alarms",
@@ -35,6 +36,7 @@ __all__ = [
     "needs_memory_files",
     "needs_memory_opened_again",
     "needs_numbered_descriptors",
+    "needs_process_figures",
     "needs_process_files",
     "needs_resource_limits",
     "needs_root",
@@ -73,6 +75,10 @@ needs_resource_limits = pytest.mark.skipif(
 
 needs_process_files = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells in files what a process has")
 
+needs_process_figures = pytest.mark.skipif(
+    sys.platform == "darwin", reason="this library does not ask macOS how other processes are"
+)
+
 needs_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
 
 needs_numbered_descriptors = pytest.mark.skipif(
@@ -84,7 +90,10 @@ needs_local_sockets = pytest.mark.skipif(
     reason="a pair of sockets is a connection of TCP here, which tells late that the other end was closed",
 )
 
-needs_traces = pytest.mark.skipif(not hasattr(os, "pwrite"), reason="no trace is recorded on this system")
+TRACES = hasattr(os, "pwrite")
+"""Whether a trace can be recorded here."""
+
+needs_traces = pytest.mark.skipif(not TRACES, reason="no trace is recorded on this system")
 
 needs_unix_sockets = pytest.mark.skipif(
     not hasattr(socket, "AF_UNIX"), reason="the system has no sockets with an address in the file system"
@@ -117,7 +126,7 @@ needs_abstract_addresses = pytest.mark.skipif(
 )
 
 needs_inspection = pytest.mark.skipif(
-    SOCKET_FILES, reason="this system has no way into another process's shared memory"
+    SOCKET_FILES or os.name != "posix", reason="this system has no way into another process's shared memory"
 )
 
 needs_memory_opened_again = pytest.mark.skipif(

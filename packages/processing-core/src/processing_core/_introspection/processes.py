@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,6 +16,7 @@ __all__ = ["ProcessInfo", "catches_signals", "families", "opened", "process_info
 FILE_NAME = "/memfd:processing"
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+_NO_WAY = "this system has no way into another process's shared memory"
 _STATES = {"R": "running", "S": "sleeping", "D": "sleeping", "I": "sleeping", "T": "stopped", "t": "stopped"}
 # Of SIGINT, which Python handles, and those that faulthandler does: ILL, TRAP, ABRT, BUS, FPE, SEGV.
 _USUAL_HANDLERS = sum(1 << (number - 1) for number in (2, 4, 5, 6, 7, 8, 11))
@@ -34,6 +36,11 @@ class ProcessInfo(NamedTuple):
 
 def process_info(pid: int) -> ProcessInfo | None:
     """What the system says of a process; ``None`` if it is gone, or a zombie."""
+    if sys.platform == "win32":
+        from processing_core._platform._windows_processes import figures
+
+        found = figures(pid)
+        return None if found is None else ProcessInfo("running", *found)  # the system does not tell which sleep
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b") ")[2].decode().split()
@@ -51,6 +58,8 @@ def process_info(pid: int) -> ProcessInfo | None:
 
 def catches_signals(pid: int) -> bool:
     """Whether a process handles signals that Python does not handle by itself: a handler may end its waits."""
+    if sys.platform == "win32":
+        return False  # there are Ctrl-C and Ctrl-Break, and no others
     try:
         with open(f"/proc/{pid}/status", encoding="latin-1") as file:
             line = next((line for line in file if line.startswith("SigCgt:")), None)
@@ -74,6 +83,8 @@ def opened(pid: int) -> Iterator[ArenaReader]:
 
 def _arena_of(pid: int) -> str:
     """A path by which the arena of a process can be opened."""
+    if sys.platform == "win32":
+        raise NotReadable(_NO_WAY if process_info(pid) else f"there is no process {pid}")
     folder = f"/proc/{pid}/fd"
     try:
         names = os.listdir(folder)
@@ -84,7 +95,7 @@ def _arena_of(pid: int) -> str:
             f"process {pid} is another user's, or protected: the system does not let this one look"
         ) from None
     except NotADirectoryError:
-        raise NotReadable("this system has no way into another process's shared memory") from None
+        raise NotReadable(_NO_WAY) from None
     for name in names:
         path = f"{folder}/{name}"
         if _link(path).startswith(f"{FILE_NAME} "):
@@ -115,6 +126,8 @@ def _link(path: str) -> str:
 
 def families() -> list[list[int]]:
     """The pids of each family that this process may look at, each in ascending order."""
+    if sys.platform == "win32":
+        return []
     found: dict[tuple[int, int], list[int]] = {}
     for name in os.listdir("/proc") if os.path.isdir("/proc/self/fd") else ():
         if name.isdigit():
