@@ -52,12 +52,6 @@ def stream(process: Any, queue: Any, item: Any, n: int, produce: Any = produce) 
     return taken
 
 
-def ours(item: Any, n: int) -> float:
-    import processing
-
-    return stream(processing.Process, processing.Queue(), item, n)
-
-
 def stream_to_slower(process: Any, queue: Any, item: Any, n: int) -> float:
     """The same, with a consumer that does something for each item."""
     producer = process(target=produce, args=(queue, item, n))
@@ -74,6 +68,12 @@ def stream_to_slower(process: Any, queue: Any, item: Any, n: int) -> float:
     return taken
 
 
+def ours(item: Any, n: int) -> float:
+    import processing
+
+    return stream(processing.Process, processing.Queue(), item, n)
+
+
 def our_slow_producer(n: int) -> float:
     import processing
 
@@ -86,31 +86,24 @@ def our_slow_consumer(n: int) -> float:
     return stream_to_slower(processing.Process, processing.Queue(BOUND), INTEGER, n)
 
 
-def mp_slow_producer(n: int) -> float:
-    queue = fork.Queue()
+def of_mp(queue: Any, measure: Any, *arguments: Any) -> float:
     try:
-        return stream(fork.Process, queue, INTEGER, n, produce_slowly)
-    finally:
-        queue.close()
-        queue.join_thread()
-
-
-def mp_slow_consumer(n: int) -> float:
-    queue = fork.Queue(BOUND)
-    try:
-        return stream_to_slower(fork.Process, queue, INTEGER, n)
+        return measure(fork.Process, queue, *arguments)
     finally:
         queue.close()
         queue.join_thread()
 
 
 def mp(item: Any, n: int) -> float:
-    queue = fork.Queue()
-    try:
-        return stream(fork.Process, queue, item, n)
-    finally:
-        queue.close()
-        queue.join_thread()
+    return of_mp(fork.Queue(), stream, item, n)
+
+
+def mp_slow_producer(n: int) -> float:
+    return of_mp(fork.Queue(), stream, INTEGER, n, produce_slowly)
+
+
+def mp_slow_consumer(n: int) -> float:
+    return of_mp(fork.Queue(BOUND), stream_to_slower, INTEGER, n)
 
 
 def faster_fifo(item: Any, n: int) -> float:

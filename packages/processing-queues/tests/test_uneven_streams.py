@@ -23,8 +23,8 @@ def linger(loops: int) -> None:
         pass
 
 
-def send_all(send: Callable[[Any], None], first: int, loops: int) -> None:
-    for number in range(first, first + MESSAGES):
+def send_all(send: Callable[[Any], None], loops: int) -> None:
+    for number in range(MESSAGES):
         send(number)
         linger(loops)
 
@@ -40,10 +40,11 @@ def one_by_one(get: Callable[[], Any], loops: int) -> Iterator[Any]:
 def test_a_queue(context: BaseContext, bound: int, slow_producer: int, slow_consumer: int) -> None:
     """Every message arrives once, in order, whichever side waits."""
     queue: Queue[int] = Queue(bound)
-    producer = context.Process(target=send_all, args=(queue.put, 0, slow_producer))
+    producer = context.Process(target=send_all, args=(queue.put, slow_producer))
     producer.start()
     assert list(one_by_one(queue.get, slow_consumer)) == list(range(MESSAGES))
     producer.join(30)
+    assert producer.exitcode == 0
     with pytest.raises(Empty):
         queue.get_nowait()
 
@@ -51,24 +52,26 @@ def test_a_queue(context: BaseContext, bound: int, slow_producer: int, slow_cons
 @pytest.mark.parametrize(("slow_producer", "slow_consumer"), [(20, 0), (0, 20)], ids=["producer", "consumer"])
 def test_a_pipe(context: BaseContext, slow_producer: int, slow_consumer: int) -> None:
     receiver, sender = Pipe(False)
-    producer = context.Process(target=send_all, args=(sender.send, 0, slow_producer))
+    producer = context.Process(target=send_all, args=(sender.send, slow_producer))
     producer.start()
     sender.close()
     assert list(one_by_one(receiver.recv, slow_consumer)) == list(range(MESSAGES))
     with pytest.raises(EOFError):
         receiver.recv()
     producer.join(30)
+    assert producer.exitcode == 0
 
 
 def test_many_at_once(context: BaseContext) -> None:
     queue: Queue[Any] = Queue()
-    producer = context.Process(target=send_all, args=(queue.put, 0, 20))
+    producer = context.Process(target=send_all, args=(queue.put, 20))
     producer.start()
     got: list[int] = []
     while len(got) < MESSAGES:
         got += queue.get_many(1000, timeout=30)
     assert got == list(range(MESSAGES))
     producer.join(30)
+    assert producer.exitcode == 0
 
 
 def test_two_consumers(context: BaseContext) -> None:
@@ -78,7 +81,7 @@ def test_two_consumers(context: BaseContext) -> None:
     consumers = [context.Process(target=take_until_none, args=(queue, results)) for _ in range(2)]
     for consumer in consumers:
         consumer.start()
-    send_all(queue.put, 0, 20)
+    send_all(queue.put, 20)
     for _ in consumers:
         queue.put(None)
     parts = [results.get(timeout=60) for _ in consumers]
@@ -95,10 +98,11 @@ def take_until_none(queue: Any, results: Any) -> None:
 def test_a_timeout_after_a_stream(context: BaseContext) -> None:
     """A consumer that pauses keeps its time limit, and gets what is put while it waits."""
     queue: Queue[Any] = Queue()
-    producer = context.Process(target=send_all, args=(queue.put, 0, 20))
+    producer = context.Process(target=send_all, args=(queue.put, 20))
     producer.start()
     assert list(one_by_one(queue.get, 0)) == list(range(MESSAGES))
     producer.join(30)
+    assert producer.exitcode == 0
     for _ in range(20):
         start = time.perf_counter()
         with pytest.raises(Empty):
